@@ -1,0 +1,121 @@
+/**
+ * The functions of the native engine, as the addon exports them. Every failure is an `Error` whose message is the
+ * JSON of `{ code, message, details? }`; call through `callNative` and `callNativeAsync` to get a `MemvidError`.
+ */
+export interface NativeBinding {
+  /** Versions of the addon and the engine, and what was compiled in. */
+  versionInfo(): NativeVersionInfo;
+  openMemory(options: NativeOpenOptions): Promise<NativeMemory>;
+  /** JSON of a verify report. Never writes. */
+  verifyFile(path: string, deep: boolean): Promise<string>;
+  /** Encrypts a memory into a capsule; resolves to the path of the output. */
+  lockCapsule(path: string, password: string, output: string | null, force: boolean): Promise<string>;
+  /** Decrypts a capsule; resolves to the path of the output. */
+  unlockCapsule(path: string, password: string, output: string | null, force: boolean): Promise<string>;
+  /** JSON of the owner of the writer lock. */
+  lockWho(path: string): string;
+  /** Whether a stale lock was cleared, or its owner asked to release it. */
+  lockNudge(path: string): boolean;
+}
+
+/** Versions of the addon and the engine inside it. */
+export interface NativeVersionInfo {
+  nativeVersion: string;
+  coreVersion: string;
+  features: Record<string, boolean>;
+}
+
+/** How to open a memory. */
+export interface NativeOpenOptions {
+  path: string;
+  /** `open`: the file must exist; `create`: an existing file is truncated; `auto`: open it, or make it. */
+  mode: 'open' | 'create' | 'auto';
+  readOnly: boolean;
+  enableLex: boolean;
+  enableVec: boolean;
+  /** How long a changing call waits for another writer, in milliseconds; 0 does not wait. */
+  lockTimeoutMs: number;
+  /** Take over a lock whose owner is dead or silent; never a live one. */
+  force?: 'stale_only';
+  forceWritable: boolean;
+  /** Upper bound of the file in bytes; absent: none. */
+  capacityBytes?: number;
+}
+
+/** A document to store: `text` or `bytes`, never both. */
+export interface NativeDocument {
+  text?: string;
+  /** A file that is not UTF-8 text. */
+  bytes?: Uint8Array;
+  /** Text to index instead of `text`. */
+  searchText?: string;
+  title?: string;
+  uri?: string;
+  kind?: string;
+  track?: string;
+  tags?: string[];
+  labels?: string[];
+  /** Whole seconds since 1970. */
+  timestamp: number;
+  /** JSON text of an object. */
+  metadata?: string;
+  mime?: string;
+  filename?: string;
+  contentDates?: string[];
+  /** Factor on the score of a correction; 1 is ordinary. */
+  boost?: number;
+}
+
+/** How to store a batch. */
+export interface NativePutOptions {
+  /** zstd level, 0 (stored as it is) to 11. */
+  compressionLevel: number;
+  /** What to do with a document whose content is stored already. */
+  dedupe: 'keep' | 'skip' | 'replace';
+}
+
+/** Where the documents of a batch went, in their order. */
+export interface NativePutResult {
+  ids: number[];
+  duplicateOf: (number | null)[];
+  /** Sequence number in the log. */
+  sequence: number;
+}
+
+/** Bytes a frame was made from. */
+export interface NativeAsset {
+  data: Uint8Array;
+  mimeType: string;
+  filename: string;
+  frameId: number;
+  pageCount: number;
+}
+
+/** An open memory. Results that are strings are JSON in the shapes the SDK documents. */
+export interface NativeMemory {
+  path(): string;
+  /** One transaction: all or nothing, and durable when it resolves. */
+  put(documents: NativeDocument[], options: NativePutOptions): Promise<NativePutResult>;
+  /** Stores a new version of a frame and resolves to the new frame's id. */
+  update(id: number, patch: Partial<NativeDocument>): Promise<number>;
+  /** All or nothing; MV010 when one of the ids is unknown. */
+  remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
+  /** JSON array of the ids of active documents that match `{ where?, scope? }`. */
+  selectWhere(requestJson: string): string;
+  /** A string when the search was cheap enough to run at once. */
+  find(requestJson: string): string | Promise<string>;
+  timeline(requestJson: string): string;
+  stats(): string;
+  frame(id: number): string;
+  /** Id of the newest active frame with this uri. */
+  frameByUri(uri: string): number;
+  /** The whole stored text. */
+  text(id: number): string;
+  asset(id: number): NativeAsset;
+  enableLex(): Promise<void>;
+  seal(): Promise<void>;
+  close(): Promise<void>;
+  verify(deep: boolean): Promise<string>;
+  /** Takes in what other processes wrote. */
+  refresh(): void;
+}

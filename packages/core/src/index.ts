@@ -1,0 +1,93 @@
+export type {
+  NativeAsset,
+  NativeBinding,
+  NativeDocument,
+  NativeMemory,
+  NativeOpenOptions,
+  NativePutOptions,
+  NativePutResult,
+  NativeVersionInfo,
+} from './binding.js';
+export { callNative, callNativeAsync } from './call.js';
+export { ERROR_CODES, isErrorCode, type ErrorCode, type ErrorDetails } from './error-codes.js';
+export {
+  ApiKeyRequiredError,
+  CapacityExceededError,
+  ClipDisabledError,
+  ClosedHandleError,
+  CorruptFileError,
+  createError,
+  EmbeddingFailedError,
+  EncryptionError,
+  FileNotFoundError,
+  FrameNotFoundError,
+  fromSystemError,
+  InvalidInputError,
+  LexIndexDisabledError,
+  LockedError,
+  MemoryAlreadyBoundError,
+  MemvidError,
+  type MemvidErrorJson,
+  type MemvidErrorOptions,
+  ModelUnsupportedError,
+  NerModelUnavailableError,
+  PluginMissingError,
+  type Quota,
+  QuotaExceededError,
+  ReadOnlyError,
+  TicketInvalidError,
+  TicketReplayError,
+  TimeIndexMissingError,
+  toMemvidError,
+  UnsupportedOperationError,
+  VecDimensionMismatchError,
+  VecIndexDisabledError,
+  VerificationFailedError,
+} from './errors.js';
+export { findNative, loadNative, type NativeLoaderOptions } from './native.js';
+export {
+  type Machine,
+  NATIVE_PLATFORMS,
+  type NativePlatform,
+  platformName,
+  platformOf,
+  thisMachine,
+} from './platform.js';
+export type { Embedder, EmbeddingIdentity, EmbedOptions, EmbedResult } from './providers/embedder.js';
+export type { EntityExtractor, ExtractEntitiesOptions, ExtractedEntity } from './providers/entity-extractor.js';
+export type { ImageEmbedder, ImageEmbedOptions, ImageInput } from './providers/image-embedder.js';
+export type {
+  ChatMessage,
+  GenerateChunk,
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResult,
+  LanguageModel,
+  TokenUsage,
+} from './providers/language-model.js';
+export { definePlugin, type Factory, type FactoryOptions, type Plugin } from './providers/plugin.js';
+export type {
+  ExtractedTable,
+  ExtractTablesOptions,
+  ExtractTablesResult,
+  TableExtractor,
+  TableSource,
+} from './providers/table-extractor.js';
+export { withoutSecrets } from './secrets.js';
+export { getErrorSuggestion } from './suggestions.js';
+export {
+  checkArray,
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  checkOptional,
+  checkString,
+  checkStringArray,
+  describeValue,
+  invalidInput,
+  isPlainObject,
+  type NumberRule,
+  type StringRule,
+} from './validate.js';

@@ -1,0 +1,181 @@
+import type { ErrorCode, ErrorDetails } from './error-codes.js';
+
+/** The next step for each code when nothing more is known about the cause. */
+const GENERAL: Readonly<Record<ErrorCode, string>> = {
+  MV001:
+    'Raise `capacityBytes` when opening, or free space with `remove(id)` followed by `doctor({ vacuum: true })`.',
+  MV002: 'Tickets are not needed here: local files have no paid tier. Remove the call.',
+  MV003: 'Tickets are not needed here: local files have no paid tier. Remove the call.',
+  MV004:
+    'Build the lexical index with `enableLex()`, open with `enableLex: true`, or run `doctor({ rebuildLexIndex: true })`.',
+  MV005: 'Rebuild the time index with `doctor({ rebuildTimeIndex: true })`.',
+  MV006: 'See what failed with `verify({ deep: true })`, then repair with `doctor()`.',
+  MV007:
+    'Wait and call again, raise `lockTimeoutMs`, or see who is writing with `lockWho(path)`; `force: "stale_only"` only takes over a lock whose owner is gone.',
+  MV008: 'Local files need no key: leave `memvidApiKey` and `apiKey` out.',
+  MV009: 'Call `unbindMemory()` first.',
+  MV010: 'List what the memory holds with `timeline()`, `listTables()` or `sessionList()`.',
+  MV011:
+    'Open with `enableVec: true`, and store documents with an `embedder` or `enableEmbedding: true`.',
+  MV012: 'Run `doctor(path)` to repair the file, or restore it from a copy.',
+  MV013: 'Make a new memory with `create(path)` or `mode: "auto"`, or correct the path.',
+  MV014:
+    'Use the model the file was written with: see `embedding_identity` in the answer of `stats()`.',
+  MV015:
+    'Pass an `embedder` (or a vector as `queryEmbedding`), or install a plugin such as `npm install @memvid/embed-local`.',
+  MV016:
+    'Check the password; pass `force: true` to replace an existing output; open a capsule with `unlock(path, { password })` first.',
+  MV017:
+    'Install the plugin with `npm install @memvid/ner`, and put the model files where `MEMVID_MODELS_DIR` points.',
+  MV018: 'Check the answer of `info()` for what this installation can do.',
+  MV019: 'Correct the argument named in the message: `details.expected` says what is accepted.',
+  MV020: 'There is no control plane in this project: use a local file with `create(path)`.',
+  MV021: 'There is no control plane in this project: use a local file with `open(path)`.',
+  MV022: 'There is no control plane in this project: leave the call out.',
+  MV023: 'Queries are not metered here: leave the limit out.',
+  MV999:
+    'This is a fault of the library: report it with the message, the `cause` and the answer of `info()`.',
+};
+
+/** What to do about `code`, or `null` when the code is not one of this project's. */
+export function getErrorSuggestion(code: string): string | null {
+  return Object.hasOwn(GENERAL, code) ? GENERAL[code as ErrorCode] : null;
+}
+
+/** The next step for this very failure: the cause in `details` decides where a code has several. */
+export function suggestionFor(code: string, details: ErrorDetails | undefined, message: string): string | null {
+  return specific(code, details ?? {}, message) ?? getErrorSuggestion(code);
+}
+
+function specific(code: string, details: ErrorDetails, message: string): string | undefined {
+  switch (code) {
+    case 'MV001':
+      return details['reason'] === 'disk'
+        ? 'The disk is full: free space on it, or keep the memory on another one.'
+        : undefined;
+    case 'MV007':
+      return details['stale'] === true
+        ? 'The owner is gone: open with `force: "stale_only"`, or clear the lock with `lockNudge(path)`.'
+        : undefined;
+    case 'MV010':
+      return missingFrame(details, message);
+    case 'MV011':
+      return noVectors(details, message);
+    case 'MV012':
+      return damaged(details);
+    case 'MV013':
+      return missingFile(details);
+    case 'MV015':
+      return noEmbedding(details);
+    case 'MV016':
+      return encryption(details, message);
+    case 'MV018':
+      return unsupported(details, message);
+    case 'MV019':
+      return badInput(details);
+    default:
+      return undefined;
+  }
+}
+
+function missingFrame(details: ErrorDetails, message: string): string | undefined {
+  if (details['table_id'] !== undefined || /table/i.test(message)) {
+    return 'See the tables of this memory with `listTables()`.';
+  }
+  if (details['session_id'] !== undefined || /recording|session/i.test(message)) {
+    return 'See the recordings of this memory with `sessionList()`.';
+  }
+  return 'See the frames of this memory with `timeline()`.';
+}
+
+function noVectors(details: ErrorDetails, message: string): string {
+  return details['reason'] === 'disabled' || /enableVec/.test(message)
+    ? 'Open the memory again with `enableVec: true`.'
+    : 'Store documents with an `embedder` or `enableEmbedding: true` first, or search with `mode: "lex"`.';
+}
+
+function damaged(details: ErrorDetails): string | undefined {
+  return Array.isArray(details['offenders'])
+    ? 'Delete the files in `details.offenders` after checking that no other program needs them.'
+    : undefined;
+}
+
+function missingFile(details: ErrorDetails): string | undefined {
+  switch (details['reason']) {
+    case 'parent':
+      return 'Make the folder first, or correct the path.';
+    case 'input':
+      return 'Correct the path of the input file.';
+    default:
+      return undefined;
+  }
+}
+
+function noEmbedding(details: ErrorDetails): string | undefined {
+  const { variable, package: packageName } = details;
+  switch (details['reason']) {
+    case 'missing_key':
+      return typeof variable === 'string'
+        ? `Set the environment variable ${variable}, or pass \`apiKey\` to the provider.`
+        : 'Pass `apiKey` to the provider.';
+    case 'offline':
+      return 'Unset MEMVID_OFFLINE to allow the request, or use a local embedder: `npm install @memvid/embed-local`.';
+    case 'mixed_identity':
+      return 'The file holds vectors of several models: say which one with `queryEmbeddingModel`, or pass `queryEmbedding`.';
+    case 'unknown_identity':
+      return 'The file does not say which model made its vectors: pass `queryEmbedding`, `embedder` or `queryEmbeddingModel`.';
+    case 'non_finite':
+    case 'empty_vector':
+      return 'Pass a vector of finite numbers, at least one of them.';
+    default:
+      return typeof packageName === 'string' ? `Install it: npm install ${packageName}` : undefined;
+  }
+}
+
+function encryption(details: ErrorDetails, message: string): string | undefined {
+  if (details['reason'] === 'clip') {
+    return 'Install the plugin with `npm install @memvid/clip`, and put the model files where `MEMVID_MODELS_DIR` points.';
+  }
+  const cause = `${String(details['kind'] ?? '')} ${message}`;
+  if (/exists/i.test(cause)) return 'Pass `force: true` to replace it, or choose another `output`.';
+  if (/not[ _]?a[ _]?capsule/i.test(cause)) {
+    return 'Pass a capsule made by `lock(path, { password })`; a plain memory needs no `unlock`.';
+  }
+  if (/password|tamper|damaged/i.test(cause)) return 'Pass the `password` the capsule was made with.';
+  if (/encrypted/i.test(cause)) return 'Decrypt it first with `unlock(path, { password })`, then open the result.';
+  return undefined;
+}
+
+function unsupported(details: ErrorDetails, message: string): string | undefined {
+  const { variable, package: packageName } = details;
+  switch (details['reason']) {
+    case 'read_only':
+      return 'Open the memory again without `readOnly`.';
+    case 'closed':
+      return 'Open the memory again with `open(path)`.';
+    case 'aborted':
+      return 'The signal that was passed ended the call: call again with a signal that is not aborted.';
+    case 'permission':
+      return 'Change the permissions of the path, or open it with `readOnly: true` when reading is allowed.';
+    case 'offline':
+      return 'Unset MEMVID_OFFLINE to allow the request, or pass `contextOnly: true`.';
+    case 'missing_key':
+      return typeof variable === 'string'
+        ? `Set the environment variable ${variable}, or pass \`modelApiKey\`.`
+        : 'Pass `modelApiKey`.';
+    default:
+  }
+  if (typeof packageName === 'string') return `Install it: npm install ${packageName}`;
+  if (/readOnly|read-only/.test(message)) return 'Open the memory again without `readOnly`.';
+  if (/unsupported model/.test(message)) {
+    return 'Pass a language model object, a name such as `"nvidia:<model>"`, or `contextOnly: true` for an answer without a model.';
+  }
+  return undefined;
+}
+
+function badInput(details: ErrorDetails): string | undefined {
+  const { argument, expected } = details;
+  return typeof argument === 'string' && typeof expected === 'string'
+    ? `Pass ${expected} as \`${argument}\`.`
+    : undefined;
+}
