@@ -30,7 +30,7 @@ export class MemvidError extends Error {
   /** The kind of failure; a number has one meaning, save MV016 (see {@link ClipDisabledError}). */
   readonly code: ErrorCode;
   /** Values behind the failure. */
-  readonly details?: ErrorDetails;
+  declare readonly details?: ErrorDetails;
   /** One concrete next step, or `null` for a code this version does not know. */
   readonly suggestion: string | null;
 
@@ -247,7 +247,10 @@ export class EmbeddingFailedError extends MemvidError {
 /** MV016 with `details.reason: "encryption"`: capsule work failed, or a capsule was opened directly. */
 export class EncryptionError extends MemvidError {
   constructor(message: string, options: MemvidErrorOptions = {}) {
-    super('MV016', message, { ...options, details: { ...options.details, ...encryptionReason(options.details) } });
+    super('MV016', message, {
+      ...options,
+      details: { ...options.details, ...encryptionReason(options.details) },
+    });
   }
   override get name(): string {
     return 'EncryptionError';
@@ -392,7 +395,7 @@ export function createError(code: string, message: string, options: MemvidErrorO
     case 'MV015':
       return new EmbeddingFailedError(message, options);
     case 'MV016':
-      return options.details?.['reason'] === 'clip'
+      return options.details?.reason === 'clip'
         ? new ClipDisabledError(message, options)
         : new EncryptionError(message, options);
     case 'MV017':
@@ -449,25 +452,32 @@ export function fromSystemError(error: unknown, path?: string): MemvidError | un
 export function toMemvidError(thrown: unknown): MemvidError {
   if (MemvidError.isMemvidError(thrown)) return thrown;
   if (thrown instanceof Error) return MemvidError.fromNative(thrown);
-  return new MemvidError('MV999', `Something other than an error was thrown: ${String(thrown)}`, { cause: thrown });
+  return new MemvidError('MV999', `Something other than an error was thrown: ${String(thrown)}`, {
+    cause: thrown,
+  });
 }
 
-function notThatKind(message: string, expected: string, details: ErrorDetails, cause: Error): InvalidInputError {
+function notThatKind(
+  message: string,
+  expected: string,
+  details: ErrorDetails,
+  cause: Error,
+): InvalidInputError {
   return new InvalidInputError(message, {
-    details: { argument: 'path', received: details['path'], expected, ...details },
+    details: { argument: 'path', received: details.path, expected, ...details },
     cause,
   });
 }
 
 /** The engine tells several encryption causes apart in `reason`; callers read them as `kind`. */
 function encryptionReason(details: ErrorDetails | undefined): ErrorDetails {
-  const reason = details?.['reason'];
+  const reason = details?.reason;
   const known = reason === undefined || reason === 'encryption';
   return known ? { reason: 'encryption' } : { reason: 'encryption', kind: reason };
 }
 
 function unsupportedError(message: string, options: MemvidErrorOptions): UnsupportedOperationError {
-  switch (options.details?.['reason']) {
+  switch (options.details?.reason) {
     case 'read_only':
     case 'readOnly':
       return new ReadOnlyError(message, options);
@@ -484,10 +494,10 @@ function unsupportedError(message: string, options: MemvidErrorOptions): Unsuppo
 
 function quotaOf(details: ErrorDetails | undefined): Quota {
   return {
-    limit: Number(details?.['limit'] ?? 0),
-    used: Number(details?.['used'] ?? 0),
-    resetDate: String(details?.['resetDate'] ?? ''),
-    planName: String(details?.['planName'] ?? ''),
+    limit: Number(details?.limit ?? 0),
+    used: Number(details?.used ?? 0),
+    resetDate: String(details?.resetDate ?? ''),
+    planName: String(details?.planName ?? ''),
   };
 }
 

@@ -54,7 +54,11 @@ export {
   thisMachine,
 } from './platform.js';
 export type { Embedder, EmbeddingIdentity, EmbedOptions, EmbedResult } from './providers/embedder.js';
-export type { EntityExtractor, ExtractEntitiesOptions, ExtractedEntity } from './providers/entity-extractor.js';
+export type {
+  EntityExtractor,
+  ExtractEntitiesOptions,
+  ExtractedEntity,
+} from './providers/entity-extractor.js';
 export type { ImageEmbedder, ImageEmbedOptions, ImageInput } from './providers/image-embedder.js';
 export type {
   ChatMessage,

@@ -40,41 +40,43 @@ export function loadNative(): NativeBinding {
 export function findNative(options: NativeLoaderOptions = {}): NativeBinding {
   const machine = options.machine ?? thisMachine();
   const load = options.load ?? defaultRequire();
-  const explicit = options.path ?? process.env['MEMVID_NATIVE_PATH'];
+  const builds = options.workspace ?? workspaceBuilds();
+  const explicit = options.path ?? process.env.MEMVID_NATIVE_PATH;
   const attempts: Attempt[] = [];
-  for (const target of explicit ? [resolve(explicit)] : targets(machine, options.workspace)) {
+  for (const target of explicit ? [resolve(explicit)] : targets(machine, builds)) {
     try {
       return asBinding(load(target), target);
     } catch (error) {
       attempts.push({ target, cause: error instanceof Error ? error : new Error(String(error)) });
     }
   }
-  throw notLoaded(machine, attempts, explicit !== undefined && explicit !== '');
+  throw notLoaded(machine, attempts, nextStep(machine, attempts, explicit, builds));
 }
 
-function targets(machine: Machine, workspace = workspaceBuilds()): string[] {
+function targets(machine: Machine, builds: string): string[] {
   const platform = platformOf(machine);
   if (platform === undefined) return [];
-  const list = [packageName(platform)];
-  const file = workspace && join(workspace, platform, `memvid-core.${platform}.node`);
-  if (file && existsSync(file)) list.push(file);
-  return list;
+  const build = join(builds, platform, `memvid-core.${platform}.node`);
+  return existsSync(build) ? [packageName(platform), build] : [packageName(platform)];
 }
 
 function packageName(platform: string): string {
   return `@memvid/core-${platform}`;
 }
 
-/** In a source checkout this module is `packages/core/{src,dist}/native.js`. */
-function workspaceBuilds(): string | undefined {
-  const url: string | undefined = import.meta.url;
-  return url?.startsWith('file:') ? join(dirname(fileURLToPath(url)), '..', 'npm') : undefined;
+/** In a source checkout this module is in `packages/core/{src,dist}`; an installed package has no such folder. */
+function workspaceBuilds(): string {
+  return join(dirname(ownPath()), '..', 'npm');
 }
 
 function defaultRequire(): (target: string) => unknown {
-  // A bundler that writes CommonJS leaves no module address; the application's folder is the next best place.
+  return createRequire(ownPath());
+}
+
+/** A bundler that writes CommonJS leaves no module address; the application's folder is the next best place. */
+function ownPath(): string {
   const url: string | undefined = import.meta.url;
-  return createRequire(url ?? join(process.cwd(), 'index.js'));
+  return url?.startsWith('file:') ? fileURLToPath(url) : join(process.cwd(), 'index.js');
 }
 
 function asBinding(value: unknown, target: string): NativeBinding {
@@ -84,35 +86,41 @@ function asBinding(value: unknown, target: string): NativeBinding {
   throw new Error(`${target} is not the engine of @memvid/core: it does not export openMemory`);
 }
 
-function notLoaded(machine: Machine, attempts: Attempt[], explicit: boolean): UnsupportedOperationError {
+function notLoaded(machine: Machine, attempts: Attempt[], suggestion: string): UnsupportedOperationError {
   const platform = platformName(machine);
-  const tried = attempts.map(({ target, cause }) => `  - ${target}: ${firstLine(cause)}`);
-  const known = platformOf(machine) !== undefined;
-  const message = known
-    ? [`The native engine could not be loaded on ${platform}. Tried:`, ...tried].join('\n')
-    : `There is no native engine for ${platform} (there is one for ${NATIVE_PLATFORMS.join(', ')})`;
+  const published = platformOf(machine) !== undefined;
+  const tried = attempts.map(({ target, cause }) => ({ target, reason: firstLine(cause) }));
+  const message =
+    published || tried.length > 0
+      ? [
+          `The native engine could not be loaded on ${platform}. Tried:`,
+          ...tried.map(({ target, reason }) => `  - ${target}: ${reason}`),
+        ].join('\n')
+      : `There is no native engine for ${platform} (there is one for ${NATIVE_PLATFORMS.join(', ')})`;
+  const details = { operation: 'load the native engine', reason: 'native_engine', platform, tried };
   return new UnsupportedOperationError(message, {
-    details: {
-      operation: 'load the native engine',
-      reason: 'native_engine',
-      platform,
-      ...(known && { package: packageName(platform) }),
-      tried: attempts.map(({ target, cause }) => ({ target, reason: firstLine(cause) })),
-    },
-    suggestion: nextStep(platform, known, attempts, explicit),
+    details: published ? { ...details, package: packageName(platform) } : details,
+    suggestion,
     cause: attempts.find(({ cause }) => !isNotFound(cause))?.cause ?? attempts[0]?.cause,
   });
 }
 
-function nextStep(platform: string, known: boolean, attempts: Attempt[], explicit: boolean): string {
-  if (explicit) return 'Point MEMVID_NATIVE_PATH at the addon of this platform, or unset it: unset MEMVID_NATIVE_PATH';
-  if (!known) {
-    return 'Build it in a source checkout (pnpm --filter @memvid/core build:native), and set MEMVID_NATIVE_PATH to the file.';
+function nextStep(
+  machine: Machine,
+  attempts: Attempt[],
+  explicit: string | undefined,
+  builds: string,
+): string {
+  if (explicit) return 'Correct MEMVID_NATIVE_PATH, or run: unset MEMVID_NATIVE_PATH';
+  const build = 'pnpm --filter @memvid/core build:native';
+  if (existsSync(builds)) return `Run: ${build}`;
+  const platform = platformOf(machine);
+  if (platform === undefined) {
+    return `Build it in a source checkout and set MEMVID_NATIVE_PATH to the file. Run there: ${build}`;
   }
-  if (attempts.every(({ cause }) => isNotFound(cause))) {
-    return `Run: npm install --include=optional ${packageName(platform)}`;
-  }
-  return `The binary is there but the system refuses it (see the reason above). Run: npm install --force ${packageName(platform)}`;
+  return attempts.every(({ cause }) => isNotFound(cause))
+    ? `Run: npm install --include=optional ${packageName(platform)}`
+    : `The binary is there, but the system refuses it for the reason above. Run: npm install --force ${packageName(platform)}`;
 }
 
 function isNotFound(error: Error): boolean {

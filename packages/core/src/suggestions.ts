@@ -15,12 +15,10 @@ const GENERAL: Readonly<Record<ErrorCode, string>> = {
   MV008: 'Local files need no key: leave `memvidApiKey` and `apiKey` out.',
   MV009: 'Call `unbindMemory()` first.',
   MV010: 'List what the memory holds with `timeline()`, `listTables()` or `sessionList()`.',
-  MV011:
-    'Open with `enableVec: true`, and store documents with an `embedder` or `enableEmbedding: true`.',
+  MV011: 'Open with `enableVec: true`, and store documents with an `embedder` or `enableEmbedding: true`.',
   MV012: 'Run `doctor(path)` to repair the file, or restore it from a copy.',
   MV013: 'Make a new memory with `create(path)` or `mode: "auto"`, or correct the path.',
-  MV014:
-    'Use the model the file was written with: see `embedding_identity` in the answer of `stats()`.',
+  MV014: 'Use the model the file was written with: see `embedding_identity` in the answer of `stats()`.',
   MV015:
     'Pass an `embedder` (or a vector as `queryEmbedding`), or install a plugin such as `npm install @memvid/embed-local`.',
   MV016:
@@ -43,18 +41,22 @@ export function getErrorSuggestion(code: string): string | null {
 }
 
 /** The next step for this very failure: the cause in `details` decides where a code has several. */
-export function suggestionFor(code: string, details: ErrorDetails | undefined, message: string): string | null {
+export function suggestionFor(
+  code: string,
+  details: ErrorDetails | undefined,
+  message: string,
+): string | null {
   return specific(code, details ?? {}, message) ?? getErrorSuggestion(code);
 }
 
 function specific(code: string, details: ErrorDetails, message: string): string | undefined {
   switch (code) {
     case 'MV001':
-      return details['reason'] === 'disk'
+      return details.reason === 'disk'
         ? 'The disk is full: free space on it, or keep the memory on another one.'
         : undefined;
     case 'MV007':
-      return details['stale'] === true
+      return details.stale === true
         ? 'The owner is gone: open with `force: "stale_only"`, or clear the lock with `lockNudge(path)`.'
         : undefined;
     case 'MV010':
@@ -79,29 +81,29 @@ function specific(code: string, details: ErrorDetails, message: string): string 
 }
 
 function missingFrame(details: ErrorDetails, message: string): string | undefined {
-  if (details['table_id'] !== undefined || /table/i.test(message)) {
+  if (details.table_id !== undefined || /table/i.test(message)) {
     return 'See the tables of this memory with `listTables()`.';
   }
-  if (details['session_id'] !== undefined || /recording|session/i.test(message)) {
+  if (details.session_id !== undefined || /recording|session/i.test(message)) {
     return 'See the recordings of this memory with `sessionList()`.';
   }
   return 'See the frames of this memory with `timeline()`.';
 }
 
 function noVectors(details: ErrorDetails, message: string): string {
-  return details['reason'] === 'disabled' || /enableVec/.test(message)
+  return details.reason === 'disabled' || /enableVec/.test(message)
     ? 'Open the memory again with `enableVec: true`.'
     : 'Store documents with an `embedder` or `enableEmbedding: true` first, or search with `mode: "lex"`.';
 }
 
 function damaged(details: ErrorDetails): string | undefined {
-  return Array.isArray(details['offenders'])
+  return Array.isArray(details.offenders)
     ? 'Delete the files in `details.offenders` after checking that no other program needs them.'
     : undefined;
 }
 
 function missingFile(details: ErrorDetails): string | undefined {
-  switch (details['reason']) {
+  switch (details.reason) {
     case 'parent':
       return 'Make the folder first, or correct the path.';
     case 'input':
@@ -113,7 +115,7 @@ function missingFile(details: ErrorDetails): string | undefined {
 
 function noEmbedding(details: ErrorDetails): string | undefined {
   const { variable, package: packageName } = details;
-  switch (details['reason']) {
+  switch (details.reason) {
     case 'missing_key':
       return typeof variable === 'string'
         ? `Set the environment variable ${variable}, or pass \`apiKey\` to the provider.`
@@ -133,22 +135,23 @@ function noEmbedding(details: ErrorDetails): string | undefined {
 }
 
 function encryption(details: ErrorDetails, message: string): string | undefined {
-  if (details['reason'] === 'clip') {
+  if (details.reason === 'clip') {
     return 'Install the plugin with `npm install @memvid/clip`, and put the model files where `MEMVID_MODELS_DIR` points.';
   }
-  const cause = `${String(details['kind'] ?? '')} ${message}`;
+  const cause = `${String(details.kind ?? '')} ${message}`;
   if (/exists/i.test(cause)) return 'Pass `force: true` to replace it, or choose another `output`.';
   if (/not[ _]?a[ _]?capsule/i.test(cause)) {
     return 'Pass a capsule made by `lock(path, { password })`; a plain memory needs no `unlock`.';
   }
   if (/password|tamper|damaged/i.test(cause)) return 'Pass the `password` the capsule was made with.';
-  if (/encrypted/i.test(cause)) return 'Decrypt it first with `unlock(path, { password })`, then open the result.';
+  if (/encrypted/i.test(cause))
+    return 'Decrypt it first with `unlock(path, { password })`, then open the result.';
   return undefined;
 }
 
 function unsupported(details: ErrorDetails, message: string): string | undefined {
   const { variable, package: packageName } = details;
-  switch (details['reason']) {
+  switch (details.reason) {
     case 'read_only':
       return 'Open the memory again without `readOnly`.';
     case 'closed':

@@ -36,7 +36,8 @@ export function describeValue(value: unknown): string {
 function describeObject(value: object | null): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`;
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`;
   if (isPlainObject(value)) return 'an object';
   return `an instance of ${value.constructor?.name ?? 'an unnamed class'}`;
 }
@@ -89,7 +90,11 @@ export function checkNumber(argument: string, value: unknown, rule: NumberRule =
 }
 
 /** Checks that `value` is a whole number within bounds and returns it. */
-export function checkInteger(argument: string, value: unknown, rule: Omit<NumberRule, 'integer'> = {}): number {
+export function checkInteger(
+  argument: string,
+  value: unknown,
+  rule: Omit<NumberRule, 'integer'> = {},
+): number {
   return checkNumber(argument, value, { ...rule, integer: true });
 }
 
@@ -100,7 +105,11 @@ function bounds(min: number, max: number): string {
 }
 
 /** Checks that `value` is one of `allowed` and returns it. */
-export function checkOneOf<const T extends string>(argument: string, value: unknown, allowed: readonly T[]): T {
+export function checkOneOf<const T extends string>(
+  argument: string,
+  value: unknown,
+  allowed: readonly T[],
+): T {
   const found = allowed.find((choice) => choice === value);
   if (found === undefined) throw invalidInput(argument, value, `one of ${quoteAll(allowed)}`);
   return found;
@@ -124,7 +133,11 @@ export function checkStringArray(argument: string, value: unknown): string[] {
 }
 
 /** Checks that `value` is a plain object and returns it. */
-export function checkObject(argument: string, value: unknown, expected = 'an object'): Record<string, unknown> {
+export function checkObject(
+  argument: string,
+  value: unknown,
+  expected = 'an object',
+): Record<string, unknown> {
   if (!isPlainObject(value)) throw invalidInput(argument, value, expected);
   return value;
 }

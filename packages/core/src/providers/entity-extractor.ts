@@ -28,5 +28,8 @@ export interface EntityExtractor {
   /** Types it can report: `PERSON`, `ORG`, `LOCATION` … */
   readonly entityTypes: readonly string[];
   /** One list a text, in the order of the texts. */
-  extract(texts: readonly string[], options?: ExtractEntitiesOptions): Promise<readonly (readonly ExtractedEntity[])[]>;
+  extract(
+    texts: readonly string[],
+    options?: ExtractEntitiesOptions,
+  ): Promise<readonly (readonly ExtractedEntity[])[]>;
 }

@@ -1,0 +1,94 @@
+// From a fresh clone to something that runs: tools, packages, the native engine, the TypeScript packages.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { manifests } from './manifests.mjs';
+import {
+  CommandError,
+  firstLineOf,
+  must,
+  pnpmVersion,
+  root,
+  secondsSince,
+  toolEnvironment,
+} from './workspace.mjs';
+
+const OLDEST_RUST = [1, 85];
+const MARK = join(root, '.cache/installed');
+
+/** Makes everything ready. Quick when nothing changed since the last time. */
+export async function setUp() {
+  const start = performance.now();
+  /** @type {[string, () => void | Promise<void>][]} */
+  const steps = [
+    ['Checking the tools', checkTools],
+    ['Installing the npm packages', install],
+    ['Building the native engine (Rust; the first time takes some minutes)', buildNative],
+    ['Building the TypeScript packages', buildPackages],
+  ];
+  for (const [index, [title, step]] of steps.entries()) {
+    const stepStart = performance.now();
+    console.log(`[${index + 1}/${steps.length}] ${title} …`);
+    await step();
+    console.log(`[${index + 1}/${steps.length}] done in ${secondsSince(stepStart)}`);
+  }
+  console.log(`Set-up complete in ${secondsSince(start)}.\n`);
+}
+
+function checkTools() {
+  const [major = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20) {
+    throw new CommandError(
+      `Node ${process.versions.node} is too old: this needs Node 20 or newer (https://nodejs.org).`,
+    );
+  }
+  const cargo = firstLineOf('cargo', ['--version']);
+  if (cargo === undefined) {
+    throw new CommandError(
+      'Rust is missing, and the native engine is built from source here.\n' +
+        'Install it from https://rustup.rs, open a new terminal, and run the command again.',
+    );
+  }
+  const [, rustMajor, rustMinor] = /(\d+)\.(\d+)/.exec(cargo) ?? [];
+  const [needMajor = 0, needMinor = 0] = OLDEST_RUST;
+  if (Number(rustMajor) < needMajor || (Number(rustMajor) === needMajor && Number(rustMinor) < needMinor)) {
+    throw new CommandError(
+      `${cargo} is too old: this needs Rust ${OLDEST_RUST.join('.')} or newer. Run: rustup update`,
+    );
+  }
+  const compiler = process.env.CC ?? 'cc';
+  if (process.platform !== 'win32' && firstLineOf(compiler, ['--version']) === undefined) {
+    throw new CommandError(
+      'A C compiler is missing (zstd is built from source).\n' +
+        'Install one: apt-get install build-essential, dnf install gcc, or xcode-select --install.',
+    );
+  }
+  console.log(`      Node ${process.versions.node}, ${cargo}`);
+}
+
+async function install() {
+  const digest = createHash('sha256');
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...manifests()])
+    digest.update(file).update(readFileSync(join(root, file)));
+  const mark = digest.digest('hex');
+  const installed = existsSync(MARK) && existsSync(join(root, 'node_modules/.bin/pnpm'));
+  if (installed && readFileSync(MARK, 'utf8') === mark) {
+    console.log('      up to date');
+    return;
+  }
+  const environment = { ...toolEnvironment(), CI: 'true' }; // Never ask a question.
+  await must('npx', ['--yes', `pnpm@${pnpmVersion}`, 'install', '--frozen-lockfile', '--loglevel=error'], {
+    env: environment,
+  });
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  writeFileSync(MARK, mark);
+}
+
+async function buildNative() {
+  await must('pnpm', ['--silent', '--filter', '@memvid/core', 'build:native']);
+}
+
+async function buildPackages() {
+  await must('turbo', ['run', 'build', '--output-logs=errors-only', '--log-order=grouped']);
+}
