@@ -14,8 +14,9 @@ await runMain(async () => {
     console.log(basename(tarball));
     if (packages[index]?.native) {
       const { size } = statSync(tarball);
-      if (size > NATIVE_LIMIT)
+      if (size > NATIVE_LIMIT) {
         throw new CommandError(`${basename(tarball)} has ${size} bytes, more than ${NATIVE_LIMIT}`);
+      }
       continue;
     }
     await must('publint', ['run', tarball, '--strict']);

@@ -69,8 +69,9 @@ function checkTools() {
 
 async function install() {
   const digest = createHash('sha256');
-  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...manifests()])
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...manifests()]) {
     digest.update(file).update(readFileSync(join(root, file)));
+  }
   const mark = digest.digest('hex');
   const installed = existsSync(MARK) && existsSync(join(root, 'node_modules/.bin/pnpm'));
   if (installed && readFileSync(MARK, 'utf8') === mark) {
@@ -78,8 +79,14 @@ async function install() {
     return;
   }
   const environment = { ...toolEnvironment(), CI: 'true' }; // Never ask a question.
-  await must('npx', ['--yes', `pnpm@${pnpmVersion}`, 'install', '--frozen-lockfile', '--loglevel=error'], {
+  const showProgress = (/** @type {string} */ line) => {
+    // Packages of other platforms are warned about one by one; that they are left out is as it should be.
+    if (/^(Progress|Downloading|Packages)/.test(line)) console.log(`      ${line}`);
+  };
+  await must('npx', ['--yes', `pnpm@${pnpmVersion}`, 'install', '--frozen-lockfile'], {
     env: environment,
+    quiet: true,
+    onLine: showProgress,
   });
   mkdirSync(join(root, '.cache'), { recursive: true });
   writeFileSync(MARK, mark);

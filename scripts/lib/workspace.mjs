@@ -28,7 +28,8 @@ export function toolEnvironment() {
 export class CommandError extends Error {}
 
 /**
- * Runs a command and shows what it prints. `onLine` sees each line of standard output as well.
+ * Runs a command and shows what it prints. `onLine` sees each line of standard output as well; what is `quiet` shows
+ * only when the command fails.
  * @param {string} command
  * @param {readonly string[]} commandArguments
  * @param {{ onLine?: (line: string) => void, env?: NodeJS.ProcessEnv, quiet?: boolean, cwd?: string }} [options]

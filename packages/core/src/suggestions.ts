@@ -144,8 +144,9 @@ function encryption(details: ErrorDetails, message: string): string | undefined 
     return 'Pass a capsule made by `lock(path, { password })`; a plain memory needs no `unlock`.';
   }
   if (/password|tamper|damaged/i.test(cause)) return 'Pass the `password` the capsule was made with.';
-  if (/encrypted/i.test(cause))
+  if (/encrypted/i.test(cause)) {
     return 'Decrypt it first with `unlock(path, { password })`, then open the result.';
+  }
   return undefined;
 }
 

@@ -36,8 +36,9 @@ export function describeValue(value: unknown): string {
 function describeObject(value: object | null): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (value instanceof Date)
+  if (value instanceof Date) {
     return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`;
+  }
   if (isPlainObject(value)) return 'an object';
   return `an instance of ${value.constructor?.name ?? 'an unnamed class'}`;
 }
