@@ -1,0 +1,143 @@
+//! New files that appear under their name only when they are whole.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A file in the making. Dropped before [`AtomicFile::persist`], nothing of it stays; on Linux not even when the process
+/// is killed, because it has no name yet.
+#[derive(Debug)]
+pub struct AtomicFile {
+    content: Content,
+    destination: PathBuf,
+}
+
+#[derive(Debug)]
+enum Content {
+    #[cfg(target_os = "linux")]
+    Nameless(File),
+    Named(tempfile::NamedTempFile),
+}
+
+impl AtomicFile {
+    /// Starts a file that will be called `destination`. Fails when its folder does not exist.
+    pub fn create(destination: &Path) -> Result<Self> {
+        let folder = folder_of(destination);
+        #[cfg(target_os = "linux")]
+        if let Some(file) = nameless(folder) {
+            return Ok(Self {
+                content: Content::Nameless(file),
+                destination: destination.to_path_buf(),
+            });
+        }
+        let file = named(folder, destination)?;
+        Ok(Self {
+            content: Content::Named(file),
+            destination: destination.to_path_buf(),
+        })
+    }
+
+    /// The file, open for reading and writing.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        match &self.content {
+            #[cfg(target_os = "linux")]
+            Content::Nameless(file) => file,
+            Content::Named(file) => file.as_file(),
+        }
+    }
+
+    /// Syncs the content and gives the file its name. Without `replace` it fails with [`Error::AlreadyExists`] when the
+    /// name is taken, also when it was taken a moment ago.
+    pub fn persist(self, replace: bool) -> Result<File> {
+        let destination = self.destination;
+        let failed = |error| Error::io("create", &destination, error);
+        let file = match self.content {
+            #[cfg(target_os = "linux")]
+            Content::Nameless(file) => {
+                file.sync_all().map_err(failed)?;
+                give_name(&file, &destination, replace).map_err(failed)?;
+                file
+            }
+            Content::Named(file) => {
+                file.as_file().sync_all().map_err(failed)?;
+                if replace {
+                    file.persist(&destination)
+                        .map_err(|error| failed(error.error))?
+                } else {
+                    file.persist_noclobber(&destination)
+                        .map_err(|error| failed(error.error))?
+                }
+            }
+        };
+        sync_folder(&destination).map_err(failed)?;
+        Ok(file)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn named(folder: &Path, destination: &Path) -> Result<tempfile::NamedTempFile> {
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(destination.file_name().unwrap_or_default());
+    prefix.push(".");
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempfile_in(folder)
+        .map_err(|error| Error::io("create a file in", folder, error))
+}
+
+/// Makes the new name survive power loss.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    // Other systems cannot open folders, or need not.
+    if cfg!(unix) {
+        File::open(folder_of(path))?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path) -> Option<File> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    openat(
+        CWD,
+        folder,
+        OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+        Mode::RUSR | Mode::WUSR,
+    )
+    .ok()
+    .map(File::from)
+}
+
+/// Links a nameless file. A link never replaces, so replacing takes a second name and a rename.
+#[cfg(target_os = "linux")]
+fn give_name(file: &File, destination: &Path, replace: bool) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd;
+    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let link = |name: &Path| {
+        linkat(CWD, &source, CWD, name, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+    };
+    match link(destination) {
+        Err(error) if replace && error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => return result,
+    }
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let mut name = std::ffi::OsString::from(".");
+    name.push(destination.file_name().unwrap_or_default());
+    name.push(format!(".{:016x}", u64::from_le_bytes(random)));
+    let second = destination.with_file_name(name);
+    link(&second)?;
+    std::fs::rename(&second, destination).inspect_err(|_| {
+        // Best effort: the first error is the one to report.
+        let _ = std::fs::remove_file(&second);
+    })
+}

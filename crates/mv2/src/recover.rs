@@ -1,0 +1,246 @@
+//! Finding the table of contents, in healthy and in damaged files.
+//!
+//! The last valid footer decides. When it is damaged but the header still names an intact table of contents behind all
+//! valid footers, that one is newer and counts; otherwise an older footer in a gap, and at last a search for a table that
+//! reaches to the end.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::footer::{self, FOOTER_SIZE, Footer};
+use crate::header::{CAPSULE_MAGIC, Header};
+use crate::toc;
+
+/// How far from the end a table of contents without footer is searched for, in bytes.
+const SEARCH_WINDOW: usize = 64 << 20;
+/// Bytes of look-alikes that such a search decodes before it gives up.
+const SEARCH_BUDGET: usize = 256 << 20;
+
+/// Where the table of contents of a file lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The header page as it is stored.
+    pub header: Header,
+    /// The footer; made up from the table of contents when [`Located::footer_missing`].
+    pub footer: Footer,
+    /// Where the table of contents starts.
+    pub toc_offset: u64,
+    /// Where it ends and the footer starts.
+    pub footer_offset: u64,
+    /// The header names this table of contents, with the right checksum.
+    pub header_is_current: bool,
+    /// Bytes behind the footer (behind the table of contents when the footer is missing).
+    pub trailing: u64,
+    /// The footer is damaged or missing; the reference can only open the file for writing then.
+    pub footer_missing: bool,
+}
+
+impl Located {
+    /// The table of contents inside the bytes of the file.
+    pub fn toc<'a>(&self, file: &'a [u8]) -> Result<&'a [u8]> {
+        slice(file, self.toc_offset, self.footer_offset)
+            .ok_or_else(|| Error::corrupt("toc", self.toc_offset, "the file has become shorter"))
+    }
+}
+
+fn slice(bytes: &[u8], start: u64, end: u64) -> Option<&[u8]> {
+    bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+}
+
+/// Decodes the header of a file. Fails with [`Error::Encrypted`] on a capsule.
+pub fn read_header(bytes: &[u8], path: &Path) -> Result<Header> {
+    if bytes.starts_with(&CAPSULE_MAGIC) {
+        return Err(Error::Encrypted {
+            path: path.to_path_buf(),
+        });
+    }
+    Header::decode(bytes)
+}
+
+/// Like [`locate`] for the usual case, in constant time: the header names a table of contents that ends with the checksum
+/// in the header and is followed by a footer at the very end. `None` when the file is not exactly like that.
+///
+/// The bytes of the table of contents are not hashed: a reader that decodes it must verify it.
+pub fn locate_quick(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
+    let header = read_header(bytes, path)?;
+    Ok(at_header(bytes, &header))
+}
+
+fn at_header(bytes: &[u8], header: &Header) -> Option<Located> {
+    let footer_at = bytes.len().checked_sub(FOOTER_SIZE)?;
+    let footer = Footer::decode(bytes.get(footer_at..)?).ok()?;
+    let footer_offset = footer_at as u64;
+    if header.footer_offset.checked_add(footer.toc_len)? != footer_offset {
+        return None;
+    }
+    let toc = slice(bytes, header.footer_offset, footer_offset)?;
+    (toc::stored_checksum(toc).ok()? == header.toc_checksum).then(|| Located {
+        toc_offset: header.footer_offset,
+        header: header.clone(),
+        footer,
+        footer_offset,
+        header_is_current: true,
+        trailing: 0,
+        footer_missing: false,
+    })
+}
+
+/// Finds the table of contents of a file. `path` is only used in errors.
+///
+/// The table found is intact: its hash was compared with the footer, or its own checksum was verified.
+pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
+    let header = read_header(bytes, path)?;
+    if let Some(located) = at_header(bytes, &header)
+        && crate::hash(located.toc(bytes)?) == located.footer.toc_hash
+    {
+        return Ok(located);
+    }
+    let last_footer = footer::find_last(bytes);
+    // A table that the header names behind all valid footers is newer than they are: its footer was damaged.
+    if let Some(end) = end_at_header(bytes, &header)
+        && last_footer
+            .as_ref()
+            .is_none_or(|(position, _)| header.footer_offset > *position)
+    {
+        let start = header.footer_offset;
+        let generation = last_footer.map_or(0, |(_, footer)| footer.generation);
+        return without_footer(bytes, header, start, end, generation);
+    }
+    if let Some((footer_offset, footer)) = last_footer {
+        let toc_offset = footer_offset.saturating_sub(footer.toc_len);
+        let toc = slice(bytes, toc_offset, footer_offset).unwrap_or_default();
+        return Ok(Located {
+            header_is_current: header.footer_offset == toc_offset
+                && toc::stored_checksum(toc)? == header.toc_checksum,
+            header,
+            footer,
+            toc_offset,
+            footer_offset,
+            trailing: (bytes.len() as u64)
+                .saturating_sub(footer_offset)
+                .saturating_sub(FOOTER_SIZE as u64),
+            footer_missing: false,
+        });
+    }
+    if let Some((start, end)) = search(bytes, &header) {
+        return without_footer(bytes, header, start, end, 0);
+    }
+    Err(explain(bytes, &header))
+}
+
+fn without_footer(
+    bytes: &[u8],
+    header: Header,
+    start: u64,
+    end: u64,
+    generation: u64,
+) -> Result<Located> {
+    let toc = slice(bytes, start, end).unwrap_or_default();
+    Ok(Located {
+        header_is_current: header.footer_offset == start
+            && toc::stored_checksum(toc)? == header.toc_checksum,
+        header,
+        footer: Footer::for_toc(toc, generation),
+        toc_offset: start,
+        footer_offset: end,
+        trailing: (bytes.len() as u64).saturating_sub(end),
+        footer_missing: true,
+    })
+}
+
+/// End of an intact table of contents that starts where the header says. A table tells its own length, so this also works
+/// when the bytes behind it are damaged, cut off or followed by others.
+fn end_at_header(bytes: &[u8], header: &Header) -> Option<u64> {
+    if header.footer_offset < header.wal_end() {
+        return None;
+    }
+    let rest = bytes.get(usize::try_from(header.footer_offset).ok()?..)?;
+    let measured = toc::measure(rest).ok();
+    // Older forms do not measure themselves: they end where the footer should be.
+    let until_footer = (rest.len() as u64).checked_sub(FOOTER_SIZE as u64);
+    [measured, until_footer]
+        .into_iter()
+        .flatten()
+        .find(|length| is_intact(slice(rest, 0, *length)))
+        .map(|length| header.footer_offset + length)
+}
+
+fn is_intact(candidate: Option<&[u8]>) -> bool {
+    candidate.is_some_and(|candidate| toc::decode(candidate).is_ok())
+}
+
+/// Searches the end of the file for a table of contents that reaches to the end, with or without room for a footer.
+fn search(bytes: &[u8], header: &Header) -> Option<(u64, u64)> {
+    let first = usize::try_from(header.wal_end()).ok()?;
+    let start = bytes.len().saturating_sub(SEARCH_WINDOW).max(first);
+    let mut budget = SEARCH_BUDGET;
+    for position in (start..bytes.len()).rev() {
+        let rest = bytes.get(position..)?;
+        // The version is 0 in all known files, so that most positions need no decoding.
+        if !rest.starts_with(&[0; 8]) {
+            continue;
+        }
+        let Ok(length) = toc::measure(rest) else {
+            budget = budget.checked_sub(64)?;
+            continue;
+        };
+        budget = budget.checked_sub(usize::try_from(length).ok()?)?;
+        let end = position as u64 + length;
+        let to_the_end = bytes.len() as u64 - end;
+        if to_the_end <= FOOTER_SIZE as u64 && is_intact(slice(rest, 0, length)) {
+            return Some((position as u64, end));
+        }
+    }
+    None
+}
+
+/// Says what stands where the table of contents should be.
+fn explain(bytes: &[u8], header: &Header) -> Error {
+    let length = bytes.len() as u64;
+    if header.footer_offset >= length {
+        return Error::corrupt(
+            "toc",
+            header.footer_offset,
+            format!("the file ends at {length}, before its table of contents"),
+        );
+    }
+    let end = length.saturating_sub(FOOTER_SIZE as u64);
+    let toc = slice(bytes, header.footer_offset, end).unwrap_or_default();
+    match toc::decode_unverified_error(toc) {
+        Some(error) => error.at(header.footer_offset),
+        None => Error::corrupt(
+            "toc",
+            header.footer_offset,
+            "its bytes do not match its checksum, and no earlier one is intact",
+        ),
+    }
+}
+
+/// Where a section with this magic really starts.
+///
+/// The reference moves sections when it enlarges the log and forgets some of the offsets. When `offset` does not hold the
+/// section, all places of the magic behind the log are compared with length and checksum.
+#[must_use]
+pub fn displaced_section(
+    file: &[u8],
+    header: &Header,
+    magic: &[u8],
+    offset: u64,
+    length: u64,
+    checksum: &[u8; 32],
+) -> Option<u64> {
+    let at = |start: u64| slice(file, start, start.checked_add(length)?);
+    let is_it = |start: u64| {
+        at(start)
+            .is_some_and(|section| section.starts_with(magic) && crate::hash(section) == *checksum)
+    };
+    if is_it(offset) {
+        return Some(offset);
+    }
+    let first = usize::try_from(header.wal_end()).ok()?;
+    // Look-alikes are hashed too: their number is bounded so that a hostile file costs no more than a few passes.
+    memchr::memmem::find_iter(file.get(first..)?, magic)
+        .map(|position| (first + position) as u64)
+        .take(64)
+        .find(|start| is_it(*start))
+}

@@ -1,0 +1,1 @@
+//! Who writes: advisory records in a folder of the user, never beside the memory.

@@ -1,0 +1,240 @@
+//! The embedded log: records behind the header that are not in the table of contents yet.
+//!
+//! | offset | size | field of a record |
+//! |-------:|-----:|-------------------|
+//! |  0 |  8 | sequence, ascending |
+//! |  8 |  4 | length of the payload, not zero |
+//! | 12 |  4 | records that follow in the same batch (other writers: 0) |
+//! | 16 | 32 | BLAKE3 of the payload |
+//! | 48 |  … | payload: a [`WalEntry`] |
+//!
+//! Behind the newest record stand 48 zero bytes. All bytes of a batch but the header of its first record are written
+//! before that header, so that a batch that did not reach the disk as a whole reads as the end of the log, or as an
+//! incomplete batch, and is dropped.
+
+mod entry;
+
+use std::ops::Range;
+
+use crate::codec::Reader;
+use crate::error::{Error, Result};
+
+pub use entry::{EntryOperation, FrameEntry, LexBatch, WalEntry};
+
+/// Length of a record without its payload, and of the zeros behind the newest record.
+pub const RECORD_HEADER_SIZE: usize = 48;
+
+/// One intact record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalRecord {
+    /// Position of the record in the region.
+    pub position: u64,
+    /// Its sequence.
+    pub sequence: u64,
+    /// How many records of the same batch follow.
+    pub batch_remaining: u32,
+    /// False: the table of contents already contains it.
+    pub pending: bool,
+    /// Position of the payload in the region.
+    pub payload: Range<usize>,
+}
+
+/// Where and why a scan stopped before the end of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornRecord {
+    /// Position in the region.
+    pub position: u64,
+    /// What is wrong there.
+    pub reason: String,
+    /// Intact pending records before it that were dropped because their batch is incomplete.
+    pub dropped: usize,
+}
+
+/// What a log region holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WalScan {
+    /// Intact records of complete batches, oldest first.
+    pub records: Vec<WalRecord>,
+    /// Position behind the last of them: where the next record goes.
+    pub head: u64,
+    /// Set when the log does not end with zeros.
+    pub torn: Option<TornRecord>,
+}
+
+impl WalScan {
+    /// The records that the table of contents does not contain.
+    pub fn pending(&self) -> impl Iterator<Item = &WalRecord> {
+        self.records.iter().filter(|record| record.pending)
+    }
+
+    /// Sequence of the last record; `applied` when there is none.
+    #[must_use]
+    pub fn last_sequence(&self, applied: u64) -> u64 {
+        self.records
+            .last()
+            .map_or(applied, |record| record.sequence.max(applied))
+    }
+}
+
+/// Reads all records of a log region. `applied_sequence` is `wal_sequence` of the header, or a higher one known from
+/// elsewhere.
+///
+/// Never fails: damage ends the scan and is reported. What stands before it is intact, because each record has a checksum.
+#[must_use]
+pub fn scan(region: &[u8], applied_sequence: u64) -> WalScan {
+    let mut records: Vec<WalRecord> = Vec::new();
+    let mut position = 0;
+    let mut problem = None;
+    while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
+        match read_record(region, header, position, records.last(), applied_sequence) {
+            Ok(None) => break,
+            Ok(Some(record)) => {
+                position = record.payload.end;
+                records.push(record);
+            }
+            Err(reason) => {
+                problem = Some(reason);
+                break;
+            }
+        }
+    }
+    // The batch of the newest record may be incomplete. What is applied already cannot be taken back.
+    let mut dropped = 0;
+    if records
+        .last()
+        .is_some_and(|record| record.pending && record.batch_remaining > 0)
+    {
+        let missing = records.last().map_or(0, |record| record.batch_remaining);
+        let mut expected = missing;
+        while records
+            .last()
+            .is_some_and(|record| record.pending && record.batch_remaining == expected)
+        {
+            records.pop();
+            dropped += 1;
+            match expected.checked_add(1) {
+                Some(next) => expected = next,
+                None => break,
+            }
+        }
+        problem.get_or_insert_with(|| format!("{missing} records of a batch are missing"));
+    }
+    let head = records.last().map_or(0, |record| record.payload.end) as u64;
+    WalScan {
+        torn: problem.map(|reason| TornRecord {
+            position: position as u64,
+            reason,
+            dropped,
+        }),
+        records,
+        head,
+    }
+}
+
+/// `None` at the end of the log.
+fn read_record(
+    region: &[u8],
+    header: &[u8],
+    position: usize,
+    previous: Option<&WalRecord>,
+    applied_sequence: u64,
+) -> Result<Option<WalRecord>, String> {
+    let mut reader = Reader::named(header, "wal");
+    let mut fields = || -> Result<(u64, u32, u32, [u8; 32])> {
+        Ok((reader.u64()?, reader.u32()?, reader.u32()?, reader.array()?))
+    };
+    let (sequence, length, batch_remaining, checksum) =
+        fields().map_err(|error| error.to_string())?;
+    if sequence == 0 && length == 0 {
+        return Ok(None);
+    }
+    let start = position + RECORD_HEADER_SIZE;
+    let payload = usize::try_from(length)
+        .ok()
+        .filter(|length| *length > 0)
+        .and_then(|length| region.get(start..start.checked_add(length)?))
+        .ok_or_else(|| format!("a record of {length} bytes does not fit"))?;
+    if let Some(previous) = previous {
+        // Older rounds of the log leave records behind; their sequences are lower.
+        if sequence <= previous.sequence {
+            return Err(format!("sequence {sequence} follows {}", previous.sequence));
+        }
+        let open = previous.pending && previous.batch_remaining > 0;
+        if open && batch_remaining.checked_add(1) != Some(previous.batch_remaining) {
+            return Err(format!(
+                "a record with {batch_remaining} to follow stands behind one with {}",
+                previous.batch_remaining
+            ));
+        }
+    }
+    if crate::hash(payload) != checksum {
+        return Err(format!("the checksum of record {sequence} does not match"));
+    }
+    Ok(Some(WalRecord {
+        position: position as u64,
+        sequence,
+        batch_remaining,
+        pending: sequence > applied_sequence,
+        payload: start..start + payload.len(),
+    }))
+}
+
+/// The log region inside the bytes of a whole file. Fails when the file ends before it.
+pub fn region<'a>(file: &'a [u8], header: &crate::header::Header) -> Result<&'a [u8]> {
+    usize::try_from(header.wal_offset)
+        .ok()
+        .zip(usize::try_from(header.wal_end()).ok())
+        .and_then(|(start, end)| file.get(start..end))
+        .ok_or_else(|| {
+            Error::corrupt(
+                "wal",
+                header.wal_offset,
+                format!(
+                    "the log of {} bytes reaches beyond the end of the file at {}",
+                    header.wal_size,
+                    file.len()
+                ),
+            )
+        })
+}
+
+/// Appends one record to `out`.
+///
+/// A payload has at most `u32::MAX` bytes; a caller never comes near, since a record must fit into the log.
+pub fn encode_record(sequence: u64, batch_remaining: u32, payload: &[u8], out: &mut Vec<u8>) {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    out.reserve(RECORD_HEADER_SIZE + payload.len());
+    out.extend_from_slice(&sequence.to_le_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&batch_remaining.to_le_bytes());
+    out.extend_from_slice(&crate::hash(payload));
+    out.extend_from_slice(payload);
+}
+
+/// Bytes that a batch of payloads with these lengths takes in the log, zeros behind it included.
+#[must_use]
+pub fn batch_size(payload_lengths: impl IntoIterator<Item = usize>) -> u64 {
+    payload_lengths
+        .into_iter()
+        .fold(RECORD_HEADER_SIZE as u64, |sum, length| {
+            sum.saturating_add((RECORD_HEADER_SIZE as u64).saturating_add(length as u64))
+        })
+}
+
+/// A whole batch with ascending sequences, followed by the zeros that end the log.
+///
+/// To be durable in one step, write everything from byte 48 on first, then the first 48 bytes, then sync once.
+#[must_use]
+pub fn encode_batch<P: AsRef<[u8]>>(first_sequence: u64, payloads: &[P]) -> Vec<u8> {
+    let size = batch_size(payloads.iter().map(|payload| payload.as_ref().len()));
+    let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    let mut sequence = first_sequence;
+    let mut remaining = u32::try_from(payloads.len()).unwrap_or(u32::MAX);
+    for payload in payloads {
+        remaining = remaining.saturating_sub(1);
+        encode_record(sequence, remaining, payload.as_ref(), &mut out);
+        sequence = sequence.saturating_add(1);
+    }
+    out.extend_from_slice(&[0; RECORD_HEADER_SIZE]);
+    out
+}
