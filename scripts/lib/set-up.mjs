@@ -97,5 +97,5 @@ async function buildNative() {
 }
 
 async function buildPackages() {
-  await must('turbo', ['run', 'build', '--output-logs=errors-only', '--log-order=grouped']);
+  await must('turbo', ['run', 'build', '--output-logs=errors-only'], { quiet: true });
 }
