@@ -1,1 +1,421 @@
-//! Encrypted capsules.
+//! Encrypted capsules, `.mv2e`: a whole memory under a password.
+//!
+//! | offset | size | field of the header |
+//! |-------:|-----:|---------------------|
+//! |  0 |  4 | `MV2E` |
+//! |  4 |  2 | version 1 |
+//! |  6 |  1 | key derivation: 1 = Argon2id, 64 MiB, 3 passes, 4 lanes |
+//! |  7 |  1 | cipher: 1 = AES-256-GCM |
+//! |  8 | 32 | salt |
+//! | 40 | 12 | base nonce |
+//! | 52 |  8 | size of the memory in bytes |
+//! | 60 |  4 | 1 = chunks, 0 = one piece |
+//!
+//! Chunks: u32 length, then ciphertext and 16 bytes of tag; nonce = first 4 bytes of the base nonce, then the number of the
+//! chunk as u64 **big-endian**. One piece: ciphertext and tag under the base nonce. The header is not authenticated, so
+//! what comes out is also checked to be a memory.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
+use argon2::{Algorithm, Argon2, Params, Version};
+use zeroize::Zeroizing;
+
+use crate::atomic::AtomicFile;
+use crate::codec::{Reader, Writer};
+use crate::error::{CapsuleReason, Error, Result};
+use crate::header::{CAPSULE_MAGIC, MAGIC};
+use crate::lock::FileLock;
+use crate::storage::{FileStorage, Storage};
+
+/// Length of the capsule header in bytes.
+pub const CAPSULE_HEADER_SIZE: usize = 64;
+const VERSION: u16 = 1;
+const ARGON2ID: u8 = 1;
+const AES_256_GCM: u8 = 1;
+const CHUNKED: u32 = 1;
+const ONE_PIECE: u32 = 0;
+const TAG: usize = 16;
+/// Plaintext of a chunk as it is written, in bytes.
+const CHUNK: usize = 1 << 20;
+/// Longest chunk that is read, in bytes: it is held in memory before it can be authenticated.
+const MAX_CHUNK: u32 = 64 << 20;
+/// How long to wait for a writer before locking or unlocking.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Encrypts the memory `input`. Without `output` the result is called like the input with an `e` behind it.
+///
+/// The input stays. The output appears whole or not at all; an existing one is replaced only with `force`.
+pub fn lock(input: &Path, output: Option<&Path>, password: &str, force: bool) -> Result<PathBuf> {
+    check_password(password, input)?;
+    let output = output.map_or_else(|| locked_name(input), Path::to_path_buf);
+    let source = FileLock::shared(input, PATIENCE)?;
+    check_memory(source.file(), input)?;
+    check_output(&output, force)?;
+    let size = source
+        .file()
+        .metadata()
+        .map_err(|error| Error::io("look up", input, error))?
+        .len();
+    let header = CapsuleHeader::fresh(size).map_err(|reason| refused(reason, input))?;
+    let cipher = cipher(password, &header.salt).map_err(|reason| refused(reason, input))?;
+    let target = AtomicFile::create(&output)?;
+    encrypt(
+        source.file(),
+        input,
+        target.file(),
+        &output,
+        &header,
+        &cipher,
+    )?;
+    copy_permissions(source.file(), target.file());
+    persist(target, &output, force)
+}
+
+/// Decrypts the capsule `input`. Without `output` the result is called like the input without the last `e`.
+///
+/// The capsule stays. The output appears whole or not at all, and only if it is a readable memory of the promised size; an
+/// existing one is replaced only with `force`.
+pub fn unlock(input: &Path, output: Option<&Path>, password: &str, force: bool) -> Result<PathBuf> {
+    check_password(password, input)?;
+    let output = output.map_or_else(|| unlocked_name(input), Path::to_path_buf);
+    let mut source = File::open(input).map_err(|error| Error::io("open", input, error))?;
+    let mut page = Vec::with_capacity(CAPSULE_HEADER_SIZE);
+    (&mut source)
+        .take(CAPSULE_HEADER_SIZE as u64)
+        .read_to_end(&mut page)
+        .map_err(|error| Error::io("read", input, error))?;
+    let header = CapsuleHeader::decode(&page).map_err(|reason| refused(reason, input))?;
+    check_output(&output, force)?;
+    let cipher = cipher(password, &header.salt).map_err(|reason| refused(reason, input))?;
+    let target = AtomicFile::create(&output)?;
+    if header.chunked {
+        decrypt_chunks(&source, input, target.file(), &output, &header, &cipher)?;
+    } else {
+        decrypt_piece(&source, input, target.file(), &output, &header, &cipher)?;
+    }
+    if check_memory(target.file(), input).is_err() {
+        return Err(refused(CapsuleReason::ContentNotAMemory, input));
+    }
+    copy_permissions(&source, target.file());
+    persist(target, &output, force)
+}
+
+struct CapsuleHeader {
+    salt: [u8; 32],
+    nonce: [u8; 12],
+    size: u64,
+    chunked: bool,
+}
+
+impl CapsuleHeader {
+    /// Random salt and nonce: with its own salt each capsule has its own key, so counters never repeat under one.
+    fn fresh(size: u64) -> Result<Self, CapsuleReason> {
+        let mut header = Self {
+            salt: [0; 32],
+            nonce: [0; 12],
+            size,
+            chunked: true,
+        };
+        getrandom::fill(&mut header.salt).map_err(|_| CapsuleReason::NoRandomness)?;
+        getrandom::fill(&mut header.nonce).map_err(|_| CapsuleReason::NoRandomness)?;
+        Ok(header)
+    }
+
+    fn decode(page: &[u8]) -> Result<Self, CapsuleReason> {
+        if !page.starts_with(&CAPSULE_MAGIC) {
+            return Err(CapsuleReason::NotACapsule);
+        }
+        let mut reader = Reader::named(page, "capsule");
+        let mut fields = || -> Result<_> {
+            reader.take(4)?;
+            Ok((
+                reader.u16()?,
+                reader.u8()?,
+                reader.u8()?,
+                Self {
+                    salt: reader.array()?,
+                    nonce: reader.array()?,
+                    size: reader.u64()?,
+                    chunked: false,
+                },
+                reader.u32()?,
+            ))
+        };
+        let Ok((version, derivation, cipher, header, flags)) = fields() else {
+            return Err(CapsuleReason::Truncated);
+        };
+        let known = [
+            ("version", u32::from(version), u32::from(VERSION)),
+            ("key derivation", u32::from(derivation), u32::from(ARGON2ID)),
+            ("cipher", u32::from(cipher), u32::from(AES_256_GCM)),
+        ];
+        for (field, value, expected) in known {
+            if value != expected {
+                return Err(CapsuleReason::Unsupported { field, value });
+            }
+        }
+        match flags {
+            CHUNKED | ONE_PIECE => Ok(Self {
+                chunked: flags == CHUNKED,
+                ..header
+            }),
+            value => Err(CapsuleReason::Unsupported {
+                field: "form",
+                value,
+            }),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(CAPSULE_HEADER_SIZE);
+        writer.raw(&CAPSULE_MAGIC);
+        writer.u16(VERSION);
+        writer.u8(ARGON2ID);
+        writer.u8(AES_256_GCM);
+        writer.raw(&self.salt);
+        writer.raw(&self.nonce);
+        writer.u64(self.size);
+        writer.u32(if self.chunked { CHUNKED } else { ONE_PIECE });
+        writer.into_bytes()
+    }
+
+    fn chunk_nonce(&self, number: u64) -> [u8; 12] {
+        let mut nonce = self.nonce;
+        nonce[4..].copy_from_slice(&number.to_be_bytes());
+        nonce
+    }
+}
+
+fn cipher(password: &str, salt: &[u8; 32]) -> Result<Aes256Gcm, CapsuleReason> {
+    let derive = || -> Result<Aes256Gcm, argon2::Error> {
+        let params = Params::new(64 * 1024, 3, 4, Some(32))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut key = Zeroizing::new([0; 32]);
+        argon2.hash_password_into(password.as_bytes(), salt, key.as_mut())?;
+        Ok(Aes256Gcm::new((&*key).into()))
+    };
+    derive().map_err(|_| CapsuleReason::KeyDerivation)
+}
+
+fn encrypt(
+    source: &File,
+    input: &Path,
+    mut target: &File,
+    output: &Path,
+    header: &CapsuleHeader,
+    cipher: &Aes256Gcm,
+) -> Result<()> {
+    let written = |error| Error::io("write", output, error);
+    target.write_all(&header.encode()).map_err(written)?;
+    let mut buffer = Zeroizing::new(Vec::with_capacity(CHUNK + TAG));
+    let mut left = header.size;
+    for number in 0u64.. {
+        if left == 0 {
+            break;
+        }
+        buffer.clear();
+        let length = left.min(CHUNK as u64);
+        let read = source
+            .take(length)
+            .read_to_end(&mut buffer)
+            .map_err(|error| Error::io("read", input, error))? as u64;
+        if read != length {
+            let reason = CapsuleReason::SizeMismatch {
+                expected: header.size,
+                found: header.size - left + read,
+            };
+            return Err(refused(reason, input));
+        }
+        left -= length;
+        cipher
+            .encrypt_in_place(&header.chunk_nonce(number).into(), b"", &mut *buffer)
+            .map_err(|_| refused(CapsuleReason::KeyDerivation, input))?;
+        let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+        target.write_all(&length.to_le_bytes()).map_err(written)?;
+        target.write_all(&buffer).map_err(written)?;
+    }
+    Ok(())
+}
+
+fn decrypt_chunks(
+    source: &File,
+    input: &Path,
+    mut target: &File,
+    output: &Path,
+    header: &CapsuleHeader,
+    cipher: &Aes256Gcm,
+) -> Result<()> {
+    let failed = |error| Error::io("read", input, error);
+    let mut buffer = Zeroizing::new(Vec::new());
+    let mut found = 0u64;
+    let mismatch = |found| {
+        let reason = CapsuleReason::SizeMismatch {
+            expected: header.size,
+            found,
+        };
+        refused(reason, input)
+    };
+    for number in 0u64.. {
+        buffer.clear();
+        let read = source.take(4).read_to_end(&mut buffer).map_err(failed)?;
+        let length = match (read, buffer.as_slice().try_into()) {
+            (0, _) => break,
+            (_, Ok(bytes)) => u32::from_le_bytes(bytes),
+            _ => return Err(refused(CapsuleReason::Truncated, input)),
+        };
+        if (length as usize) <= TAG || length > MAX_CHUNK {
+            return Err(refused(CapsuleReason::ChunkLength { length }, input));
+        }
+        buffer.clear();
+        let read = source
+            .take(u64::from(length))
+            .read_to_end(&mut buffer)
+            .map_err(failed)?;
+        if read as u64 != u64::from(length) {
+            return Err(refused(CapsuleReason::Truncated, input));
+        }
+        open(cipher, header.chunk_nonce(number), &mut buffer, input)?;
+        found += buffer.len() as u64;
+        if found > header.size {
+            return Err(mismatch(found));
+        }
+        target
+            .write_all(&buffer)
+            .map_err(|error| Error::io("write", output, error))?;
+    }
+    if found == header.size {
+        Ok(())
+    } else {
+        Err(mismatch(found))
+    }
+}
+
+/// Nothing of one piece can be authenticated before all of it is there, so it is held in memory.
+fn decrypt_piece(
+    source: &File,
+    input: &Path,
+    mut target: &File,
+    output: &Path,
+    header: &CapsuleHeader,
+    cipher: &Aes256Gcm,
+) -> Result<()> {
+    let mut buffer = Zeroizing::new(Vec::new());
+    let read = source
+        .take(header.size.saturating_add(TAG as u64 + 1))
+        .read_to_end(&mut buffer)
+        .map_err(|error| Error::io("read", input, error))? as u64;
+    if read != header.size.saturating_add(TAG as u64) {
+        let reason = CapsuleReason::SizeMismatch {
+            expected: header.size,
+            found: read.saturating_sub(TAG as u64),
+        };
+        return Err(refused(reason, input));
+    }
+    open(cipher, header.nonce, &mut buffer, input)?;
+    target
+        .write_all(&buffer)
+        .map_err(|error| Error::io("write", output, error))
+}
+
+fn open(cipher: &Aes256Gcm, nonce: [u8; 12], buffer: &mut Vec<u8>, input: &Path) -> Result<()> {
+    cipher
+        .decrypt_in_place(&nonce.into(), b"", buffer)
+        .map_err(|_| refused(CapsuleReason::WrongPasswordOrDamaged, input))
+}
+
+fn refused(reason: CapsuleReason, path: &Path) -> Error {
+    Error::Capsule {
+        reason,
+        path: path.to_path_buf(),
+    }
+}
+
+fn check_password(password: &str, path: &Path) -> Result<()> {
+    if password.trim().is_empty() {
+        return Err(refused(CapsuleReason::EmptyPassword, path));
+    }
+    Ok(())
+}
+
+fn check_output(output: &Path, force: bool) -> Result<()> {
+    if !force && output.symlink_metadata().is_ok() {
+        return Err(refused(CapsuleReason::OutputExists, output));
+    }
+    Ok(())
+}
+
+/// A capsule of something that cannot be opened would be a trap, on either side.
+fn check_memory(file: &File, path: &Path) -> Result<()> {
+    let failed = |error| Error::io("read", path, error);
+    let file = file.try_clone().map_err(failed)?;
+    let storage = FileStorage::from_file(file, path, false)?;
+    let bytes = storage
+        .map(storage.len().map_err(failed)?)
+        .map_err(failed)?;
+    if !bytes.starts_with(&MAGIC) {
+        return Err(refused(CapsuleReason::NotAMemory, path));
+    }
+    crate::recover::locate(&bytes, path).map(|_| ())
+}
+
+fn copy_permissions(source: &File, target: &File) {
+    // Best effort: a file system without permissions still holds the result.
+    if let Ok(metadata) = source.metadata() {
+        let _ = target.set_permissions(metadata.permissions());
+    }
+}
+
+fn persist(target: AtomicFile, output: &Path, force: bool) -> Result<PathBuf> {
+    match target.persist(force) {
+        Ok(_) => Ok(output.to_path_buf()),
+        Err(Error::AlreadyExists { path }) => Err(refused(CapsuleReason::OutputExists, &path)),
+        Err(error) => Err(error),
+    }
+}
+
+fn locked_name(input: &Path) -> PathBuf {
+    let mut name = input.as_os_str().to_owned();
+    name.push("e");
+    PathBuf::from(name)
+}
+
+fn unlocked_name(input: &Path) -> PathBuf {
+    match input.extension().and_then(|extension| extension.to_str()) {
+        Some("mv2e") => input.with_extension("mv2"),
+        _ => {
+            let mut name = input.as_os_str().to_owned();
+            name.push(".mv2");
+            PathBuf::from(name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_names_add_and_drop_the_last_letter() {
+        assert_eq!(locked_name(Path::new("a/x.mv2")), Path::new("a/x.mv2e"));
+        assert_eq!(unlocked_name(Path::new("a/x.mv2e")), Path::new("a/x.mv2"));
+        assert_eq!(unlocked_name(Path::new("secret")), Path::new("secret.mv2"));
+    }
+
+    #[test]
+    fn the_chunk_number_is_big_endian_in_the_nonce() {
+        let header = CapsuleHeader {
+            salt: [0; 32],
+            nonce: [7; 12],
+            size: 0,
+            chunked: true,
+        };
+        assert_eq!(
+            header.chunk_nonce(258),
+            [7, 7, 7, 7, 0, 0, 0, 0, 0, 0, 1, 2]
+        );
+    }
+}
