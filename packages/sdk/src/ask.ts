@@ -1,0 +1,190 @@
+import { adaptiveCount } from './adaptive.js';
+import { extractAnswer } from './ask/answer.js';
+import { contextOf, shorten } from './ask/context.js';
+import { newestFrames } from './ask/fallback.js';
+import { followUpOf, type FollowUp } from './ask/follow-up.js';
+import { groundingOf, groundingWithoutAnswer, type Grounding } from './ask/grounding.js';
+import { checkModel } from './ask/model.js';
+import { maskedResult } from './ask/masking.js';
+import { sourceOf, type AskSource } from './ask/sources.js';
+import { filledString, optionalBoolean, optionalNumber, optionalString, optionsOf } from './check.js';
+import { queryWarnings, search, type FindHit } from './find.js';
+import type { Handle } from './handle.js';
+import { searchSettings, type SearchInput, type SearchSettings } from './search-options.js';
+
+export interface AskInput extends SearchInput {
+  /** Retrieve only: `answer` is `null` and no model is contacted, whatever `model` says. Default `false`. */
+  contextOnly?: boolean | undefined;
+  /** Fuller entries in `sources`. Default `false`. */
+  returnSources?: boolean | undefined;
+  /** Add the retrieved pieces as `chunks`. Default `false`. */
+  showChunks?: boolean | undefined;
+  /** `provider:model`. Default: no model; the answer is quoted from the best fragment. */
+  model?: string | undefined;
+  /** Default: the provider's environment variable. */
+  modelApiKey?: string | undefined;
+  /** Most characters of context. Default: all of the retrieved text. */
+  llmContextChars?: number | undefined;
+  /** Mask personal data in everything that comes back. Default `false`. */
+  maskPii?: boolean | undefined;
+}
+
+export interface ContextFragment {
+  rank: number;
+  frame_id: number;
+  uri: string;
+  title: string;
+  text: string;
+  kind: 'full' | 'summary';
+  score: number;
+  matches: number;
+  /** Place of `text` in the frame, in characters. */
+  range: [number, number];
+  chunk_range: [number, number];
+}
+
+export interface AskChunk {
+  frame_id: number;
+  uri: string;
+  title: string;
+  content: string;
+  chunk_range: [number, number];
+  score: number;
+}
+
+export interface AskResult {
+  question: string;
+  /** With citation marks; `null` with `contextOnly` and when nothing is stored. */
+  answer: string | null;
+  /** The same as `answer`. */
+  text: string | null;
+  context: string;
+  context_fragments: ContextFragment[];
+  context_only: boolean;
+  mode: 'lex' | 'sem' | 'hybrid';
+  retriever: 'lex' | 'semantic' | 'hybrid' | 'timeline_fallback';
+  hits: FindHit[];
+  sources: AskSource[];
+  stats: { retrieval_ms: number; synthesis_ms: number; latency_ms: number };
+  usage: { retrieved: number; prompt_tokens?: number; completion_tokens?: number; total_tokens?: number };
+  model?: string;
+  grounding: Grounding;
+  follow_up?: FollowUp;
+  chunks?: AskChunk[];
+  warnings?: string[];
+}
+
+const DEFAULT_K = 6;
+/** Reciprocal rank fusion, here of one list: the first hit scores 1/61. */
+const RANK_OFFSET = 60;
+
+/** Answers a question from the memory, or gives the context for an answer. */
+export async function ask(handle: Handle, question: string, options?: AskInput): Promise<AskResult> {
+  handle.assertOpen('ask');
+  const asked = filledString(question, 'question');
+  const given = optionsOf(options);
+  const withVector = (given['queryEmbedding'] ?? given['embedder'] ?? undefined) !== undefined;
+  const settings = searchSettings(given, { mode: withVector ? 'auto' : 'lex', k: DEFAULT_K });
+  const contextOnly = optionalBoolean(given['contextOnly'], 'contextOnly', false);
+  const returnSources = optionalBoolean(given['returnSources'], 'returnSources', false);
+  const showChunks = optionalBoolean(given['showChunks'], 'showChunks', false);
+  const masks = optionalBoolean(given['maskPii'], 'maskPii', false);
+  const most = optionalNumber(given['llmContextChars'], 'llmContextChars', { min: 1, integer: true });
+  const model = optionalString(given['model'], 'model');
+  const modelApiKey = optionalString(given['modelApiKey'], 'modelApiKey');
+  if (!contextOnly && model !== undefined) checkModel(model, modelApiKey, handle.settings.apiKeys);
+  const warnings = await queryWarnings(handle, 'ask', settings, given);
+
+  const started = performance.now();
+  const { hits, isFallback } = await retrieve(handle, asked, settings);
+  const retrieved = performance.now();
+  const passages = limitTexts(hits, most);
+  const fragments = hits.map((hit, index) => fragmentOf(hit, passages[index] ?? ''));
+  const answer = contextOnly ? null : extractAnswer(asked, fragments);
+  const grounding = answer === null ? groundingWithoutAnswer() : groundingOf(answer, passages);
+  const followUp = followUpOf({ hits, isFallback, grounding });
+  const context = contextOf(hits, (hit) => passages[hit.rank - 1] ?? '');
+  const finished = performance.now();
+  const result: AskResult = {
+    question: asked,
+    answer,
+    text: answer,
+    context,
+    context_fragments: fragments,
+    context_only: contextOnly,
+    mode: settings.mode === 'auto' ? 'hybrid' : settings.mode,
+    retriever: isFallback ? 'timeline_fallback' : 'lex',
+    hits,
+    sources: hits.map((hit, index) => sourceOf(hit, index, returnSources)),
+    stats: {
+      retrieval_ms: milliseconds(started, retrieved),
+      synthesis_ms: milliseconds(retrieved, finished),
+      latency_ms: milliseconds(started, finished),
+    },
+    usage: { retrieved: hits.length },
+    grounding,
+    ...(followUp === undefined ? {} : { follow_up: followUp }),
+    ...(showChunks ? { chunks: fragments.map(chunkOf) } : {}),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+  return masks ? maskedResult(result) : result;
+}
+
+/** What the question finds; when that is nothing, the newest frames, so that a first question is never empty-handed. */
+async function retrieve(
+  handle: Handle,
+  question: string,
+  settings: SearchSettings,
+): Promise<{ hits: FindHit[]; isFallback: boolean }> {
+  const found = await matching(handle, question, settings);
+  const count =
+    settings.adaptive === undefined
+      ? found.length
+      : adaptiveCount(
+          found.map((hit) => hit.score),
+          settings.adaptive,
+        );
+  if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false };
+  const newest = await newestFrames(handle, settings.request);
+  return { hits: ranked(newest), isFallback: newest.length > 0 };
+}
+
+async function matching(handle: Handle, question: string, settings: SearchSettings): Promise<FindHit[]> {
+  try {
+    const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
+    return (await search(handle, 'ask', request)).hits;
+  } catch (error) {
+    // A question of nothing but signs ("???") has no word to search for; that is no mistake of the asker.
+    if (/[\p{L}\p{N}]/u.test(question) || (error as { code?: unknown }).code !== 'MV019') throw error;
+    return [];
+  }
+}
+
+function ranked(hits: readonly FindHit[]): FindHit[] {
+  return hits.map((hit, index) => ({ ...hit, rank: index + 1, score: 1 / (RANK_OFFSET + index + 1) }));
+}
+
+/** The text of each hit, the lower ranks shortened or left out when all together pass `most` characters. */
+function limitTexts(hits: readonly FindHit[], most: number | undefined): string[] {
+  let left = most ?? Number.POSITIVE_INFINITY;
+  return hits.map((hit) => {
+    const text = shorten(hit.text, left);
+    left -= text.length;
+    return text;
+  });
+}
+
+function fragmentOf(hit: FindHit, text: string): ContextFragment {
+  const { rank, frame_id, uri, title, score, matches } = hit;
+  const kind = text.length === hit.text.length ? 'full' : 'summary';
+  const range = (): [number, number] => [0, text.length];
+  return { rank, frame_id, uri, title, text, kind, score, matches, range: range(), chunk_range: range() };
+}
+
+function chunkOf({ frame_id, uri, title, text, chunk_range, score }: ContextFragment): AskChunk {
+  return { frame_id, uri, title, content: text, chunk_range, score };
+}
+
+function milliseconds(from: number, to: number): number {
+  return Math.round((to - from) * 100) / 100;
+}

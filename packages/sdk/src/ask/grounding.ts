@@ -1,0 +1,52 @@
+import { sentencesOf, termsOf } from './sentences.js';
+
+/** How far an answer rests on what was retrieved. */
+export interface Grounding {
+  /** Share of the answer's sentences that the context supports, 0 to 1. */
+  score: number;
+  label: 'LOW' | 'MEDIUM' | 'HIGH';
+  sentence_count: number;
+  grounded_sentences: number;
+  has_warning: boolean;
+  warning_reason?: string;
+}
+
+/** Part of a sentence's words that one passage must hold to support it. */
+const SUPPORT = 0.6;
+const CITATION = /\s*\[\d+\]/g;
+
+/** Nothing was said, so nothing can be unfounded. */
+export function groundingWithoutAnswer(): Grounding {
+  return { score: 1, label: 'HIGH', sentence_count: 0, grounded_sentences: 0, has_warning: false };
+}
+
+/** Compares an answer, sentence by sentence, with the passages it had to rest on. */
+export function groundingOf(answer: string, passages: readonly string[]): Grounding {
+  const sets = passages.map((passage) => new Set(termsOf(passage)));
+  const sentences = sentencesOf(answer.replace(CITATION, '')).filter(
+    (sentence) => termsOf(sentence).length > 0,
+  );
+  const grounded = sentences.filter((sentence) => {
+    const terms = new Set(termsOf(sentence));
+    return sets.some(
+      (passage) => [...terms].filter((term) => passage.has(term)).length >= SUPPORT * terms.size,
+    );
+  }).length;
+  const score = sentences.length === 0 ? 0 : Math.round((grounded / sentences.length) * 100) / 100;
+  const label = score >= 0.7 ? 'HIGH' : score >= 0.4 ? 'MEDIUM' : 'LOW';
+  const warning = warningOf(sentences.length, grounded, score);
+  return {
+    score,
+    label,
+    sentence_count: sentences.length,
+    grounded_sentences: grounded,
+    has_warning: warning !== undefined,
+    ...(warning === undefined ? {} : { warning_reason: warning }),
+  };
+}
+
+function warningOf(count: number, grounded: number, score: number): string | undefined {
+  if (count === 0) return 'The answer holds no sentence that could be compared with the context';
+  if (score >= 0.4) return undefined;
+  return `Only ${grounded} of ${count} sentences of the answer are supported by the context`;
+}

@@ -1,0 +1,31 @@
+import type { AskResult } from '../ask.js';
+import { mask } from '../mask-pii.js';
+
+/** Keys whose text came from documents. Names, numbers and the caller's own question stay. */
+const TEXT_KEYS: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'answer',
+  'text',
+  'context',
+  'snippet',
+  'title',
+  'content',
+  'available_topics',
+  'suggestions',
+  'tags',
+  'labels',
+  'metadata',
+]);
+
+/** The result with personal data masked wherever stored text shows: answer, context, hits, fragments, sources, chunks. */
+export function maskedResult(result: AskResult): AskResult {
+  return masked(result, false) as AskResult;
+}
+
+function masked(value: unknown, isText: boolean): unknown {
+  if (typeof value === 'string') return isText ? mask(value) : value;
+  if (Array.isArray(value)) return value.map((item) => masked(item, isText));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [key, masked(part, isText || TEXT_KEYS.has(key))]),
+  );
+}

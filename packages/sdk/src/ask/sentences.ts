@@ -1,0 +1,55 @@
+import { STOP_WORDS } from '../stop-words.js';
+
+const WORD = /[\p{L}\p{N}]+/gu;
+/** Scripts that are written without spaces between words. */
+const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
+/** A full stop behind these ends no sentence. */
+const ABBREVIATION = /(?:^|[\s(])(?:\p{L}|Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e|No|Fig|approx)\.$/u;
+
+/** The sentences of a text, trimmed. Line breaks end one; so do `.`, `!`, `?` and their CJK forms. */
+export function sentencesOf(text: string): string[] {
+  const sentences: string[] = [];
+  for (const line of text.split(/\n+/)) {
+    let held = '';
+    for (const part of line.split(/(?<=[.!?…]["'”’)\]]*)\s+|(?<=[。！？])/u)) {
+      held = held === '' ? part : `${held} ${part}`;
+      if (ABBREVIATION.test(held)) continue;
+      if (held.trim() !== '') sentences.push(held.trim());
+      held = '';
+    }
+    if (held.trim() !== '') sentences.push(held.trim());
+  }
+  return sentences;
+}
+
+/** The words of a text that carry meaning, without accents, cut to a rough stem; pairs of characters for CJK. */
+export function termsOf(text: string): string[] {
+  const terms: string[] = [];
+  for (const [word] of text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().matchAll(WORD)) {
+    if (UNSPACED.test(word)) {
+      const characters = [...word];
+      if (characters.length === 1) terms.push(word);
+      for (let index = 1; index < characters.length; index += 1) {
+        terms.push(`${characters[index - 1]}${characters[index]}`);
+      }
+    } else if (!STOP_WORDS.has(word)) {
+      terms.push(stem(word));
+    }
+  }
+  return terms;
+}
+
+/**
+ * Takes the common English endings off, so that "databases" meets "database" and "decided" meets "decide".
+ * Both sides of every comparison go through it, so a stem need not be a word.
+ */
+export function stem(word: string): string {
+  if (word.length < 4 || /\d/.test(word)) return word;
+  let base = word;
+  if (base.endsWith('ies') && base.length > 4) base = `${base.slice(0, -3)}y`;
+  else if (/(?:s|x|z|ch|sh)es$/.test(base)) base = base.slice(0, -2);
+  else if (/[^su]s$/.test(base)) base = base.slice(0, -1);
+  const cut = base.replace(/(?:ing|ed|ly|er)$/, '');
+  if (cut !== base && cut.length >= 3 && /[aeiouy]/.test(cut)) base = cut.replace(/([bdfgmnprt])\1$/, '$1');
+  return base.length > 3 ? base.replace(/e$/, '') : base;
+}

@@ -1,0 +1,91 @@
+import {
+  checkBoolean,
+  checkNumber,
+  checkOneOf,
+  checkString,
+  checkStringArray,
+  invalidInput,
+} from '@memvid/core';
+import type { NumberRule } from '@memvid/core';
+
+/**
+ * Checks on optional arguments, where `undefined` and `null` both mean "not given". Each gives the value back with
+ * its type, or throws `InvalidInputError` (MV019) with the argument's name, what was received and what is expected.
+ */
+
+export type Options = Readonly<Record<string, unknown>>;
+
+/** True for objects that hold named values: no array, no bytes, no date, no collection. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !(value instanceof Date) &&
+    !(value instanceof Map) &&
+    !(value instanceof Set)
+  );
+}
+
+function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
+/** The options argument of a call: an object, or nothing. */
+export function optionsOf(value: unknown, argument: string = 'options'): Options {
+  if (isAbsent(value)) return {};
+  if (!isRecord(value)) throw invalidInput(argument, value, 'an object with options');
+  return value;
+}
+
+export function filledString(value: unknown, argument: string): string {
+  return checkString(argument, value, { notBlank: true });
+}
+
+export function optionalString(value: unknown, argument: string): string | undefined {
+  return isAbsent(value) ? undefined : checkString(argument, value);
+}
+
+export function optionalFilledString(value: unknown, argument: string): string | undefined {
+  return isAbsent(value) ? undefined : filledString(value, argument);
+}
+
+export function optionalBoolean(value: unknown, argument: string, fallback: boolean): boolean {
+  return isAbsent(value) ? fallback : checkBoolean(argument, value);
+}
+
+export function optionalStrings(value: unknown, argument: string): string[] | undefined {
+  return isAbsent(value) ? undefined : [...checkStringArray(argument, value)];
+}
+
+export function optionalNumber(value: unknown, argument: string, rule: NumberRule): number | undefined {
+  return isAbsent(value) ? undefined : checkNumber(argument, value, rule);
+}
+
+/** How many results may be asked for. More than the engine counts in 32 bits means all of them. */
+export function countOption(value: unknown, argument: string, fallback: number): number {
+  return Math.min(optionalNumber(value, argument, { min: 1, integer: true }) ?? fallback, 0xffff_ffff);
+}
+
+export function optionalOneOf<const T extends string>(
+  value: unknown,
+  argument: string,
+  allowed: readonly T[],
+): T | undefined {
+  return isAbsent(value) ? undefined : checkOneOf(argument, value, allowed);
+}
+
+/** A frame id as `put` returns it (a string of digits) or as hits carry it (a number). */
+export function frameId(value: unknown, argument: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (typeof value === 'string' && /^\d{1,16}$/.test(value)) {
+    const id = Number(value);
+    if (Number.isSafeInteger(id)) return id;
+  }
+  throw invalidInput(
+    argument,
+    value,
+    'a frame id (a whole number from 0, or the same as a string of digits)',
+  );
+}

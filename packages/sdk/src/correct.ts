@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { invalidInput, type NativeDocument } from '@memvid/core';
+import {
+  filledString,
+  isRecord,
+  optionalFilledString,
+  optionalNumber,
+  optionalStrings,
+  optionsOf,
+} from './check.js';
+import { DEFAULT_LEVEL, switchesOf, textDocument } from './document.js';
+import type { Handle } from './handle.js';
+import { store } from './write-queue.js';
+
+export interface CorrectOptions {
+  /** What the correction is about; stored as tags. */
+  topics?: readonly string[] | undefined;
+  /** Where it comes from; stored as `metadata.source`. */
+  source?: string | undefined;
+  /** Factor on the score of the correction, from 1 to 100. Default 2. */
+  boost?: number | undefined;
+}
+
+export interface Correction extends CorrectOptions {
+  statement: string;
+}
+
+const TITLE_CHARACTERS = 50;
+const STORE = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
+
+/** Stores a statement that outranks what it corrects. */
+export async function correct(handle: Handle, statement: string, options?: CorrectOptions): Promise<string> {
+  handle.assertWritable('correct');
+  const document = correctionDocument(statement, optionsOf(options), '');
+  return String((await handle.put('correct', document, STORE)).id);
+}
+
+/** Stores several corrections in one transaction. */
+export async function correctMany(handle: Handle, corrections: readonly Correction[]): Promise<string[]> {
+  handle.assertWritable('correctMany');
+  if (!Array.isArray(corrections)) {
+    throw invalidInput('corrections', corrections, 'an array of { statement, … }');
+  }
+  const documents = (corrections as readonly unknown[]).map((item, index) => {
+    if (!isRecord(item)) throw invalidInput(`corrections[${index}]`, item, 'an object { statement, … }');
+    return correctionDocument(item['statement'], item, `corrections[${index}].`);
+  });
+  if (documents.length === 0) return [];
+  const stored = await handle.write('correctMany', (native) => store(native, documents, STORE));
+  return stored.map(({ id }) => String(id));
+}
+
+function correctionDocument(
+  statement: unknown,
+  options: Readonly<Record<string, unknown>>,
+  at: string,
+): NativeDocument {
+  const text = filledString(statement, `${at}statement`);
+  const topics = optionalStrings(options['topics'], `${at}topics`);
+  const source = optionalFilledString(options['source'], `${at}source`);
+  const boost = optionalNumber(options['boost'], `${at}boost`, { min: 1, max: 100 }) ?? 2;
+  const title = `Correction: ${[...text].slice(0, TITLE_CHARACTERS).join('')}`;
+  const fields = {
+    title,
+    label: 'correction',
+    uri: `mv2://correction/${randomUUID()}`,
+    ...(topics === undefined ? {} : { tags: topics }),
+    ...(source === undefined ? {} : { metadata: { source } }),
+  };
+  return { ...textDocument(fields, '', text, switchesOf({})), boost };
+}

@@ -1,0 +1,68 @@
+import type { Plugin } from '@memvid/core';
+import { isRecord } from './check.js';
+
+/** Packages of plugins that are known by name, in the order in which they are tried. */
+export const WELL_KNOWN_PLUGINS: readonly string[] = [
+  '@memvid/embed-local',
+  '@memvid/embed-openai',
+  '@memvid/embed-cohere',
+  '@memvid/embed-voyage',
+  '@memvid/embed-nvidia',
+  '@memvid/llm-nvidia',
+  '@memvid/llm-openai',
+  '@memvid/clip',
+  '@memvid/ner',
+  '@memvid/tables',
+  '@memvid/documents',
+];
+
+export interface DiscoverOptions {
+  /** Packages to look for. Default: {@link WELL_KNOWN_PLUGINS}. */
+  packages?: readonly string[] | undefined;
+  /** How to load one. Default: `import()` of its name. */
+  load?: ((name: string) => Promise<unknown>) | undefined;
+}
+
+/**
+ * Loads the well-known plugin packages that are installed beside the application and gives their plugins; those
+ * that are not installed are left out. For command-line tools: a library passes its plugins in by itself.
+ */
+export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Plugin[]> {
+  const load = options.load ?? ((name: string) => import(name) as Promise<unknown>);
+  const found = await Promise.all(
+    (options.packages ?? WELL_KNOWN_PLUGINS).map(async (name) => {
+      try {
+        return pluginsOf(await load(name));
+      } catch (error) {
+        if (isNotInstalled(error, name)) return [];
+        throw error;
+      }
+    }),
+  );
+  return found.flat();
+}
+
+/** Whether loading failed because the package itself is absent, and not something it needs. */
+export function isNotInstalled(error: unknown, name: string): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  return (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && error.message.includes(name);
+}
+
+/** A module exports its plugin as a value, or as a function `…Plugin()` that makes it. */
+function pluginsOf(module: unknown): Plugin[] {
+  if (!isRecord(module)) return [];
+  for (const value of Object.values(module)) {
+    if (isPlugin(value)) return [value];
+  }
+  for (const [name, value] of Object.entries(module)) {
+    if (typeof value !== 'function' || !name.endsWith('Plugin')) continue;
+    const made: unknown = (value as () => unknown)();
+    if (isPlugin(made)) return [made];
+  }
+  return [];
+}
+
+function isPlugin(value: unknown): value is Plugin {
+  return isRecord(value) && value['spec'] === 'plugin/v1' && typeof value['name'] === 'string';
+}

@@ -1,0 +1,100 @@
+import {
+  ClosedHandleError,
+  EmbeddingFailedError,
+  type MemvidError,
+  PluginMissingError,
+  ReadOnlyError,
+  UnsupportedOperationError,
+  VecDimensionMismatchError,
+  VecIndexDisabledError,
+} from '@memvid/core';
+
+/** The failures that several calls share, worded once. */
+
+export function readOnly(operation: string, path: string): ReadOnlyError {
+  return new ReadOnlyError(`${operation} changes ${path}, which was opened with readOnly: true`, {
+    details: { operation, path },
+  });
+}
+
+export function closed(operation: string, path: string): ClosedHandleError {
+  return new ClosedHandleError(`${operation} was called on ${path} after close()`, {
+    details: { operation, path },
+  });
+}
+
+/** A call of the contract that this version does not carry out. Said, never passed over in silence. */
+export function notYet(operation: string, what: string, suggestion: string): UnsupportedOperationError {
+  return new UnsupportedOperationError(`${operation} is not available in this version: ${what}`, {
+    details: { operation },
+    suggestion,
+  });
+}
+
+export function pluginMissing(operation: string, what: string, packageName: string): PluginMissingError {
+  return new PluginMissingError(
+    `${operation} needs the package ${packageName}, which is not installed: ${what}`,
+    {
+      details: { operation, package: packageName },
+    },
+  );
+}
+
+/** The signal given to a call was aborted before anything was stored. */
+export function aborted(operation: string, signal: AbortSignal): UnsupportedOperationError {
+  return new UnsupportedOperationError(`${operation} was ended by its signal before anything was stored`, {
+    details: { operation, reason: 'aborted' },
+    cause: signal.reason,
+  });
+}
+
+export function vectorsDisabled(operation: string): VecIndexDisabledError {
+  return new VecIndexDisabledError(
+    `${operation} works with vectors, but the memory was opened with enableVec: false`,
+    {
+      details: { operation, reason: 'disabled' },
+    },
+  );
+}
+
+export function noVectors(operation: string): VecIndexDisabledError {
+  return new VecIndexDisabledError(
+    `${operation} searches by meaning, but there are no vectors stored yet in this memory`,
+    {
+      details: { operation, reason: 'no_vectors' },
+    },
+  );
+}
+
+/** The file has vectors and a sound one was given, but searching by it comes with the semantic release. */
+export function semanticNotYet(operation: string): UnsupportedOperationError {
+  return notYet(
+    operation,
+    'it searches by words only',
+    'Search by words with `find(query, { mode: "lex" })`.',
+  );
+}
+
+export function dimensionMismatch(
+  expected: number,
+  actual: number,
+  index?: number,
+): VecDimensionMismatchError {
+  const which = index === undefined ? 'the given vector' : `vector ${index}`;
+  return new VecDimensionMismatchError(
+    `Vector dimension mismatch: expected ${expected} numbers, but ${which} has ${actual}`,
+    { details: index === undefined ? { expected, actual } : { expected, actual, index } },
+  );
+}
+
+export function embeddingFailed(
+  message: string,
+  details: { reason: string; provider?: string; model?: string; variable?: string; package?: string },
+): EmbeddingFailedError {
+  return new EmbeddingFailedError(message, { details });
+}
+
+/** True for failures that concern the file or the handle: every other document would fail in the same way. */
+export function isEnvironmental(error: MemvidError): boolean {
+  return ['MV007', 'MV012', 'MV013', 'MV018'].includes(error.code) || error.details?.['reason'] === 'disk';
+}

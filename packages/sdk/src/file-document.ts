@@ -1,0 +1,122 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import {
+  FileNotFoundError,
+  fromSystemError,
+  invalidInput,
+  toMemvidError,
+  type NativeDocument,
+} from '@memvid/core';
+import { filledString, type Options } from './check.js';
+import { fieldsOf, labelsOf, textDocument, type Switches } from './document.js';
+import { pluginMissing } from './failures.js';
+
+/** File kinds the core reads by itself, and the media type each is stored with. */
+export const TEXT_KINDS: Readonly<Record<string, string>> = {
+  txt: 'text/plain',
+  text: 'text/plain',
+  log: 'text/plain',
+  rst: 'text/plain',
+  md: 'text/markdown',
+  markdown: 'text/markdown',
+  mdx: 'text/markdown',
+  json: 'application/json',
+  jsonl: 'application/json',
+  csv: 'text/csv',
+  tsv: 'text/tab-separated-values',
+  html: 'text/html',
+  htm: 'text/html',
+  xml: 'application/xml',
+  yaml: 'application/yaml',
+  yml: 'application/yaml',
+  toml: 'application/toml',
+};
+
+/** File kinds that the documents package takes apart into pages, sheets and slides. */
+export const DOCUMENT_KINDS: readonly string[] = ['pdf', 'xlsx', 'xls', 'pptx', 'ppt', 'docx', 'doc'];
+const DOCUMENTS_PACKAGE = '@memvid/documents';
+
+export interface TextFile {
+  readonly name: string;
+  /** Lower case, without the dot; empty when the name has none. */
+  readonly extension: string;
+  readonly mime: string;
+  readonly text: string;
+}
+
+/** Lower-case extension of a path without its dot. */
+export function extensionOf(path: string): string {
+  return extname(path).slice(1).toLowerCase();
+}
+
+/** The bytes of an input file. Missing: MV013; a folder: MV019. */
+export async function readInput(path: string): Promise<Uint8Array> {
+  try {
+    if ((await stat(path)).isDirectory()) {
+      throw invalidInput('file', path, 'the path of a file, not of a folder');
+    }
+    return await readFile(path);
+  } catch (error) {
+    const failure = fromSystemError(error, path);
+    if (failure instanceof FileNotFoundError) {
+      throw new FileNotFoundError(`There is no file ${path}`, {
+        details: { path, reason: 'input' },
+        cause: error,
+      });
+    }
+    throw failure ?? toMemvidError(error);
+  }
+}
+
+/** The text of UTF-8 bytes, a byte-order mark included so that the bytes can be given back; `undefined` for others. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file of a kind the core reads, or MV018 that names the package for the others. Nothing is stored. */
+export async function readTextFile(operation: string, path: string): Promise<TextFile> {
+  const bytes = await readInput(path);
+  const [name, extension] = [basename(path), extensionOf(path)];
+  const mime = extension === '' ? 'text/plain' : TEXT_KINDS[extension];
+  const text = DOCUMENT_KINDS.includes(extension) ? undefined : textOf(bytes);
+  // Source code and the like: no known kind, but text all the same.
+  if (text !== undefined) return { name, extension, mime: mime ?? 'text/plain', text };
+  const known = [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS].map((kind) => `.${kind}`).join(' ');
+  throw pluginMissing(operation, `${name} is not a text file (known types: ${known})`, DOCUMENTS_PACKAGE);
+}
+
+/** The document `put({ file })` stores: the file's bytes, found by its text or by the `searchText` given with it. */
+export async function readFileDocument(
+  input: Options,
+  operation: string,
+  file: unknown,
+  switches: Switches,
+): Promise<NativeDocument> {
+  const path = filledString(file, 'file');
+  const fields = fieldsOf(input, '');
+  const [name, extension] = [basename(path), extensionOf(path)];
+  const defaults = {
+    title: fields.title ?? name.slice(0, name.length - extname(name).length),
+    uri: fields.uri ?? `mv2://files/${name}`,
+    labels: labelsOf(input, '', extension || 'file') ?? [extension || 'file'],
+    filename: name,
+  };
+  if (fields.searchText === undefined) {
+    const read = await readTextFile(operation, path);
+    return { ...textDocument(input, '', read.text, switches), ...defaults, mime: read.mime };
+  }
+  // The caller's words describe it, so bytes of any kind may be kept.
+  const bytes = await readInput(path);
+  const described = textDocument(input, '', fields.searchText, switches);
+  const text = textOf(bytes);
+  if (text !== undefined) {
+    return { ...described, ...defaults, text, mime: TEXT_KINDS[extension] ?? 'text/plain' };
+  }
+  delete described.text;
+  return { ...described, ...defaults, bytes, mime: 'application/octet-stream' };
+}

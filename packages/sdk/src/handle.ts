@@ -1,0 +1,107 @@
+import { toMemvidError, type NativeDocument, type NativeMemory, type NativePutOptions } from '@memvid/core';
+import { closed, readOnly } from './failures.js';
+import { WriteQueue, type StoredDocument } from './write-queue.js';
+
+/** How a memory was opened, with every default filled in. */
+export interface HandleSettings {
+  readonly readOnly: boolean;
+  readonly enableVec: boolean;
+  /** Keys given to `use`, by provider name. Kept out of every message and every printed form. */
+  readonly apiKeys: ReadonlyMap<string, string>;
+}
+
+/** One open memory: the native side, its write queue, and the rules every call obeys. */
+export class Handle {
+  readonly path: string;
+  readonly settings: HandleSettings;
+  readonly #native: NativeMemory;
+  readonly #queue: WriteQueue;
+  #closed: Promise<void> | undefined;
+
+  constructor(path: string, native: NativeMemory, settings: HandleSettings) {
+    this.path = path;
+    this.settings = settings;
+    this.#native = native;
+    this.#queue = new WriteQueue(native);
+  }
+
+  get isReadOnly(): boolean {
+    return this.settings.readOnly;
+  }
+
+  /** Refuses a call on a closed handle. */
+  assertOpen(operation: string): void {
+    if (this.#closed !== undefined) throw closed(operation, this.path);
+  }
+
+  /** Refuses a change on a closed or read-only handle. */
+  assertWritable(operation: string): void {
+    this.assertOpen(operation);
+    if (this.isReadOnly) throw readOnly(operation, this.path);
+  }
+
+  /** Runs a read. It sees every write called on this handle before it, and waits for nothing else. */
+  async read<T>(operation: string, read: (native: NativeMemory) => T | Promise<T>): Promise<T> {
+    this.assertOpen(operation);
+    const settled = this.#queue.settled;
+    try {
+      if (settled !== undefined) await settled;
+      return await read(this.#native);
+    } catch (error) {
+      throw toMemvidError(error);
+    }
+  }
+
+  /** Runs a change in its turn. */
+  async write<T>(operation: string, write: (native: NativeMemory) => T | Promise<T>): Promise<T> {
+    this.assertWritable(operation);
+    try {
+      return await this.#queue.run(() => write(this.#native));
+    } catch (error) {
+      throw toMemvidError(error);
+    }
+  }
+
+  /** Stores one document, together with others that wait. */
+  async put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
+    this.assertWritable(operation);
+    return this.#queue.put(document, options);
+  }
+
+  /** Builds the index of words. It changes no document, so a read-only handle may do it in memory. */
+  async enableLex(): Promise<void> {
+    this.assertOpen('enableLex');
+    try {
+      await this.#queue.run(() => this.#native.enableLex());
+    } catch (error) {
+      throw toMemvidError(error);
+    }
+  }
+
+  /** Flushes what was written; nothing to do on a read-only handle. */
+  async seal(): Promise<void> {
+    this.assertOpen('seal');
+    if (this.isReadOnly) return;
+    await this.write('seal', (native) => native.seal());
+  }
+
+  /** Seals and lets go of the file. Calling it again waits for the first and does nothing more. */
+  close(): Promise<void> {
+    this.#closed ??= this.#release();
+    return this.#closed;
+  }
+
+  async #release(): Promise<void> {
+    try {
+      await this.#queue.run(async () => {
+        try {
+          if (!this.isReadOnly) await this.#native.seal();
+        } finally {
+          await this.#native.close();
+        }
+      });
+    } catch (error) {
+      throw toMemvidError(error);
+    }
+  }
+}

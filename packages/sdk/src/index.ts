@@ -1,0 +1,81 @@
+export {
+  ApiKeyRequiredError,
+  CapacityExceededError,
+  ClipDisabledError,
+  ClosedHandleError,
+  CorruptFileError,
+  EmbeddingFailedError,
+  EncryptionError,
+  type EmbeddingIdentity,
+  type ErrorCode,
+  type ErrorDetails,
+  FileNotFoundError,
+  FrameNotFoundError,
+  getErrorSuggestion,
+  InvalidInputError,
+  LexIndexDisabledError,
+  LockedError,
+  MemoryAlreadyBoundError,
+  MemvidError,
+  ModelUnsupportedError,
+  NerModelUnavailableError,
+  type Plugin,
+  PluginMissingError,
+  QuotaExceededError,
+  ReadOnlyError,
+  TicketInvalidError,
+  TicketReplayError,
+  TimeIndexMissingError,
+  UnsupportedOperationError,
+  VecDimensionMismatchError,
+  VecIndexDisabledError,
+  VerificationFailedError,
+} from '@memvid/core';
+export { aclContextFromScope, aclMetadataFromScope } from './acl.js';
+export type { AclContextInput, AclMetadata, AclOptions, AclScope } from './acl.js';
+export type { AdaptiveOptions, AdaptiveStrategy } from './adaptive.js';
+export type { AskChunk, AskInput, AskResult, ContextFragment } from './ask.js';
+export type { FollowUp } from './ask/follow-up.js';
+export type { Grounding } from './ask/grounding.js';
+export type { AskSource } from './ask/sources.js';
+export type { Asset } from './assets.js';
+export type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
+export { lock, unlock, type CapsuleOptions } from './capsule.js';
+export {
+  configure,
+  getConfig,
+  registerPlugin,
+  resetConfig,
+  resolveMemory,
+  type Config,
+} from './configure.js';
+export type { Correction, CorrectOptions } from './correct.js';
+export { doctorMemvid, type DoctorFinding, type DoctorOptions, type DoctorReport } from './doctor.js';
+export type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
+export type { FindHit, FindInput, FindResult } from './find.js';
+export type { FrameInfo } from './frame-info.js';
+export { info, type Info, type PluginInfo } from './info.js';
+export type { AdapterSlots, Kind } from './kinds/adapters.js';
+export type { CallableTool, OpenAITool } from './kinds/tools.js';
+export { lockNudge, lockWho, type LockOwner, type LockState } from './lock-info.js';
+export { maskPii } from './mask-pii.js';
+export type { Memvid } from './memory.js';
+export { create, open, use, type ApiKey, type OpenOptions, type UseOptions } from './open.js';
+export type { PutInput } from './put.js';
+export type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
+export type { PutManyOptions } from './put-many.js';
+export type { PutManyItem, PutManyReport, PutManyStreamOptions } from './put-stream.js';
+export type { RemoveManyInput, RemoveManyResult } from './remove.js';
+export type { Recency, SearchInput, SearchMode, SearchModeName } from './search-options.js';
+export type { CountedIdentity, StatsResult, StoredIdentity } from './stats.js';
+export type { TableInfo } from './tables.js';
+export type { MemoryBinding, Ticket } from './tickets.js';
+export type { TimelineEntry, TimelineInput } from './timeline.js';
+export type { Timestamp } from './timestamps.js';
+export type { UpdateInput } from './update.js';
+export type { VecSearchInput } from './vec-search.js';
+export type { EmbeddingProvider, QueryVectorInput, VectorInput } from './vectors.js';
+export { verifyMemvid, type VerifyCheck, type VerifyOptions, type VerifyReport } from './verify.js';
+export { verifySingleFile } from './verify-single-file.js';
+export type { FrameRef } from './view.js';
+export type { Where, WhereOperators, WhereValue } from './where.js';

@@ -1,0 +1,94 @@
+import { notYet } from './failures.js';
+import type { Handle } from './handle.js';
+
+/** The calls of the contract that reject in this version. */
+export type LaterCall =
+  | 'rebuildTimeIndex'
+  | 'setVectorCompression'
+  | 'reembed'
+  | 'compact'
+  | 'purge'
+  | 'scope'
+  | 'putPdfTables'
+  | 'getTable'
+  | 'memories'
+  | 'memoriesStats'
+  | 'memoryEntities'
+  | 'state'
+  | 'enrich'
+  | 'addMemoryCards'
+  | 'exportFacts'
+  | 'sessionStart'
+  | 'sessionCheckpoint'
+  | 'sessionEnd'
+  | 'sessionList'
+  | 'sessionReplay'
+  | 'sessionDelete';
+
+/** What each waits for, and what can be done instead today. */
+const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: string]>> = {
+  rebuildTimeIndex: [
+    'repairs come with a later one',
+    'Check the file with `verify()`; an index that cannot be read is rebuilt in memory.',
+  ],
+  setVectorCompression: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
+  reembed: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
+  compact: [
+    'rewriting a file comes with a later one',
+    'Copy what is to stay into a new memory with `putMany`.',
+  ],
+  purge: [
+    'rewriting a file comes with a later one',
+    'Copy what is to stay into a new memory with `putMany`.',
+  ],
+  scope: [
+    'handles that see a part of a memory come with a later one',
+    'Pass `where` or `scope` to each call.',
+  ],
+  putPdfTables: ['tables come with a later one', 'Store the text of the table with `put({ text })`.'],
+  getTable: ['tables come with a later one', 'Read the frame of the table with `view(id)`.'],
+  memories: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
+  memoriesStats: ['memory cards come with a later one', 'Count the documents with `stats()`.'],
+  memoryEntities: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
+  state: ['memory cards come with a later one', 'Ask the documents with `ask(question)`.'],
+  enrich: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
+  addMemoryCards: [
+    'memory cards come with a later one',
+    'Store the fact as a document with `put({ text, metadata })`.',
+  ],
+  exportFacts: ['memory cards come with a later one', 'Read the documents with `timeline()` and `view(id)`.'],
+  sessionStart: [
+    'recordings come with a later one',
+    'See the past of the memory with `asOfFrame` and `asOfTs`.',
+  ],
+  sessionCheckpoint: [
+    'recordings come with a later one',
+    'See the past of the memory with `asOfFrame` and `asOfTs`.',
+  ],
+  sessionEnd: [
+    'recordings come with a later one',
+    'See the past of the memory with `asOfFrame` and `asOfTs`.',
+  ],
+  sessionList: [
+    'recordings come with a later one',
+    'See the past of the memory with `asOfFrame` and `asOfTs`.',
+  ],
+  sessionReplay: [
+    'recordings come with a later one',
+    'See the past of the memory with `asOfFrame` and `asOfTs`.',
+  ],
+  sessionDelete: [
+    'recordings come with a later one',
+    'See the past of the memory with `asOfFrame` and `asOfTs`.',
+  ],
+};
+
+export async function refuse(handle: Handle, operation: LaterCall): Promise<never> {
+  return refuseNow(handle, operation);
+}
+
+export function refuseNow(handle: Handle, operation: LaterCall): never {
+  handle.assertOpen(operation);
+  const [what, suggestion] = CALLS[operation];
+  throw notYet(operation, what, suggestion);
+}

@@ -1,0 +1,265 @@
+import { extractAsset, extractAssetByUri, type Asset } from './assets.js';
+import { ask, type AskInput, type AskResult } from './ask.js';
+import type { PutManyInput, PutManySource } from './batch-options.js';
+import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
+import { doctorMemvid, type DoctorOptions, type DoctorReport } from './doctor.js';
+import { find, type FindInput, type FindResult } from './find.js';
+import { getFrameInfo, type FrameInfo } from './frame-info.js';
+import type { Handle } from './handle.js';
+import type { Adapter, AdapterSlots } from './kinds/adapters.js';
+import * as later from './later.js';
+import { put, type PutInput } from './put.js';
+import { putFile, putFiles } from './put-file.js';
+import type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
+import { putMany, type PutManyOptions } from './put-many.js';
+import type { PutManyReport, PutManyStreamOptions } from './put-stream.js';
+import { remove, removeMany, type RemoveManyInput, type RemoveManyResult } from './remove.js';
+import { stats, type StatsResult } from './stats.js';
+import { listTables, type TableInfo } from './tables.js';
+import {
+  currentTicket,
+  getCapacity,
+  getMemoryBinding,
+  refuseTicket,
+  type MemoryBinding,
+  type Ticket,
+} from './tickets.js';
+import { timeline, type TimelineEntry, type TimelineInput } from './timeline.js';
+import { update, type UpdateInput } from './update.js';
+import { vecSearch, type VecSearchInput } from './vec-search.js';
+import { verify, type VerifyOptions, type VerifyReport } from './verify.js';
+import { view, viewByUri, type FrameRef } from './view.js';
+
+/**
+ * An open memory. Every call rejects with a `MemvidError` and leaves the handle usable; a change that rejects
+ * leaves the file as it was. Changes run in the order they were called, and reads see the changes called before.
+ */
+export class Memvid implements AsyncDisposable {
+  readonly #handle: Handle;
+  readonly #slots: AdapterSlots;
+
+  /** Use `create`, `open` or `use`. */
+  constructor(handle: Handle, adapter: Adapter) {
+    this.#handle = handle;
+    this.#slots = adapter(this);
+  }
+
+  /** Tools for the framework named by the kind; empty for `"basic"`. */
+  get tools(): AdapterSlots['tools'] {
+    return this.#slots.tools;
+  }
+  get functions(): AdapterSlots['functions'] {
+    return this.#slots.functions;
+  }
+  get nodes(): AdapterSlots['nodes'] {
+    return this.#slots.nodes;
+  }
+  get asQueryEngine(): AdapterSlots['asQueryEngine'] {
+    return this.#slots.asQueryEngine;
+  }
+
+  /** The path as it was given. */
+  async path(): Promise<string> {
+    return this.#handle.path;
+  }
+  /** Stores one document, durably, and gives its frame id. */
+  put(input: PutInput): Promise<string> {
+    return put(this.#handle, input);
+  }
+  /** Stores every document or none, and gives their frame ids in order. */
+  putMany(docs: PutManySource<PutManyInput>, options?: PutManyOptions): Promise<string[]>;
+  /** Stores each document on its own, batch by batch, and reports what became of it. */
+  putMany(docs: PutManySource<PutManyInput>, options: PutManyStreamOptions): Promise<PutManyReport>;
+  putMany(
+    docs: PutManySource<PutManyInput>,
+    options?: PutManyOptions | PutManyStreamOptions,
+  ): Promise<string[] | PutManyReport> {
+    return putMany(this.#handle, docs, options);
+  }
+  /** Stores a text file. */
+  putFile(path: string, options?: PutFileOptions): Promise<PutFileResult> {
+    return putFile(this.#handle, path, options);
+  }
+  /** Stores the text files of a folder; a bad one does not stop the others. */
+  putFiles(dir: string, options?: PutFilesOptions): Promise<PutFilesResult> {
+    return putFiles(this.#handle, dir, options);
+  }
+  /** Stores a new version of a document and gives its frame id. */
+  update(id: FrameRef, changes: UpdateInput): Promise<string> {
+    return update(this.#handle, id, changes);
+  }
+  /** Removes a document with its chunks. */
+  remove(id: FrameRef): Promise<number> {
+    return remove(this.#handle, id);
+  }
+  /** Removes every document that matches, in one transaction. */
+  removeMany(selection: RemoveManyInput): Promise<RemoveManyResult> {
+    return removeMany(this.#handle, selection);
+  }
+  /** Stores a statement that outranks what it corrects. */
+  correct(statement: string, options?: CorrectOptions): Promise<string> {
+    return correct(this.#handle, statement, options);
+  }
+  correctMany(corrections: readonly Correction[]): Promise<string[]> {
+    return correctMany(this.#handle, corrections);
+  }
+
+  /** Searches by words. */
+  find(query: string, options?: FindInput): Promise<FindResult> {
+    return find(this.#handle, query, options);
+  }
+  /** Searches by a vector. Not available in this version: rejects with the code of what is missing. */
+  vecSearch(
+    query: string,
+    queryEmbedding: readonly number[] | Float32Array,
+    options?: VecSearchInput,
+  ): Promise<FindResult> {
+    return vecSearch(this.#handle, query, queryEmbedding, options);
+  }
+  /** Answers a question from what is stored. */
+  ask(question: string, options?: AskInput): Promise<AskResult> {
+    return ask(this.#handle, question, options);
+  }
+  /** Documents by time. */
+  timeline(options?: TimelineInput): Promise<TimelineEntry[]> {
+    return timeline(this.#handle, options);
+  }
+  /** Counts and sizes. */
+  stats(): Promise<StatsResult> {
+    return stats(this.#handle);
+  }
+  /** Checks the file. */
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    return verify(this.#handle, options);
+  }
+  /** The whole text of a frame. */
+  view(id: FrameRef): Promise<string> {
+    return view(this.#handle, id);
+  }
+  viewByUri(uri: string): Promise<string> {
+    return viewByUri(this.#handle, uri);
+  }
+  /** Everything a frame carries but its text. */
+  getFrameInfo(id: FrameRef): Promise<FrameInfo> {
+    return getFrameInfo(this.#handle, id);
+  }
+  /** The bytes a document was made from. */
+  extractAsset(id: FrameRef): Promise<Asset> {
+    return extractAsset(this.#handle, id);
+  }
+  extractAssetByUri(uri: string): Promise<Asset> {
+    return extractAssetByUri(this.#handle, uri);
+  }
+
+  /** Builds the index of words where there is none; may be called repeatedly. */
+  enableLex(): Promise<void> {
+    return this.#handle.enableLex();
+  }
+  /** Flushes and commits. Data is durable without it; the handle stays usable. */
+  seal(): Promise<void> {
+    return this.#handle.seal();
+  }
+  /** Seals and lets go of the file; later calls reject with `ClosedHandleError`. */
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /** The cap in force, in bytes. */
+  getCapacity(): Promise<number> {
+    return getCapacity(this.#handle);
+  }
+  currentTicket(): Promise<Ticket> {
+    return currentTicket(this.#handle);
+  }
+  /** Rejects with MV002: tickets are not used here. */
+  applyTicket(ticket: string): Promise<never> {
+    return refuseTicket(this.#handle, 'applyTicket', ticket);
+  }
+  applySignedTicket(ticket: unknown): Promise<never> {
+    return refuseTicket(this.#handle, 'applySignedTicket', ticket);
+  }
+  getMemoryBinding(): Promise<MemoryBinding | null> {
+    return getMemoryBinding(this.#handle);
+  }
+  /** There is no control plane to be bound to, so there is nothing to do. */
+  async unbindMemory(): Promise<void> {
+    this.#handle.assertOpen('unbindMemory');
+  }
+  /** `[]` for a memory without tables. */
+  listTables(): Promise<TableInfo[]> {
+    return listTables(this.#handle);
+  }
+
+  // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
+
+  async doctor(options?: DoctorOptions): Promise<DoctorReport> {
+    this.#handle.assertOpen('doctor');
+    return doctorMemvid(this.#handle.path, options);
+  }
+  rebuildTimeIndex(): Promise<never> {
+    return later.refuse(this.#handle, 'rebuildTimeIndex');
+  }
+  setVectorCompression(_on: boolean): Promise<never> {
+    return later.refuse(this.#handle, 'setVectorCompression');
+  }
+  reembed(_options?: object): Promise<never> {
+    return later.refuse(this.#handle, 'reembed');
+  }
+  compact(): Promise<never> {
+    return later.refuse(this.#handle, 'compact');
+  }
+  purge(): Promise<never> {
+    return later.refuse(this.#handle, 'purge');
+  }
+  scope(_fields: object): never {
+    return later.refuseNow(this.#handle, 'scope');
+  }
+  putPdfTables(_path: string, _embedRows?: boolean): Promise<never> {
+    return later.refuse(this.#handle, 'putPdfTables');
+  }
+  getTable(_id: string, _format?: string): Promise<never> {
+    return later.refuse(this.#handle, 'getTable');
+  }
+  memories(_entity?: string, _slot?: string): Promise<never> {
+    return later.refuse(this.#handle, 'memories');
+  }
+  memoriesStats(): Promise<never> {
+    return later.refuse(this.#handle, 'memoriesStats');
+  }
+  memoryEntities(): Promise<never> {
+    return later.refuse(this.#handle, 'memoryEntities');
+  }
+  state(_entity: string, _slot?: string): Promise<never> {
+    return later.refuse(this.#handle, 'state');
+  }
+  enrich(_engine?: string, _force?: boolean): Promise<never> {
+    return later.refuse(this.#handle, 'enrich');
+  }
+  addMemoryCards(_cards: readonly object[]): Promise<never> {
+    return later.refuse(this.#handle, 'addMemoryCards');
+  }
+  exportFacts(_format?: string, _entity?: string, _withProvenance?: boolean): Promise<never> {
+    return later.refuse(this.#handle, 'exportFacts');
+  }
+  sessionStart(_name?: string): Promise<never> {
+    return later.refuse(this.#handle, 'sessionStart');
+  }
+  sessionCheckpoint(): Promise<never> {
+    return later.refuse(this.#handle, 'sessionCheckpoint');
+  }
+  sessionEnd(): Promise<never> {
+    return later.refuse(this.#handle, 'sessionEnd');
+  }
+  sessionList(): Promise<never> {
+    return later.refuse(this.#handle, 'sessionList');
+  }
+  sessionReplay(_id: string, _options?: object): Promise<never> {
+    return later.refuse(this.#handle, 'sessionReplay');
+  }
+  sessionDelete(_id: string): Promise<never> {
+    return later.refuse(this.#handle, 'sessionDelete');
+  }
+}

@@ -1,0 +1,197 @@
+import { callNativeAsync, checkOneOf, invalidInput, loadNative, type NativeOpenOptions } from '@memvid/core';
+import {
+  filledString,
+  isRecord,
+  optionalBoolean,
+  optionalNumber,
+  optionalOneOf,
+  optionalString,
+  type Options,
+} from './check.js';
+import { checkMemvidKey } from './configure.js';
+import { doctorMemvid } from './doctor.js';
+import { Handle } from './handle.js';
+import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
+import { Memvid } from './memory.js';
+import { verifyMemvid } from './verify.js';
+
+/** A key for a provider: as it is, with the provider's name, or several by name. */
+export type ApiKey = string | { provider: string; key: string } | Record<string, string>;
+
+export interface OpenOptions {
+  /** `"open"` (default): the file must exist. `"create"`: an existing file is emptied. `"auto"`: open it, or make it. */
+  mode?: 'open' | 'create' | 'auto' | undefined;
+  /** Keep an index of words. Default `true`. */
+  enableLex?: boolean | undefined;
+  /** Take and search vectors. Default `true`. */
+  enableVec?: boolean | undefined;
+  /** Refuse every change. Default `false`. */
+  readOnly?: boolean | undefined;
+  /** How long a change waits for another writer, in milliseconds; 0 does not wait. Default 10 000. */
+  lockTimeoutMs?: number | undefined;
+  /** Take over a lock whose owner is gone; never a live one. */
+  force?: 'stale_only' | undefined;
+  /** Open for writing although a stale lock remains. Default `false`. */
+  forceWritable?: boolean | undefined;
+  /** A cap on the file in bytes. Default: none. */
+  capacityBytes?: number | undefined;
+  /** Accepted for code written for the reference; there is no control plane here. */
+  memvidApiKey?: string | undefined;
+  memoryId?: string | undefined;
+}
+
+/** The name the reference uses. */
+export type UseOptions = OpenOptions;
+
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'mode',
+  'enableLex',
+  'enableVec',
+  'readOnly',
+  'lockTimeoutMs',
+  'force',
+  'forceWritable',
+  'capacityBytes',
+  'memvidApiKey',
+  'memoryId',
+]);
+const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+/** Where a key stands that came without a provider's name. */
+const ANY_PROVIDER = '*';
+
+type Argument = ApiKey | OpenOptions | undefined;
+
+/** Opens a memory with an adapter for a framework; `"basic"` is none. */
+async function useKind(
+  kind: Kind,
+  path: string,
+  apiKeyOrOptions?: Argument,
+  options?: OpenOptions,
+): Promise<Memvid> {
+  return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined);
+}
+
+interface Use {
+  (kind: Kind, path: string, apiKeyOrOptions?: ApiKey | OpenOptions, options?: OpenOptions): Promise<Memvid>;
+  /** Checks a file that need not be open. */
+  verify: typeof verifyMemvid;
+  /** Repairs a file that need not be open. */
+  doctor: typeof doctorMemvid;
+}
+
+export const use: Use = /* @__PURE__ */ Object.assign(useKind, {
+  verify: verifyMemvid,
+  doctor: doctorMemvid,
+});
+
+/** Makes a new memory; an existing file at the path is emptied. */
+export async function create(
+  path: string,
+  kindOrOptions?: Kind | OpenOptions,
+  apiKeyOrOptions?: ApiKey | OpenOptions,
+  options?: OpenOptions,
+): Promise<Memvid> {
+  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
+  return openMemory(kind, path, argument, options, 'create');
+}
+
+/** Opens an existing memory. */
+export async function open(
+  path: string,
+  kindOrOptions?: Kind | OpenOptions,
+  apiKeyOrOptions?: ApiKey | OpenOptions,
+  options?: OpenOptions,
+): Promise<Memvid> {
+  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
+  return openMemory(kind, path, argument, options, undefined);
+}
+
+function slots(
+  kindOrOptions: Kind | OpenOptions | undefined,
+  argument: Argument,
+): { kind: Kind; argument: Argument } {
+  if (isRecord(kindOrOptions)) return { kind: 'basic', argument: kindOrOptions as OpenOptions };
+  return { kind: checkKind(kindOrOptions ?? 'basic'), argument };
+}
+
+async function openMemory(
+  kind: Kind,
+  path: string,
+  argument: Argument,
+  last: OpenOptions | undefined,
+  mode: 'create' | undefined,
+): Promise<Memvid> {
+  const file = filledString(path, 'path');
+  const { keys, options } = settingsOf(argument, last);
+  const native = nativeOptions(file, options, mode);
+  // Before the file is touched: a missing adapter must not leave a new, empty memory behind.
+  const adapter = adapterOf(kind);
+  const memory = await callNativeAsync(() => loadNative().openMemory(native));
+  const handle = new Handle(file, memory, {
+    readOnly: native.readOnly,
+    enableVec: native.enableVec,
+    apiKeys: keys,
+  });
+  return new Memvid(handle, adapter);
+}
+
+/** Tells keys from options in the slot that takes either. */
+function settingsOf(
+  argument: Argument,
+  last: OpenOptions | undefined,
+): { keys: ReadonlyMap<string, string>; options: Options } {
+  if (last !== undefined && last !== null && !isRecord(last)) {
+    throw invalidInput('options', last, 'an object with options');
+  }
+  const keys = new Map<string, string>();
+  if (argument === undefined || argument === null) return { keys, options: { ...last } };
+  if (typeof argument === 'string') {
+    keys.set(ANY_PROVIDER, argument);
+    return { keys, options: { ...last } };
+  }
+  if (!isRecord(argument)) throw invalidInput('options', argument, 'an object with options, or a key');
+  const given: Options = argument;
+  if (typeof given['provider'] === 'string' && typeof given['key'] === 'string') {
+    keys.set(given['provider'].toLowerCase(), given['key']);
+    return { keys, options: { ...last } };
+  }
+  const names = Object.keys(given);
+  const isKeys =
+    names.length > 0 && names.every((name) => typeof given[name] === 'string' && !OPTION_NAMES.has(name));
+  if (!isKeys) return { keys, options: { ...given, ...last } };
+  for (const name of names) keys.set(name.toLowerCase(), String(given[name]));
+  return { keys, options: { ...last } };
+}
+
+function nativeOptions(path: string, options: Options, forced: 'create' | undefined): NativeOpenOptions {
+  const given = optionalOneOf(options['mode'], 'mode', ['open', 'create', 'auto']);
+  const mode = forced ?? given ?? 'open';
+  const readOnly = optionalBoolean(options['readOnly'], 'readOnly', false);
+  const forceWritable = optionalBoolean(options['forceWritable'], 'forceWritable', false);
+  if (readOnly && mode === 'create') {
+    throw invalidInput('readOnly', true, 'left out when a memory is created');
+  }
+  if (readOnly && forceWritable) throw invalidInput('forceWritable', true, 'left out when readOnly is true');
+  const force = options['force'] ?? undefined;
+  const key = optionalString(options['memvidApiKey'], 'memvidApiKey');
+  if (key !== undefined) checkMemvidKey(key, 'memvidApiKey');
+  optionalString(options['memoryId'], 'memoryId');
+  const capacity = optionalNumber(options['capacityBytes'], 'capacityBytes', { min: 1, integer: true });
+  return {
+    path,
+    // A read-only handle never makes a file.
+    mode: readOnly ? 'open' : mode,
+    readOnly,
+    enableLex: optionalBoolean(options['enableLex'], 'enableLex', true),
+    enableVec: optionalBoolean(options['enableVec'], 'enableVec', true),
+    lockTimeoutMs:
+      optionalNumber(options['lockTimeoutMs'], 'lockTimeoutMs', {
+        min: 0,
+        max: 0xffff_ffff,
+        integer: true,
+      }) ?? DEFAULT_LOCK_TIMEOUT_MS,
+    ...(force === undefined ? {} : { force: checkOneOf('force', force, ['stale_only']) }),
+    forceWritable,
+    ...(capacity === undefined ? {} : { capacityBytes: capacity }),
+  };
+}

@@ -1,0 +1,191 @@
+import { toMemvidError, type MemvidError, type NativeDocument, type NativePutOptions } from '@memvid/core';
+import { optionalNumber, type Options } from './check.js';
+import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
+import { isEnvironmental } from './failures.js';
+import type { Handle } from './handle.js';
+import {
+  progressOf,
+  signalOf,
+  type PutManyInput,
+  type PutManyProgress,
+  type PutManySource,
+} from './batch-options.js';
+import { checkVectors, vectorRequest } from './vectors.js';
+import { storeEach } from './write-queue.js';
+
+/** Streaming form of `putMany`: takes any iterable, stores batch by batch, reports each document. */
+export interface PutManyStreamOptions extends IngestSwitches {
+  onError: 'report';
+  /** Documents in one transaction. Default 500. */
+  batchSize?: number | undefined;
+  /** Called after each batch. */
+  onProgress?: ((progress: PutManyProgress) => void) | undefined;
+  /** Ends the call behind the batch in flight; what was stored stays, and the report says where to go on. */
+  signal?: AbortSignal | undefined;
+  /** Documents at the beginning of the input to pass over: the `next` of an earlier report. Default 0. */
+  startAt?: number | undefined;
+  compressionLevel?: number | undefined;
+  dedupe?: Dedupe | undefined;
+  enableEnrichment?: boolean | undefined;
+}
+
+/** What became of one document. */
+export interface PutManyItem {
+  /** Place in the input, from 0. */
+  readonly index: number;
+  readonly status: 'stored' | 'skipped' | 'failed';
+  /** Frame id; for a skipped duplicate that of the document it equals; `null` when it failed. */
+  readonly id: string | null;
+  /** Frame with the same content that was there before. */
+  readonly duplicate_of: string | null;
+  readonly error: MemvidError | null;
+}
+
+export interface PutManyReport extends PutManyProgress {
+  /** One entry a document, in the order of the input. */
+  readonly items: readonly PutManyItem[];
+  readonly skipped: number;
+  /** `true` when every document of the input was taken. */
+  readonly complete: boolean;
+  /** Why the call ended early: the signal, or an error that concerns the file and not a document. */
+  readonly stopped_by: 'signal' | 'error' | null;
+  readonly error: MemvidError | null;
+  /** Where to go on: pass it as `startAt` with the same input. */
+  readonly next: number;
+}
+
+const DEFAULT_BATCH = 500;
+
+interface Batch {
+  readonly indexes: number[];
+  readonly documents: NativeDocument[];
+}
+
+/** Nothing but one batch and the report is held in memory, however long the input is. */
+export async function putStream(
+  handle: Handle,
+  docs: PutManySource<PutManyInput>,
+  options: Options,
+  storeOptions: NativePutOptions,
+): Promise<PutManyReport> {
+  const switches = switchesOf(options);
+  const batchSize =
+    optionalNumber(options['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true }) ??
+    DEFAULT_BATCH;
+  const startAt = optionalNumber(options['startAt'], 'startAt', { min: 0, integer: true }) ?? 0;
+  const signal = signalOf(options['signal']);
+  const onProgress = progressOf(options['onProgress']);
+  await checkVectors(
+    handle,
+    'putMany',
+    vectorRequest(
+      { embedder: options['embedder'], enableEmbedding: options['enableEmbedding'] },
+      [{}],
+      false,
+    ),
+  );
+
+  const report = new Report(startAt);
+  let batch: Batch = { indexes: [], documents: [] };
+  const flush = async (): Promise<void> => {
+    const { indexes, documents } = batch;
+    batch = { indexes: [], documents: [] };
+    if (documents.length > 0) {
+      const outcomes = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
+      outcomes.forEach((outcome, at) => report.add(indexes[at] ?? 0, outcome, storeOptions.dedupe));
+    }
+    onProgress?.(report.progress());
+  };
+
+  let index = 0;
+  try {
+    for await (const doc of docs) {
+      if (index >= startAt) {
+        if (signal?.aborted === true || report.fatal !== undefined) break;
+        try {
+          const document = batchDocument(doc, `docs[${index}].`, switches);
+          const vectors = vectorRequest({}, [doc], false);
+          if (vectors !== undefined) await checkVectors(handle, 'putMany', vectors);
+          batch.documents.push(document);
+          batch.indexes.push(index);
+        } catch (error) {
+          report.refuse(index, toMemvidError(error));
+        }
+        if (batch.documents.length >= batchSize) await flush();
+      }
+      index += 1;
+    }
+    // An aborted call gives up the documents it gathered but did not store: `next` points at them.
+    if (signal?.aborted === true) return report.end('signal', false);
+    if (report.fatal === undefined) await flush();
+  } catch (error) {
+    // The input itself threw, or the handle was closed under the call.
+    report.fatal ??= toMemvidError(error);
+  }
+  return report.fatal === undefined ? report.end(null, true) : report.end('error', false);
+}
+
+/** Gathers what became of the documents. */
+class Report {
+  fatal: MemvidError | undefined;
+  readonly #items: PutManyItem[] = [];
+  readonly #startAt: number;
+  #stored = 0;
+  #skipped = 0;
+  #failed = 0;
+
+  constructor(startAt: number) {
+    this.#startAt = startAt;
+  }
+
+  /** What the engine did with a document. An error that concerns the file ends the call. */
+  add(
+    index: number,
+    outcome: { id: number; duplicateOf: number | null } | { error: Error },
+    dedupe: Dedupe,
+  ): void {
+    if ('error' in outcome) {
+      const error = toMemvidError(outcome.error);
+      if (isEnvironmental(error)) this.fatal ??= error;
+      this.refuse(index, error);
+      return;
+    }
+    const duplicate = outcome.duplicateOf === null ? null : String(outcome.duplicateOf);
+    const skipped = dedupe === 'skip' && duplicate !== null;
+    if (skipped) this.#skipped += 1;
+    else this.#stored += 1;
+    const status = skipped ? 'skipped' : 'stored';
+    this.#items.push({ index, status, id: String(outcome.id), duplicate_of: duplicate, error: null });
+  }
+
+  /** A document that was not stored through a fault of its own. */
+  refuse(index: number, error: MemvidError): void {
+    this.#failed += 1;
+    this.#items.push({ index, status: 'failed', id: null, duplicate_of: null, error });
+  }
+
+  progress(): PutManyProgress {
+    return { processed: this.#items.length, stored: this.#stored, failed: this.#failed };
+  }
+
+  end(stoppedBy: 'signal' | 'error' | null, complete: boolean): PutManyReport {
+    const items = this.#items.toSorted((left, right) => left.index - right.index);
+    return {
+      ...this.progress(),
+      skipped: this.#skipped,
+      items,
+      complete,
+      stopped_by: stoppedBy,
+      error: this.fatal ?? null,
+      next: this.#next(items),
+    };
+  }
+
+  /** The first document without an outcome; one that failed with the file is to be tried again. */
+  #next(items: readonly PutManyItem[]): number {
+    const retried = items.find((item) => item.error !== null && item.error === this.fatal);
+    if (retried !== undefined) return retried.index;
+    const gap = items.findIndex((item, at) => item.index !== this.#startAt + at);
+    return this.#startAt + (gap < 0 ? items.length : gap);
+  }
+}

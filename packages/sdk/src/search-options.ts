@@ -1,0 +1,132 @@
+import { checkNumber, invalidInput } from '@memvid/core';
+import { aclOf, type AclContextInput, type AclOptions } from './acl.js';
+import { adaptiveRule, type AdaptiveOptions, type AdaptiveRule } from './adaptive.js';
+import {
+  countOption,
+  isRecord,
+  optionalBoolean,
+  optionalNumber,
+  optionalString,
+  type Options,
+} from './check.js';
+import { optionalSeconds, type Timestamp } from './timestamps.js';
+import type { QueryVectorInput } from './vectors.js';
+import { whereOf, type Where } from './where.js';
+
+export type SearchMode = 'lex' | 'sem' | 'auto';
+/** The other names a mode goes by. */
+export type SearchModeName = SearchMode | 'lexical' | 'semantic' | 'hybrid';
+
+/** Newer documents score higher: after `halfLife` seconds the extra is half of what it was. */
+export interface Recency {
+  /** Seconds. */
+  halfLife: number;
+  /** Share of the score that depends on age, 0 to 1. */
+  weight: number;
+}
+
+/** What `find` and `ask` have in common. */
+export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInput {
+  mode?: SearchModeName | undefined;
+  /** Most hits. */
+  k?: number | undefined;
+  /** Upper bound of a snippet in characters. Default 240. */
+  snippetChars?: number | undefined;
+  /** Prefix of the uri. */
+  scope?: string | undefined;
+  where?: Where | undefined;
+  /** Only documents from this time on. */
+  since?: Timestamp | undefined;
+  /** Only documents up to this time. */
+  until?: Timestamp | undefined;
+  /** The memory as it was when this frame was the newest. */
+  asOfFrame?: number | undefined;
+  /** Only what carries a timestamp up to this one (epoch seconds). */
+  asOfTs?: number | undefined;
+  recency?: Recency | undefined;
+}
+
+/** The request of the native engine for a search. */
+export interface FindRequest {
+  query: string;
+  k: number;
+  snippetChars: number;
+  cursor?: string;
+  scope?: string;
+  where?: Where;
+  since?: number;
+  until?: number;
+  asOfFrame?: number;
+  asOfTs?: number;
+  explain?: boolean;
+  ranking?: 'plain' | 'question';
+  acl?: AclContextInput;
+  recency?: Recency;
+  fullText?: boolean;
+}
+
+export interface SearchSettings {
+  readonly mode: SearchMode;
+  /** Everything but the query. */
+  readonly request: Omit<FindRequest, 'query'>;
+  readonly adaptive: AdaptiveRule | undefined;
+  readonly acl: AclContextInput | undefined;
+}
+
+const MODES: Readonly<Record<string, SearchMode>> = {
+  lex: 'lex',
+  lexical: 'lex',
+  sem: 'sem',
+  semantic: 'sem',
+  auto: 'auto',
+  hybrid: 'auto',
+};
+
+/** Checks the options of a search and gives the engine's request for it. */
+export function searchSettings(options: Options, defaults: { mode: SearchMode; k: number }): SearchSettings {
+  const adaptive = adaptiveRule(options);
+  const acl = aclOf(options);
+  const k = countOption(options['k'], 'k', defaults.k);
+  const snippetChars = countOption(options['snippetChars'], 'snippetChars', 240);
+  const scope = optionalString(options['scope'], 'scope');
+  const where = whereOf(options['where'], 'where');
+  const since = optionalSeconds(options['since'], 'since');
+  const until = optionalSeconds(options['until'], 'until');
+  const asOfFrame = optionalNumber(options['asOfFrame'], 'asOfFrame', { min: 0, integer: true });
+  const asOfTs = optionalSeconds(options['asOfTs'], 'asOfTs');
+  const recency = recencyOf(options['recency']);
+  const request: Omit<FindRequest, 'query'> = {
+    k: adaptive?.maxK ?? k,
+    snippetChars,
+    ...(scope === undefined ? {} : { scope }),
+    ...(where === undefined ? {} : { where }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(asOfFrame === undefined ? {} : { asOfFrame }),
+    ...(asOfTs === undefined ? {} : { asOfTs }),
+    ...(acl === undefined ? {} : { acl }),
+    ...(recency === undefined ? {} : { recency }),
+  };
+  return { mode: modeOf(options['mode'], defaults.mode), request, adaptive, acl };
+}
+
+/** The mode under any of its names, in any case. */
+export function modeOf(value: unknown, fallback: SearchMode): SearchMode {
+  if (value === undefined || value === null) return fallback;
+  const mode = typeof value === 'string' ? MODES[value.toLowerCase()] : undefined;
+  if (mode === undefined) throw invalidInput('mode', value, 'one of "lex", "sem", "auto"');
+  return mode;
+}
+
+function recencyOf(value: unknown): Recency | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isRecord(value)) throw invalidInput('recency', value, 'an object { halfLife, weight }');
+  return {
+    halfLife: checkNumber('recency.halfLife', value['halfLife'], { min: 1 }),
+    weight: checkNumber('recency.weight', value['weight'], { min: 0, max: 1 }),
+  };
+}
+
+export function explainOf(options: Options): boolean {
+  return optionalBoolean(options['explain'], 'explain', false);
+}

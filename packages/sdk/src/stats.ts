@@ -1,0 +1,53 @@
+import type { Handle } from './handle.js';
+
+/** Which model made vectors; `null` where the file does not say. */
+export interface StoredIdentity {
+  provider: string | null;
+  model: string | null;
+  dimension: number | null;
+  normalized: boolean | null;
+}
+
+export type CountedIdentity = StoredIdentity & { count: number };
+
+export interface StatsResult {
+  /** All frames: documents, chunks, removed ones. */
+  frame_count: number;
+  active_frame_count: number;
+  /** Of the file on disk. */
+  size_bytes: number;
+  /** Stored, after compression. */
+  payload_bytes: number;
+  /** Before compression. */
+  logical_bytes: number;
+  saved_bytes: number;
+  savings_percent: number;
+  compression_ratio_percent: number;
+  average_frame_payload_bytes: number;
+  average_frame_logical_bytes: number;
+  has_lex_index: boolean;
+  has_vec_index: boolean;
+  has_time_index: boolean;
+  lex_enabled: boolean;
+  vec_enabled: boolean;
+  effective_vec_dimension: number | null;
+  embedding_identity: StoredIdentity | { mixed: CountedIdentity[] } | null;
+  embedding_identity_summary: {
+    kind: 'unknown' | 'single' | 'mixed';
+    identity?: StoredIdentity;
+    identities: CountedIdentity[];
+    total: number;
+    unknown: number;
+  };
+  vector_count: number;
+  seq_no: number;
+  tier: string;
+  capacity_bytes: number;
+  remaining_capacity_bytes: number;
+  storage_utilisation_percent: number;
+}
+
+/** Counts and sizes of the memory as it is on disk now. */
+export async function stats(handle: Handle): Promise<StatsResult> {
+  return JSON.parse(await handle.read('stats', (native) => native.stats())) as StatsResult;
+}

@@ -1,0 +1,39 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { CorruptFileError, fromSystemError, toMemvidError } from '@memvid/core';
+import { filledString } from './check.js';
+
+const SUFFIXES = ['wal', 'shm', 'lock', 'journal'];
+
+/**
+ * Makes sure that a memory is the one file it should be. Side files of it (`notes.mv2-wal`, `.notes.mv2.lock` …)
+ * come from other programs or versions and may hold data that is not in the memory: MV012 with all of them in
+ * `details.offenders`.
+ */
+export async function verifySingleFile(path: string): Promise<void> {
+  const file = filledString(path, 'path');
+  const [folder, name] = [dirname(file), basename(file)];
+  const stem = name.slice(0, name.length - extname(name).length);
+  const suspects = new Set([
+    ...SUFFIXES.map((suffix) => `${name}-${suffix}`),
+    ...SUFFIXES.map((suffix) => `.${name}.${suffix}`),
+    `${stem}.manifest.wal`,
+    `${name}.lock`,
+  ]);
+  let names: string[];
+  try {
+    await stat(file);
+    names = await readdir(folder);
+  } catch (error) {
+    throw fromSystemError(error, file) ?? toMemvidError(error);
+  }
+  const offenders = names
+    .filter((found) => suspects.has(found))
+    .toSorted()
+    .map((found) => join(folder, found));
+  if (offenders.length > 0) {
+    throw new CorruptFileError(`${file} has side files: ${offenders.join(', ')}`, {
+      details: { path: file, offenders },
+    });
+  }
+}

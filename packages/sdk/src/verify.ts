@@ -1,0 +1,34 @@
+import { callNativeAsync, loadNative } from '@memvid/core';
+import { filledString, optionalBoolean, optionsOf } from './check.js';
+import type { Handle } from './handle.js';
+
+export interface VerifyOptions {
+  /** Read and check every payload too. Default `false`. */
+  deep?: boolean | undefined;
+}
+
+export interface VerifyCheck {
+  name: string;
+  status: 'passed' | 'failed' | 'skipped';
+  details: string | null;
+}
+
+export interface VerifyReport {
+  file_path: string;
+  overall_status: 'passed' | 'failed';
+  checks: VerifyCheck[];
+}
+
+/** Checks an open memory. Never writes. */
+export async function verify(handle: Handle, options?: VerifyOptions): Promise<VerifyReport> {
+  handle.assertOpen('verify');
+  const deep = optionalBoolean(optionsOf(options)['deep'], 'deep', false);
+  return JSON.parse(await handle.read('verify', (native) => native.verify(deep))) as VerifyReport;
+}
+
+/** Checks a file that need not be open. Never writes. */
+export async function verifyMemvid(path: string, options?: VerifyOptions): Promise<VerifyReport> {
+  const file = filledString(path, 'path');
+  const deep = optionalBoolean(optionsOf(options)['deep'], 'deep', false);
+  return JSON.parse(await callNativeAsync(() => loadNative().verifyFile(file, deep))) as VerifyReport;
+}

@@ -1,0 +1,156 @@
+import { toMemvidError, type NativeDocument, type NativeMemory, type NativePutOptions } from '@memvid/core';
+import { isEnvironmental } from './failures.js';
+
+/** What became of one document. */
+export interface StoredDocument {
+  /** Frame id. With `dedupe: "skip"` and an equal document present: the id of that one. */
+  readonly id: number;
+  /** The frame that held the same content before, when there was one. */
+  readonly duplicateOf: number | null;
+}
+
+interface PendingPut {
+  readonly document: NativeDocument;
+  readonly options: NativePutOptions;
+  readonly resolve: (stored: StoredDocument) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Job = { readonly put: PendingPut } | { readonly run: () => Promise<void> };
+
+/** Most documents and characters that waiting `put`s may be joined to in one transaction. */
+const MOST_DOCUMENTS = 1024;
+const MOST_CHARACTERS = 8 * 1024 * 1024;
+
+/**
+ * Runs the writes of one handle in the order they were called. While one is in flight, further single
+ * `put`s gather and go as one transaction with one sync; a single `put` on an idle handle goes at once.
+ * Each keeps its own outcome: when a joined transaction is refused, its documents are tried one by one.
+ */
+export class WriteQueue {
+  readonly #native: NativeMemory;
+  readonly #jobs: Job[] = [];
+  readonly #waiting: { readonly after: number; readonly resolve: () => void }[] = [];
+  #running: Promise<void> | undefined;
+  #added = 0;
+  #finished = 0;
+
+  constructor(native: NativeMemory) {
+    this.#native = native;
+  }
+
+  /** Resolves when every write called so far is done, whatever became of it; `undefined` when idle. */
+  get settled(): Promise<void> | undefined {
+    if (this.#running === undefined) return undefined;
+    return new Promise((resolve) => {
+      this.#waiting.push({ after: this.#added, resolve });
+    });
+  }
+
+  put(document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
+    return new Promise((resolve, reject) => {
+      this.#add({ put: { document, options, resolve, reject } });
+    });
+  }
+
+  /** Runs a write of another kind when its turn has come. */
+  run<T>(write: () => T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#add({
+        run: async () => {
+          try {
+            resolve(await write());
+          } catch (error) {
+            reject(error as Error);
+          }
+        },
+      });
+    });
+  }
+
+  #add(job: Job): void {
+    this.#jobs.push(job);
+    this.#added += 1;
+    this.#running ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
+      const group = 'put' in job ? this.#joined(job.put) : undefined;
+      await ('run' in job ? job.run() : this.#putTogether(group ?? []));
+      this.#finished += group?.length ?? 1;
+      while (this.#waiting[0] !== undefined && this.#waiting[0].after <= this.#finished) {
+        this.#waiting.shift()?.resolve();
+      }
+    }
+    this.#running = undefined;
+  }
+
+  /** The given put and those behind it that may share its transaction. */
+  #joined(first: PendingPut): PendingPut[] {
+    const group = [first];
+    let characters = sizeOf(first);
+    while (group.length < MOST_DOCUMENTS) {
+      const next = this.#jobs[0];
+      if (next === undefined || !('put' in next) || !sameOptions(next.put.options, first.options)) break;
+      characters += sizeOf(next.put);
+      if (characters > MOST_CHARACTERS) break;
+      group.push(next.put);
+      this.#jobs.shift();
+    }
+    return group;
+  }
+
+  async #putTogether(group: PendingPut[]): Promise<void> {
+    const options = group[0]?.options;
+    if (options === undefined) return;
+    const outcomes = await storeEach(
+      this.#native,
+      group.map((put) => put.document),
+      options,
+    );
+    outcomes.forEach((outcome, index) => {
+      const put = group[index];
+      if ('error' in outcome) put?.reject(outcome.error);
+      else put?.resolve(outcome);
+    });
+  }
+}
+
+/**
+ * Stores documents as one transaction and, when that is refused, one by one, so that a bad document never
+ * fails its neighbours. What concerns the file and not a document (locked, damaged, read-only) is not retried.
+ */
+export async function storeEach(
+  native: NativeMemory,
+  documents: readonly NativeDocument[],
+  options: NativePutOptions,
+): Promise<(StoredDocument | { error: Error })[]> {
+  try {
+    return await store(native, documents, options);
+  } catch (error) {
+    const failure = toMemvidError(error);
+    if (documents.length === 1 || isEnvironmental(failure)) return documents.map(() => ({ error: failure }));
+  }
+  const outcomes: (StoredDocument | { error: Error })[] = [];
+  for (const document of documents) outcomes.push(...(await storeEach(native, [document], options)));
+  return outcomes;
+}
+
+/** Stores documents as one transaction: all or none. */
+export async function store(
+  native: NativeMemory,
+  documents: readonly NativeDocument[],
+  options: NativePutOptions,
+): Promise<StoredDocument[]> {
+  const { ids, duplicateOf } = await native.put([...documents], options);
+  return ids.map((id, index) => ({ id, duplicateOf: duplicateOf[index] ?? null }));
+}
+
+function sizeOf(put: PendingPut): number {
+  return (put.document.text?.length ?? 0) + (put.document.bytes?.length ?? 0);
+}
+
+function sameOptions(left: NativePutOptions, right: NativePutOptions): boolean {
+  return left.compressionLevel === right.compressionLevel && left.dedupe === right.dedupe;
+}
