@@ -46,7 +46,9 @@ export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Pl
 export function isNotInstalled(error: unknown, name: string): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
-  return (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && error.message.includes(name);
+  return (
+    (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && error.message.includes(`'${name}'`)
+  );
 }
 
 /** A module exports its plugin as a value, or as a function `…Plugin()` that makes it. */

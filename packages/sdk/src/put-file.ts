@@ -148,7 +148,7 @@ function documentsOf(file: TextFile, options: Options, chunkSize: number | undef
     const title = split ? `${file.name} [Chunk ${index + 1}/${chunks.length}]` : file.name;
     const uri = `mv2://files/${file.name}${split ? `#chunk-${index + 1}` : ''}`;
     const document = textDocument({ title, uri, label, metadata: own }, '', text, switches);
-    return { ...document, mime: file.mime, ...(split ? {} : { filename: file.name }) };
+    return Object.assign(document, { mime: file.mime }, split ? {} : { filename: file.name });
   });
 }
 

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { isEmptyWhere, whereOf } from '../src/where.ts';
+
+describe('whereOf', () => {
+  it('passes a sound filter on', () => {
+    const where = {
+      kind: 'note',
+      year: { $gte: 2020, $lt: 2024 },
+      $or: [{ a: 1 }, { $not: { b: { $in: [1, 'x', null] } } }],
+    };
+    expect(whereOf(where, 'where')).toEqual(where);
+    expect(whereOf(undefined, 'where')).toBeUndefined();
+  });
+
+  it('gives dates as epoch seconds', () => {
+    expect(whereOf({ timestamp: { $gte: new Date('2023-01-15T00:00:00Z') } }, 'where')).toEqual({
+      timestamp: { $gte: 1_673_740_800 },
+    });
+  });
+
+  it.each([
+    [{ a: { $regex: 'x' } }, 'where.a.$regex', '$regex'],
+    [{ $nor: [] }, 'where.$nor', '$nor'],
+    [{ a: { $in: 'x' } }, 'where.a.$in', 'array'],
+    [{ a: { $exists: 'yes' } }, 'where.a.$exists', 'true or false'],
+    [{ a: { $gt: null } }, 'where.a.$gt', 'null'],
+    [{ a: { $gt: true } }, 'where.a.$gt', 'true'],
+    [{ a: {} }, 'where.a', '$exists'],
+    [{ a: [1] }, 'where.a', 'array'],
+    [{ a: Number.NaN }, 'where.a', 'NaN'],
+    [{ $and: [] }, 'where.$and', 'one or more'],
+    [{ $and: [1] }, 'where.$and[0]', 'filter'],
+    [{ $not: [] }, 'where.$not', 'filter'],
+    [[], 'where', 'filter'],
+    ['kind', 'where', 'filter'],
+  ])('refuses %j with MV019 naming the place', (where, argument, word) => {
+    expect(() => whereOf(where, 'where')).toThrow(
+      expect.objectContaining({
+        code: 'MV019',
+        message: expect.stringContaining(word),
+        details: expect.objectContaining({ argument }),
+      }),
+    );
+  });
+
+  it('refuses a filter nested without end', () => {
+    let where: object = { a: 1 };
+    for (let depth = 0; depth < 1000; depth += 1) where = { $not: where };
+    expect(() => whereOf(where, 'where')).toThrow(/nested/);
+  });
+
+  it('knows filters that say nothing', () => {
+    expect(isEmptyWhere({})).toBe(true);
+    expect(isEmptyWhere({ $and: [{}, { $or: [{}] }] })).toBe(true);
+    expect(isEmptyWhere({ $and: [{}, { a: 1 }] })).toBe(false);
+    expect(isEmptyWhere({ $not: {} })).toBe(false);
+  });
+});
