@@ -7,5 +7,7 @@ export default defineConfig({
   target: 'node20.19',
   dts: { oxc: true },
   clean: true,
+  // Documentation stands in the declarations; in the code it would only weigh.
+  outputOptions: { comments: { jsdoc: false, annotation: true, legal: true } },
   fixedExtension: false,
 });
