@@ -46,13 +46,43 @@ pub fn body_of(frame: &Frame) -> Option<String> {
     if frame.role == FrameRole::DocumentChunk || frame.chunk_manifest.is_some() {
         return Some(text.to_owned());
     }
+    Some(strip(text, frame).unwrap_or(text).to_owned())
+}
+
+/// Like [`body_of`], for a frame that may replace others: an update without new content carries the lines of the replaced
+/// frame in front of its own. `frame_by_id` gives the frames of the file.
+#[must_use]
+pub fn body_through_versions<'a>(
+    frame: &'a Frame,
+    frame_by_id: impl Fn(u64) -> Option<&'a Frame>,
+) -> Option<String> {
+    let mut body = body_of(frame)?;
+    let mut version = frame;
+    // Ids of replaced frames are lower in healthy files; checking it also ends circles in others.
+    while let Some(older) = version
+        .supersedes
+        .filter(|id| *id < version.id)
+        .and_then(&frame_by_id)
+        .filter(|older| older.id < version.id)
+    {
+        match strip(&body, older) {
+            Some(shorter) => body = shorter.to_owned(),
+            None => break,
+        }
+        version = older;
+    }
+    Some(body)
+}
+
+/// `text` without the lines of `frame`; `None` when it does not end with them.
+fn strip<'t>(text: &'t str, frame: &Frame) -> Option<&'t str> {
     // A title that was taken from the address is not among the lines; an address that was made up is not either.
-    let mut plain = None;
+    let mut without_uri = None;
     for (with_title, with_uri) in [(true, true), (false, true), (true, false), (false, false)] {
         let suffix = if with_uri {
             suffix(frame, with_title)
         } else {
-            let frame = plain.get_or_insert_with(|| Frame {
+            let frame = without_uri.get_or_insert_with(|| Frame {
                 uri: None,
                 search_text: None,
                 ..frame.clone()
@@ -60,10 +90,10 @@ pub fn body_of(frame: &Frame) -> Option<String> {
             suffix(frame, with_title)
         };
         if let Some(body) = cut(text, &suffix) {
-            return Some(body.to_owned());
+            return Some(body);
         }
     }
-    Some(text.to_owned())
+    None
 }
 
 /// `text` without `suffix` and the newline before it.
