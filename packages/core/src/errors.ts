@@ -469,11 +469,11 @@ function notThatKind(
   });
 }
 
-/** The engine tells several encryption causes apart in `reason`; callers read them as `kind`. */
+/** `reason` tells the two meanings of MV016 apart; which failure of a capsule it was stands in `cause`. */
 function encryptionReason(details: ErrorDetails | undefined): ErrorDetails {
   const reason = details?.reason;
   const known = reason === undefined || reason === 'encryption';
-  return known ? { reason: 'encryption' } : { reason: 'encryption', kind: reason };
+  return known ? { reason: 'encryption' } : { reason: 'encryption', cause: reason };
 }
 
 function unsupportedError(message: string, options: MemvidErrorOptions): UnsupportedOperationError {

@@ -70,7 +70,7 @@ function specific(code: string, details: ErrorDetails, message: string): string 
     case 'MV015':
       return noEmbedding(details);
     case 'MV016':
-      return encryption(details, message);
+      return encryption(details);
     case 'MV018':
       return unsupported(details, message);
     case 'MV019':
@@ -134,20 +134,23 @@ function noEmbedding(details: ErrorDetails): string | undefined {
   }
 }
 
-function encryption(details: ErrorDetails, message: string): string | undefined {
+const ENCRYPTION: Readonly<Record<string, string>> = {
+  encrypted: 'Decrypt it first with `unlock(path, { password })`, then open the result.',
+  empty_password: 'Pass a `password` that is not blank.',
+  output_exists: 'Pass `force: true` to replace it, or choose another `output`.',
+  not_a_capsule: 'Pass a capsule made by `lock(path, { password })`; a plain memory needs no `unlock`.',
+  not_a_memory: 'Pass the path of an `.mv2` memory as `path`.',
+  wrong_password_or_damaged:
+    'Pass the `password` the capsule was made with; if it is the right one, restore the capsule from a copy.',
+  damaged: 'Restore the capsule from a copy, or make a new one with `lock(path, { password })`.',
+};
+
+function encryption(details: ErrorDetails): string | undefined {
   if (details.reason === 'clip') {
     return 'Install the plugin with `npm install @memvid/clip`, and put the model files where `MEMVID_MODELS_DIR` points.';
   }
-  const cause = `${String(details.kind ?? '')} ${message}`;
-  if (/exists/i.test(cause)) return 'Pass `force: true` to replace it, or choose another `output`.';
-  if (/not[ _]?a[ _]?capsule/i.test(cause)) {
-    return 'Pass a capsule made by `lock(path, { password })`; a plain memory needs no `unlock`.';
-  }
-  if (/password|tamper|damaged/i.test(cause)) return 'Pass the `password` the capsule was made with.';
-  if (/encrypted/i.test(cause)) {
-    return 'Decrypt it first with `unlock(path, { password })`, then open the result.';
-  }
-  return undefined;
+  const cause = String(details.cause);
+  return Object.hasOwn(ENCRYPTION, cause) ? ENCRYPTION[cause] : undefined;
 }
 
 function unsupported(details: ErrorDetails, message: string): string | undefined {

@@ -70,10 +70,24 @@ const rows: Row[] = [
     details: { reason: 'plugin_missing', package: '@memvid/embed-openai' },
     suggestion: /npm install @memvid\/embed-openai/,
   },
-  { code: 'MV016', name: 'EncryptionError', details: { reason: 'wrong_password' }, suggestion: /password/ },
-  { code: 'MV016', name: 'EncryptionError', details: { reason: 'output_exists' }, suggestion: /force: true/ },
-  { code: 'MV016', name: 'EncryptionError', message: 'x.mv2e already exists', suggestion: /force: true/ },
-  { code: 'MV016', name: 'EncryptionError', message: 'x.mv2e is encrypted', suggestion: /unlock\(/ },
+  { code: 'MV016', name: 'EncryptionError', suggestion: /password.*force: true.*unlock/ },
+  { code: 'MV016', name: 'EncryptionError', details: { cause: 'encrypted' }, suggestion: /unlock\(/ },
+  {
+    code: 'MV016',
+    name: 'EncryptionError',
+    details: { cause: 'empty_password' },
+    suggestion: /password.*not blank/,
+  },
+  { code: 'MV016', name: 'EncryptionError', details: { cause: 'output_exists' }, suggestion: /force: true/ },
+  { code: 'MV016', name: 'EncryptionError', details: { cause: 'not_a_capsule' }, suggestion: /lock\(/ },
+  { code: 'MV016', name: 'EncryptionError', details: { cause: 'not_a_memory' }, suggestion: /\.mv2/ },
+  {
+    code: 'MV016',
+    name: 'EncryptionError',
+    details: { cause: 'wrong_password_or_damaged' },
+    suggestion: /password/,
+  },
+  { code: 'MV016', name: 'EncryptionError', details: { cause: 'damaged' }, suggestion: /Restore/ },
   {
     code: 'MV016',
     name: 'ClipDisabledError',
@@ -209,11 +223,11 @@ describe('MemvidError.fromNative', () => {
     expect(error.message).not.toMatch(/napi|rust/i);
   });
 
-  it('reads the fine cause of an encryption failure as kind', () => {
+  it('keeps the fine cause of an encryption failure apart from its reason', () => {
     const error = MemvidError.fromNative(
       nativeError('MV016', 'x', { reason: 'wrong_password', path: 'a.mv2e' }),
     );
-    expect(error.details).toEqual({ reason: 'encryption', kind: 'wrong_password', path: 'a.mv2e' });
+    expect(error.details).toEqual({ reason: 'encryption', cause: 'wrong_password', path: 'a.mv2e' });
   });
 });
 
