@@ -1,6 +1,6 @@
 // From a fresh clone to something that runs: tools, packages, the native engine, the TypeScript packages.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { manifests } from './manifests.mjs';
@@ -14,7 +14,6 @@ import {
   toolEnvironment,
 } from './workspace.mjs';
 
-const OLDEST_RUST = [1, 85];
 const MARK = join(root, '.cache/installed');
 
 /** Makes everything ready. Quick when nothing changed since the last time. */
@@ -50,12 +49,9 @@ function checkTools() {
         'Install it from https://rustup.rs, open a new terminal, and run the command again.',
     );
   }
-  const [, rustMajor, rustMinor] = /(\d+)\.(\d+)/.exec(cargo) ?? [];
-  const [needMajor = 0, needMinor = 0] = OLDEST_RUST;
-  if (Number(rustMajor) < needMajor || (Number(rustMajor) === needMajor && Number(rustMinor) < needMinor)) {
-    throw new CommandError(
-      `${cargo} is too old: this needs Rust ${OLDEST_RUST.join('.')} or newer. Run: rustup update`,
-    );
+  const oldest = oldestRust();
+  if (compareVersions(cargo, oldest) < 0) {
+    throw new CommandError(`${cargo} is too old: this needs Rust ${oldest} or newer. Run: rustup update`);
   }
   const compiler = process.env.CC ?? 'cc';
   if (process.platform !== 'win32' && firstLineOf(compiler, ['--version']) === undefined) {
@@ -65,6 +61,31 @@ function checkTools() {
     );
   }
   console.log(`      Node ${process.versions.node}, ${cargo}`);
+}
+
+/** The newest `rust-version` that one of the crates asks for. */
+function oldestRust() {
+  const crates = readdirSync(join(root, 'crates')).map((name) => `crates/${name}/Cargo.toml`);
+  return ['Cargo.toml', ...crates, 'packages/core/native/Cargo.toml']
+    .map((path) => /^rust-version = "([\d.]+)"/m.exec(readFileSync(join(root, path), 'utf8'))?.[1] ?? '0')
+    .toSorted(compareVersions)
+    .at(-1);
+}
+
+/**
+ * Compares the first dotted number in each text.
+ * @param {string} left
+ * @param {string | undefined} right
+ */
+function compareVersions(left, right) {
+  const [leftParts, rightParts] = [left, right ?? ''].map((text) =>
+    (/\d+(\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number),
+  );
+  for (const index of [0, 1, 2]) {
+    const difference = (leftParts?.[index] ?? 0) - (rightParts?.[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 async function install() {
