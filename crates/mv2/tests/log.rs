@@ -1,0 +1,131 @@
+//! The log after crashes: what is whole stays, what is not disappears, in one piece for a batch.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use mv2::wal::{encode_batch, encode_record, scan};
+
+const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
+
+/// A log of 4096 bytes that starts with the given bytes.
+fn region(parts: &[&[u8]]) -> Vec<u8> {
+    let mut region = parts.concat();
+    region.resize(4096, 0);
+    region
+}
+
+fn sequences(region: &[u8], applied: u64) -> Vec<u64> {
+    scan(region, applied)
+        .records
+        .iter()
+        .map(|record| record.sequence)
+        .collect()
+}
+
+#[test]
+fn an_empty_log_has_no_records() {
+    for length in [0, 1, 47, 48, 4096] {
+        let result = scan(&vec![0; length], 5);
+        assert_eq!(
+            (result.records.len(), result.head, result.torn.is_none()),
+            (0, 0, true)
+        );
+        assert_eq!(result.last_sequence(5), 5);
+    }
+}
+
+#[test]
+fn records_up_to_the_applied_sequence_are_not_pending() {
+    let region = region(&[&encode_batch(4, &PAYLOADS)]);
+    let result = scan(&region, 5);
+    let pending: Vec<_> = result.pending().map(|record| record.sequence).collect();
+    assert_eq!((result.records.len(), pending), (3, vec![6]));
+    assert_eq!(result.last_sequence(5), 6);
+}
+
+/// Any prefix of the bytes may have reached the disk, and any one 512-byte sector may be missing.
+#[test]
+fn a_batch_is_seen_whole_or_not_at_all() {
+    let mut first = encode_batch(1, &["before"]);
+    first.truncate(first.len() - 48);
+    let batch = encode_batch(2, &PAYLOADS);
+    for length in 0..batch.len() - 48 {
+        let region = region(&[&first, &batch[..length]]);
+        assert_eq!(sequences(&region, 0), [1], "{length} bytes of the batch");
+        assert_eq!(scan(&region, 0).head, first.len() as u64);
+    }
+    assert_eq!(sequences(&region(&[&first, &batch]), 0), [1, 2, 3, 4]);
+    // Header first, the rest never.
+    let mut header_only = batch.clone();
+    header_only[48..].fill(0);
+    assert_eq!(sequences(&region(&[&first, &header_only]), 0), [1]);
+    // One payload byte lost anywhere.
+    for position in 0..batch.len() - 48 {
+        let mut damaged = batch.clone();
+        damaged[position] ^= 0x80;
+        let found = sequences(&region(&[&first, &damaged]), 0);
+        assert!(
+            found == [1] || (found.len() == 4 && found[0] == 1),
+            "byte {position}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn an_incomplete_batch_is_reported_with_what_was_dropped() {
+    let batch = encode_batch(1, &PAYLOADS);
+    let result = scan(&region(&[&batch[..48 + 3 + 48 + 7]]), 0);
+    assert!(result.records.is_empty());
+    let torn = result.torn.unwrap();
+    assert_eq!((torn.dropped, torn.position), (2, 48 + 3 + 48 + 7));
+    assert_eq!(torn.reason, "1 records of a batch are missing");
+}
+
+#[test]
+fn what_is_applied_already_is_not_dropped() {
+    // Another writer has applied the records of an incomplete batch one by one.
+    let batch = encode_batch(1, &PAYLOADS);
+    let mut records = batch[..48 + 3 + 48 + 7].to_vec();
+    encode_record(3, 0, b"by another writer", &mut records);
+    let result = scan(&region(&[&records]), 2);
+    assert_eq!(result.records.len(), 3);
+    assert_eq!(result.torn, None);
+    assert_eq!(result.pending().count(), 1);
+}
+
+#[test]
+fn records_of_an_older_round_end_the_log() {
+    let mut records = Vec::new();
+    encode_record(9, 0, b"new", &mut records);
+    encode_record(2, 0, b"old", &mut records);
+    let result = scan(&region(&[&records]), 0);
+    assert_eq!(result.records.len(), 1);
+    assert_eq!(result.torn.unwrap().reason, "sequence 2 follows 9");
+}
+
+#[test]
+fn a_length_beyond_the_region_ends_the_log() {
+    let mut records = Vec::new();
+    encode_record(1, 0, b"good", &mut records);
+    encode_record(2, 0, b"bad", &mut records);
+    records[52 + 8..52 + 12].fill(0xff);
+    let result = scan(&region(&[&records]), 0);
+    assert_eq!((result.records.len(), result.head), (1, 52));
+    assert_eq!(
+        result.torn.unwrap().reason,
+        "a record of 4294967295 bytes does not fit"
+    );
+    records[52 + 8..52 + 12].fill(0);
+    assert!(scan(&region(&[&records]), 0).torn.is_some());
+}
+
+#[test]
+fn a_record_may_end_exactly_where_the_region_ends() {
+    let mut records = Vec::new();
+    encode_record(1, 0, &[7; 100], &mut records);
+    let result = scan(&records, 0);
+    assert_eq!((result.records.len(), result.torn), (1, None));
+    for left in 1..48 {
+        let mut longer = records.clone();
+        longer.resize(records.len() + left, 0xaa);
+        assert_eq!(scan(&longer, 0).records.len(), 1);
+    }
+}
