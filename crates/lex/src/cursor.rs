@@ -1,0 +1,170 @@
+//! Walking over postings, from a segment or from memory.
+
+use crate::index::TextField;
+use crate::pending::MemoryPostings;
+use tantivy::postings::{BlockSegmentPostings, Postings, SegmentPostings};
+use tantivy::{DocSet, TERMINATED};
+
+/// The document number behind the last one.
+pub(crate) const END: u32 = TERMINATED;
+/// Postings are packed in blocks of this many documents; a shorter last block is padded with [`END`].
+pub(crate) const BLOCK_LENGTH: usize = 128;
+
+/// A position in the postings of one term in one field. Only moves forward.
+pub(crate) enum Cursor<'a> {
+    Disk {
+        block: Box<BlockSegmentPostings>,
+        index: usize,
+    },
+    Memory {
+        postings: &'a MemoryPostings,
+        length: usize,
+        index: usize,
+    },
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn disk(block: BlockSegmentPostings) -> Self {
+        Self::Disk {
+            block: Box::new(block),
+            index: 0,
+        }
+    }
+
+    pub(crate) fn memory(postings: &'a MemoryPostings, length: usize) -> Self {
+        Self::Memory {
+            postings,
+            length,
+            index: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn document(&self) -> u32 {
+        match self {
+            Self::Disk { block, index } => block.doc(*index),
+            Self::Memory {
+                postings,
+                length,
+                index,
+            } if index < length => postings.documents[*index],
+            Self::Memory { .. } => END,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn frequency(&self) -> u32 {
+        match self {
+            Self::Disk { block, index } => block.freq(*index),
+            Self::Memory {
+                postings, index, ..
+            } => postings.frequency(*index),
+        }
+    }
+
+    /// Moves to the next document. Must not be called at [`END`].
+    #[inline]
+    pub(crate) fn advance(&mut self) -> u32 {
+        match self {
+            Self::Disk { block, index } => {
+                *index += 1;
+                if *index == BLOCK_LENGTH {
+                    block.advance();
+                    *index = 0;
+                }
+                block.doc(*index)
+            }
+            Self::Memory { index, .. } => {
+                *index += 1;
+                self.document()
+            }
+        }
+    }
+
+    /// Moves to the first document at or behind `target`, which must not lie before the current one.
+    #[inline]
+    pub(crate) fn seek(&mut self, target: u32) -> u32 {
+        match self {
+            Self::Disk { block, index } => {
+                if block.doc(*index) < target {
+                    *index = block.seek(target);
+                }
+                block.doc(*index)
+            }
+            Self::Memory {
+                postings,
+                length,
+                index,
+            } => {
+                let rest = &postings.documents[*index..*length];
+                *index += rest.partition_point(|document| *document < target);
+                self.document()
+            }
+        }
+    }
+
+    /// The last document of the current block, [`END`] minus one when there is no other block.
+    #[inline]
+    pub(crate) fn block_end(&self) -> u32 {
+        match self {
+            Self::Disk { block, .. } if block.block_len() == BLOCK_LENGTH => {
+                block.doc(BLOCK_LENGTH - 1)
+            }
+            _ => END - 1,
+        }
+    }
+
+    /// The highest `frequency / norm` in the current block, with the norm that `field` was written with. Infinite when
+    /// nothing is known.
+    #[inline]
+    pub(crate) fn block_peak(&mut self, field: Option<&TextField>) -> f32 {
+        let (Self::Disk { block, .. }, Some(field)) = (self, field) else {
+            return f32::INFINITY;
+        };
+        let share = block.block_max_score(&field.norms, &field.block_weight) / field.block_unit;
+        if share < 1.0 {
+            share / (1.0 - share)
+        } else {
+            f32::INFINITY
+        }
+    }
+}
+
+/// Reads the positions of one term in one field.
+pub(crate) enum PositionCursor<'a> {
+    Disk(Box<SegmentPostings>),
+    Memory {
+        postings: &'a MemoryPostings,
+        length: usize,
+    },
+}
+
+impl PositionCursor<'_> {
+    /// Appends the positions in `document`, ascending. Documents must be asked for in ascending order.
+    pub(crate) fn append(
+        &mut self,
+        document: u32,
+        scratch: &mut Vec<u32>,
+        positions: &mut Vec<u32>,
+    ) {
+        match self {
+            Self::Disk(postings) => {
+                let current = postings.doc();
+                let found = if current < document {
+                    postings.seek(document)
+                } else {
+                    current
+                };
+                if found == document {
+                    postings.positions(scratch);
+                    positions.extend_from_slice(scratch);
+                }
+            }
+            Self::Memory { postings, length } => {
+                if let Ok(index) = postings.documents[..*length].binary_search(&document) {
+                    positions.extend_from_slice(postings.positions(index));
+                }
+            }
+        }
+    }
+}

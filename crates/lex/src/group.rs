@@ -1,0 +1,270 @@
+//! Scoring of one query term in one shard.
+
+use crate::cursor::{BLOCK_LENGTH, Cursor, END, PositionCursor};
+use crate::error::Result;
+use crate::index::TextField;
+use crate::rank::{Norms, Ranking};
+use crate::resolve::Resolved;
+use crate::shard::{Handle, Shard};
+
+/// Postings of one form in one field.
+struct List<'a> {
+    cursor: Cursor<'a>,
+    /// The document that `cursor` stands at.
+    document: u32,
+    field: usize,
+    weight: f32,
+    /// Number of the form, and where its postings are.
+    form: usize,
+    text_field: Option<&'a TextField>,
+    /// Turns a block's peak into a bound on the evidence.
+    peak_factor: f32,
+    positions: Option<PositionCursor<'a>>,
+}
+
+/// All postings of one query term in one shard.
+pub(crate) struct Group<'a> {
+    lists: Vec<List<'a>>,
+    /// The lowest document that any list stands at.
+    document: u32,
+    pub idf: f32,
+    /// No document scores more.
+    pub upper: f32,
+    /// Index of the term in the query.
+    pub term: usize,
+}
+
+/// What groups share while scoring one shard.
+pub(crate) struct Scoring<'s, 'a> {
+    pub shard: Shard<'a>,
+    pub ranking: &'s Ranking,
+    pub norms: &'s Norms,
+    /// Per field: see [`Norms::peak_factor`].
+    pub peak_factors: [f32; 2],
+}
+
+impl<'s, 'a> Scoring<'s, 'a> {
+    pub(crate) fn new(shard: Shard<'a>, ranking: &'s Ranking, norms: &'s Norms) -> Self {
+        let peak_factors = [0, 1].map(|field| match shard.text_field(field) {
+            Some(text_field) => norms.peak_factor(field, text_field.average_length),
+            None => f32::INFINITY,
+        });
+        Self {
+            shard,
+            ranking,
+            norms,
+            peak_factors,
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    /// Opens the postings of a term; `None` when the shard holds no form of it.
+    pub(crate) fn open(
+        term: usize,
+        resolved: &Resolved<'a>,
+        shard_index: usize,
+        scoring: &Scoring<'_, 'a>,
+    ) -> Result<Option<Self>> {
+        let mut lists = Vec::new();
+        for (form_index, form) in resolved.forms[shard_index].iter().enumerate() {
+            for (field, handle) in form.handles.iter().enumerate() {
+                let Some(handle) = handle else { continue };
+                let cursor = scoring.shard.cursor(field, handle)?;
+                lists.push(List {
+                    document: cursor.document(),
+                    cursor,
+                    field,
+                    weight: form.weight,
+                    form: form_index,
+                    text_field: scoring.shard.text_field(field),
+                    peak_factor: scoring.peak_factors[field],
+                    positions: None,
+                });
+            }
+        }
+        if lists.is_empty() {
+            return Ok(None);
+        }
+        let mut group = Self {
+            lists,
+            document: 0,
+            idf: resolved.idf,
+            upper: 0.0,
+            term,
+        };
+        group.update_document();
+        group.upper = group.upper_bound(resolved, shard_index, scoring.ranking);
+        Ok(Some(group))
+    }
+
+    /// The best possible score: exact for words so rare that all their postings are in one block.
+    fn upper_bound(
+        &mut self,
+        resolved: &Resolved<'a>,
+        shard_index: usize,
+        ranking: &Ranking,
+    ) -> f32 {
+        let frequency = |list: &List<'a>| {
+            let handle = resolved.forms[shard_index][list.form].handles[list.field].as_ref();
+            handle.map_or(0, Handle::document_frequency)
+        };
+        if self
+            .lists
+            .iter()
+            .any(|list| frequency(list) >= BLOCK_LENGTH as u64)
+        {
+            return self.idf * ranking.evidence(f32::INFINITY);
+        }
+        self.block_bound(u32::MAX, ranking)
+    }
+
+    /// The lowest document at which the group stands, [`END`] when it is used up.
+    #[inline]
+    pub(crate) fn document(&self) -> u32 {
+        self.document
+    }
+
+    #[inline]
+    fn update_document(&mut self) {
+        self.document = self
+            .lists
+            .iter()
+            .map(|list| list.document)
+            .min()
+            .unwrap_or(END);
+    }
+
+    /// The last document up to which [`Group::block_bound`] can tell.
+    #[inline]
+    pub(crate) fn block_end(&self) -> u32 {
+        self.lists
+            .iter()
+            .filter(|list| list.document != END)
+            .map(|list| list.cursor.block_end())
+            .min()
+            .unwrap_or(END - 1)
+    }
+
+    /// The best score of documents from the current one to `end`, which must not lie behind [`Group::block_end`].
+    pub(crate) fn block_bound(&mut self, end: u32, ranking: &Ranking) -> f32 {
+        let mut evidence = 0.0;
+        for list in self
+            .lists
+            .iter_mut()
+            .filter(|list| list.document <= end && list.document != END)
+        {
+            evidence += list.weight * list.cursor.block_peak(list.text_field) * list.peak_factor;
+        }
+        if evidence > 0.0 {
+            self.idf * ranking.evidence(evidence)
+        } else {
+            0.0
+        }
+    }
+
+    /// Moves to the first document at or behind `target`.
+    #[inline]
+    pub(crate) fn seek(&mut self, target: u32) -> u32 {
+        if self.document >= target {
+            return self.document;
+        }
+        for list in &mut self.lists {
+            if list.document < target {
+                list.document = list.cursor.seek(target);
+            }
+        }
+        self.update_document();
+        self.document
+    }
+
+    /// Score of `document`, which the group must stand at.
+    #[inline]
+    pub(crate) fn score(&self, document: u32, scoring: &Scoring<'_, 'a>) -> f32 {
+        let mut evidence = 0.0;
+        for list in &self.lists {
+            if list.document == document {
+                evidence += list.evidence(scoring);
+            }
+        }
+        self.idf * scoring.ranking.evidence(evidence)
+    }
+
+    /// Moves behind `document`.
+    #[inline]
+    pub(crate) fn advance_past(&mut self, document: u32) {
+        let mut next = END;
+        for list in &mut self.lists {
+            if list.document == document {
+                list.document = list.cursor.advance();
+            }
+            next = next.min(list.document);
+        }
+        self.document = next;
+    }
+
+    /// Calls `found` for every document from the current one on, not in order; moves to the end.
+    pub(crate) fn drain(&mut self, found: &mut dyn FnMut(u32)) {
+        for list in &mut self.lists {
+            while list.document != END {
+                found(list.document);
+                list.document = list.cursor.advance();
+            }
+        }
+        self.document = END;
+    }
+
+    /// Appends the positions of all forms in one field of `document`, ascending. Does not move the group.
+    pub(crate) fn positions(
+        &mut self,
+        document: u32,
+        field: usize,
+        resolved: &Resolved<'a>,
+        shard_index: usize,
+        shard: Shard<'a>,
+        scratch: &mut Vec<u32>,
+        positions: &mut Vec<u32>,
+    ) -> Result<()> {
+        let mut count = 0;
+        for list in self.lists.iter_mut().filter(|list| list.field == field) {
+            if list.positions.is_none() {
+                if let Some(handle) = &resolved.forms[shard_index][list.form].handles[field] {
+                    list.positions = Some(shard.positions(field, handle)?);
+                }
+            }
+            if let Some(cursor) = &mut list.positions {
+                cursor.append(document, scratch, positions);
+                count += 1;
+            }
+        }
+        if count > 1 {
+            positions.sort_unstable();
+        }
+        Ok(())
+    }
+
+    /// Calls `found` with the form, field, frequency and evidence of everything that matches `document`.
+    pub(crate) fn parts(
+        &self,
+        document: u32,
+        scoring: &Scoring<'_, 'a>,
+        found: &mut dyn FnMut(usize, usize, u32, f32),
+    ) {
+        for list in self.lists.iter().filter(|list| list.document == document) {
+            found(
+                list.form,
+                list.field,
+                list.cursor.frequency(),
+                list.evidence(scoring),
+            );
+        }
+    }
+}
+
+impl<'a> List<'a> {
+    #[inline]
+    fn evidence(&self, scoring: &Scoring<'_, 'a>) -> f32 {
+        let norm = scoring.shard.norm(self.field, self.document);
+        self.weight * self.cursor.frequency() as f32 * scoring.norms.factor(self.field, norm)
+    }
+}

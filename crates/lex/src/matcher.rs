@@ -1,0 +1,336 @@
+//! Conditions on documents as iterators that only move forward.
+
+use crate::analyzer::class_key;
+use crate::cursor::{Cursor, END, PositionCursor};
+use crate::error::Result;
+use crate::query::{Node, Query};
+use crate::resolve::{Resolved, differs_in_accents_only};
+use crate::schema::Keyword;
+use crate::shard::{BODY, Shard, TITLE};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+/// The documents of one shard that fulfil a condition.
+pub(crate) enum Matcher<'a> {
+    Nothing,
+    Everything {
+        documents: u32,
+    },
+    Postings(Cursor<'a>),
+    List {
+        documents: Vec<u32>,
+        index: usize,
+    },
+    Dates {
+        shard: Shard<'a>,
+        range: RangeInclusive<i64>,
+    },
+    Phrase(Box<PhraseMatcher<'a>>),
+    All(Vec<Matcher<'a>>),
+    Any(Vec<Matcher<'a>>),
+    Not {
+        inside: Box<Matcher<'a>>,
+        documents: u32,
+    },
+}
+
+impl<'a> Matcher<'a> {
+    /// The documents of `shard` (number `index` of those resolved) that fulfil `node`.
+    pub(crate) fn new(
+        node: &Node,
+        query: &Query,
+        resolved: &[Resolved<'a>],
+        shard: Shard<'a>,
+        index: usize,
+    ) -> Result<Self> {
+        let build = |node: &Node| Self::new(node, query, resolved, shard, index);
+        Ok(match node {
+            Node::Everything => Self::Everything {
+                documents: shard.document_count(),
+            },
+            Node::Term(id) => {
+                let mut cursors = Vec::new();
+                for form in resolved.get(*id).map_or(&[][..], |term| &term.forms[index]) {
+                    for (field, handle) in form.handles.iter().enumerate() {
+                        if let Some(handle) = handle {
+                            cursors.push(Self::Postings(shard.cursor(field, handle)?));
+                        }
+                    }
+                }
+                Self::any(cursors)
+            }
+            Node::Phrase { words, title_only } => {
+                let fields: &[usize] = if *title_only {
+                    &[TITLE]
+                } else {
+                    &[TITLE, BODY]
+                };
+                let mut phrases = Vec::new();
+                for field in fields {
+                    phrases.extend(PhraseMatcher::new(words, shard, *field)?);
+                }
+                Self::any(
+                    phrases
+                        .into_iter()
+                        .map(|phrase| Self::Phrase(Box::new(phrase)))
+                        .collect(),
+                )
+            }
+            Node::Keyword { field, value } => {
+                Self::list(shard.keyword_documents(&field.term(value))?)
+            }
+            Node::KeywordPrefix { field, value } => {
+                Self::list(keyword_prefix(shard, *field, value)?)
+            }
+            Node::Date(range) => Self::Dates {
+                shard,
+                range: range.clone(),
+            },
+            Node::All(nodes) => Self::All(nodes.iter().map(build).collect::<Result<_>>()?),
+            Node::Any(nodes) => Self::any(nodes.iter().map(build).collect::<Result<_>>()?),
+            Node::Not(node) => Self::Not {
+                inside: Box::new(build(node)?),
+                documents: shard.document_count(),
+            },
+        })
+    }
+
+    /// All of several conditions; everything when there are none.
+    pub(crate) fn all_of(
+        nodes: &[Node],
+        query: &Query,
+        resolved: &[Resolved<'a>],
+        shard: Shard<'a>,
+        index: usize,
+    ) -> Result<Self> {
+        let mut matchers = nodes
+            .iter()
+            .map(|node| Self::new(node, query, resolved, shard, index))
+            .collect::<Result<Vec<_>>>()?;
+        // What leaps furthest goes first; what looks at every document goes last.
+        matchers.sort_by_key(Self::step_cost);
+        Ok(match matchers.len() {
+            0 => Self::Everything {
+                documents: shard.document_count(),
+            },
+            1 => matchers.swap_remove(0),
+            _ => Self::All(matchers),
+        })
+    }
+
+    fn any(mut matchers: Vec<Self>) -> Self {
+        match matchers.len() {
+            0 => Self::Nothing,
+            1 => matchers.swap_remove(0),
+            _ => Self::Any(matchers),
+        }
+    }
+
+    fn list(documents: Vec<u32>) -> Self {
+        Self::List {
+            documents,
+            index: 0,
+        }
+    }
+
+    fn step_cost(&self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::List { .. } => 1,
+            Self::Postings(_) => 2,
+            Self::Any(_) | Self::All(_) => 3,
+            Self::Phrase(_) => 4,
+            Self::Dates { .. } | Self::Not { .. } | Self::Everything { .. } => 5,
+        }
+    }
+
+    /// The first matching document at or behind `target`, or [`END`]. Targets must not decrease.
+    pub(crate) fn seek(&mut self, target: u32) -> u32 {
+        match self {
+            Self::Nothing => END,
+            Self::Everything { documents } => {
+                if target < *documents {
+                    target
+                } else {
+                    END
+                }
+            }
+            Self::Postings(cursor) => cursor.seek(target),
+            Self::List { documents, index } => {
+                // Most targets are near; gallop before searching.
+                let mut step = 1;
+                while documents
+                    .get(*index + step)
+                    .is_some_and(|document| *document < target)
+                {
+                    *index += step;
+                    step *= 2;
+                }
+                let end = (*index + step + 1).min(documents.len());
+                *index += documents[*index..end].partition_point(|document| *document < target);
+                documents.get(*index).copied().unwrap_or(END)
+            }
+            Self::Dates { shard, range } => {
+                let documents = shard.document_count();
+                (target..documents)
+                    .find(|document| range.contains(&shard.timestamp(*document)))
+                    .unwrap_or(END)
+            }
+            Self::Phrase(phrase) => phrase.seek(target),
+            Self::All(matchers) => {
+                let mut document = target;
+                'candidates: loop {
+                    for matcher in matchers.iter_mut() {
+                        let found = matcher.seek(document);
+                        if found == END {
+                            return END;
+                        }
+                        if found > document {
+                            document = found;
+                            continue 'candidates;
+                        }
+                    }
+                    return document;
+                }
+            }
+            Self::Any(matchers) => matchers
+                .iter_mut()
+                .map(|matcher| matcher.seek(target))
+                .min()
+                .unwrap_or(END),
+            Self::Not { inside, documents } => (target..*documents)
+                .find(|document| inside.seek(*document) != *document)
+                .unwrap_or(END),
+        }
+    }
+}
+
+fn keyword_prefix(shard: Shard<'_>, field: Keyword, value: &str) -> Result<Vec<u32>> {
+    shard.keyword_prefix_documents(&field.prefix(value))
+}
+
+/// Words at fixed distances in one field.
+pub(crate) struct PhraseMatcher<'a> {
+    words: Vec<PhraseWord<'a>>,
+    scratch: Vec<u32>,
+    starts: Vec<u32>,
+    positions: Vec<u32>,
+}
+
+struct PhraseWord<'a> {
+    offset: u32,
+    forms: Vec<(Cursor<'a>, PositionCursor<'a>)>,
+}
+
+impl PhraseWord<'_> {
+    fn seek(&mut self, target: u32) -> u32 {
+        self.forms
+            .iter_mut()
+            .map(|(cursor, _)| cursor.seek(target))
+            .min()
+            .unwrap_or(END)
+    }
+
+    /// Appends where the phrase would have to begin for each occurrence in `document`, ascending.
+    fn append_starts(&mut self, document: u32, scratch: &mut Vec<u32>, starts: &mut Vec<u32>) {
+        for (cursor, positions) in &mut self.forms {
+            if cursor.document() == document {
+                positions.append(document, scratch, starts);
+            }
+        }
+        if self.forms.len() > 1 {
+            starts.sort_unstable();
+        }
+        let offset = self.offset;
+        starts.retain(|position| *position >= offset);
+        starts.iter_mut().for_each(|position| *position -= offset);
+    }
+}
+
+impl<'a> PhraseMatcher<'a> {
+    /// `None` when one of the words is nowhere in the field.
+    fn new(words: &[(u32, String)], shard: Shard<'a>, field: usize) -> Result<Option<Self>> {
+        let mut found = Vec::with_capacity(words.len());
+        let first = words.first().map_or(0, |(offset, _)| *offset);
+        for (offset, word) in words {
+            let mut texts = BTreeSet::from([word.clone()]);
+            let key = class_key(word);
+            if differs_in_accents_only(word, &key) {
+                texts.insert(key.to_string());
+            }
+            shard.class_forms(&key, &mut |form| {
+                if differs_in_accents_only(word, form) {
+                    texts.insert(form.to_owned());
+                }
+            });
+            let mut forms = Vec::new();
+            for text in texts {
+                if let Some(handle) = shard.term(field, &text)? {
+                    forms.push((
+                        shard.cursor(field, &handle)?,
+                        shard.positions(field, &handle)?,
+                    ));
+                }
+            }
+            if forms.is_empty() {
+                return Ok(None);
+            }
+            found.push(PhraseWord {
+                offset: offset - first,
+                forms,
+            });
+        }
+        Ok(Some(Self {
+            words: found,
+            scratch: Vec::new(),
+            starts: Vec::new(),
+            positions: Vec::new(),
+        }))
+    }
+
+    fn seek(&mut self, target: u32) -> u32 {
+        let mut document = target;
+        'candidates: loop {
+            for word in &mut self.words {
+                let found = word.seek(document);
+                if found == END {
+                    return END;
+                }
+                if found > document {
+                    document = found;
+                    continue 'candidates;
+                }
+            }
+            if self.matches(document) {
+                return document;
+            }
+            document += 1;
+        }
+    }
+
+    fn matches(&mut self, document: u32) -> bool {
+        let Self {
+            words,
+            scratch,
+            starts,
+            positions,
+        } = self;
+        let Some((first, rest)) = words.split_first_mut() else {
+            return false;
+        };
+        if rest.is_empty() {
+            return true;
+        }
+        starts.clear();
+        first.append_starts(document, scratch, starts);
+        for word in rest {
+            if starts.is_empty() {
+                return false;
+            }
+            positions.clear();
+            word.append_starts(document, scratch, positions);
+            starts.retain(|start| positions.binary_search(start).is_ok());
+        }
+        !starts.is_empty()
+    }
+}

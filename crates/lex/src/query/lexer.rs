@@ -1,0 +1,166 @@
+//! Query text to symbols.
+
+/// Fields that `name:value` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FieldName {
+    Title,
+    Uri,
+    Tag,
+    Label,
+    Track,
+    Kind,
+    Scope,
+    Date,
+}
+
+impl FieldName {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "title" => Self::Title,
+            "uri" => Self::Uri,
+            "tag" => Self::Tag,
+            "label" => Self::Label,
+            "track" => Self::Track,
+            "kind" => Self::Kind,
+            "scope" => Self::Scope,
+            "date" => Self::Date,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Symbol<'a> {
+    Open,
+    Close,
+    And,
+    Or,
+    Not,
+    /// `+` right before something.
+    Must,
+    Phrase(&'a str),
+    Field {
+        name: FieldName,
+        value: &'a str,
+        quoted: bool,
+    },
+    Word(&'a str),
+}
+
+/// `None` when a quote or bracket is not closed.
+pub(super) fn lex(text: &str) -> Option<Vec<Symbol<'_>>> {
+    let mut symbols = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let after = &rest[first.len_utf8()..];
+        rest = match first {
+            '(' => {
+                symbols.push(Symbol::Open);
+                after
+            }
+            ')' => {
+                symbols.push(Symbol::Close);
+                after
+            }
+            _ if closing_quote(first).is_some() => {
+                let (phrase, after) = quoted(rest)?;
+                symbols.push(Symbol::Phrase(phrase));
+                after
+            }
+            '-' if begins_item(after, true) => {
+                symbols.push(Symbol::Not);
+                after
+            }
+            '+' if begins_item(after, false) => {
+                symbols.push(Symbol::Must);
+                after
+            }
+            _ => word(rest, &mut symbols)?,
+        };
+        rest = rest.trim_start();
+    }
+    Some(symbols)
+}
+
+/// Whether a sign before `text` is meant as an operator: a word of letters (not a number or a dash) or a quote follows.
+fn begins_item(text: &str, negation: bool) -> bool {
+    let mut characters = text.chars();
+    let Some(first) = characters.next() else {
+        return false;
+    };
+    closing_quote(first).is_some()
+        || first == '('
+        || first.is_alphabetic()
+            && (!negation || characters.next().is_some_and(char::is_alphanumeric))
+        || !negation && first.is_alphanumeric()
+}
+
+fn closing_quote(open: char) -> Option<char> {
+    match open {
+        '"' => Some('"'),
+        '“' | '”' | '„' => Some('”'),
+        '«' => Some('»'),
+        '「' => Some('」'),
+        _ => None,
+    }
+}
+
+/// The inside of the quotes that `text` begins with, and what follows.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let open = text.chars().next()?;
+    let close = closing_quote(open)?;
+    let inside = &text[open.len_utf8()..];
+    let end = inside
+        .find(|character| character == close || (close == '”' && matches!(character, '“' | '"')))?;
+    let after = inside[end..].chars().next()?.len_utf8();
+    Some((&inside[..end], &inside[end + after..]))
+}
+
+/// Reads a word, an operator or a field, and returns what follows.
+fn word<'a>(text: &'a str, symbols: &mut Vec<Symbol<'a>>) -> Option<&'a str> {
+    let end = text
+        .find(|character: char| {
+            character.is_whitespace() || matches!(character, '(' | ')' | '"' | '“' | '”' | '„')
+        })
+        .unwrap_or(text.len());
+    let run = &text[..end];
+    if let Some(colon) = run.find(':')
+        && let Some(name) = FieldName::parse(&run[..colon])
+    {
+        let value = &text[colon + 1..];
+        if value.starts_with('"') {
+            let (value, after) = quoted(value)?;
+            symbols.push(Symbol::Field {
+                name,
+                value,
+                quoted: true,
+            });
+            return Some(after);
+        }
+        if name == FieldName::Date && value.starts_with('[') {
+            let close = value.find(']')?;
+            symbols.push(Symbol::Field {
+                name,
+                value: &value[1..close],
+                quoted: true,
+            });
+            return Some(&value[close + 1..]);
+        }
+        let value = &run[colon + 1..];
+        if !value.is_empty() {
+            symbols.push(Symbol::Field {
+                name,
+                value,
+                quoted: false,
+            });
+            return Some(&text[end..]);
+        }
+    }
+    symbols.push(match run {
+        "AND" | "&&" => Symbol::And,
+        "OR" | "||" => Symbol::Or,
+        "NOT" => Symbol::Not,
+        _ => Symbol::Word(run),
+    });
+    Some(&text[end.max(run.len())..])
+}

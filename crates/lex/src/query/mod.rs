@@ -1,0 +1,169 @@
+//! The query language: text to what is looked up.
+
+mod date;
+mod lexer;
+mod parser;
+mod plan;
+mod stop;
+
+use crate::error::{Error, Result};
+use crate::schema::Keyword;
+use std::ops::RangeInclusive;
+
+/// A parsed query. See [`Query::parse`] for the language.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Everything that is looked up in texts.
+    pub(crate) terms: Vec<Term>,
+    /// Scored terms that follow each other in the query.
+    pub(crate) pairs: Vec<Pair>,
+    /// Terms of which a hit must hold one, unless `must` names text.
+    pub(crate) any: Vec<usize>,
+    pub(crate) must: Vec<Node>,
+    pub(crate) must_not: Vec<Node>,
+}
+
+/// A word (or part, or pair of characters) that is looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Term {
+    /// The exact form.
+    pub text: String,
+    /// The key of its class; empty for a prefix.
+    pub key: String,
+    /// Look up everything that begins with `text`.
+    pub prefix: bool,
+    /// Only in the title.
+    pub title_only: bool,
+    /// Adds to the score.
+    pub scored: bool,
+    /// An English function word.
+    pub stop: bool,
+}
+
+/// Two scored terms and how far the second stands behind the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub first: usize,
+    pub second: usize,
+    pub gap: u32,
+}
+
+/// A condition on documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// Holds any form of a term (index into [`Query::terms`]).
+    Term(usize),
+    /// Holds the words at these distances from the first one. Accents may differ, endings may not.
+    Phrase {
+        words: Vec<(u32, String)>,
+        title_only: bool,
+    },
+    Keyword {
+        field: Keyword,
+        value: String,
+    },
+    KeywordPrefix {
+        field: Keyword,
+        value: String,
+    },
+    Date(RangeInclusive<i64>),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Everything,
+}
+
+impl Node {
+    /// Whether it looks at texts, not only at keywords and dates.
+    pub(crate) fn is_text(&self) -> bool {
+        match self {
+            Self::Term(_) | Self::Phrase { .. } => true,
+            Self::Keyword { .. }
+            | Self::KeywordPrefix { .. }
+            | Self::Date(_)
+            | Self::Everything => false,
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(Self::is_text),
+            Self::Not(node) => node.is_text(),
+        }
+    }
+}
+
+impl Query {
+    /// Parses a query as people type it.
+    ///
+    /// - bare words: any may match, more matching words rank higher; English function words count only when alone
+    /// - `"a phrase"`, `title:word`, `+word`: required
+    /// - `AND`, `OR`, `NOT` (upper case), `-word`, parentheses; `AND` binds closer than words side by side, those closer
+    ///   than `OR`
+    /// - `uri:` `tag:` `label:` `track:` `kind:` match a whole value, `scope:` the beginning of the uri, regardless of
+    ///   case, with `"…"` for values with spaces
+    /// - `date:[a TO b]` or `date:a`: RFC 3339, day, month, year or `*`; the last day (month, year) counts in full
+    /// - `word*`: words that begin so (the 128 most frequent ones)
+    ///
+    /// A syntax error never fails: the text is then taken as plain words.
+    ///
+    /// Fails with [`Error::EmptyQuery`] when nothing in it can be looked up.
+    ///
+    /// ```
+    /// assert!(lex::Query::parse("which database (do we use").is_ok());
+    /// assert!(matches!(lex::Query::parse("NOT ()"), Err(lex::Error::EmptyQuery)));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self> {
+        let tree = lexer::lex(text)
+            .and_then(|symbols| parser::parse(&symbols).map(|tree| plan::of_tree(&tree)));
+        match tree {
+            Some(query) if !query.is_empty() => Ok(query),
+            // Upper-case operators are no words, whatever they were meant to do.
+            _ => Self::words(&without_operators(text)),
+        }
+    }
+
+    /// Takes `text` as plain words, without operators: for questions.
+    ///
+    /// Fails with [`Error::EmptyQuery`] when there is no word in it.
+    pub fn words(text: &str) -> Result<Self> {
+        let query = plan::of_words(text);
+        if query.is_empty() {
+            Err(Error::EmptyQuery)
+        } else {
+            Ok(query)
+        }
+    }
+
+    /// The words that hits are ranked by, in their analysed form.
+    pub fn terms(&self) -> Vec<String> {
+        self.scored_terms()
+            .map(|(_, term)| term.text.clone())
+            .collect()
+    }
+
+    /// Whether the query only filters (`tag:x`): then all hits score alike and come in order of frame id.
+    pub fn is_filter_only(&self) -> bool {
+        self.scored_terms().next().is_none()
+    }
+
+    pub(crate) fn scored_terms(&self) -> impl Iterator<Item = (usize, &Term)> {
+        self.terms
+            .iter()
+            .enumerate()
+            .filter(|(_, term)| term.scored)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.any.is_empty() && self.must.is_empty() && self.must_not.is_empty()
+    }
+}
+
+fn without_operators(text: &str) -> String {
+    let is_operator = |word: &str| matches!(word, "AND" | "OR" | "NOT" | "&&" | "||");
+    let symbols =
+        text.split_inclusive(|character: char| !character.is_alphanumeric() && character != '\'');
+    let words = symbols.filter(|symbol| {
+        let word = symbol.trim_end_matches(|character: char| !character.is_alphanumeric());
+        !is_operator(word)
+    });
+    words.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! One searchable part of the whole: a segment, or the pending documents.
+
+use crate::cursor::{Cursor, END, PositionCursor};
+use crate::error::{Error, Result};
+use crate::index::{Parts, Segment, TextField};
+use crate::pending::{MemoryPostings, Store};
+use tantivy::postings::TermInfo;
+use tantivy::schema::IndexRecordOption;
+
+/// Number of the title field.
+pub(crate) const TITLE: usize = 0;
+/// Number of the body field.
+pub(crate) const BODY: usize = 1;
+
+/// One searchable part of the whole. Documents are numbered from 0 in each.
+#[derive(Clone, Copy)]
+pub(crate) enum Shard<'a> {
+    Disk {
+        segment: &'a Segment,
+        parts: &'a Parts,
+    },
+    Memory {
+        store: &'a Store,
+        visible: u32,
+    },
+}
+
+/// Where the postings of a term are.
+pub(crate) enum Handle<'a> {
+    Disk(TermInfo),
+    Memory(&'a MemoryPostings, usize),
+}
+
+impl Handle<'_> {
+    pub(crate) fn document_frequency(&self) -> u64 {
+        match self {
+            Self::Disk(info) => u64::from(info.doc_freq),
+            Self::Memory(_, length) => *length as u64,
+        }
+    }
+}
+
+impl<'a> Shard<'a> {
+    pub(crate) fn document_count(&self) -> u32 {
+        match self {
+            Self::Disk { segment, .. } => segment.document_count(),
+            Self::Memory { visible, .. } => *visible,
+        }
+    }
+
+    /// Sum of the quantised lengths of titles and bodies.
+    pub(crate) fn token_counts(&self) -> [u64; 2] {
+        match self {
+            Self::Disk { segment, .. } => segment.token_counts(),
+            Self::Memory { store, visible } => store.token_counts(*visible),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn frame(&self, document: u32) -> u64 {
+        match self {
+            Self::Disk { parts, .. } => parts.frames.get_val(document),
+            Self::Memory { store, .. } => store.frame(document),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn timestamp(&self, document: u32) -> i64 {
+        match self {
+            Self::Disk { parts, .. } => parts.timestamps.get_val(document),
+            Self::Memory { store, .. } => store.timestamp(document),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn norm(&self, field: usize, document: u32) -> u8 {
+        match self {
+            Self::Disk { parts, .. } => parts.text(field).norms.fieldnorm_id(document),
+            Self::Memory { store, .. } => store.norm(field, document),
+        }
+    }
+
+    /// Documents whose boost is not 1, ascending.
+    pub(crate) fn boosted(&self) -> &'a [(u32, f32)] {
+        match self {
+            Self::Disk { parts, .. } => &parts.boosted,
+            Self::Memory { store, visible } => store.boosted(*visible),
+        }
+    }
+
+    /// The field as it is written, if it is.
+    pub(crate) fn text_field(&self, field: usize) -> Option<&'a TextField> {
+        match self {
+            Self::Disk { parts, .. } => Some(parts.text(field)),
+            Self::Memory { .. } => None,
+        }
+    }
+
+    /// Looks a term up; `None` when no document holds it.
+    pub(crate) fn term(&self, field: usize, term: &str) -> Result<Option<Handle<'a>>> {
+        match self {
+            Self::Disk { parts, .. } => {
+                let found = parts.text(field).inverted.terms().get(term.as_bytes());
+                Ok(found
+                    .map_err(|error| self.failed(&error))?
+                    .map(Handle::Disk))
+            }
+            Self::Memory { store, visible } => {
+                Ok(store.postings(field, term).and_then(|postings| {
+                    let length = postings.document_frequency(*visible);
+                    (length > 0).then_some(Handle::Memory(postings, length))
+                }))
+            }
+        }
+    }
+
+    pub(crate) fn cursor(&self, field: usize, handle: &Handle<'a>) -> Result<Cursor<'a>> {
+        match (self, handle) {
+            (Self::Disk { parts, .. }, Handle::Disk(info)) => {
+                let inverted = &parts.text(field).inverted;
+                let block =
+                    inverted.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs);
+                block.map(Cursor::disk).map_err(|error| self.failed(&error))
+            }
+            (_, Handle::Memory(postings, length)) => Ok(Cursor::memory(postings, *length)),
+            (Self::Memory { .. }, Handle::Disk(_)) => Err(mixed_up()),
+        }
+    }
+
+    pub(crate) fn positions(
+        &self,
+        field: usize,
+        handle: &Handle<'a>,
+    ) -> Result<PositionCursor<'a>> {
+        match (self, handle) {
+            (Self::Disk { parts, .. }, Handle::Disk(info)) => {
+                let inverted = &parts.text(field).inverted;
+                let postings = inverted
+                    .read_postings_from_terminfo(info, IndexRecordOption::WithFreqsAndPositions);
+                postings
+                    .map(|postings| PositionCursor::Disk(Box::new(postings)))
+                    .map_err(|error| self.failed(&error))
+            }
+            (_, Handle::Memory(postings, length)) => Ok(PositionCursor::Memory {
+                postings,
+                length: *length,
+            }),
+            (Self::Memory { .. }, Handle::Disk(_)) => Err(mixed_up()),
+        }
+    }
+
+    /// Calls `found` with every form of the class `key` but the key itself.
+    pub(crate) fn class_forms(&self, key: &str, found: &mut dyn FnMut(&str)) {
+        match self {
+            Self::Disk { parts, .. } => parts.classes.forms(key, found),
+            Self::Memory { store, .. } => store.forms(key).for_each(found),
+        }
+    }
+
+    /// Calls `found` with terms of `field` that begin with `prefix`, at most `limit` of them, and how many documents
+    /// hold each.
+    pub(crate) fn prefix_terms(
+        &self,
+        field: usize,
+        prefix: &str,
+        limit: usize,
+        found: &mut dyn FnMut(&str, u64),
+    ) -> Result<()> {
+        match self {
+            Self::Disk { parts, .. } => {
+                let terms = parts.text(field).inverted.terms();
+                let mut stream = terms
+                    .range()
+                    .ge(prefix.as_bytes())
+                    .into_stream()
+                    .map_err(|error| self.failed(&error))?;
+                let mut count = 0;
+                while count < limit
+                    && stream.advance()
+                    && stream.key().starts_with(prefix.as_bytes())
+                {
+                    if let Ok(term) = std::str::from_utf8(stream.key()) {
+                        found(term, u64::from(stream.value().doc_freq));
+                    }
+                    count += 1;
+                }
+            }
+            Self::Memory { store, visible } => {
+                let mut all: Vec<_> = store
+                    .terms_with_prefix(prefix)
+                    .map(|(term, fields)| (term, fields[field].document_frequency(*visible)))
+                    .filter(|(_, frequency)| *frequency > 0)
+                    .collect();
+                all.sort_unstable();
+                all.iter()
+                    .take(limit)
+                    .for_each(|(term, frequency)| found(term, *frequency as u64));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many documents hold a keyword.
+    pub(crate) fn keyword_frequency(&self, term: &str) -> Result<u64> {
+        match self {
+            Self::Disk { parts, .. } => {
+                let found = parts
+                    .keywords
+                    .terms()
+                    .get(term.as_bytes())
+                    .map_err(|error| self.failed(&error))?;
+                Ok(found.map_or(0, |info| u64::from(info.doc_freq)))
+            }
+            Self::Memory { store, visible } => Ok(store.keyword(term, *visible).len() as u64),
+        }
+    }
+
+    /// Documents that hold a keyword, ascending.
+    pub(crate) fn keyword_documents(&self, term: &str) -> Result<Vec<u32>> {
+        match self {
+            Self::Disk { parts, .. } => {
+                let found = parts
+                    .keywords
+                    .terms()
+                    .get(term.as_bytes())
+                    .map_err(|error| self.failed(&error))?;
+                let mut documents = Vec::new();
+                if let Some(info) = found {
+                    self.append_keyword(parts, &info, &mut documents)?;
+                }
+                Ok(documents)
+            }
+            Self::Memory { store, visible } => Ok(store.keyword(term, *visible).to_vec()),
+        }
+    }
+
+    /// Documents that hold a keyword beginning with `prefix`, ascending.
+    pub(crate) fn keyword_prefix_documents(&self, prefix: &str) -> Result<Vec<u32>> {
+        let mut documents = Vec::new();
+        match self {
+            Self::Disk { parts, .. } => {
+                let range = parts.keywords.terms().range().ge(prefix.as_bytes());
+                let mut stream = range.into_stream().map_err(|error| self.failed(&error))?;
+                while stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                    self.append_keyword(parts, stream.value(), &mut documents)?;
+                }
+            }
+            Self::Memory { store, visible } => {
+                for found in store.keywords_with_prefix(prefix, *visible) {
+                    documents.extend_from_slice(found);
+                }
+            }
+        }
+        documents.sort_unstable();
+        documents.dedup();
+        Ok(documents)
+    }
+
+    fn append_keyword(
+        &self,
+        parts: &Parts,
+        info: &TermInfo,
+        documents: &mut Vec<u32>,
+    ) -> Result<()> {
+        let block = parts
+            .keywords
+            .read_block_postings_from_terminfo(info, IndexRecordOption::Basic);
+        let mut block = block.map_err(|error| self.failed(&error))?;
+        documents.reserve(info.doc_freq as usize);
+        while block.block_len() > 0 {
+            documents.extend(
+                block
+                    .docs()
+                    .iter()
+                    .copied()
+                    .take_while(|document| *document != END),
+            );
+            block.advance();
+        }
+        Ok(())
+    }
+
+    /// What a failed read of this shard means.
+    pub(crate) fn failed(&self, error: &std::io::Error) -> Error {
+        match self {
+            Self::Disk { segment, .. } => segment.corrupt(error.to_string()),
+            Self::Memory { .. } => Error::Index {
+                operation: "search",
+                message: error.to_string(),
+            },
+        }
+    }
+}
+
+fn mixed_up() -> Error {
+    Error::Index {
+        operation: "search",
+        message: "postings of a segment asked of memory".to_owned(),
+    }
+}
