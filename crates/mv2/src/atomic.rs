@@ -49,6 +49,15 @@ impl AtomicFile {
         }
     }
 
+    /// Gives the file the permissions of another. Without this only the user can read and write it.
+    ///
+    /// Best effort: a file system without permissions still holds the content.
+    pub fn copy_permissions(&self, source: &File) {
+        if let Ok(metadata) = source.metadata() {
+            let _ = self.file().set_permissions(metadata.permissions());
+        }
+    }
+
     /// Syncs the content and gives the file its name. Without `replace` it fails with [`Error::AlreadyExists`] when the
     /// name is taken, also when it was taken a moment ago.
     pub fn persist(self, replace: bool) -> Result<File> {

@@ -71,7 +71,7 @@ pub fn lock(input: &Path, output: Option<&Path>, password: &str, force: bool) ->
         &header,
         &cipher,
     )?;
-    copy_permissions(source.file(), target.file());
+    target.copy_permissions(source.file());
     persist(target, &output, force)
 }
 
@@ -100,7 +100,7 @@ pub fn unlock(input: &Path, output: Option<&Path>, password: &str, force: bool) 
     if check_memory(target.file(), input).is_err() {
         return Err(refused(CapsuleReason::ContentNotAMemory, input));
     }
-    copy_permissions(&source, target.file());
+    target.copy_permissions(&source);
     persist(target, &output, force)
 }
 
@@ -360,13 +360,6 @@ fn check_memory(file: &File, path: &Path) -> Result<()> {
         return Err(refused(CapsuleReason::NotAMemory, path));
     }
     crate::recover::locate(&bytes, path).map(|_| ())
-}
-
-fn copy_permissions(source: &File, target: &File) {
-    // Best effort: a file system without permissions still holds the result.
-    if let Ok(metadata) = source.metadata() {
-        let _ = target.set_permissions(metadata.permissions());
-    }
 }
 
 fn persist(target: AtomicFile, output: &Path, force: bool) -> Result<PathBuf> {

@@ -10,6 +10,17 @@
 //! touch the file system. All integers are little-endian; hashes are 32-byte BLAKE3.
 //!
 //! The last valid footer of the file decides what it contains: see [`recover::locate`].
+//!
+//! ```
+//! use mv2::builder::{FrameSource, minimal_file};
+//!
+//! let file = minimal_file(&[FrameSource::text("mv2://a", "A", "apples are red", 1_700_000_000)]);
+//! let located = mv2::recover::locate(&file, "notes.mv2".as_ref())?;
+//! let toc = mv2::toc::decode(located.toc(&file)?)?;
+//! assert_eq!(toc.frames[0].title.as_deref(), Some("A"));
+//! assert_eq!(mv2::payload::read(&file, &toc.frames[0])?, b"apples are red");
+//! # Ok::<(), mv2::Error>(())
+//! ```
 
 pub mod atomic;
 pub mod builder;

@@ -44,6 +44,21 @@ impl FileLock {
         Self::acquire(path, timeout, Mode::Shared)
     }
 
+    /// Locks, for writing and without waiting, a file that has no name yet or another one: a file that will replace `path`
+    /// must be locked before it is renamed, and the lock on the old one kept until after.
+    pub fn exclusive_on(file: &File, path: &Path) -> Result<Self> {
+        let failed = |error| Error::io("lock", path, error);
+        let file = file.try_clone().map_err(failed)?;
+        let start = Instant::now();
+        Self::wait(&file, path, start, Duration::ZERO, Mode::Exclusive)?;
+        let metadata = file.metadata().map_err(failed)?;
+        Ok(Self {
+            identity: FileIdentity::of(&metadata),
+            file,
+            path: path.to_path_buf(),
+        })
+    }
+
     /// Which file is locked. After a rename by another process the caller's own handle may be another file: compare.
     #[must_use]
     pub fn identity(&self) -> FileIdentity {
@@ -62,6 +77,8 @@ impl FileLock {
     }
 
     /// Tells, without waiting, whether someone holds an exclusive lock.
+    ///
+    /// It takes a shared lock for a moment, so it is for questions of people, not for loops.
     pub fn is_held_exclusively(path: &Path) -> Result<bool> {
         match Self::shared(path, Duration::ZERO) {
             Ok(_) => Ok(false),

@@ -1,5 +1,6 @@
 //! Where bytes live. Kept to what a crash test can model.
 
+mod fault;
 mod file;
 mod memory;
 
@@ -7,6 +8,7 @@ use std::io;
 
 use crate::bytes::Bytes;
 
+pub use fault::FaultStorage;
 pub use file::{FileIdentity, FileStorage};
 pub use memory::MemoryStorage;
 

@@ -155,6 +155,12 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedToc> {
     decode_unverified(bytes, toc_checksum)
 }
 
+/// Like [`decode`] for bytes that were compared with the hash in their footer, as [`crate::recover::locate`] does: the
+/// checksum at the end is inside that hash and need not be computed again.
+pub fn decode_hashed(bytes: &[u8]) -> Result<DecodedToc> {
+    decode_unverified(bytes, stored_checksum(bytes)?)
+}
+
 fn decode_unverified(bytes: &[u8], toc_checksum: [u8; 32]) -> Result<DecodedToc> {
     let (head, frame_count, frames_start) = decode_head(bytes)?;
     let mut reader = Reader::new(bytes);
