@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::Read;
 
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::CParameter;
 
 use crate::error::{Error, Result};
@@ -17,6 +17,7 @@ pub const DEFAULT_LEVEL: i32 = 3;
 thread_local! {
     // A compression context is about a megabyte; making one for each of many short texts costs more than the work.
     static COMPRESSOR: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// Compresses to one zstd frame without content size or checksum, as the reference writes it.
@@ -92,10 +93,18 @@ fn decode_zstd(stored: &[u8], limit: u64) -> Result<Vec<u8>> {
     let damaged = |error: std::io::Error| {
         Error::corrupt("payload", 0u64, format!("it does not decompress: {error}"))
     };
-    // Short texts, the common case: one call, no window to set up.
+    // Short texts, the common case: one call into memory that is reserved at once.
     if limit <= 64 << 10 {
         let capacity = usize::try_from(limit).unwrap_or(0);
-        return zstd::bulk::decompress(stored, capacity).map_err(damaged);
+        return DECOMPRESSOR
+            .with_borrow_mut(|slot| {
+                let decompressor = match slot {
+                    Some(decompressor) => decompressor,
+                    None => slot.insert(Decompressor::new()?),
+                };
+                decompressor.decompress(stored, capacity)
+            })
+            .map_err(damaged);
     }
     let mut out = Vec::new();
     zstd::stream::read::Decoder::with_buffer(stored)

@@ -51,15 +51,13 @@ impl SketchHasher {
     /// The entry of a text.
     pub fn entry(&mut self, text: &str) -> [u8; ENTRY_SIZE] {
         self.count_words(text);
-        let mut simhash = [0i64; 64];
+        let mut votes = Votes::default();
         let mut filter = [0u8; 16];
         let mut heaviest: [Option<(u32, u64)>; 2] = [None; 2];
         for (&hash, &count) in &self.counts {
-            let weight = count.min(3) * 100;
-            for (bit, sum) in simhash.iter_mut().enumerate() {
-                let sign = if hash >> bit & 1 == 1 { 1 } else { -1 };
-                *sum += sign * i64::from(weight);
-            }
+            // The format weighs in hundreds, which changes no comparison.
+            let weight = count.min(3);
+            votes.add(hash, weight);
             for shift in [0, 16, 32] {
                 let bit = (hash >> shift) % FILTER_BITS;
                 // `bit` is below 128, so the byte index is below 16.
@@ -79,12 +77,8 @@ impl SketchHasher {
                 heaviest[1] = Some((weight, hash));
             }
         }
-        let mut bits = 0u64;
-        for (bit, sum) in simhash.iter().enumerate() {
-            bits |= u64::from(*sum > 0) << bit;
-        }
         let mut out = [0; ENTRY_SIZE];
-        out[..8].copy_from_slice(&bits.to_le_bytes());
+        out[..8].copy_from_slice(&votes.majority().to_le_bytes());
         out[8..24].copy_from_slice(&filter);
         for (slot, term) in out[24..].chunks_exact_mut(4).zip(heaviest) {
             // The low half of the folded hash: the cast drops the high half on purpose.
@@ -124,6 +118,76 @@ impl SketchHasher {
             self.words.insert(word.into(), hash);
         }
         hash
+    }
+}
+
+/// Weighs each of 64 bits: does it carry more weight set than clear?
+///
+/// Eight lanes of eight bits are added in one step; they are emptied before they can overflow.
+struct Votes {
+    lanes: [u64; 8],
+    lane_weight: u32,
+    set: [u32; 64],
+    total: u32,
+}
+
+impl Default for Votes {
+    fn default() -> Self {
+        Self {
+            lanes: [0; 8],
+            lane_weight: 0,
+            set: [0; 64],
+            total: 0,
+        }
+    }
+}
+
+/// For each byte, its bits as eight bytes of 0 or 1.
+const SPREAD: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < 8 {
+            table[byte] |= ((byte as u64 >> bit) & 1) << (8 * bit);
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+impl Votes {
+    /// `weight` is at most 3.
+    fn add(&mut self, hash: u64, weight: u32) {
+        if self.lane_weight + weight > 255 {
+            self.empty_lanes();
+        }
+        self.lane_weight += weight;
+        self.total = self.total.saturating_add(weight);
+        for (lane, byte) in self.lanes.iter_mut().zip(hash.to_le_bytes()) {
+            *lane += SPREAD[usize::from(byte)] * u64::from(weight);
+        }
+    }
+
+    fn empty_lanes(&mut self) {
+        for (sums, lane) in self.set.chunks_exact_mut(8).zip(&mut self.lanes) {
+            for (sum, votes) in sums.iter_mut().zip(lane.to_le_bytes()) {
+                *sum = sum.saturating_add(u32::from(votes));
+            }
+            *lane = 0;
+        }
+        self.lane_weight = 0;
+    }
+
+    /// A bit is set when the words that have it outweigh those that have not.
+    fn majority(mut self) -> u64 {
+        self.empty_lanes();
+        let mut bits = 0;
+        for (bit, sum) in self.set.iter().enumerate() {
+            bits |= u64::from(u64::from(*sum) * 2 > u64::from(self.total)) << bit;
+        }
+        bits
     }
 }
 
@@ -228,6 +292,28 @@ mod tests {
         assert_eq!(first, hasher.entry("sweet are apples red apples are"));
         assert_eq!(first, sketch_entry("apples apples are are red sweet"));
         assert_ne!(first, sketch_entry("apples are red sweet"));
+    }
+
+    #[test]
+    fn many_words_vote_like_few() {
+        let words: Vec<_> = (0..1000).map(|number| format!("word{number}")).collect();
+        let text = words.join(" ");
+        let mut sums = [0i64; 64];
+        for word in &words {
+            let hash = u64::from_le_bytes(
+                blake3::hash(word.as_bytes()).as_bytes()[..8]
+                    .try_into()
+                    .unwrap(),
+            );
+            for (bit, sum) in sums.iter_mut().enumerate() {
+                *sum += if hash >> bit & 1 == 1 { 100 } else { -100 };
+            }
+        }
+        let expected = sums
+            .iter()
+            .enumerate()
+            .fold(0u64, |bits, (bit, sum)| bits | u64::from(*sum > 0) << bit);
+        assert_eq!(sketch_entry(&text)[..8], expected.to_le_bytes());
     }
 
     #[test]
