@@ -1,1 +1,68 @@
-//! Placeholder.
+//! The memory: documents go in, durable when the call returns; questions find them.
+//!
+//! This crate joins the file (`mv2`) and the full text (`lex`). It knows nothing of Node. The entry is [`Memory`]:
+//!
+//! ```
+//! use engine::{Document, Memory, OpenMode, OpenOptions, PutOptions};
+//!
+//! # fn main() -> engine::Result<()> {
+//! let folder = tempfile::tempdir().unwrap();
+//! let path = folder.path().join("notes.mv2");
+//! let memory = Memory::open(&path, OpenOptions { mode: OpenMode::Create, ..OpenOptions::default() })?;
+//! let stored = memory.put(vec![Document::text("The lighthouse keeper recorded a spring tide.", 0)], PutOptions::default())?;
+//! assert_eq!(stored.ids, [0]);
+//! assert_eq!(memory.text(0)?, "The lighthouse keeper recorded a spring tide.");
+//! memory.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod acl;
+mod calendar;
+mod capsule;
+mod chunk;
+mod commit;
+mod committed;
+mod convert;
+mod create;
+mod dedupe;
+mod directory;
+mod document;
+mod document_at;
+mod error;
+mod fields;
+mod filter;
+mod find;
+mod inspect;
+mod lock;
+mod memory;
+mod merge;
+mod naming;
+mod options;
+mod output;
+mod pending;
+mod selection;
+mod snapshot;
+mod stats;
+mod text;
+mod timeline;
+mod verify;
+mod writer;
+
+pub use capsule::{lock_capsule, unlock_capsule};
+pub use document::{Content, Document};
+pub use document_at::document_at;
+pub use error::{Code, Error, Result};
+pub use filter::Filter;
+pub use find::{FindHit, FindRequest, FindResult, PreparedFind};
+pub use inspect::{Asset, FrameInfo};
+pub use lock::{nudge as lock_nudge, who as lock_who};
+pub use memory::Memory;
+pub use options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
+pub use selection::{SelectionRequest, parse_request};
+pub use snapshot::Snapshot;
+pub use timeline::{TimelineEntry, TimelineRequest};
+pub use verify::{Check, VerifyReport, verify_file, verify_single_file};
+
+/// Version of the engine.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,1 +1,114 @@
-//! Placeholder.
+//! The addon of `@memvid/core`. It converts; everything else is the engine's.
+//!
+//! Errors cross the border as data: the message of every thrown error is the JSON text
+//! `{"code":"MV013","message":"…","details":{…}}`.
+#![allow(missing_docs, reason = "documented in packages/core/src/native.ts, where callers look")]
+
+mod document;
+mod failure;
+mod memory;
+mod task;
+
+use engine::{OpenMode, OpenOptions};
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::failure::{guard, to_napi};
+use crate::memory::NativeMemory;
+use crate::task::Job;
+
+#[napi(object)]
+pub struct VersionInfo {
+    pub native_version: String,
+    pub core_version: String,
+    pub features: std::collections::HashMap<String, bool>,
+}
+
+#[napi]
+pub fn version_info() -> VersionInfo {
+    let features = [("lexical", true), ("capsules", true), ("vectors", false)];
+    VersionInfo {
+        native_version: env!("CARGO_PKG_VERSION").to_owned(),
+        core_version: engine::VERSION.to_owned(),
+        features: features.into_iter().map(|(name, present)| (name.to_owned(), present)).collect(),
+    }
+}
+
+#[napi(object)]
+pub struct NativeOpenOptions {
+    pub path: String,
+    pub mode: String,
+    pub read_only: bool,
+    pub enable_lex: bool,
+    pub enable_vec: bool,
+    pub lock_timeout_ms: f64,
+    pub force: Option<String>,
+    pub force_writable: Option<bool>,
+    pub capacity_bytes: Option<f64>,
+}
+
+impl NativeOpenOptions {
+    fn convert(&self) -> engine::Result<OpenOptions> {
+        let mode = match self.mode.as_str() {
+            "open" => OpenMode::Open,
+            "create" => OpenMode::Create,
+            "auto" => OpenMode::Auto,
+            other => return Err(engine::Error::invalid("mode", format_args!("{other:?}"), "open, create or auto")),
+        };
+        let whole = |argument: &str, value: f64| {
+            if value.is_finite() && value >= 0.0 {
+                Ok(value)
+            } else {
+                Err(engine::Error::invalid(argument, value, "a number of at least 0"))
+            }
+        };
+        Ok(OpenOptions {
+            mode,
+            read_only: self.read_only,
+            enable_lex: self.enable_lex,
+            enable_vec: self.enable_vec,
+            lock_timeout: Duration::from_millis(whole("lockTimeoutMs", self.lock_timeout_ms)? as u64),
+            capacity: self.capacity_bytes.map(|bytes| whole("capacityBytes", bytes)).transpose()?.map(|bytes| bytes as u64),
+        })
+    }
+}
+
+#[napi(ts_return_type = "Promise<NativeMemory>")]
+pub fn open_memory(options: NativeOpenOptions) -> AsyncTask<Job<NativeMemory>> {
+    Job::spawn(move || {
+        let converted = options.convert()?;
+        NativeMemory::open(PathBuf::from(&options.path), converted)
+    })
+}
+
+#[napi(ts_return_type = "Promise<string>")]
+pub fn verify_file(path: String, deep: bool) -> AsyncTask<Job<String>> {
+    Job::spawn(move || task::json(&engine::verify_file(&PathBuf::from(path), deep)?))
+}
+
+#[napi(ts_return_type = "Promise<void>")]
+pub fn verify_single_file(path: String) -> AsyncTask<Job<()>> {
+    Job::spawn(move || engine::verify_single_file(&PathBuf::from(path)))
+}
+
+#[napi(ts_return_type = "Promise<string>")]
+pub fn lock_capsule(path: String, password: String, output: Option<String>, force: bool) -> AsyncTask<Job<String>> {
+    Job::spawn(move || engine::lock_capsule(&PathBuf::from(path), output.map(PathBuf::from), &password, force))
+}
+
+#[napi(ts_return_type = "Promise<string>")]
+pub fn unlock_capsule(path: String, password: String, output: Option<String>, force: bool) -> AsyncTask<Job<String>> {
+    Job::spawn(move || engine::unlock_capsule(&PathBuf::from(path), output.map(PathBuf::from), &password, force))
+}
+
+#[napi]
+pub fn lock_who(path: String) -> Result<String> {
+    guard(|| Ok(engine::lock_who(&PathBuf::from(path))?.to_string())).map_err(to_napi)
+}
+
+#[napi]
+pub fn lock_nudge(path: String) -> Result<bool> {
+    guard(|| engine::lock_nudge(&PathBuf::from(path))).map_err(to_napi)
+}

@@ -1,0 +1,71 @@
+//! Errors of the lower layers under the codes that users know.
+
+use serde_json::{Value, json};
+
+use crate::error::{Code, Error};
+
+impl From<mv2::Error> for Error {
+    fn from(error: mv2::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            mv2::Error::Corrupt { section, offset, .. } => {
+                Self::new(Code::Corrupt, message, json!({ "section": section, "offset": offset }))
+            }
+            mv2::Error::Io { operation, path, source } => Self::io(operation, &path, &source),
+            mv2::Error::Locked { path, waited_ms } => {
+                let details = json!({ "path": path.to_string_lossy(), "waited_ms": waited_ms, "stale": false });
+                Self::new(Code::Locked, message, details)
+            }
+            mv2::Error::NotFound { path } => {
+                Self::new(Code::NotFound, message, json!({ "path": path.to_string_lossy() }))
+            }
+            mv2::Error::AlreadyExists { path } => {
+                let details = json!({ "path": path.to_string_lossy(), "operation": "create" });
+                Self::new(Code::Unsupported, message, details)
+            }
+            mv2::Error::Encrypted { path } => {
+                let details = json!({ "reason": "encryption", "cause": "encrypted", "path": path.to_string_lossy() });
+                Self::new(Code::Encryption, message, details)
+            }
+            mv2::Error::Capsule { reason, path } => {
+                let cause = capsule_cause(&reason);
+                let details = json!({ "reason": "encryption", "cause": cause, "path": path.to_string_lossy() });
+                Self::new(Code::Encryption, message, details)
+            }
+            mv2::Error::ReadOnly { path } => {
+                let details = json!({ "path": path.to_string_lossy(), "operation": "write", "reason": "permission" });
+                Self::new(Code::Unsupported, message, details)
+            }
+            mv2::Error::TooLarge { what, size, limit } => Self::new(
+                Code::InvalidInput,
+                message,
+                json!({ "argument": what, "received": size, "expected": format!("at most {limit} bytes") }),
+            ),
+            _ => Self::new(Code::Internal, message, Value::Null),
+        }
+    }
+}
+
+fn capsule_cause(reason: &mv2::CapsuleReason) -> &'static str {
+    match reason {
+        mv2::CapsuleReason::EmptyPassword => "empty_password",
+        mv2::CapsuleReason::OutputExists => "output_exists",
+        mv2::CapsuleReason::NotACapsule => "not_a_capsule",
+        mv2::CapsuleReason::NotAMemory => "not_a_memory",
+        mv2::CapsuleReason::WrongPasswordOrDamaged => "wrong_password_or_damaged",
+        _ => "damaged",
+    }
+}
+
+impl From<lex::Error> for Error {
+    fn from(error: lex::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            lex::Error::EmptyQuery => Self::invalid("query", "nothing searchable", "at least one word or filter"),
+            lex::Error::CorruptSegment { segment, .. } => {
+                Self::new(Code::Corrupt, message, json!({ "section": "full-text index", "segment": segment }))
+            }
+            _ => Self::new(Code::Internal, message, Value::Null),
+        }
+    }
+}

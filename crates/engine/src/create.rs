@@ -1,0 +1,83 @@
+//! A new, empty memory: complete under its name, or not there at all.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use mv2::atomic::AtomicFile;
+use mv2::footer::{FOOTER_SIZE, Footer};
+use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
+use mv2::lock::FileLock;
+use mv2::toc::{self, TicketRef, TocHead, TocTail};
+use serde_json::json;
+
+use crate::error::{Code, Error, Result};
+use crate::options::{OpenMode, OpenOptions};
+
+/// Written so that the reference goes on writing to the file, bytes. It is no limit here.
+const TICKET_CAPACITY: u64 = 1 << 40;
+
+/// Creates the file. With [`OpenMode::Create`] it replaces a memory that is there, after waiting for its writer.
+pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("the folder {} for the new memory does not exist", folder.display()),
+            json!({ "path": folder.to_string_lossy() }),
+        ));
+    }
+    if path.is_dir() {
+        return Err(Error::invalid("path", path.display(), "the path of a file, not of a folder"));
+    }
+    let replace = options.mode == OpenMode::Create;
+    let _lock = if replace && path.exists() {
+        let timeout = options.lock_timeout;
+        let lock = FileLock::exclusive(path, timeout);
+        Some(lock.map_err(|error| crate::lock::describe(error.into(), path, Duration::ZERO))?)
+    } else {
+        None
+    };
+    let file = AtomicFile::create(path)?;
+    let written = file.file().write_all(&empty(options.enable_lex));
+    written.map_err(|error| Error::io("write", path, &error))?;
+    match file.persist(replace) {
+        // Two processes opened with `auto` at the same time: the other one's memory is as empty as ours.
+        Err(mv2::Error::AlreadyExists { .. }) if options.mode == OpenMode::Auto => Ok(()),
+        other => Ok(other.map(|_| ())?),
+    }
+}
+
+/// The bytes of a memory without frames.
+#[must_use]
+pub fn empty(lex_enabled: bool) -> Vec<u8> {
+    let mut tail = TocTail::default();
+    tail.segment_catalog.version = 1;
+    tail.segment_catalog.lex_enabled = lex_enabled;
+    tail.ticket_ref = TicketRef {
+        issuer: "free-tier".to_owned(),
+        seq_no: 1,
+        expires_in_secs: 0,
+        capacity_bytes: TICKET_CAPACITY,
+        verified: false,
+    };
+    let toc_bytes = toc::encode(&TocHead::default(), 0, &[], &tail);
+    let toc_offset = HEADER_SIZE as u64 + DEFAULT_WAL_SIZE;
+    let header = Header {
+        footer_offset: toc_offset,
+        wal_offset: HEADER_SIZE as u64,
+        wal_size: DEFAULT_WAL_SIZE,
+        wal_checkpoint_pos: 0,
+        wal_sequence: 0,
+        toc_checksum: toc_bytes.last_chunk::<32>().copied().unwrap_or_default(),
+    };
+    let footer = Footer::for_toc(&toc_bytes, 1);
+    // The log is really written, not left as a hole: a later append then changes no block allocation and its sync is
+    // one write.
+    let mut bytes = vec![0; HEADER_SIZE + DEFAULT_WAL_SIZE as usize];
+    bytes[..HEADER_SIZE].copy_from_slice(&header.encode());
+    bytes.reserve_exact(toc_bytes.len() + FOOTER_SIZE);
+    bytes.extend_from_slice(&toc_bytes);
+    bytes.extend_from_slice(&footer.encode());
+    bytes
+}

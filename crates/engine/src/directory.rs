@@ -1,0 +1,418 @@
+//! The directory section: what makes opening a file independent of its size.
+//!
+//! A private section, registered as the first entry of `toc.segments`. It holds the place of every frame inside the
+//! table of contents, and the look-ups that would otherwise need all frames decoded. All integers little-endian.
+//!
+//! | offset | size | field |
+//! |-------:|-----:|-------|
+//! | 0  | 8  | magic `MVDIR\0\x01\0` |
+//! | 8  | 4  | CRC-32 of bytes 12..160 |
+//! | 12 | 4  | bytes before the frame records (160) |
+//! | 16 | 8  | generation of the footer this belongs to |
+//! | 24 | 8  | frames |
+//! | 32 | 8  | offset of the first frame inside the table of contents |
+//! | 40 | 8  | offset behind the last frame |
+//! | 48 | 8  | highest log sequence contained |
+//! | 56 | 8  | active frames |
+//! | 64 | 8  | stored payload bytes of active frames |
+//! | 72 | 8  | their decoded size |
+//! | 80 | 8  | bytes of search text inside the table of contents |
+//! | 88 | 8  | chunk entries |
+//! | 96 | 8  | uri entries |
+//! | 104| 8  | frames with an embedding identity |
+//! | 112| 4  | CRC-32 of everything behind the header |
+//! | 116| 44 | zero |
+//! | 160| 32 × frames | frame records, see [`FrameRecord`] |
+//! |    | 8 × chunks  | (parent u32, chunk u32), ascending |
+//! |    | 16 × uris   | (hash u64, frame u32, zero u32), ascending; default uris are not listed |
+//!
+//! A section whose generation or frame count differs from the table of contents in force is stale (another writer
+//! committed): it is ignored and built anew from the frames.
+
+use mv2::bytes::Bytes;
+
+use crate::error::{Error, Result};
+
+const MAGIC: [u8; 8] = *b"MVDIR\0\x01\0";
+const HEADER: usize = 160;
+const RECORD: usize = 32;
+const CHUNK: usize = 8;
+const URI: usize = 16;
+/// Stands for "none" in 32-bit id fields.
+const NONE: u32 = u32::MAX;
+
+/// Totals over all frames, kept so that `stats` never walks them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames that are neither removed nor superseded.
+    pub active: u64,
+    /// Stored payload bytes of active frames.
+    pub payload_bytes: u64,
+    /// Decoded size of those payloads.
+    pub logical_bytes: u64,
+    /// Bytes of search text inside the table of contents, whatever the status.
+    pub search_text_bytes: u64,
+    /// Active frames that carry an embedding identity.
+    pub identified: u64,
+}
+
+/// What is known of a frame without decoding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRecord {
+    /// Offset of the encoded frame inside the table of contents.
+    pub toc_offset: u64,
+    /// Seconds since 1970.
+    pub timestamp: i64,
+    /// The document a chunk belongs to.
+    pub parent: Option<u32>,
+    /// The newer version of this frame.
+    pub superseded_by: Option<u32>,
+    /// CRC-32 of the encoded frame.
+    pub checksum: u32,
+    /// Status, role and marks.
+    pub flags: Flags,
+}
+
+/// Bits: 0–1 status (0 active, 1 superseded, 2 deleted), 2–3 role (0 document, 1 chunk, 2 image), 4 has chunks,
+/// 5 is a correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// Assembles the bits.
+    #[must_use]
+    pub fn new(status: u32, role: u32, has_chunks: bool) -> Self {
+        Self((status & 3) | (role & 3) << 2 | u32::from(has_chunks) << 4)
+    }
+    /// 0 active, 1 superseded, 2 deleted.
+    #[must_use]
+    pub fn status(self) -> u32 {
+        self.0 & 3
+    }
+    /// The same flags with another status.
+    #[must_use]
+    pub fn with_status(self, status: u32) -> Self {
+        Self(self.0 & !3 | (status & 3))
+    }
+    /// Whether this is a whole document, not a chunk or an extracted image.
+    #[must_use]
+    pub fn is_document(self) -> bool {
+        self.0 >> 2 & 3 == 0
+    }
+    /// Whether the text of this document lives in its chunks.
+    #[must_use]
+    pub fn has_chunks(self) -> bool {
+        self.0 >> 4 & 1 == 1
+    }
+}
+
+/// Everything that goes into a new directory.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Footer generation.
+    pub generation: u64,
+    /// Offset of the first frame inside the table of contents.
+    pub frames_start: u64,
+    /// Offset behind the last one.
+    pub frames_end: u64,
+    /// Highest log sequence contained.
+    pub applied_sequence: u64,
+    /// Totals.
+    pub totals: Totals,
+    /// One record a frame, in id order.
+    pub records: Vec<FrameRecord>,
+    /// (parent, chunk), ascending.
+    pub chunks: Vec<(u32, u32)>,
+    /// (hash of uri, frame), ascending.
+    pub uris: Vec<(u64, u32)>,
+}
+
+impl Parts {
+    /// The section's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = self.records.len() * RECORD + self.chunks.len() * CHUNK + self.uris.len() * URI;
+        let mut out = Vec::with_capacity(HEADER + body);
+        out.resize(HEADER, 0);
+        for record in &self.records {
+            out.extend_from_slice(&record.toc_offset.to_le_bytes());
+            out.extend_from_slice(&record.timestamp.to_le_bytes());
+            out.extend_from_slice(&record.parent.unwrap_or(NONE).to_le_bytes());
+            out.extend_from_slice(&record.superseded_by.unwrap_or(NONE).to_le_bytes());
+            out.extend_from_slice(&record.checksum.to_le_bytes());
+            out.extend_from_slice(&record.flags.0.to_le_bytes());
+        }
+        for (parent, chunk) in &self.chunks {
+            out.extend_from_slice(&parent.to_le_bytes());
+            out.extend_from_slice(&chunk.to_le_bytes());
+        }
+        for (hash, frame) in &self.uris {
+            out.extend_from_slice(&hash.to_le_bytes());
+            out.extend_from_slice(&frame.to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+        }
+        let body_checksum = crc32fast::hash(&out[HEADER..]);
+        let fields = [
+            self.generation,
+            self.records.len() as u64,
+            self.frames_start,
+            self.frames_end,
+            self.applied_sequence,
+            self.totals.active,
+            self.totals.payload_bytes,
+            self.totals.logical_bytes,
+            self.totals.search_text_bytes,
+            self.chunks.len() as u64,
+            self.uris.len() as u64,
+            self.totals.identified,
+        ];
+        out[..8].copy_from_slice(&MAGIC);
+        out[12..16].copy_from_slice(&(HEADER as u32).to_le_bytes());
+        for (index, field) in fields.iter().enumerate() {
+            out[16 + index * 8..24 + index * 8].copy_from_slice(&field.to_le_bytes());
+        }
+        out[112..116].copy_from_slice(&body_checksum.to_le_bytes());
+        let header_checksum = crc32fast::hash(&out[12..HEADER]);
+        out[8..12].copy_from_slice(&header_checksum.to_le_bytes());
+        out
+    }
+}
+
+/// A directory in place: a view of bytes that are mapped from the file or were built in memory.
+#[derive(Clone)]
+pub struct Directory {
+    bytes: Bytes,
+    start: usize,
+    frames: usize,
+    chunks: usize,
+    uris: usize,
+}
+
+impl Directory {
+    /// Reads the section that starts at `start`; the header's checksum and the section's length are checked.
+    pub fn parse(bytes: Bytes, start: usize, length: usize) -> Result<Self> {
+        let fail = |message: &str| Error::corrupt("directory section", start as u64, message);
+        let section = start
+            .checked_add(length)
+            .and_then(|end| bytes.get(start..end))
+            .ok_or_else(|| fail("outside the file"))?;
+        if section.len() < HEADER || section[..8] != MAGIC {
+            return Err(fail("not a directory"));
+        }
+        let checksum = u32_at(section, 8);
+        if crc32fast::hash(&section[12..HEADER]) != checksum || u32_at(section, 12) as usize != HEADER {
+            return Err(fail("header checksum mismatch"));
+        }
+        let count = |offset, size: u64| u64_at(section, offset).checked_mul(size);
+        let body = count(24, RECORD as u64)
+            .zip(count(88, CHUNK as u64))
+            .zip(count(96, URI as u64))
+            .and_then(|((records, chunks), uris)| records.checked_add(chunks)?.checked_add(uris));
+        if body != Some((section.len() - HEADER) as u64) || u64_at(section, 24) >= u64::from(NONE) {
+            return Err(fail("length does not fit its counts"));
+        }
+        let (frames, chunks, uris) =
+            (u64_at(section, 24) as usize, u64_at(section, 88) as usize, u64_at(section, 96) as usize);
+        Ok(Self { bytes, start, frames, chunks, uris })
+    }
+
+    /// Bytes of a section with these counts.
+    #[must_use]
+    pub fn length(frames: u64, chunks: u64, uris: u64) -> u64 {
+        HEADER as u64 + frames * RECORD as u64 + chunks * CHUNK as u64 + uris * URI as u64
+    }
+
+    /// A directory built in memory.
+    pub fn from_parts(parts: &Parts) -> Result<Self> {
+        let encoded = parts.encode();
+        let length = encoded.len();
+        Self::parse(Bytes::from(encoded), 0, length)
+    }
+
+    fn section(&self) -> &[u8] {
+        // The range was checked by `parse` against the same immutable bytes.
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn field(&self, offset: usize) -> u64 {
+        u64_at(self.section(), offset)
+    }
+
+    /// The footer generation this belongs to.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.field(16)
+    }
+    /// Number of frames.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.frames as u64
+    }
+    /// Where the frames stand inside the table of contents.
+    #[must_use]
+    pub fn frames_range(&self) -> (u64, u64) {
+        (self.field(32), self.field(40))
+    }
+    /// Highest log sequence contained.
+    #[must_use]
+    pub fn applied_sequence(&self) -> u64 {
+        self.field(48)
+    }
+    /// Totals over all frames.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            active: self.field(56),
+            payload_bytes: self.field(64),
+            logical_bytes: self.field(72),
+            search_text_bytes: self.field(80),
+            identified: self.field(104),
+        }
+    }
+
+    /// Whether every byte is as it was written (O(size); opening does not need it).
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        let body = self.frames * RECORD + self.chunks * CHUNK + self.uris * URI;
+        self.section().get(HEADER..HEADER + body).map(crc32fast::hash) == Some(u32_at(self.section(), 112))
+    }
+
+    /// The record of frame `id`.
+    #[must_use]
+    pub fn record(&self, id: u64) -> Option<FrameRecord> {
+        if id >= self.frames as u64 {
+            return None;
+        }
+        let start = HEADER + id as usize * RECORD;
+        let bytes = self.section().get(start..start + RECORD)?;
+        let optional = |offset| Some(u32_at(bytes, offset)).filter(|&id| id != NONE);
+        Some(FrameRecord {
+            toc_offset: u64_at(bytes, 0),
+            timestamp: u64_at(bytes, 8) as i64,
+            parent: optional(16),
+            superseded_by: optional(20),
+            checksum: u32_at(bytes, 24),
+            flags: Flags(u32_at(bytes, 28)),
+        })
+    }
+
+    /// Ids of the chunks of `parent`, ascending, whatever their status.
+    pub fn chunks_of(&self, parent: u64) -> impl Iterator<Item = u64> + '_ {
+        let base = HEADER + self.frames * RECORD;
+        let at = move |index: usize| {
+            let start = base + index * CHUNK;
+            let bytes = self.section().get(start..start + CHUNK).unwrap_or(&[0xFF; CHUNK]);
+            (u64::from(u32_at(bytes, 0)), u64::from(u32_at(bytes, 4)))
+        };
+        let first = partition_point(self.chunks, |index| at(index).0 < parent);
+        (first..self.chunks).map(at).take_while(move |&(owner, _)| owner == parent).map(|(_, chunk)| chunk)
+    }
+
+    /// All (parent, chunk) pairs, ascending.
+    pub fn chunks(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let base = HEADER + self.frames * RECORD;
+        (0..self.chunks).map(move |index| {
+            let bytes = self.section().get(base + index * CHUNK..).unwrap_or(&[0xFF; CHUNK]);
+            (u32_at(bytes, 0), u32_at(bytes, 4))
+        })
+    }
+
+    /// Frames whose uri has this hash, ascending. The caller compares the uri itself.
+    pub fn frames_with_uri_hash(&self, hash: u64) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        let first = partition_point(self.uris, |index| self.uri(index).0 < hash);
+        let last = partition_point(self.uris, |index| self.uri(index).0 <= hash);
+        (first..last).map(|index| u64::from(self.uri(index).1))
+    }
+
+    /// All (hash, frame) pairs, ascending.
+    pub fn uris(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        (0..self.uris).map(|index| self.uri(index))
+    }
+
+    fn uri(&self, index: usize) -> (u64, u32) {
+        let start = HEADER + self.frames * RECORD + self.chunks * CHUNK + index * URI;
+        let bytes = self.section().get(start..start + URI).unwrap_or(&[0xFF; URI]);
+        (u64_at(bytes, 0), u32_at(bytes, 8))
+    }
+}
+
+/// The look-up hash of a uri.
+#[must_use]
+pub fn uri_hash(uri: &str) -> u64 {
+    u64_at(blake3::hash(uri.as_bytes()).as_bytes(), 0)
+}
+
+/// First index in `0..length` for which `before` is false.
+fn partition_point(length: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, length);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+fn u64_at(bytes: &[u8], offset: usize) -> u64 {
+    bytes.get(offset..offset + 8).and_then(|slice| slice.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    bytes.get(offset..offset + 4).and_then(|slice| slice.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parts() -> Parts {
+        let record = |offset, parent| FrameRecord {
+            toc_offset: offset,
+            timestamp: -5,
+            parent,
+            superseded_by: None,
+            checksum: 7,
+            flags: Flags::new(0, 0, true),
+        };
+        Parts {
+            generation: 3,
+            frames_start: 24,
+            frames_end: 99,
+            applied_sequence: 12,
+            totals: Totals { active: 3, payload_bytes: 10, logical_bytes: 20, search_text_bytes: 5, identified: 0 },
+            records: vec![record(24, None), record(50, Some(0)), record(70, Some(0))],
+            chunks: vec![(0, 1), (0, 2)],
+            uris: vec![(1, 0), (9, 1), (9, 2)],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let directory = Directory::from_parts(&parts()).unwrap();
+        assert_eq!((directory.generation(), directory.frames(), directory.applied_sequence()), (3, 3, 12));
+        assert_eq!(directory.frames_range(), (24, 99));
+        assert_eq!(directory.totals(), parts().totals);
+        assert_eq!(directory.record(1), Some(parts().records[1]));
+        assert_eq!(directory.record(3), None);
+        assert_eq!(directory.chunks_of(0).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(directory.chunks_of(1).count(), 0);
+        assert_eq!(directory.frames_with_uri_hash(9).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(directory.frames_with_uri_hash(8).count(), 0);
+        assert!(directory.is_intact());
+    }
+
+    #[test]
+    fn damage_is_found_and_never_panics() {
+        let encoded = parts().encode();
+        for position in 0..encoded.len() {
+            let mut damaged = encoded.clone();
+            damaged[position] ^= 0x40;
+            let length = damaged.len();
+            let parsed = Directory::parse(Bytes::from(damaged), 0, length);
+            assert!(parsed.is_err() || !parsed.unwrap().is_intact(), "byte {position}");
+        }
+        for length in 0..encoded.len() {
+            assert!(Directory::parse(Bytes::from(encoded.clone()), 0, length).is_err());
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What callers hand in, and what it becomes before anything is written.
+
+use std::collections::BTreeMap;
+
+use mv2::frame::{DocMetadata, Frame, FrameRole, TextChunkManifest, TextChunkRange};
+use mv2::sketch::SketchHasher;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::chunk;
+use crate::error::{Error, Result};
+
+/// Metadata keys the engine and the reference keep for themselves; they are not the caller's metadata.
+pub const RESERVED_KEYS: [&str; 7] = [
+    "extractous_metadata",
+    "memvid.embedding.provider",
+    "memvid.embedding.model",
+    "memvid.embedding.dimension",
+    "memvid.embedding.normalized",
+    CORRECTION_KEY,
+    BOOST_KEY,
+];
+/// Marks a correction (`true`), as the reference writes it.
+pub const CORRECTION_KEY: &str = "memvid.correction";
+/// The score factor of a correction.
+pub const BOOST_KEY: &str = "memvid.correction.boost";
+
+/// The most tags, labels or dates of one document (the file format's bound).
+const MOST_LIST_ITEMS: usize = 1024;
+/// The most metadata keys of one document (the file format's bound).
+const MOST_METADATA_KEYS: usize = 4096;
+/// The largest stored payload a reader of the format accepts, in bytes.
+const LARGEST_PAYLOAD: usize = 256 << 20;
+
+/// The content of a document.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Text: kept byte for byte and searchable.
+    Text(String),
+    /// Bytes that are not UTF-8 text: kept, not indexed.
+    Bytes(Vec<u8>),
+}
+
+/// One document to store. Absent fields take the defaults of the file format.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What to keep.
+    pub content: Content,
+    /// Text to index instead of the content.
+    pub search_text: Option<String>,
+    /// Searchable title.
+    pub title: Option<String>,
+    /// `None`: `mv2://frames/<id>`.
+    pub uri: Option<String>,
+    /// Caller's category.
+    pub kind: Option<String>,
+    /// Caller's stream.
+    pub track: Option<String>,
+    /// Exact keywords.
+    pub tags: Vec<String>,
+    /// Exact keywords of the second list.
+    pub labels: Vec<String>,
+    /// Seconds since 1970.
+    pub timestamp: i64,
+    /// JSON text of an object.
+    pub metadata: Option<String>,
+    /// Type of the content; `None`: `text/plain` or `application/octet-stream`.
+    pub mime: Option<String>,
+    /// Name of the file it came from, without folders.
+    pub filename: Option<String>,
+    /// Dates found in the text, as text.
+    pub content_dates: Vec<String>,
+    /// Score factor of a correction; `None` for ordinary documents.
+    pub boost: Option<f32>,
+}
+
+impl Document {
+    /// A text with nothing else, dated `timestamp`.
+    #[must_use]
+    pub fn text(text: impl Into<String>, timestamp: i64) -> Self {
+        Self {
+            content: Content::Text(text.into()),
+            search_text: None,
+            title: None,
+            uri: None,
+            kind: None,
+            track: None,
+            tags: Vec::new(),
+            labels: Vec::new(),
+            timestamp,
+            metadata: None,
+            mime: None,
+            filename: None,
+            content_dates: Vec::new(),
+            boost: None,
+        }
+    }
+
+    /// Refuses what the file format cannot hold. `index` names the document in the error.
+    pub fn validate(&self, index: usize) -> Result<()> {
+        let argument = |field: &str| format!("documents[{index}].{field}");
+        let content = match &self.content {
+            Content::Text(text) => text.len(),
+            Content::Bytes(bytes) => bytes.len(),
+        };
+        if content > LARGEST_PAYLOAD {
+            return Err(Error::invalid(&argument("text"), format!("{content} bytes"), "at most 268435456 bytes"));
+        }
+        for (field, list) in [("tags", &self.tags), ("labels", &self.labels), ("contentDates", &self.content_dates)] {
+            if list.len() > MOST_LIST_ITEMS {
+                return Err(Error::invalid(&argument(field), format!("{} items", list.len()), "at most 1024 items"));
+            }
+        }
+        if self.boost.is_some_and(|boost| !boost.is_finite() || boost <= 0.0) {
+            return Err(Error::invalid(&argument("boost"), self.boost.unwrap_or_default(), "a number above 0"));
+        }
+        Ok(())
+    }
+}
+
+/// A frame on its way into the file: everything but its id, uri default and place.
+#[derive(Debug, Clone)]
+pub struct PreparedFrame {
+    /// The frame; `id`, `parent_id`, `payload_offset` and an absent `uri` are filled in when ids are known.
+    pub frame: Frame,
+    /// Stored payload bytes.
+    pub payload: Vec<u8>,
+    /// Text for the lexical index; `None`: not indexed.
+    pub body: Option<String>,
+    /// Entry of the sketch track.
+    pub sketch: [u8; 32],
+}
+
+/// A document and its chunks, in id order; the first frame is the document itself.
+#[derive(Debug, Clone)]
+pub struct PreparedDocument {
+    /// The document's frame, then its chunks'.
+    pub frames: Vec<PreparedFrame>,
+    /// The document this one replaces.
+    pub supersedes: Option<u64>,
+}
+
+/// Turns documents into frames; keeps the memo tables that make it cheap.
+pub struct Preparer {
+    level: i32,
+    sketches: SketchHasher,
+}
+
+impl Preparer {
+    /// `level` is the zstd level, 0 (stored plain) to 11.
+    #[must_use]
+    pub fn new(level: i32) -> Self {
+        Self { level, sketches: SketchHasher::new() }
+    }
+
+    /// Compresses, hashes, splits and sketches one document. `index` names it in errors.
+    pub fn prepare(&mut self, document: Document, index: usize) -> Result<PreparedDocument> {
+        document.validate(index)?;
+        let mut extra = parse_metadata(document.metadata.as_deref(), index)?;
+        if let Some(boost) = document.boost {
+            extra.insert(CORRECTION_KEY.to_owned(), "true".to_owned());
+            extra.insert(BOOST_KEY.to_owned(), boost.to_string());
+        }
+        let (bytes, is_text): (&[u8], bool) = match &document.content {
+            Content::Text(text) => (text.as_bytes(), true),
+            Content::Bytes(bytes) => (bytes, false),
+        };
+        let mime = document.mime.clone().unwrap_or_else(|| {
+            if is_text { "text/plain" } else { "application/octet-stream" }.to_owned()
+        });
+        let template = Frame {
+            timestamp: document.timestamp,
+            anchor_ts: Some(document.timestamp),
+            anchor_source: Some(mv2::frame::AnchorSource::FrameTimestamp),
+            kind: document.kind.clone(),
+            track: document.track.clone(),
+            uri: document.uri.clone(),
+            title: document.title.clone(),
+            metadata: Some(DocMetadata {
+                mime: Some(mime),
+                bytes: Some(bytes.len() as u64),
+                ..DocMetadata::default()
+            }),
+            tags: document.tags.clone(),
+            labels: document.labels.clone(),
+            extra_metadata: extra,
+            content_dates: document.content_dates.clone(),
+            source_path: document.filename.clone(),
+            enrichment_state: mv2::frame::EnrichmentState::Enriched,
+            ..Frame::default()
+        };
+        let source_hash = *blake3::hash(bytes).as_bytes();
+        let pieces = match (&document.content, &document.search_text) {
+            // With a search text of its own the document is found as a whole; its chunks would only repeat it.
+            (Content::Text(text), None) => chunk::split(text).map(|pieces| (text.as_str(), pieces)),
+            _ => None,
+        };
+        let Some((text, pieces)) = pieces else {
+            let body = match (&document.search_text, &document.content) {
+                (Some(search_text), _) => Some(search_text.clone()),
+                (None, Content::Text(text)) => Some(text.clone()),
+                (None, Content::Bytes(_)) => None,
+            };
+            let frame = Frame {
+                search_text: document.search_text.clone(),
+                source_sha256: Some(source_hash),
+                role: FrameRole::Document,
+                ..template
+            };
+            let sketch = body.as_deref().map_or([0; 32], |body| self.sketches.entry(body));
+            let prepared = self.frame(frame, bytes, is_text, body, sketch)?;
+            return Ok(PreparedDocument { frames: vec![prepared], supersedes: None });
+        };
+        let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+        let mut frames = Vec::with_capacity(pieces.len() + 1);
+        let parent = Frame {
+            chunk_manifest: Some(TextChunkManifest {
+                chunk_chars: chunk::TARGET_CHARACTERS as u64,
+                chunks: pieces
+                    .iter()
+                    .map(|piece| TextChunkRange {
+                        start: piece.characters.start as u64,
+                        end: piece.characters.end as u64,
+                    })
+                    .collect(),
+            }),
+            chunk_count: Some(count),
+            canonical_length: Some(0),
+            checksum: *blake3::hash(b"").as_bytes(),
+            source_sha256: Some(source_hash),
+            role: FrameRole::Document,
+            ..template.clone()
+        };
+        let sketch = self.sketches.entry(&text[pieces[0].bytes.clone()]);
+        frames.push(PreparedFrame { frame: parent, payload: Vec::new(), body: None, sketch });
+        for (number, piece) in pieces.iter().enumerate() {
+            let part = &text[piece.bytes.clone()];
+            let frame = Frame {
+                uri: document.uri.as_ref().map(|uri| format!("{uri}#page-{}", number + 1)),
+                title: document.title.as_ref().map(|title| format!("{title} (page {}/{count})", number + 1)),
+                role: FrameRole::DocumentChunk,
+                chunk_index: u32::try_from(number).ok(),
+                chunk_count: Some(count),
+                source_path: None,
+                ..template.clone()
+            };
+            let sketch = self.sketches.entry(part);
+            frames.push(self.frame(frame, part.as_bytes(), true, Some(part.to_owned()), sketch)?);
+        }
+        Ok(PreparedDocument { frames, supersedes: None })
+    }
+
+    fn frame(
+        &self,
+        mut frame: Frame,
+        bytes: &[u8],
+        is_text: bool,
+        body: Option<String>,
+        sketch: [u8; 32],
+    ) -> Result<PreparedFrame> {
+        // As the reference: text is compressed whatever its size, other bytes are stored as they are.
+        let compress = is_text && self.level > 0 && !bytes.is_empty();
+        let payload =
+            if compress { mv2::payload::compress(bytes, self.level)? } else { bytes.to_vec() };
+        frame.canonical_encoding =
+            if compress { mv2::frame::CanonicalEncoding::Zstd } else { mv2::frame::CanonicalEncoding::Plain };
+        frame.canonical_length = Some(bytes.len() as u64);
+        frame.payload_length = payload.len() as u64;
+        frame.checksum = *blake3::hash(&payload).as_bytes();
+        Ok(PreparedFrame { frame, payload, body, sketch })
+    }
+}
+
+/// Splits a JSON object into the format's map of key to JSON text.
+pub fn parse_metadata(text: Option<&str>, index: usize) -> Result<BTreeMap<String, String>> {
+    let Some(text) = text else { return Ok(BTreeMap::new()) };
+    let argument = format!("documents[{index}].metadata");
+    let map: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text)
+        .map_err(|_| Error::invalid(&argument, "something that is not a JSON object", "an object"))?;
+    if map.len() > MOST_METADATA_KEYS {
+        return Err(Error::invalid(&argument, format!("{} keys", map.len()), "at most 4096 keys"));
+    }
+    if let Some(key) = map.keys().find(|key| RESERVED_KEYS.contains(&key.as_str())) {
+        return Err(Error::invalid(&format!("{argument}.{key}"), key, "a key that the file format does not reserve"));
+    }
+    Ok(map.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect())
+}
+
+/// The JSON value of a stored metadata entry; the reference's tools also store bare text.
+#[must_use]
+pub fn metadata_value(stored: &str) -> Value {
+    serde_json::from_str(stored).unwrap_or_else(|_| Value::String(stored.to_owned()))
+}

@@ -1,0 +1,257 @@
+//! Lexical search: from a request to hits with their text.
+
+use std::time::Instant;
+
+use lex::{Query, SearchRequest, Searcher};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::calendar::iso8601;
+use crate::error::{Code, Error, Result};
+use crate::fields;
+use crate::memory::Memory;
+use crate::selection::{Selection, SelectionRequest};
+use crate::snapshot::Snapshot;
+
+/// Above this many postings a search is better run off the caller's thread.
+const INLINE_POSTINGS: u64 = 100_000;
+
+/// What to look for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindRequest {
+    /// The query, in the language of `lex::Query`.
+    pub query: String,
+    /// How many hits, at least 1.
+    pub k: usize,
+    /// `next_cursor` of the previous answer.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// The longest snippet, in characters.
+    #[serde(default = "default_snippet_characters")]
+    pub snippet_chars: usize,
+    /// Whether to give the parts of each score.
+    #[serde(default)]
+    pub explain: bool,
+    /// Which frames.
+    #[serde(flatten)]
+    pub selection: SelectionRequest,
+}
+
+fn default_snippet_characters() -> usize {
+    240
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindResult {
+    /// The query as given.
+    pub query: String,
+    /// Always `tantivy`.
+    pub engine: &'static str,
+    /// The hits, best first.
+    pub hits: Vec<FindHit>,
+    /// Matching frames. A lower bound when `total_is_exact` is false.
+    pub total_hits: u64,
+    /// Whether `total_hits` is exact; very common words are not counted out.
+    pub total_is_exact: bool,
+    /// The hits' snippets, numbered.
+    pub context: String,
+    /// Give it back for the next page.
+    pub next_cursor: Option<String>,
+    /// Time taken, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// One frame that matches.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindHit {
+    /// Position over all pages, from 1.
+    pub rank: usize,
+    /// The frame: a document or a chunk of one.
+    pub frame_id: u64,
+    /// The document of a chunk.
+    pub parent_id: Option<u64>,
+    /// Its uri.
+    pub uri: String,
+    /// Its title.
+    pub title: String,
+    /// The best piece of the text.
+    pub snippet: String,
+    /// The whole text of the frame.
+    pub text: String,
+    /// How well it matches; comparable within one answer.
+    pub score: f32,
+    /// Occurrences of query words in the text.
+    pub matches: u32,
+    /// Keywords.
+    pub tags: Vec<String>,
+    /// Keywords of the second list.
+    pub labels: Vec<String>,
+    /// Caller's category.
+    pub kind: Option<String>,
+    /// Caller's stream.
+    pub track: Option<String>,
+    /// Dates found in the text.
+    pub content_dates: Vec<String>,
+    /// Time of the frame, ISO 8601.
+    pub created_at: String,
+    /// Time of the frame, seconds since 1970.
+    pub timestamp: i64,
+    /// The caller's metadata.
+    pub metadata: Map<String, Value>,
+    /// The parts of the score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Value>,
+}
+
+/// A checked request on a snapshot, ready to run.
+pub struct PreparedFind {
+    request: FindRequest,
+    query: Query,
+    selection: Selection,
+    offset: usize,
+    snapshot: std::sync::Arc<Snapshot>,
+    started: Instant,
+}
+
+impl Memory {
+    /// Checks a search and binds it to the current state.
+    pub fn prepare_find(&self, request: FindRequest) -> Result<PreparedFind> {
+        let started = Instant::now();
+        let snapshot = self.snapshot("find")?;
+        if !self.lex_is_enabled() {
+            return Err(lex_disabled());
+        }
+        if request.k == 0 {
+            return Err(Error::invalid("k", 0, "an integer of at least 1"));
+        }
+        let query = Query::parse(&request.query).map_err(|error| match error {
+            lex::Error::EmptyQuery => {
+                Error::invalid("query", format_args!("{:?}", request.query), "a text with at least one word or filter")
+            }
+            other => other.into(),
+        })?;
+        let offset = match &request.cursor {
+            None => 0,
+            Some(cursor) => cursor
+                .parse()
+                .map_err(|_| Error::invalid("cursor", format_args!("{cursor:?}"), "the next_cursor of an answer"))?,
+        };
+        let selection = Selection::new(&request.selection)?;
+        Ok(PreparedFind { request, query, selection, offset, snapshot, started })
+    }
+
+    /// Searches the full text.
+    pub fn find(&self, request: FindRequest) -> Result<FindResult> {
+        self.prepare_find(request)?.run()
+    }
+}
+
+/// MV004: lexical search without a lexical index.
+#[must_use]
+pub fn lex_disabled() -> Error {
+    Error::new(Code::LexIndexDisabled, "lexical search needs the lexical index, which is disabled here", Value::Null)
+}
+
+impl PreparedFind {
+    /// Whether the search is so cheap that handing it to another thread would cost more.
+    pub fn is_cheap(&self) -> Result<bool> {
+        let searcher = Searcher::new(self.snapshot.committed.lex()?, &self.snapshot.pending.lex);
+        Ok(searcher.estimate_cost(&self.query) <= INLINE_POSTINGS)
+    }
+
+    /// Runs the search.
+    pub fn run(&self) -> Result<FindResult> {
+        let snapshot = &*self.snapshot;
+        let searcher = Searcher::new(snapshot.committed.lex()?, &snapshot.pending.lex);
+        let accept = |id: u64| self.selection.accepts(snapshot, id);
+        let found = searcher.search(&SearchRequest {
+            query: &self.query,
+            limit: self.request.k,
+            offset: self.offset,
+            accept: Some(&accept),
+            explain: self.request.explain,
+        })?;
+        let mut hits = Vec::with_capacity(found.hits.len());
+        for (index, hit) in found.hits.into_iter().enumerate() {
+            hits.push(self.hit(self.offset + index + 1, hit)?);
+        }
+        let reached = self.offset + hits.len();
+        let more = !hits.is_empty() && (reached as u64) < found.total;
+        Ok(FindResult {
+            query: self.request.query.clone(),
+            engine: "tantivy",
+            context: context(&hits),
+            hits,
+            total_hits: found.total,
+            total_is_exact: found.total_is_exact,
+            next_cursor: more.then(|| reached.to_string()),
+            took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn hit(&self, rank: usize, hit: lex::Hit) -> Result<FindHit> {
+        let id = hit.frame_id;
+        let view = self.snapshot.view(id)?;
+        let text = self.snapshot.text(id, &view)?;
+        let snippet = lex::snippet(&self.query, &text, self.request.snippet_chars);
+        let owned = |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
+        Ok(FindHit {
+            rank,
+            frame_id: id,
+            parent_id: view.parent_id,
+            uri: view.uri.unwrap_or_default().to_owned(),
+            title: view.title.unwrap_or_default().to_owned(),
+            matches: snippet.matches.max(hit.matches),
+            snippet: snippet.text,
+            text,
+            score: hit.score,
+            tags: owned(view.tags),
+            labels: owned(view.labels),
+            kind: view.kind.map(str::to_owned),
+            track: view.track.map(str::to_owned),
+            content_dates: owned(view.content_dates),
+            created_at: iso8601(view.timestamp),
+            timestamp: view.timestamp,
+            metadata: fields::metadata(&view),
+            explain: hit.explain.map(|parts| explanation(&parts)),
+        })
+    }
+}
+
+/// The hits as one numbered text for a language model.
+fn context(hits: &[FindHit]) -> String {
+    let mut out = String::new();
+    for hit in hits {
+        if !out.is_empty() {
+            out.push_str("\n\n");
+        }
+        let uri = hit.uri.strip_prefix("mv2://").unwrap_or(&hit.uri);
+        let title = if hit.title.is_empty() { uri } else { &hit.title };
+        out.push_str(&format!("### [{}] {uri} — {title}\n{}", hit.rank, hit.snippet));
+    }
+    out
+}
+
+fn explanation(parts: &lex::Explanation) -> Value {
+    let terms: Vec<Value> = parts
+        .terms
+        .iter()
+        .map(|term| {
+            serde_json::json!({
+                "field": term.field,
+                "term": term.term,
+                "frequency": term.frequency,
+                "idf": term.idf,
+                "score": term.score,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "terms": terms,
+        "coordination": parts.coordination,
+        "phrase": parts.phrase,
+        "boost": parts.boost,
+    })
+}

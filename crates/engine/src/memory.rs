@@ -1,0 +1,404 @@
+//! The handle applications hold: one memory, shared by threads, refreshed when other processes write.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use mv2::lock::FileLock;
+use mv2::storage::{FileIdentity, FileStorage};
+use parking_lot::Mutex;
+use serde_json::json;
+
+use crate::commit::CommitOptions;
+use crate::committed::Committed;
+use crate::create;
+use crate::dedupe::DedupeTable;
+use crate::document::{Document, PreparedDocument, Preparer};
+use crate::error::{Code, Error, Result};
+use crate::options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
+use crate::snapshot::Snapshot;
+use crate::writer::{self, Changes};
+
+/// From this many documents on, a batch is prepared on two threads.
+const PARALLEL_FROM: usize = 256;
+/// How often a read looks again at a file that another process is changing this very moment.
+const READ_ATTEMPTS: usize = 5;
+
+/// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
+pub struct Memory {
+    path: PathBuf,
+    options: OpenOptions,
+    state: ArcSwapOption<Snapshot>,
+    writer: Mutex<DedupeTable>,
+    refresh: Mutex<()>,
+    lex: AtomicBool,
+}
+
+impl Memory {
+    /// Opens or creates the memory at `path`.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self> {
+        if path.as_os_str().is_empty() {
+            return Err(Error::invalid("path", "an empty string", "the path of a memory"));
+        }
+        refuse_neighbours(path)?;
+        let exists = FileIdentity::of_path(path)?.is_some();
+        match options.mode {
+            OpenMode::Open if !exists => return Err(missing(path)),
+            OpenMode::Open | OpenMode::Auto if exists => {}
+            _ if options.read_only => return Err(missing(path)),
+            _ => create::create(path, &options)?,
+        }
+        let storage = Arc::new(FileStorage::open_existing(path, !options.read_only)?);
+        let committed = load(&storage, options.lock_timeout)?;
+        let lex = options.enable_lex && lex_enabled(&committed);
+        let pending = writer::load_pending(&committed, lex)?;
+        let snapshot = Snapshot { committed: Arc::new(committed), pending };
+        Ok(Self {
+            path: path.to_path_buf(),
+            options,
+            state: ArcSwapOption::from_pointee(snapshot),
+            writer: Mutex::new(DedupeTable::default()),
+            refresh: Mutex::new(()),
+            lex: AtomicBool::new(lex),
+        })
+    }
+
+    /// The path as given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The options it was opened with.
+    #[must_use]
+    pub fn options(&self) -> &OpenOptions {
+        &self.options
+    }
+
+    /// Whether lexical search works through this handle.
+    #[must_use]
+    pub fn lex_is_enabled(&self) -> bool {
+        self.lex.load(Ordering::Relaxed)
+    }
+
+    /// The current state, including what other processes wrote since the last call.
+    pub fn snapshot(&self, operation: &str) -> Result<Arc<Snapshot>> {
+        let current = self.state.load_full().ok_or_else(|| Error::closed(operation))?;
+        if !self.is_stale(&current)? {
+            return Ok(current);
+        }
+        let _one_at_a_time = self.refresh.lock();
+        let current = self.state.load_full().ok_or_else(|| Error::closed(operation))?;
+        if !self.is_stale(&current)? {
+            return Ok(current);
+        }
+        let next = Arc::new(self.reload(&current)?);
+        // A write of this handle may have published a newer state meanwhile; then ours is not needed.
+        self.state.compare_and_swap(&Some(current), Some(Arc::clone(&next)));
+        Ok(next)
+    }
+
+    fn is_stale(&self, current: &Snapshot) -> Result<bool> {
+        let committed = &current.committed;
+        match FileIdentity::of_path(&self.path)? {
+            None => Err(missing(&self.path)),
+            Some(identity) => Ok(identity != committed.storage.identity()
+                || committed.header_changed()
+                || writer::has_new_records(committed, &current.pending)),
+        }
+    }
+
+    fn reload(&self, current: &Snapshot) -> Result<Snapshot> {
+        let lex = self.lex_is_enabled();
+        let storage = &current.committed.storage;
+        let replaced = FileIdentity::of_path(&self.path)? != Some(storage.identity());
+        if !replaced && !current.committed.header_changed() {
+            let mut next = current.clone();
+            writer::extend_pending(&next.committed, &mut next.pending, lex)?;
+            return Ok(next);
+        }
+        let storage = if replaced {
+            Arc::new(FileStorage::open_existing(&self.path, !self.options.read_only)?)
+        } else {
+            Arc::clone(storage)
+        };
+        let committed = load(&storage, self.options.lock_timeout)?;
+        let pending = writer::load_pending(&committed, lex)?;
+        Ok(Snapshot { committed: Arc::new(committed), pending })
+    }
+
+    /// Stores documents as one transaction: durable when it returns, and all or nothing.
+    pub fn put(&self, documents: Vec<Document>, options: PutOptions) -> Result<PutResult> {
+        self.check_writable("put")?;
+        if !(0..=11).contains(&options.compression_level) {
+            return Err(Error::invalid("compressionLevel", options.compression_level, "an integer from 0 to 11"));
+        }
+        let prepared = prepare(documents, options.compression_level)?;
+        self.store("put", prepared, options.dedupe)
+    }
+
+    fn store(&self, operation: &str, prepared: Vec<PreparedDocument>, dedupe: Dedupe) -> Result<PutResult> {
+        self.mutate(operation, |snapshot, table| {
+            let mut ids = Vec::with_capacity(prepared.len());
+            let mut duplicate_of = Vec::with_capacity(prepared.len());
+            let mut changes = Changes::default();
+            let mut next = snapshot.frame_count();
+            let mut fresh = std::collections::HashMap::new();
+            if dedupe != Dedupe::Keep {
+                table.update(snapshot)?;
+            }
+            for mut document in prepared {
+                let hash = document.frames.first().and_then(|first| first.frame.source_sha256);
+                let earlier = match (dedupe, hash) {
+                    (Dedupe::Keep, _) | (_, None) => None,
+                    (_, Some(hash)) => fresh.get(&hash).copied().or_else(|| table.find(snapshot, &hash)),
+                };
+                duplicate_of.push(earlier);
+                if let (Dedupe::Skip, Some(earlier)) = (dedupe, earlier) {
+                    ids.push(earlier);
+                    continue;
+                }
+                if dedupe == Dedupe::Replace {
+                    document.supersedes = earlier;
+                }
+                if let Some(hash) = hash.filter(|_| dedupe != Dedupe::Keep) {
+                    fresh.insert(hash, next);
+                }
+                ids.push(next);
+                next += document.frames.len() as u64;
+                changes.documents.push(document);
+            }
+            Ok((changes, (ids, duplicate_of)))
+        })
+        .map(|(sequence, (ids, duplicate_of))| PutResult { ids, duplicate_of, sequence })
+    }
+
+    /// Stores `next` as the new version of frame `id`. `build` gets the current state, to take over what the caller
+    /// does not change. The old version stays reachable with as-of.
+    pub fn update(&self, id: u64, build: impl FnOnce(&Snapshot, u64) -> Result<Document>) -> Result<u64> {
+        self.mutate("update", |snapshot, _| {
+            let id = document_of(snapshot, id)?;
+            let document = build(snapshot, id)?;
+            let mut prepared = Preparer::new(PutOptions::default().compression_level).prepare(document, 0)?;
+            prepared.supersedes = Some(id);
+            let new = snapshot.frame_count();
+            Ok((Changes { documents: vec![prepared], ..Changes::default() }, new))
+        })
+        .map(|(_, id)| id)
+    }
+
+    /// Removes documents with their chunks, all or none; gives the log sequence and how many documents went.
+    pub fn remove(&self, ids: &[u64]) -> Result<(u64, u64)> {
+        self.mutate("remove", |snapshot, _| {
+            let mut removals = ids.iter().map(|&id| document_of(snapshot, id)).collect::<Result<Vec<_>>>()?;
+            removals.sort_unstable();
+            removals.dedup();
+            let count = removals.len() as u64;
+            Ok((Changes { removals, ..Changes::default() }, count))
+        })
+    }
+
+    /// Moves the log into the file, so that every reader of the format sees it. Nothing to do on a read-only handle.
+    pub fn seal(&self) -> Result<()> {
+        if self.options.read_only {
+            return self.state.load().as_ref().map(|_| ()).ok_or_else(|| Error::closed("seal"));
+        }
+        self.with_lock("seal", |snapshot| {
+            if snapshot.pending.is_empty() {
+                return Ok(None);
+            }
+            writer::checkpoint(snapshot, &self.commit_options(snapshot)).map(Some)
+        })
+    }
+
+    /// Seals and releases the file. Calling it again does nothing.
+    pub fn close(&self) -> Result<()> {
+        if self.state.load().is_none() {
+            return Ok(());
+        }
+        self.seal()?;
+        self.state.store(None);
+        Ok(())
+    }
+
+    /// Enables lexical search: for this handle, and in the file unless it is read-only.
+    pub fn enable_lex(&self) -> Result<()> {
+        let snapshot = self.snapshot("enableLex")?;
+        if self.lex_is_enabled() {
+            return Ok(());
+        }
+        self.lex.store(true, Ordering::Relaxed);
+        if self.options.read_only {
+            let pending = writer::load_pending(&snapshot.committed, true)?;
+            self.state.store(Some(Arc::new(Snapshot { committed: Arc::clone(&snapshot.committed), pending })));
+            return Ok(());
+        }
+        let enabled = self.with_lock("enableLex", |snapshot| {
+            let pending = writer::load_pending(&snapshot.committed, true)?;
+            let indexed = Snapshot { committed: Arc::clone(&snapshot.committed), pending };
+            let options = CommitOptions { lex_enabled: true, index: true, capacity: self.options.capacity };
+            writer::checkpoint(&indexed, &options).map(Some)
+        });
+        if enabled.is_err() {
+            self.lex.store(false, Ordering::Relaxed);
+        }
+        enabled
+    }
+
+    fn commit_options(&self, snapshot: &Snapshot) -> CommitOptions {
+        CommitOptions {
+            lex_enabled: lex_enabled(&snapshot.committed),
+            index: self.lex_is_enabled(),
+            capacity: self.options.capacity,
+        }
+    }
+
+    fn check_writable(&self, operation: &str) -> Result<()> {
+        if self.state.load().is_none() {
+            return Err(Error::closed(operation));
+        }
+        if self.options.read_only {
+            return Err(Error::read_only(operation));
+        }
+        Ok(())
+    }
+
+    /// Plans a change on the current state and makes it durable. Gives the log sequence reached and the plan's result.
+    fn mutate<T>(
+        &self,
+        operation: &str,
+        plan: impl FnOnce(&Snapshot, &mut DedupeTable) -> Result<(Changes, T)>,
+    ) -> Result<(u64, T)> {
+        self.check_writable(operation)?;
+        let started = Instant::now();
+        let mut table = self.lock_handle(started)?;
+        let (_lock, snapshot) = self.lock_file(operation, started)?;
+        let (changes, result) = plan(&snapshot, &mut table)?;
+        let next = writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
+        let sequence = next.pending.last_sequence;
+        self.state.store(Some(Arc::new(next)));
+        Ok((sequence, result))
+    }
+
+    fn with_lock(&self, operation: &str, change: impl FnOnce(&Snapshot) -> Result<Option<Snapshot>>) -> Result<()> {
+        self.check_writable(operation)?;
+        let started = Instant::now();
+        let _table = self.lock_handle(started)?;
+        let (_lock, snapshot) = self.lock_file(operation, started)?;
+        if let Some(next) = change(&snapshot)? {
+            self.state.store(Some(Arc::new(next)));
+        }
+        Ok(())
+    }
+
+    fn lock_handle(&self, started: Instant) -> Result<parking_lot::MutexGuard<'_, DedupeTable>> {
+        let guard = if self.options.lock_timeout.is_zero() {
+            self.writer.try_lock()
+        } else {
+            self.writer.try_lock_for(self.options.lock_timeout)
+        };
+        guard.ok_or_else(|| locked(&self.path, started.elapsed()))
+    }
+
+    /// Takes the writer lock on the file that the path names now, and the state as of then.
+    fn lock_file(&self, operation: &str, started: Instant) -> Result<(FileLock, Arc<Snapshot>)> {
+        loop {
+            let left = self.options.lock_timeout.saturating_sub(started.elapsed());
+            let lock = FileLock::exclusive(&self.path, left)
+                .map_err(|error| crate::lock::describe(Error::from(error), &self.path, started.elapsed()))?;
+            let snapshot = self.snapshot(operation)?;
+            // The file may have been replaced while we waited: the lock must be on what we are going to write.
+            if snapshot.committed.storage.identity() == lock.identity() {
+                return Ok((lock, snapshot));
+            }
+        }
+    }
+}
+
+/// Frame `id`, or the document it is a chunk of; MV010 when it is not active.
+pub fn document_of(snapshot: &Snapshot, id: u64) -> Result<u64> {
+    let active = |id: u64| snapshot.is_visible(id, crate::snapshot::AsOf::default());
+    if !active(id) {
+        return Err(Error::frame_not_found(id));
+    }
+    Ok(snapshot.brief(id).and_then(|brief| brief.parent).unwrap_or(id))
+}
+
+/// Whether a commit declares a full-text index.
+#[must_use]
+pub fn lex_enabled(committed: &Committed) -> bool {
+    let tail = &committed.tail;
+    tail.segment_catalog.lex_enabled
+        || tail.indexes.lex.is_some()
+        || !tail.indexes.lex_segments.is_empty()
+        || !tail.segment_catalog.tantivy_segments.is_empty()
+}
+
+/// Reads the last commit. Another process may be writing in place this moment (the reference does): then the bytes make
+/// no sense for an instant, and a look under the shared lock decides.
+pub fn load(storage: &Arc<FileStorage>, timeout: Duration) -> Result<Committed> {
+    let mut failure = match Committed::load(Arc::clone(storage)) {
+        Err(error) if error.code == Code::Corrupt => error,
+        other => return other,
+    };
+    let started = Instant::now();
+    for _ in 0..READ_ATTEMPTS {
+        let left = timeout.saturating_sub(started.elapsed());
+        let Ok(_lock) = FileLock::shared(storage.path(), left) else { break };
+        match Committed::load(Arc::clone(storage)) {
+            Err(error) if error.code == Code::Corrupt => failure = error,
+            other => return other,
+        }
+        // Under the lock nobody writes: it is damaged indeed.
+        break;
+    }
+    Err(failure)
+}
+
+fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {
+    let run = |first: usize, part: Vec<Document>| -> Result<Vec<PreparedDocument>> {
+        let mut preparer = Preparer::new(level);
+        part.into_iter().enumerate().map(|(index, document)| preparer.prepare(document, first + index)).collect()
+    };
+    if documents.len() < PARALLEL_FROM {
+        return run(0, documents);
+    }
+    let mut left = documents;
+    let half = left.len() / 2;
+    let right = left.split_off(half);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(move || run(half, right));
+        let mut prepared = run(0, left)?;
+        let other = other.join().map_err(|_| Error::new(Code::Internal, "preparing stopped unexpectedly", json!({})))?;
+        prepared.extend(other?);
+        Ok(prepared)
+    })
+}
+
+fn missing(path: &Path) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("no memory at {}", path.display()),
+        json!({ "path": path.to_string_lossy() }),
+    )
+}
+
+fn locked(path: &Path, waited: Duration) -> Error {
+    crate::lock::locked(path, waited)
+}
+
+/// MV012 when side files of another program stand next to the memory: it would not be one file.
+pub fn refuse_neighbours(path: &Path) -> Result<()> {
+    let offenders = mv2::neighbours::offenders(path);
+    if offenders.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = offenders.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    Err(Error::new(
+        Code::Corrupt,
+        format!("files of another program stand beside {}: {}", path.display(), names.join(", ")),
+        json!({ "offenders": names, "path": path.to_string_lossy() }),
+    ))
+}

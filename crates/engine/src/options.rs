@@ -1,0 +1,82 @@
+//! How a memory is opened and how documents are put.
+
+use std::time::Duration;
+
+/// What to do when the file is or is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It must exist.
+    Open,
+    /// A new, empty memory replaces whatever is there.
+    Create,
+    /// Opened when it is there, created otherwise.
+    Auto,
+}
+
+/// Options of [`crate::Memory::open`].
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// What to do when the file is or is not there.
+    pub mode: OpenMode,
+    /// Refuse every mutation.
+    pub read_only: bool,
+    /// Keep and search a full-text index.
+    pub enable_lex: bool,
+    /// Accept and search vectors.
+    pub enable_vec: bool,
+    /// How long a mutation waits for another writer; zero: not at all.
+    pub lock_timeout: Duration,
+    /// The largest file allowed, in bytes.
+    pub capacity: Option<u64>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            mode: OpenMode::Open,
+            read_only: false,
+            enable_lex: true,
+            enable_vec: true,
+            lock_timeout: Duration::from_secs(10),
+            capacity: None,
+        }
+    }
+}
+
+/// What to do with a document whose content is already stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dedupe {
+    /// Store it again and report the earlier frame.
+    #[default]
+    Keep,
+    /// Store nothing; the earlier frame's id is the answer.
+    Skip,
+    /// The new frame supersedes the earlier one.
+    Replace,
+}
+
+/// Options of [`crate::Memory::put`].
+#[derive(Debug, Clone, Copy)]
+pub struct PutOptions {
+    /// zstd level of text, 0 (stored plain) to 11.
+    pub compression_level: i32,
+    /// What to do with content that is already stored.
+    pub dedupe: Dedupe,
+}
+
+impl Default for PutOptions {
+    fn default() -> Self {
+        Self { compression_level: 3, dedupe: Dedupe::Keep }
+    }
+}
+
+/// What a put stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutResult {
+    /// The frame of each document, in order.
+    pub ids: Vec<u64>,
+    /// For each document an active frame that held the same content before, if any.
+    pub duplicate_of: Vec<Option<u64>>,
+    /// Log sequence reached.
+    pub sequence: u64,
+}

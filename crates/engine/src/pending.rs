@@ -1,0 +1,256 @@
+//! What was acknowledged but is not yet part of a commit: the records of the log, applied in memory.
+//!
+//! Cloning is cheap (persistent collections), so every write publishes a new value and readers keep the one they have.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdSet, Vector};
+use mv2::frame::{Frame, FrameRole, FrameStatus};
+use mv2::view::FrameView;
+use mv2::wal::{EntryOperation, FrameEntry};
+
+use crate::committed::{Committed, with_lex_document};
+use crate::directory::{Flags, uri_hash};
+use crate::error::{Error, Result};
+use crate::naming::{default_uri, is_default_uri, title_from_uri};
+use crate::text;
+
+/// A frame that lives in the log.
+#[derive(Debug)]
+pub struct PendingFrame {
+    /// The frame as it will stand in the table of contents, but for `payload_offset`.
+    pub encoded: Vec<u8>,
+    /// Its payload; `None` when the payload already has a place in the file.
+    pub payload: Option<Vec<u8>>,
+    /// Seconds since 1970.
+    pub timestamp: i64,
+    /// The document it belongs to.
+    pub parent: Option<u64>,
+    /// Role and marks; the status is looked up in [`Pending::changes`] first.
+    pub flags: Flags,
+}
+
+impl PendingFrame {
+    /// The frame's fields.
+    pub fn view(&self) -> Result<FrameView<'_>> {
+        Ok(FrameView::parse(&self.encoded)?)
+    }
+}
+
+/// A status other than the one written in the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusChange {
+    /// As in [`Flags::status`].
+    pub status: u32,
+    /// The newer version of the frame.
+    pub superseded_by: Option<u64>,
+}
+
+/// The state of the log on top of a commit.
+#[derive(Clone, Default)]
+pub struct Pending {
+    /// Frames in id order; the first has the id `committed.frame_count()`.
+    pub frames: Vector<Arc<PendingFrame>>,
+    /// Frames, committed or pending, whose status changed.
+    pub changes: HashMap<u64, StatusChange>,
+    /// Uris of pending frames that have one of their own, by hash, oldest first.
+    pub uris: HashMap<u64, Vector<u64>>,
+    /// Chunks of pending documents.
+    pub chunks: HashMap<u64, Vector<u64>>,
+    /// (timestamp, id) of pending documents.
+    pub times: OrdSet<(i64, u64)>,
+    /// Full text of pending frames.
+    pub lex: lex::PendingIndex,
+    /// Sequence of each pending insert to its frame, for chunks that name their parent by sequence.
+    sequences: HashMap<u64, u64>,
+    /// The last pending document that was split.
+    last_split: Option<u64>,
+    /// Highest log sequence seen.
+    pub last_sequence: u64,
+    /// Where the next record goes, from the start of the log region.
+    pub head: u64,
+    /// Difference that the changes make to the committed count of active frames.
+    pub active_delta: i64,
+}
+
+impl Pending {
+    /// An empty log that continues after `last_sequence`.
+    #[must_use]
+    pub fn new(last_sequence: u64) -> Self {
+        Self { last_sequence, ..Self::default() }
+    }
+
+    /// Whether there is nothing to move into a commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.changes.is_empty()
+    }
+
+    /// Applies one log record. Errors name what makes the record impossible; the state is then unchanged.
+    pub fn apply(&mut self, committed: &Committed, sequence: u64, entry: FrameEntry, with_lex: bool) -> Result<u64> {
+        match entry.op {
+            EntryOperation::Tombstone => {
+                let target = entry.target_frame_id.unwrap_or(u64::MAX);
+                let current = self.status_of(committed, target).ok_or_else(|| Error::frame_not_found(target))?;
+                self.set_status(target, current.0, StatusChange { status: FrameStatus::Deleted as u32, superseded_by: None });
+                self.last_sequence = self.last_sequence.max(sequence);
+                Ok(target)
+            }
+            EntryOperation::Insert => self.insert(committed, sequence, entry, with_lex),
+        }
+    }
+
+    fn insert(&mut self, committed: &Committed, sequence: u64, entry: FrameEntry, with_lex: bool) -> Result<u64> {
+        let id = committed.frame_count() + self.frames.len() as u64;
+        let superseded = match entry.supersedes_frame_id {
+            Some(old) => {
+                let current = self.status_of(committed, old).ok_or_else(|| Error::frame_not_found(old))?;
+                Some((old, current.0))
+            }
+            None => None,
+        };
+        let (frame, payload) = self.frame_of(committed, id, entry)?;
+        let pending = PendingFrame {
+            encoded: frame.to_bytes(),
+            payload,
+            timestamp: frame.timestamp,
+            parent: frame.parent_id,
+            flags: Flags::new(frame.status as u32, frame.role as u32, frame.chunk_manifest.is_some()),
+        };
+        if with_lex {
+            self.index(committed, id, &pending)?;
+        }
+        if let Some(uri) = frame.uri.as_deref().filter(|uri| !is_default_uri(uri, id)) {
+            self.uris.entry(uri_hash(uri)).or_default().push_back(id);
+        }
+        if let (FrameRole::DocumentChunk, Some(parent)) = (frame.role, frame.parent_id) {
+            self.chunks.entry(parent).or_default().push_back(id);
+        }
+        if frame.role == FrameRole::Document {
+            self.times.insert((frame.timestamp, id));
+        }
+        if frame.chunk_manifest.is_some() {
+            self.last_split = Some(id);
+        }
+        self.frames.push_back(Arc::new(pending));
+        self.sequences.insert(sequence, id);
+        self.active_delta += 1;
+        self.last_sequence = self.last_sequence.max(sequence);
+        if let Some((old, status)) = superseded {
+            let change = StatusChange { status: FrameStatus::Superseded as u32, superseded_by: Some(id) };
+            self.set_status(old, status, change);
+            // The chunks of a document are one version with it.
+            let mut chunks: Vec<u64> = committed.directory.chunks_of(old).collect();
+            chunks.extend(self.chunks.get(&old).into_iter().flatten());
+            for chunk in chunks {
+                if let Some((status, _)) = self.status_of(committed, chunk).filter(|&(status, _)| status == 0) {
+                    self.set_status(chunk, status, change);
+                }
+            }
+        }
+        Ok(id)
+    }
+
+    fn frame_of(&self, committed: &Committed, id: u64, entry: FrameEntry) -> Result<(Frame, Option<Vec<u8>>)> {
+        let parent_id = match (entry.role, entry.parent_sequence) {
+            (FrameRole::Document, _) => None,
+            (_, Some(sequence)) => self.sequences.get(&sequence).copied().or(self.last_split),
+            (_, None) => self.last_split,
+        };
+        let uri = entry.uri.unwrap_or_else(|| default_uri(id));
+        let title = entry.title.or_else(|| title_from_uri(&uri));
+        let mut frame = Frame {
+            id,
+            timestamp: entry.timestamp,
+            anchor_ts: Some(entry.timestamp),
+            anchor_source: Some(mv2::frame::AnchorSource::FrameTimestamp),
+            kind: entry.kind,
+            track: entry.track,
+            payload_length: entry.payload.len() as u64,
+            checksum: *blake3::hash(&entry.payload).as_bytes(),
+            uri: Some(uri),
+            title,
+            canonical_encoding: entry.canonical_encoding,
+            canonical_length: entry.canonical_length,
+            metadata: entry.metadata,
+            // The log wants a search text in every insert; an empty one means "none".
+            search_text: entry.search_text.filter(|text| !text.is_empty()),
+            tags: entry.tags,
+            labels: entry.labels,
+            extra_metadata: entry.extra_metadata,
+            content_dates: entry.content_dates,
+            chunk_manifest: entry.chunk_manifest,
+            role: entry.role,
+            parent_id,
+            chunk_index: entry.chunk_index,
+            chunk_count: entry.chunk_count,
+            supersedes: entry.supersedes_frame_id,
+            source_sha256: entry.source_sha256,
+            source_path: entry.source_path,
+            enrichment_state: entry.enrichment_state,
+            ..Frame::default()
+        };
+        let Some(source) = entry.reuse_payload_from else {
+            return Ok((frame, Some(entry.payload)));
+        };
+        let (view, pending) = match source.checked_sub(committed.frame_count()) {
+            None => (committed.frame(source)?, None),
+            Some(index) => {
+                let other = usize::try_from(index).ok().and_then(|index| self.frames.get(index));
+                let other = other.ok_or_else(|| Error::frame_not_found(source))?;
+                (other.view()?, other.payload.clone())
+            }
+        };
+        frame.payload_offset = view.payload_offset;
+        frame.payload_length = view.payload_length;
+        frame.checksum = view.checksum;
+        frame.canonical_encoding = view.canonical_encoding;
+        frame.canonical_length = view.canonical_length;
+        Ok((frame, pending))
+    }
+
+    fn index(&mut self, committed: &Committed, id: u64, pending: &PendingFrame) -> Result<()> {
+        if pending.flags.has_chunks() {
+            return Ok(());
+        }
+        let view = pending.view()?;
+        let body = text::search_body(&view, &|offset, length| match &pending.payload {
+            Some(payload) => Ok(payload.as_slice()),
+            None => committed.payload(offset, length),
+        })?;
+        let Some(body) = body else { return Ok(()) };
+        let pending_parent = pending
+            .parent
+            .and_then(|parent| parent.checked_sub(committed.frame_count()))
+            .and_then(|index| self.frames.get(usize::try_from(index).ok()?).cloned());
+        let parent = match (&pending_parent, pending.parent) {
+            (Some(parent), _) => parent.view().ok(),
+            (None, Some(parent)) => committed.frame(parent).ok(),
+            (None, None) => None,
+        };
+        with_lex_document(id, &view, parent.as_ref(), &body, |document| self.lex.add(document));
+        Ok(())
+    }
+
+    /// Status and superseding frame of any frame, or `None` when there is no such frame.
+    #[must_use]
+    pub fn status_of(&self, committed: &Committed, id: u64) -> Option<(u32, Option<u64>)> {
+        // Most logs change no status: then a committed frame costs one look into the directory.
+        if !self.changes.is_empty()
+            && let Some(change) = self.changes.get(&id)
+        {
+            return Some((change.status, change.superseded_by));
+        }
+        if let Some(record) = committed.directory.record(id) {
+            return Some((record.flags.status(), record.superseded_by.map(u64::from)));
+        }
+        let index = usize::try_from(id - committed.frame_count()).ok()?;
+        self.frames.get(index).map(|frame| (frame.flags.status(), None))
+    }
+
+    fn set_status(&mut self, id: u64, old: u32, change: StatusChange) {
+        let active = FrameStatus::Active as u32;
+        self.active_delta += i64::from(change.status == active) - i64::from(old == active);
+        self.changes.insert(id, change);
+    }
+}

@@ -1,0 +1,98 @@
+//! Which frames a call is about: visibility, scope, dates, conditions and access, as one test.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::acl::AclContext;
+use crate::error::{Error, Result};
+use crate::fields;
+use crate::filter::Filter;
+use crate::snapshot::{AsOf, Snapshot};
+
+/// The selecting part of a request.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SelectionRequest {
+    /// Uri prefix.
+    pub scope: Option<String>,
+    /// Only what the memory held when this frame was the newest.
+    pub as_of_frame: Option<u64>,
+    /// Only what the memory held at this second.
+    pub as_of_ts: Option<i64>,
+    /// Earliest timestamp, inclusive.
+    pub since: Option<i64>,
+    /// Latest timestamp, inclusive.
+    pub until: Option<i64>,
+    /// Condition on fields and metadata.
+    pub r#where: Option<Value>,
+    /// Enforced access context.
+    pub acl: Option<AclContext>,
+}
+
+/// A parsed [`SelectionRequest`].
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    as_of: AsOf,
+    scope: Option<String>,
+    since: Option<i64>,
+    until: Option<i64>,
+    filter: Option<Filter>,
+    acl: Option<AclContext>,
+}
+
+impl Selection {
+    /// Parses the condition and the context.
+    pub fn new(request: &SelectionRequest) -> Result<Self> {
+        Ok(Self {
+            as_of: AsOf { frame: request.as_of_frame, timestamp: request.as_of_ts },
+            scope: request.scope.clone().filter(|scope| !scope.is_empty()),
+            since: request.since,
+            until: request.until,
+            filter: request.r#where.as_ref().filter(|value| !value.is_null()).map(Filter::parse).transpose()?,
+            acl: request.acl.as_ref().map(AclContext::normalised).transpose()?,
+        })
+    }
+
+    /// Whether the past is asked for.
+    #[must_use]
+    pub fn is_past(&self) -> bool {
+        self.as_of.frame.is_some() || self.as_of.timestamp.is_some()
+    }
+
+    /// Earliest and latest timestamp.
+    #[must_use]
+    pub fn window(&self) -> (Option<i64>, Option<i64>) {
+        (self.since, self.until)
+    }
+
+    /// Whether the frame is visible and selected.
+    #[must_use]
+    pub fn accepts(&self, snapshot: &Snapshot, id: u64) -> bool {
+        let Some(brief) = snapshot.brief(id) else { return false };
+        let in_window = self.since.is_none_or(|since| brief.timestamp >= since)
+            && self.until.is_none_or(|until| brief.timestamp <= until);
+        if !in_window || !snapshot.brief_is_visible(id, &brief, self.as_of) {
+            return false;
+        }
+        if self.scope.is_none() && self.filter.is_none() && self.acl.is_none() {
+            return true;
+        }
+        // An unreadable frame cannot be shown to pass: it is left out, and `verify` names it.
+        let Ok(view) = snapshot.view(id) else { return false };
+        if let Some(scope) = &self.scope {
+            // A chunk without a uri of its own is in the scope of its document.
+            let parent = brief.parent.and_then(|parent| snapshot.view(parent).ok());
+            let uri = parent.as_ref().map_or(view.uri, |parent| parent.uri);
+            if !uri.is_some_and(|uri| uri.starts_with(scope.as_str())) {
+                return false;
+            }
+        }
+        self.acl.as_ref().is_none_or(|acl| acl.allows(&view))
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(&|field| fields::lookup(&view, field)))
+    }
+}
+
+/// Parses a request; a malformed one is a bug of the caller's wrapper, reported as MV019.
+pub fn parse_request<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| Error::invalid("request", error, "a well-formed request"))
+}

@@ -1,0 +1,230 @@
+//! What one call sees: a commit and the log on top of it. Immutable, so readers need no lock.
+
+use std::sync::Arc;
+
+use mv2::frame::{Frame, FrameStatus};
+use mv2::view::FrameView;
+
+use crate::committed::{Committed, decode_frame};
+use crate::directory::{Flags, uri_hash};
+use crate::error::{Error, Result};
+use crate::naming::is_default_uri;
+use crate::pending::Pending;
+use crate::text;
+
+const ACTIVE: u32 = FrameStatus::Active as u32;
+
+/// A consistent state of the memory.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// What the file's last commit holds.
+    pub committed: Arc<Committed>,
+    /// What the log adds.
+    pub pending: Pending,
+}
+
+/// What every frame has, without decoding it.
+#[derive(Debug, Clone, Copy)]
+pub struct Brief {
+    /// Seconds since 1970.
+    pub timestamp: i64,
+    /// The document it belongs to.
+    pub parent: Option<u64>,
+    /// The newer version.
+    pub superseded_by: Option<u64>,
+    /// Status in force, role and marks.
+    pub flags: Flags,
+}
+
+/// Which frames a call may see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AsOf {
+    /// Only frames with an id up to this one, and those that it had not superseded yet.
+    pub frame: Option<u64>,
+    /// Only frames dated up to this second, and those not superseded by then.
+    pub timestamp: Option<i64>,
+}
+
+impl Snapshot {
+    /// Number of frames, whatever their status.
+    #[must_use]
+    pub fn frame_count(&self) -> u64 {
+        self.committed.frame_count() + self.pending.frames.len() as u64
+    }
+
+    /// Number of active frames.
+    #[must_use]
+    pub fn active_count(&self) -> u64 {
+        self.committed.directory.totals().active.saturating_add_signed(self.pending.active_delta)
+    }
+
+    /// What is known of a frame without decoding it.
+    #[must_use]
+    pub fn brief(&self, id: u64) -> Option<Brief> {
+        let (status, superseded_by) = self.pending.status_of(&self.committed, id)?;
+        let (timestamp, parent, flags) = match self.committed.directory.record(id) {
+            Some(record) => (record.timestamp, record.parent.map(u64::from), record.flags),
+            None => {
+                let index = usize::try_from(id - self.committed.frame_count()).ok()?;
+                let frame = self.pending.frames.get(index)?;
+                (frame.timestamp, frame.parent, frame.flags)
+            }
+        };
+        Some(Brief { timestamp, parent, superseded_by, flags: flags.with_status(status) })
+    }
+
+    /// The one visibility rule: every read path asks it.
+    #[must_use]
+    pub fn is_visible(&self, id: u64, as_of: AsOf) -> bool {
+        self.brief(id).is_some_and(|brief| self.brief_is_visible(id, &brief, as_of))
+    }
+
+    /// [`Snapshot::is_visible`] for a frame whose [`Brief`] is at hand.
+    #[must_use]
+    pub fn brief_is_visible(&self, id: u64, brief: &Brief, as_of: AsOf) -> bool {
+        let by_age = as_of.frame.is_none_or(|last| id <= last)
+            && as_of.timestamp.is_none_or(|last| brief.timestamp <= last);
+        // A piece of a document is never seen without it (the reference leaves the chunks of removed documents active).
+        if !by_age || brief.parent.is_some_and(|parent| parent != id && !self.is_visible(parent, as_of)) {
+            return false;
+        }
+        if brief.flags.status() == ACTIVE {
+            return true;
+        }
+        // A superseded frame is what the memory held before its successor came. Chunks follow their document.
+        let Some(successor) = brief.superseded_by.filter(|_| brief.flags.status() == FrameStatus::Superseded as u32)
+        else {
+            return false;
+        };
+        as_of.frame.is_some_and(|last| successor > last)
+            || as_of.timestamp.is_some_and(|last| self.brief(successor).is_some_and(|next| next.timestamp > last))
+    }
+
+    /// The fields of a frame, whatever its status.
+    pub fn view(&self, id: u64) -> Result<FrameView<'_>> {
+        if id < self.committed.frame_count() {
+            return self.committed.frame(id);
+        }
+        let index = usize::try_from(id - self.committed.frame_count()).unwrap_or(usize::MAX);
+        self.pending.frames.get(index).ok_or_else(|| Error::frame_not_found(id))?.view()
+    }
+
+    /// The fields of an active frame; removed and superseded ones are MV010.
+    pub fn active_view(&self, id: u64) -> Result<FrameView<'_>> {
+        match self.brief(id) {
+            Some(brief) if brief.flags.status() == ACTIVE => self.view(id),
+            _ => Err(Error::frame_not_found(id)),
+        }
+    }
+
+    /// One frame decoded whole.
+    pub fn frame(&self, id: u64) -> Result<Frame> {
+        decode_frame(self.encoded(id)?)
+    }
+
+    /// The encoded form of a frame.
+    pub fn encoded(&self, id: u64) -> Result<&[u8]> {
+        if id >= self.committed.frame_count() {
+            let index = usize::try_from(id - self.committed.frame_count()).unwrap_or(usize::MAX);
+            let frame = self.pending.frames.get(index).ok_or_else(|| Error::frame_not_found(id))?;
+            return Ok(&frame.encoded);
+        }
+        self.committed.encoded(id)
+    }
+
+    /// Stored payload bytes of a frame.
+    pub fn stored_payload(&self, id: u64, view: &FrameView<'_>) -> Result<&[u8]> {
+        if let Some(index) = id.checked_sub(self.committed.frame_count())
+            && let Some(frame) = usize::try_from(index).ok().and_then(|index| self.pending.frames.get(index))
+            && let Some(payload) = &frame.payload
+        {
+            return Ok(payload);
+        }
+        self.committed.payload(view.payload_offset, view.payload_length)
+    }
+
+    /// The decoded payload of one frame, without its chunks.
+    pub fn payload(&self, id: u64, view: &FrameView<'_>) -> Result<Vec<u8>> {
+        text::payload(view, &|_, _| self.stored_payload(id, view))
+    }
+
+    /// What a document holds: its payload, else its chunks joined, else the text kept for searching.
+    pub fn content(&self, id: u64, view: &FrameView<'_>) -> Result<Vec<u8>> {
+        if view.payload_length > 0 {
+            return self.payload(id, view);
+        }
+        if view.has_chunk_manifest {
+            let mut joined = Vec::new();
+            for chunk in self.chunks_of(id) {
+                let chunk_view = self.view(chunk)?;
+                joined.extend_from_slice(&self.content(chunk, &chunk_view)?);
+            }
+            return Ok(joined);
+        }
+        Ok(text::clean_search_text(view)?.unwrap_or_default().into_bytes())
+    }
+
+    /// The text of a frame; content that is not UTF-8 gives its search text, else nothing.
+    pub fn text(&self, id: u64, view: &FrameView<'_>) -> Result<String> {
+        match String::from_utf8(self.content(id, view)?) {
+            Ok(text) => Ok(text),
+            Err(_) => Ok(text::clean_search_text(view)?.unwrap_or_default()),
+        }
+    }
+
+    /// The text that search works on: the search text where there is one, else the text.
+    pub fn searched_text(&self, id: u64, view: &FrameView<'_>) -> Result<String> {
+        let body = text::search_body(view, &|_, _| self.stored_payload(id, view))?;
+        body.map_or_else(|| self.text(id, view), Ok)
+    }
+
+    /// Chunks of a document that share its status, in reading order.
+    #[must_use]
+    pub fn chunks_of(&self, id: u64) -> Vec<u64> {
+        let removed = |chunk: u64| {
+            self.brief(chunk).is_none_or(|brief| brief.flags.status() == FrameStatus::Deleted as u32)
+        };
+        let mut chunks: Vec<u64> = self.committed.directory.chunks_of(id).collect();
+        if let Some(pending) = self.pending.chunks.get(&id) {
+            chunks.extend(pending.iter());
+        }
+        chunks.retain(|&chunk| !removed(chunk));
+        chunks.sort_by_key(|&chunk| (self.view(chunk).ok().and_then(|view| view.chunk_index), chunk));
+        chunks
+    }
+
+    /// All chunks of a document, whatever their status.
+    #[must_use]
+    pub fn all_chunks_of(&self, id: u64) -> Vec<u64> {
+        let mut chunks: Vec<u64> = self.committed.directory.chunks_of(id).collect();
+        if let Some(pending) = self.pending.chunks.get(&id) {
+            chunks.extend(pending.iter());
+        }
+        chunks
+    }
+
+    /// The newest active frame with this uri.
+    #[must_use]
+    pub fn frame_by_uri(&self, uri: &str) -> Option<u64> {
+        let active = |id: u64| self.brief(id).is_some_and(|brief| brief.flags.status() == ACTIVE);
+        let named = |id: u64| self.view(id).is_ok_and(|view| view.uri == Some(uri));
+        let hash = uri_hash(uri);
+        let listed = self
+            .pending
+            .uris
+            .get(&hash)
+            .and_then(|ids| ids.iter().rev().copied().find(|&id| active(id) && named(id)))
+            .or_else(|| {
+                self.committed
+                    .directory
+                    .frames_with_uri_hash(hash)
+                    .rev()
+                    .find(|&id| active(id) && named(id))
+            });
+        let by_default = uri
+            .strip_prefix("mv2://frames/")
+            .and_then(|number| number.parse::<u64>().ok())
+            .filter(|&id| is_default_uri(uri, id) && active(id) && named(id));
+        listed.max(by_default)
+    }
+}

@@ -1,0 +1,221 @@
+//! Checking a memory without changing it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mv2::frame::FrameStatus;
+use mv2::storage::FileStorage;
+use mv2::wal;
+use serde::Serialize;
+
+use crate::committed::Committed;
+use crate::error::{Code, Error, Result};
+use crate::memory::{Memory, load, refuse_neighbours};
+use crate::writer::{applied_sequence, load_pending};
+
+/// The answer of `verify()`.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// The file.
+    pub file_path: String,
+    /// `passed` or `failed`.
+    pub overall_status: &'static str,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Its name, as in the contract.
+    pub name: &'static str,
+    /// `passed`, `failed` or `skipped`.
+    pub status: &'static str,
+    /// What was found, when there is something to say.
+    pub details: Option<String>,
+}
+
+impl Check {
+    fn new(name: &'static str, outcome: std::result::Result<Option<String>, String>) -> Self {
+        match outcome {
+            Ok(details) => Self { name, status: "passed", details },
+            Err(details) => Self { name, status: "failed", details: Some(details) },
+        }
+    }
+    fn skipped(name: &'static str, why: &str) -> Self {
+        Self { name, status: "skipped", details: Some(why.to_owned()) }
+    }
+}
+
+impl Memory {
+    /// Checks this memory as it stands on disk.
+    pub fn verify(&self, deep: bool) -> Result<VerifyReport> {
+        let snapshot = self.snapshot("verify")?;
+        Ok(report(self.path(), &snapshot.committed, deep))
+    }
+}
+
+/// Checks a file. Fails with MV012 when there is no readable commit.
+pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
+    refuse_neighbours(path)?;
+    let storage = Arc::new(FileStorage::open_existing(path, false)?);
+    let committed = load(&storage, std::time::Duration::from_secs(10))?;
+    Ok(report(path, &committed, deep))
+}
+
+/// MV012 when files of another program stand beside the memory, MV013 when it does not exist.
+pub fn verify_single_file(path: &Path) -> Result<()> {
+    if !path.exists() {
+        let details = serde_json::json!({ "path": path.to_string_lossy() });
+        return Err(Error::new(Code::NotFound, format!("no memory at {}", path.display()), details));
+    }
+    refuse_neighbours(path)
+}
+
+fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {
+    let mut checks = vec![time_index_count(committed)];
+    if deep {
+        checks.push(time_index_order(committed));
+    }
+    checks.push(lex_index(committed, deep));
+    checks.push(vector_index(committed));
+    checks.push(log_records(committed));
+    checks.push(frame_count(committed));
+    if deep {
+        checks.push(payloads(committed));
+        checks.push(table_of_contents(committed));
+    }
+    let failed = checks.iter().any(|check| check.status == "failed");
+    VerifyReport {
+        file_path: path.to_string_lossy().into_owned(),
+        overall_status: if failed { "failed" } else { "passed" },
+        checks,
+    }
+}
+
+fn time_index_count(committed: &Committed) -> Check {
+    const NAME: &str = "TimeIndexEntryCount";
+    let Some(manifest) = &committed.tail.time_index else {
+        return Check::skipped(NAME, "the file has no time index");
+    };
+    let outcome = mv2::verify::time_index(&committed.map, manifest).map_err(|error| error.to_string());
+    Check::new(NAME, outcome.and_then(|index| {
+        let expected = active_documents(committed);
+        if index.len() as u64 == expected {
+            Ok(None)
+        } else {
+            Err(format!("{} entries for {expected} active documents", index.len()))
+        }
+    }))
+}
+
+fn active_documents(committed: &Committed) -> u64 {
+    let active = |id| {
+        committed.directory.record(id).is_some_and(|record| {
+            record.flags.is_document() && record.flags.status() == FrameStatus::Active as u32
+        })
+    };
+    (0..committed.frame_count()).filter(|&id| active(id)).count() as u64
+}
+
+fn time_index_order(committed: &Committed) -> Check {
+    const NAME: &str = "TimeIndexSortOrder";
+    match committed.time_index() {
+        None => Check::skipped(NAME, "the file has no readable time index"),
+        Some(index) => Check::new(NAME, index.check_sort_order().map(|()| None).map_err(|error| error.to_string())),
+    }
+}
+
+fn lex_index(committed: &Committed, deep: bool) -> Check {
+    const NAME: &str = "LexIndexDecode";
+    if !crate::memory::lex_enabled(committed) {
+        return Check::skipped(NAME, "the file keeps no lexical index");
+    }
+    let damaged = committed
+        .head
+        .segments
+        .iter()
+        .filter(|segment| deep && segment.id != 0 && committed.directory_is_stored)
+        .find(|segment| !committed.section_is_intact(segment));
+    if let Some(segment) = damaged {
+        let message = format!("the section at byte {} does not match its checksum", segment.bytes_offset);
+        return Check::new(NAME, Err(message));
+    }
+    Check::new(NAME, committed.lex().map(|_| None).map_err(|error| error.message))
+}
+
+fn vector_index(committed: &Committed) -> Check {
+    const NAME: &str = "VecIndexDecode";
+    let Some(manifest) = committed.tail.indexes.vec.as_ref().filter(|manifest| manifest.bytes_length > 0) else {
+        return Check::skipped(NAME, "the file has no vectors");
+    };
+    let intact = committed
+        .payload(manifest.bytes_offset, manifest.bytes_length)
+        .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == manifest.checksum);
+    Check::new(NAME, if intact { Ok(None) } else { Err("the vectors do not match their checksum".to_owned()) })
+}
+
+fn log_records(committed: &Committed) -> Check {
+    let region = committed.payload(committed.header.wal_offset, committed.header.wal_size);
+    let outcome = region.map_err(|error| error.message).and_then(|region| {
+        let scan = wal::scan(region, applied_sequence(committed));
+        if let Some(torn) = scan.torn {
+            return Err(format!("the log is torn at byte {}: {}", torn.position, torn.reason));
+        }
+        let pending = scan.records.iter().filter(|record| record.pending).count();
+        let applied = load_pending(committed, false).map_err(|error| error.message)?;
+        // Records in the log are durable and part of the memory: they are no fault, but another program only sees them
+        // after `seal`.
+        Ok((pending > 0).then(|| format!("{pending} records ({} frames) await the next checkpoint", applied.frames.len())))
+    });
+    Check::new("WalPendingRecords", outcome)
+}
+
+fn frame_count(committed: &Committed) -> Check {
+    let mut active = 0;
+    for id in 0..committed.frame_count() {
+        match committed.frame(id) {
+            Ok(view) => active += u64::from(view.status == FrameStatus::Active),
+            Err(error) => return Check::new("FrameCountConsistency", Err(error.message)),
+        }
+    }
+    let expected = committed.directory.totals().active;
+    let outcome = if active == expected {
+        Ok(None)
+    } else {
+        Err(format!("{active} active frames, the directory counts {expected}"))
+    };
+    Check::new("FrameCountConsistency", outcome)
+}
+
+fn payloads(committed: &Committed) -> Check {
+    let mut damaged = Vec::new();
+    for id in 0..committed.frame_count() {
+        let Ok(view) = committed.frame(id) else { continue };
+        if view.status != FrameStatus::Active {
+            continue;
+        }
+        if crate::text::payload(&view, &|offset, length| committed.payload(offset, length)).is_err() {
+            damaged.push(id);
+        }
+    }
+    let outcome = if damaged.is_empty() {
+        Ok(None)
+    } else {
+        let shown: Vec<String> = damaged.iter().take(20).map(u64::to_string).collect();
+        Err(format!("{} damaged payloads, frames {}", damaged.len(), shown.join(", ")))
+    };
+    Check::new("FramePayloadChecksums", outcome)
+}
+
+fn table_of_contents(committed: &Committed) -> Check {
+    let length = committed.end.saturating_sub(committed.toc_offset).saturating_sub(mv2::footer::FOOTER_SIZE as u64);
+    let outcome = committed.payload(committed.toc_offset, length).map_err(|error| error.message).and_then(|bytes| {
+        mv2::toc::verify_checksum(bytes).map_err(|error| error.to_string())?;
+        if committed.directory_is_stored && !committed.directory.is_intact() {
+            return Err("the directory section does not match its checksum".to_owned());
+        }
+        Ok(None)
+    });
+    Check::new("TableOfContentsChecksum", outcome)
+}

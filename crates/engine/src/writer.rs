@@ -1,0 +1,260 @@
+//! The write path: under the lock, either one durable log append or one commit.
+
+use mv2::frame::FrameStatus;
+use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry};
+use serde_json::json;
+
+use crate::commit::{self, CommitOptions};
+use crate::committed::Committed;
+use crate::document::{PreparedDocument, PreparedFrame};
+use crate::error::{Code, Error, Result};
+use crate::output;
+use crate::pending::Pending;
+use crate::snapshot::Snapshot;
+
+/// What a mutation wants to do.
+#[derive(Default)]
+pub struct Changes {
+    /// Documents to append, in order.
+    pub documents: Vec<PreparedDocument>,
+    /// Active documents to remove, with their chunks.
+    pub removals: Vec<u64>,
+}
+
+/// Reads the records of the log that the commit does not contain yet.
+pub fn load_pending(committed: &Committed, with_lex: bool) -> Result<Pending> {
+    let applied = applied_sequence(committed);
+    let mut pending = Pending::new(applied);
+    extend_pending(committed, &mut pending, with_lex)?;
+    Ok(pending)
+}
+
+/// Log records up to this sequence are part of the commit.
+#[must_use]
+pub fn applied_sequence(committed: &Committed) -> u64 {
+    // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
+    let stored = if committed.directory_is_stored { committed.directory.applied_sequence() } else { 0 };
+    stored.max(committed.header.wal_sequence)
+}
+
+/// Applies what other processes appended to the log since; whether there was anything.
+pub fn extend_pending(committed: &Committed, pending: &mut Pending, with_lex: bool) -> Result<bool> {
+    let region = log_region(committed)?;
+    let start = usize::try_from(pending.head).unwrap_or(usize::MAX);
+    let Some(rest) = region.get(start..) else { return Ok(false) };
+    let scan = wal::scan(rest, applied_sequence(committed));
+    let mut changed = false;
+    for record in &scan.records {
+        if record.sequence <= pending.last_sequence && record.pending {
+            continue;
+        }
+        if record.pending {
+            let payload = rest.get(record.payload.clone()).unwrap_or_default();
+            // A record that names a frame that is not there, or that no version of the format explains, was never
+            // acknowledged by a correct writer: the records around it stand for themselves.
+            if let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) {
+                changed |= pending.apply(committed, record.sequence, *entry, with_lex).is_ok();
+            }
+        }
+        pending.last_sequence = pending.last_sequence.max(record.sequence);
+    }
+    pending.head += scan.head;
+    Ok(changed)
+}
+
+/// Whether another process appended to the log behind `pending`.
+#[must_use]
+pub fn has_new_records(committed: &Committed, pending: &Pending) -> bool {
+    let at = usize::try_from(pending.head).unwrap_or(usize::MAX);
+    log_region(committed).ok().and_then(|region| region.get(at..at.checked_add(12)?)).is_some_and(|head| {
+        let sequence = head.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        sequence > pending.last_sequence && head[8..12] != [0; 4]
+    })
+}
+
+fn log_region(committed: &Committed) -> Result<&[u8]> {
+    committed.payload(committed.header.wal_offset, committed.header.wal_size)
+}
+
+/// Applies `changes` durably and gives the new state. The caller holds the writer lock; `snapshot` is current.
+pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Snapshot> {
+    let wal_size = snapshot.committed.header.wal_size;
+    // A batch that would fill most of the log is cheaper as one commit.
+    let most = wal_size / 2;
+    let payloads = changes.documents.iter().flat_map(|document| &document.frames).map(|frame| frame.payload.len() as u64);
+    if payloads.sum::<u64>() > most {
+        return commit_changes(snapshot, changes, options);
+    }
+    let records = records(snapshot, &changes);
+    let length = records.iter().map(|record| record.encoded.len() as u64).sum::<u64>();
+    if length > most {
+        return commit_changes(snapshot, changes, options);
+    }
+    if let Some(limit) = options.capacity {
+        check_capacity(limit, snapshot.committed.end + length)?;
+    }
+    // The head plus one empty record header must stay inside the region (container.md §2.4).
+    if snapshot.pending.head + length + wal::RECORD_HEADER_SIZE as u64 <= wal_size {
+        return append(snapshot, records, options.index);
+    }
+    // Sequences do not depend on where the log starts: the records stay valid.
+    let emptied = if snapshot.pending.is_empty() { restart(snapshot)? } else { checkpoint(snapshot, options)? };
+    append(&emptied, records, options.index)
+}
+
+/// Writes the log and `changes` as one commit.
+fn commit_changes(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Snapshot> {
+    let mut with_removals = snapshot.clone();
+    for target in removal_targets(snapshot, &changes.removals) {
+        let sequence = with_removals.pending.last_sequence + 1;
+        with_removals.pending.apply(&snapshot.committed, sequence, tombstone(target), options.index)?;
+    }
+    let committed = commit::commit(&with_removals, changes.documents, options)?;
+    committed_state(committed, options)
+}
+
+/// Starts the log again from the front; all its records are part of the commit.
+fn restart(snapshot: &Snapshot) -> Result<Snapshot> {
+    let committed = &snapshot.committed;
+    output::write_at(&committed.storage, committed.header.wal_offset, &[0; wal::RECORD_HEADER_SIZE])?;
+    let mut next = snapshot.clone();
+    next.pending.head = 0;
+    Ok(next)
+}
+
+/// Moves the log into the file.
+pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Snapshot> {
+    committed_state(commit::commit(snapshot, Vec::new(), options)?, options)
+}
+
+fn committed_state(committed: Committed, options: &CommitOptions) -> Result<Snapshot> {
+    let pending = load_pending(&committed, options.index)?;
+    Ok(Snapshot { committed: std::sync::Arc::new(committed), pending })
+}
+
+/// MV001 when a file of `required` bytes would pass `limit`.
+pub fn check_capacity(limit: u64, required: u64) -> Result<()> {
+    if required <= limit {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::CapacityExceeded,
+        format!("the write needs {required} bytes, capacityBytes allows {limit}"),
+        json!({ "limit": limit, "required": required }),
+    ))
+}
+
+/// A log record on its way.
+struct Record {
+    sequence: u64,
+    entry: FrameEntry,
+    /// Header and payload.
+    encoded: Vec<u8>,
+}
+
+/// Writes `records` behind the log's head with one sync, as a batch that is applied whole or not at all.
+fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<Snapshot> {
+    let mut next = snapshot.clone();
+    let storage = &snapshot.committed.storage;
+    let mut bytes = Vec::new();
+    for record in records {
+        bytes.extend_from_slice(&record.encoded);
+        // Before anything is written: a record that cannot be applied must not get into the file.
+        next.pending.apply(&snapshot.committed, record.sequence, record.entry, with_lex)?;
+    }
+    if bytes.is_empty() {
+        return Ok(next);
+    }
+    next.pending.head = snapshot.pending.head + bytes.len() as u64;
+    bytes.resize(bytes.len() + wal::RECORD_HEADER_SIZE, 0);
+    let at = snapshot.committed.header.wal_offset + snapshot.pending.head;
+    // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which
+    // every reader understands, also the reference, which refuses a file with a torn record.
+    let (header, rest) = bytes.split_at(wal::RECORD_HEADER_SIZE);
+    output::write_at(storage, at + header.len() as u64, rest)?;
+    output::write_at(storage, at, header)?;
+    output::sync(storage)?;
+    Ok(next)
+}
+
+fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
+    let targets = removal_targets(snapshot, &changes.removals);
+    let first = snapshot.pending.last_sequence + 1;
+    let mut entries: Vec<FrameEntry> = targets.into_iter().map(tombstone).collect();
+    for document in &changes.documents {
+        let parent_sequence = first + entries.len() as u64;
+        for (number, prepared) in document.frames.iter().enumerate() {
+            let supersedes = document.supersedes.filter(|_| number == 0);
+            let parent = (number > 0).then_some(parent_sequence);
+            entries.push(insert(prepared, parent, supersedes));
+        }
+    }
+    let count = entries.len();
+    let mut records = Vec::with_capacity(count);
+    for (index, entry) in entries.into_iter().enumerate() {
+        let sequence = first + index as u64;
+        let remaining = u32::try_from(count - index - 1).unwrap_or(u32::MAX);
+        let entry = WalEntry::Frame(Box::new(entry));
+        let mut encoded = Vec::new();
+        wal::encode_record(sequence, remaining, &entry.encode(), &mut encoded);
+        if let WalEntry::Frame(entry) = entry {
+            records.push(Record { sequence, entry: *entry, encoded });
+        }
+    }
+    records
+}
+
+/// The frames that go when `removals` go: the documents and their chunks.
+fn removal_targets(snapshot: &Snapshot, removals: &[u64]) -> Vec<u64> {
+    let active = |id: &u64| {
+        snapshot.brief(*id).is_some_and(|brief| brief.flags.status() == FrameStatus::Active as u32)
+    };
+    removals
+        .iter()
+        .flat_map(|&id| std::iter::once(id).chain(snapshot.all_chunks_of(id)))
+        .filter(active)
+        .collect()
+}
+
+fn tombstone(target: u64) -> FrameEntry {
+    FrameEntry {
+        op: EntryOperation::Tombstone,
+        target_frame_id: Some(target),
+        search_text: Some(String::new()),
+        ..FrameEntry::default()
+    }
+}
+
+fn insert(prepared: &PreparedFrame, parent_sequence: Option<u64>, supersedes: Option<u64>) -> FrameEntry {
+    let frame = &prepared.frame;
+    FrameEntry {
+        timestamp: frame.timestamp,
+        kind: frame.kind.clone(),
+        track: frame.track.clone(),
+        payload: prepared.payload.clone(),
+        embedding: None,
+        uri: frame.uri.clone(),
+        title: frame.title.clone(),
+        canonical_encoding: frame.canonical_encoding,
+        canonical_length: frame.canonical_length,
+        metadata: frame.metadata.clone(),
+        // The reference destroys the file when it replays an insert without one (container.md §3.1).
+        search_text: Some(frame.search_text.clone().unwrap_or_default()),
+        tags: frame.tags.clone(),
+        labels: frame.labels.clone(),
+        extra_metadata: frame.extra_metadata.clone(),
+        content_dates: frame.content_dates.clone(),
+        chunk_manifest: frame.chunk_manifest.clone(),
+        role: frame.role,
+        parent_sequence,
+        chunk_index: frame.chunk_index,
+        chunk_count: frame.chunk_count,
+        op: EntryOperation::Insert,
+        target_frame_id: None,
+        supersedes_frame_id: supersedes,
+        reuse_payload_from: None,
+        source_sha256: frame.source_sha256,
+        source_path: frame.source_path.clone(),
+        enrichment_state: frame.enrichment_state,
+    }
+}

@@ -1,0 +1,144 @@
+//! Documents as JavaScript objects.
+
+use engine::{Content, Document, Error, Result};
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+
+#[napi(object)]
+pub struct NativeDocument {
+    pub text: Option<String>,
+    pub bytes: Option<Uint8Array>,
+    pub search_text: Option<String>,
+    pub title: Option<String>,
+    pub uri: Option<String>,
+    pub kind: Option<String>,
+    pub track: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub labels: Option<Vec<String>>,
+    pub timestamp: Option<f64>,
+    pub metadata: Option<String>,
+    pub mime: Option<String>,
+    pub filename: Option<String>,
+    pub content_dates: Option<Vec<String>>,
+    pub boost: Option<f64>,
+}
+
+/// The same without anything that belongs to the JavaScript heap, so that other threads may have it.
+pub struct Input {
+    content: Option<Content>,
+    rest: Patch,
+}
+
+/// The fields of a document that are given.
+pub struct Patch {
+    search_text: Option<String>,
+    title: Option<String>,
+    uri: Option<String>,
+    kind: Option<String>,
+    track: Option<String>,
+    tags: Option<Vec<String>>,
+    labels: Option<Vec<String>>,
+    timestamp: Option<f64>,
+    metadata: Option<String>,
+    mime: Option<String>,
+    filename: Option<String>,
+    content_dates: Option<Vec<String>>,
+    boost: Option<f64>,
+}
+
+impl From<NativeDocument> for Input {
+    fn from(document: NativeDocument) -> Self {
+        let content = match (document.text, document.bytes) {
+            (Some(text), _) => Some(Content::Text(text)),
+            (None, Some(bytes)) => Some(Content::Bytes(bytes.to_vec())),
+            (None, None) => None,
+        };
+        Self {
+            content,
+            rest: Patch {
+                search_text: document.search_text,
+                title: document.title,
+                uri: document.uri,
+                kind: document.kind,
+                track: document.track,
+                tags: document.tags,
+                labels: document.labels,
+                timestamp: document.timestamp,
+                metadata: document.metadata,
+                mime: document.mime,
+                filename: document.filename,
+                content_dates: document.content_dates,
+                boost: document.boost,
+            },
+        }
+    }
+}
+
+impl Input {
+    /// A new document; `index` names it in errors.
+    pub fn into_document(self, index: usize) -> Result<Document> {
+        let argument = format!("documents[{index}]");
+        let content =
+            self.content.ok_or_else(|| Error::invalid(&argument, "neither text nor bytes", "text or bytes"))?;
+        let timestamp = self.rest.timestamp.unwrap_or(f64::NAN);
+        let timestamp = seconds(timestamp, &format!("{argument}.timestamp"))?;
+        let mut document = Document::text(String::new(), timestamp);
+        document.content = content;
+        self.rest.apply(&mut document, index)?;
+        Ok(document)
+    }
+
+    /// Changes what is given in a document that takes everything else from its earlier version.
+    pub fn patch(self, document: &mut Document) -> Result<()> {
+        if let Some(content) = self.content {
+            document.content = content;
+            document.search_text = None;
+            document.content_dates.clear();
+            document.mime = None;
+        }
+        self.rest.apply(document, 0)
+    }
+}
+
+impl Patch {
+    fn apply(self, document: &mut Document, index: usize) -> Result<()> {
+        let argument = |field: &str| format!("documents[{index}].{field}");
+        if let Some(timestamp) = self.timestamp {
+            document.timestamp = seconds(timestamp, &argument("timestamp"))?;
+        }
+        let set = |field: &mut Option<String>, value: Option<String>| {
+            if value.is_some() {
+                *field = value;
+            }
+        };
+        set(&mut document.search_text, self.search_text);
+        set(&mut document.title, self.title);
+        set(&mut document.uri, self.uri);
+        set(&mut document.kind, self.kind);
+        set(&mut document.track, self.track);
+        set(&mut document.metadata, self.metadata);
+        set(&mut document.mime, self.mime);
+        set(&mut document.filename, self.filename);
+        if let Some(tags) = self.tags {
+            document.tags = tags;
+        }
+        if let Some(labels) = self.labels {
+            document.labels = labels;
+        }
+        if let Some(dates) = self.content_dates {
+            document.content_dates = dates;
+        }
+        if let Some(boost) = self.boost {
+            document.boost = Some(boost as f32);
+        }
+        Ok(())
+    }
+}
+
+fn seconds(value: f64, argument: &str) -> Result<i64> {
+    // Far inside what both i64 and JavaScript hold exactly; calendars end long before.
+    if value.is_finite() && value.abs() < 1e15 {
+        return Ok(value.floor() as i64);
+    }
+    Err(Error::invalid(argument, value, "epoch seconds"))
+}

@@ -1,0 +1,216 @@
+//! The handle as JavaScript sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::{Dedupe, Error, FindRequest, Memory, OpenOptions, PutOptions, Result, TimelineRequest};
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use crate::document::{Input, NativeDocument};
+use crate::failure::{guard, to_napi};
+use crate::task::{Job, json};
+
+#[napi]
+pub struct NativeMemory {
+    memory: Arc<Memory>,
+    path: String,
+}
+
+#[napi(object)]
+pub struct NativePutOptions {
+    pub compression_level: f64,
+    pub dedupe: String,
+}
+
+#[napi(object)]
+pub struct NativePutResult {
+    pub ids: Vec<f64>,
+    pub duplicate_of: Vec<Option<f64>>,
+    pub sequence: f64,
+}
+
+#[napi(object)]
+pub struct NativeRemoveResult {
+    pub sequence: f64,
+    pub removed: f64,
+}
+
+#[napi(object)]
+pub struct NativeAsset {
+    pub data: Uint8Array,
+    pub mime_type: String,
+    pub filename: String,
+    pub frame_id: f64,
+    pub page_count: f64,
+}
+
+impl NativeMemory {
+    pub fn open(path: PathBuf, options: OpenOptions) -> Result<Self> {
+        let memory = Memory::open(&path, options)?;
+        Ok(Self { memory: Arc::new(memory), path: path.to_string_lossy().into_owned() })
+    }
+}
+
+fn frame_id(value: f64, argument: &str) -> Result<u64> {
+    if value.is_finite() && value >= 0.0 && value.fract() == 0.0 && value < 9_007_199_254_740_992.0 {
+        return Ok(value as u64);
+    }
+    Err(Error::invalid(argument, value, "a frame id"))
+}
+
+#[napi]
+impl NativeMemory {
+    #[napi]
+    pub fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    #[napi(ts_return_type = "Promise<NativePutResult>")]
+    pub fn put(&self, documents: Vec<NativeDocument>, options: NativePutOptions) -> AsyncTask<Job<NativePutResult>> {
+        let memory = Arc::clone(&self.memory);
+        let inputs: Vec<Input> = documents.into_iter().map(Input::from).collect();
+        Job::spawn(move || {
+            let dedupe = match options.dedupe.as_str() {
+                "keep" => Dedupe::Keep,
+                "skip" => Dedupe::Skip,
+                "replace" => Dedupe::Replace,
+                other => {
+                    return Err(Error::invalid("dedupe", format_args!("{other:?}"), "keep, skip or replace"));
+                }
+            };
+            let level = options.compression_level;
+            if level.fract() != 0.0 || !(0.0..=11.0).contains(&level) {
+                return Err(Error::invalid("compressionLevel", level, "an integer from 0 to 11"));
+            }
+            let documents = inputs
+                .into_iter()
+                .enumerate()
+                .map(|(index, input)| input.into_document(index))
+                .collect::<Result<Vec<_>>>()?;
+            let result = memory.put(documents, PutOptions { compression_level: level as i32, dedupe })?;
+            Ok(NativePutResult {
+                ids: result.ids.into_iter().map(|id| id as f64).collect(),
+                duplicate_of: result.duplicate_of.into_iter().map(|id| id.map(|id| id as f64)).collect(),
+                sequence: result.sequence as f64,
+            })
+        })
+    }
+
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn update(&self, id: f64, patch: NativeDocument) -> AsyncTask<Job<f64>> {
+        let memory = Arc::clone(&self.memory);
+        let patch = Input::from(patch);
+        Job::spawn(move || {
+            let id = frame_id(id, "id")?;
+            let new = memory.update(id, |snapshot, id| {
+                let mut document = engine::document_at(snapshot, id)?;
+                patch.patch(&mut document)?;
+                Ok(document)
+            })?;
+            Ok(new as f64)
+        })
+    }
+
+    #[napi(ts_return_type = "Promise<NativeRemoveResult>")]
+    pub fn remove(&self, ids: Vec<f64>) -> AsyncTask<Job<NativeRemoveResult>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || {
+            let ids = ids.into_iter().map(|id| frame_id(id, "id")).collect::<Result<Vec<_>>>()?;
+            let (sequence, removed) = memory.remove(&ids)?;
+            Ok(NativeRemoveResult { sequence: sequence as f64, removed: removed as f64 })
+        })
+    }
+
+    #[napi]
+    pub fn select_where(&self, request: String) -> napi::Result<String> {
+        guard(|| json(&self.memory.select(&engine::parse_request(&request)?)?)).map_err(to_napi)
+    }
+
+    /// A string when the search is cheap, else a promise of one.
+    #[napi(ts_return_type = "string | Promise<string>")]
+    pub fn find(&self, request: String) -> napi::Result<Either<String, AsyncTask<Job<String>>>> {
+        guard(|| {
+            let request: FindRequest = engine::parse_request(&request)?;
+            let prepared = self.memory.prepare_find(request)?;
+            if prepared.is_cheap()? {
+                return Ok(Either::A(json(&prepared.run()?)?));
+            }
+            Ok(Either::B(Job::spawn(move || json(&prepared.run()?))))
+        })
+        .map_err(to_napi)
+    }
+
+    #[napi]
+    pub fn timeline(&self, request: String) -> napi::Result<String> {
+        guard(|| {
+            let request: TimelineRequest = engine::parse_request(&request)?;
+            json(&self.memory.timeline(&request)?)
+        })
+        .map_err(to_napi)
+    }
+
+    #[napi]
+    pub fn stats(&self) -> napi::Result<String> {
+        guard(|| Ok(self.memory.stats()?.to_string())).map_err(to_napi)
+    }
+
+    #[napi]
+    pub fn frame(&self, id: f64) -> napi::Result<String> {
+        guard(|| json(&self.memory.frame(frame_id(id, "id")?)?)).map_err(to_napi)
+    }
+
+    #[napi]
+    pub fn frame_by_uri(&self, uri: String) -> napi::Result<f64> {
+        guard(|| Ok(self.memory.frame_by_uri(&uri)? as f64)).map_err(to_napi)
+    }
+
+    #[napi]
+    pub fn text(&self, id: f64) -> napi::Result<String> {
+        guard(|| self.memory.text(frame_id(id, "id")?)).map_err(to_napi)
+    }
+
+    #[napi]
+    pub fn asset(&self, id: f64) -> napi::Result<NativeAsset> {
+        guard(|| {
+            let asset = self.memory.asset(frame_id(id, "id")?)?;
+            Ok(NativeAsset {
+                data: Uint8Array::from(asset.data),
+                mime_type: asset.mime_type,
+                filename: asset.filename,
+                frame_id: asset.frame_id as f64,
+                page_count: f64::from(asset.page_count),
+            })
+        })
+        .map_err(to_napi)
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn enable_lex(&self) -> AsyncTask<Job<()>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || memory.enable_lex())
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn seal(&self) -> AsyncTask<Job<()>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || memory.seal())
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close(&self) -> AsyncTask<Job<()>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || memory.close())
+    }
+
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn verify(&self, deep: bool) -> AsyncTask<Job<String>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || json(&memory.verify(deep)?))
+    }
+
+    #[napi]
+    pub fn refresh(&self) -> napi::Result<()> {
+        guard(|| self.memory.snapshot("refresh").map(|_| ())).map_err(to_napi)
+    }
+}
