@@ -50,11 +50,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// The input stays. The output appears whole or not at all; an existing one is replaced only with `force`.
 pub fn lock(input: &Path, output: Option<&Path>, password: &str, force: bool) -> Result<PathBuf> {
-    check_password(password, input)?;
     let output = output.map_or_else(|| locked_name(input), Path::to_path_buf);
     let source = FileLock::shared(input, PATIENCE)?;
     check_memory(source.file(), input)?;
     check_output(&output, force)?;
+    // Last, so that nobody is asked for a password in vain.
+    check_password(password, input)?;
     let size = source
         .file()
         .metadata()
@@ -80,7 +81,6 @@ pub fn lock(input: &Path, output: Option<&Path>, password: &str, force: bool) ->
 /// The capsule stays. The output appears whole or not at all, and only if it is a readable memory of the promised size; an
 /// existing one is replaced only with `force`.
 pub fn unlock(input: &Path, output: Option<&Path>, password: &str, force: bool) -> Result<PathBuf> {
-    check_password(password, input)?;
     let output = output.map_or_else(|| unlocked_name(input), Path::to_path_buf);
     let mut source = File::open(input).map_err(|error| Error::io("open", input, error))?;
     let mut page = Vec::with_capacity(CAPSULE_HEADER_SIZE);
@@ -90,6 +90,7 @@ pub fn unlock(input: &Path, output: Option<&Path>, password: &str, force: bool) 
         .map_err(|error| Error::io("read", input, error))?;
     let header = CapsuleHeader::decode(&page).map_err(|reason| refused(reason, input))?;
     check_output(&output, force)?;
+    check_password(password, input)?;
     let cipher = cipher(password, &header.salt).map_err(|reason| refused(reason, input))?;
     let target = AtomicFile::create(&output)?;
     if header.chunked {

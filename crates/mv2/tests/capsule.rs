@@ -210,17 +210,27 @@ fn what_is_no_memory_is_not_locked() {
         lock(&path, None, PASSWORD, false),
         Err(Error::Corrupt { section: "toc", .. })
     ));
-    for password in ["", "  \t"] {
-        assert_eq!(
-            reason(lock(&path, None, password, false)),
-            CapsuleReason::EmptyPassword
-        );
-        assert_eq!(
-            reason(unlock(&path, None, password, false)),
-            CapsuleReason::EmptyPassword
-        );
-    }
     assert_eq!(names(folder.path()), ["x.mv2"]);
+}
+
+#[test]
+fn an_empty_password_is_refused_after_everything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.mv2");
+    for password in ["", "  \t"] {
+        let missing = lock(&path, None, password, false);
+        assert!(matches!(missing, Err(Error::NotFound { .. })));
+    }
+    std::fs::write(&path, minimal_file(&[])).unwrap();
+    for password in ["", "  \t"] {
+        let result = lock(&path, None, password, false);
+        assert_eq!(reason(result), CapsuleReason::EmptyPassword);
+    }
+    let capsule = lock(&path, None, PASSWORD, false).unwrap();
+    let result = unlock(&capsule, None, "", false);
+    assert_eq!(reason(result), CapsuleReason::OutputExists);
+    let result = unlock(&capsule, None, "", true);
+    assert_eq!(reason(result), CapsuleReason::EmptyPassword);
 }
 
 #[test]
