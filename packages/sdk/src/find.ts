@@ -36,11 +36,14 @@ export interface FindHit {
   matches: number;
   tags: string[];
   labels: string[];
+  kind: string | null;
   track: string | null;
   /** Days the text speaks of, `YYYY-MM-DD`. */
   content_dates: string[];
   /** ISO 8601, UTC. */
   created_at: string;
+  /** Epoch seconds. */
+  timestamp: number;
   metadata: Record<string, unknown>;
   /** With `explain: true`. */
   explain?: Record<string, unknown>;
@@ -52,6 +55,8 @@ export interface FindResult {
   engine: string;
   hits: FindHit[];
   total_hits: number;
+  /** `false` when very common words were not counted to the end: `total_hits` is then a lower bound. */
+  total_is_exact: boolean;
   /** The snippets, numbered as the hits. */
   context: string;
   /** `null` on the last page. */

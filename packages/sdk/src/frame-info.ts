@@ -18,7 +18,17 @@ export interface FrameInfo {
   chunk_index: number | null;
   chunk_count: number | null;
   role: 'Document' | 'DocumentChunk' | 'ExtractedImage';
-  status: string;
+  /** `"superseded"` once `update` has stored a newer version. */
+  status: 'active' | 'superseded';
+  /** Days the text speaks of, `YYYY-MM-DD`. */
+  content_dates: string[];
+  /** The version before this one. */
+  supersedes: number | null;
+  /** The version behind this one. */
+  superseded_by: number | null;
+  mime: string | null;
+  /** Size of the content, in bytes. */
+  bytes: number;
 }
 
 /** Everything a frame carries but its text. */

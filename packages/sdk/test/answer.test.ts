@@ -148,8 +148,9 @@ describe('checkModel', () => {
   const none = new Map<string, string>();
   const environment = { ...process.env };
   const clean = (): void => {
-    for (const name of ['NVIDIA_API_KEY', 'NVIDIA_LLM_MODEL', 'OPENAI_API_KEY', 'MEMVID_OFFLINE'])
+    for (const name of ['NVIDIA_API_KEY', 'NVIDIA_LLM_MODEL', 'OPENAI_API_KEY', 'MEMVID_OFFLINE']) {
       delete process.env[name];
+    }
   };
   const restore = (): void => {
     process.env = { ...environment };

@@ -12,10 +12,26 @@ describe('whereOf', () => {
     expect(whereOf(undefined, 'where')).toBeUndefined();
   });
 
-  it('gives dates as epoch seconds', () => {
-    expect(whereOf({ timestamp: { $gte: new Date('2023-01-15T00:00:00Z') } }, 'where')).toEqual({
+  it('gives dates in the form of the field', () => {
+    const day = new Date('2023-01-15T00:00:00Z');
+    expect(
+      whereOf({ timestamp: { $gte: day }, dates: day, created_at: day, due: { $in: [day] } }, 'where'),
+    ).toEqual({
       timestamp: { $gte: 1_673_740_800 },
+      dates: '2023-01-15',
+      created_at: '2023-01-15T00:00:00Z',
+      due: { $in: ['2023-01-15T00:00:00.000Z'] },
     });
+  });
+
+  it('takes lists and objects as values and a negated condition', () => {
+    const where = {
+      tags: ['a', 'b'],
+      place: { city: 'Rome' },
+      year: { $not: { $in: [1, 2] } },
+      name: { $eq: { a: [1] } },
+    };
+    expect(whereOf(where, 'where')).toEqual(where);
   });
 
   it.each([
@@ -26,7 +42,10 @@ describe('whereOf', () => {
     [{ a: { $gt: null } }, 'where.a.$gt', 'null'],
     [{ a: { $gt: true } }, 'where.a.$gt', 'true'],
     [{ a: {} }, 'where.a', '$exists'],
-    [{ a: [1] }, 'where.a', 'array'],
+    [{ a: { $gt: [1] } }, 'where.a.$gt', 'array'],
+    [{ a: { $gt: 1, b: 2 } }, 'where.a.b', '$exists'],
+    [{ a: { $not: { $near: 1 } } }, 'where.a.$not.$near', '$near'],
+    [{ a: () => 1 }, 'where.a', 'function'],
     [{ a: Number.NaN }, 'where.a', 'NaN'],
     [{ $and: [] }, 'where.$and', 'one or more'],
     [{ $and: [1] }, 'where.$and[0]', 'filter'],

@@ -29,7 +29,7 @@ export function newestFrames(handle: Handle, request: Omit<FindRequest, 'query'>
       const entries = JSON.parse(native.timeline(JSON.stringify(page))) as TimelineEntry[];
       for (const entry of entries.slice(seen)) {
         if (scope !== undefined && !entry.uri.startsWith(scope)) continue;
-        const frame = JSON.parse(native.frame(entry.frame_id)) as FrameInfo & { content_dates?: string[] };
+        const frame = JSON.parse(native.frame(entry.frame_id)) as FrameInfo;
         if (acl !== undefined && !aclAllows(frame.metadata, acl)) continue;
         hits.push(hitOf(frame, shorten(native.text(entry.frame_id), MOST_CHARACTERS), snippetChars));
         if (hits.length === k) return hits;
@@ -40,7 +40,7 @@ export function newestFrames(handle: Handle, request: Omit<FindRequest, 'query'>
   });
 }
 
-function hitOf(frame: FrameInfo & { content_dates?: string[] }, text: string, snippetChars: number): FindHit {
+function hitOf(frame: FrameInfo, text: string, snippetChars: number): FindHit {
   return {
     rank: 0,
     frame_id: frame.id,
@@ -53,9 +53,11 @@ function hitOf(frame: FrameInfo & { content_dates?: string[] }, text: string, sn
     matches: 0,
     tags: frame.tags,
     labels: frame.labels,
+    kind: frame.kind,
     track: frame.track,
-    content_dates: frame.content_dates ?? [],
+    content_dates: frame.content_dates,
     created_at: new Date(frame.timestamp * 1000).toISOString().replace('.000Z', 'Z'),
+    timestamp: frame.timestamp,
     metadata: frame.metadata,
   };
 }

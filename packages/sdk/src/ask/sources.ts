@@ -27,7 +27,7 @@ export function sourceOf(hit: FindHit, index: number, isFull: boolean): AskSourc
     tags: hit.tags,
     labels: hit.labels,
     chunk_range: [0, hit.text.length],
-    frame_timestamp: Math.floor(Date.parse(hit.created_at) / 1000),
+    frame_timestamp: hit.timestamp,
     content_dates: hit.content_dates,
   };
 }

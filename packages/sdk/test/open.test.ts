@@ -1,0 +1,212 @@
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { create, lock, open, use, verifySingleFile } from '../src/index.ts';
+import { digest, expectAlone, freshMemory, freshPath, scratch } from './support/memory.ts';
+
+describe('use, create, open', () => {
+  it('§17.41 take options in every slot', async () => {
+    const file = freshPath();
+    for (const memory of [
+      await create(file, { lockTimeoutMs: 5 }),
+      await create(file, 'basic', { lockTimeoutMs: 5 }),
+      await create(file, 'basic', 'some-key', { lockTimeoutMs: 5 }),
+      await use('basic', file, { mode: 'auto', readOnly: false }),
+      await use('basic', file, { provider: 'openai', key: 'secret' }, { mode: 'open' }),
+      await use('basic', file, { openai: 'secret', nvidia: 'secret' }),
+      await open(file),
+      await open(file, 'basic', { readOnly: true }),
+      await open(file, { readOnly: true }),
+    ]) {
+      expect(await memory.path()).toBe(file);
+      expect((await memory.stats()).frame_count).toBe(0);
+      expect(JSON.stringify(memory)).not.toContain('secret');
+      await memory.close();
+    }
+    expectAlone(file);
+  });
+
+  it('create empties an existing file, open needs one, auto does either', async () => {
+    const file = freshPath();
+    await expect(open(file)).rejects.toMatchObject({
+      code: 'MV013',
+      details: { path: file },
+      message: expect.stringContaining(file),
+    });
+    const made = await use('basic', file, { mode: 'auto' });
+    await made.put({ text: 'kept' });
+    await made.close();
+    const again = await use('basic', file, { mode: 'auto' });
+    expect((await again.stats()).frame_count).toBe(1);
+    await again.close();
+    await using emptied = await create(file);
+    expect((await emptied.stats()).frame_count).toBe(0);
+  });
+
+  it('a missing folder is named', async () => {
+    const file = join(scratch(), 'nowhere', 'x.mv2');
+    await expect(create(file)).rejects.toMatchObject({
+      code: 'MV013',
+      message: expect.stringContaining('nowhere'),
+    });
+  });
+
+  it.each([
+    [{ mode: 'zzz' }, 'mode'],
+    [{ force: 'bogus' }, 'force'],
+    [{ readOnly: true, forceWritable: true }, 'forceWritable'],
+    [{ readOnly: true, mode: 'create' }, 'readOnly'],
+    [{ lockTimeoutMs: -1 }, 'lockTimeoutMs'],
+    [{ lockTimeoutMs: '5' }, 'lockTimeoutMs'],
+    [{ enableLex: 'yes' }, 'enableLex'],
+    [{ capacityBytes: 0 }, 'capacityBytes'],
+    [{ readOnly: 1 }, 'readOnly'],
+  ])('refuses %j with MV019 naming the option, and makes no file', async (options, argument) => {
+    const file = freshPath();
+    await expect(use('basic', file, { mode: 'auto', ...options } as never)).rejects.toMatchObject({
+      code: 'MV019',
+      name: 'InvalidInputError',
+      details: { argument },
+      message: expect.stringContaining(argument),
+    });
+    await expect(open(file)).rejects.toMatchObject({ code: 'MV013' });
+  });
+
+  it('refuses an empty path, an unknown kind and a wrong key form', async () => {
+    const file = freshPath();
+    await expect(create('')).rejects.toMatchObject({ code: 'MV019', details: { argument: 'path' } });
+    await expect(open(5 as never)).rejects.toMatchObject({ code: 'MV019', details: { argument: 'path' } });
+    await expect(use('acme' as never, file)).rejects.toMatchObject({
+      code: 'MV019',
+      details: { argument: 'kind' },
+    });
+    await expect(create(file, { memvidApiKey: 'sk-1' })).rejects.toMatchObject({ code: 'MV008' });
+    await expect(use('langchain', file, { mode: 'create' })).rejects.toMatchObject({
+      code: 'MV018',
+      name: 'PluginMissingError',
+    });
+    await expect(use('haystack', file, { mode: 'create' })).rejects.toMatchObject({ code: 'MV018' });
+    await expect(open(file)).rejects.toMatchObject({ code: 'MV013' });
+    await (await create(file, { memvidApiKey: 'mv2_x', memoryId: 'm' })).close();
+  });
+
+  it('§17.28 tells files that are no memory: empty, junk, cut, a folder, a capsule, with side files', async () => {
+    const folder = scratch();
+    const at = (name: string): string => join(folder, name);
+    const good = at('good.mv2');
+    const memory = await create(good);
+    await memory.putMany(Array.from({ length: 20 }, (_, index) => ({ title: 't', text: `text ${index}` })));
+    await memory.close();
+    writeFileSync(at('empty.mv2'), '');
+    writeFileSync(at('three.mv2'), 'MV2');
+    writeFileSync(at('junk.mv2'), Buffer.alloc(5000, 7));
+    copyFileSync(good, at('cut.mv2'));
+    truncateSync(at('cut.mv2'), 3000);
+    for (const name of ['empty.mv2', 'three.mv2', 'junk.mv2', 'cut.mv2']) {
+      const before = readFileSync(at(name));
+      await expect(open(at(name))).rejects.toMatchObject({ code: 'MV012', name: 'CorruptFileError' });
+      expect(readFileSync(at(name)).equals(before)).toBe(true);
+    }
+    mkdirSync(at('folder.mv2'));
+    await expect(open(at('folder.mv2'))).rejects.toMatchObject({ code: 'MV019' });
+    const capsule = await lock(good, { password: 'pass word' });
+    await expect(open(capsule)).rejects.toMatchObject({
+      code: 'MV016',
+      name: 'EncryptionError',
+      message: expect.stringMatching(/encrypted/i),
+      suggestion: expect.stringContaining('unlock'),
+    });
+    writeFileSync(at('good.mv2-wal'), 'x');
+    await expect(open(good)).rejects.toMatchObject({
+      code: 'MV012',
+      details: { offenders: [at('good.mv2-wal')] },
+    });
+  });
+
+  it('read-only refuses every change and leaves the file', async () => {
+    const memory = await freshMemory();
+    await memory.put({ text: 'x' });
+    await memory.close();
+    const before = digest(memory.file);
+    await using reader = await open(memory.file, { readOnly: true });
+    for (const call of [
+      () => reader.put({ text: 'y' }),
+      () => reader.putMany([{ title: 'a', text: 'b' }]),
+      () => reader.putFile('x.md'),
+      () => reader.update(0, { title: 'b' }),
+      () => reader.remove(0),
+      () => reader.removeMany({ all: true }),
+      () => reader.correct('y'),
+      () => reader.correctMany([{ statement: 'y' }]),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'MV018',
+        name: 'ReadOnlyError',
+        message: expect.stringMatching(/readOnly/),
+      });
+    }
+    expect(await reader.view(0)).toBe('x');
+    expect(digest(memory.file)).toBe(before);
+  });
+
+  it('a cap refuses what would pass it and stores nothing', async () => {
+    await using memory = await freshMemory({ capacityBytes: 400_000 });
+    expect(await memory.getCapacity()).toBe(400_000);
+    const noise = Array.from({ length: 200_000 }, (_, index) =>
+      String.fromCharCode(33 + ((index * 7919 + (index >> 3) * 104_729) % 90)),
+    ).join('');
+    await memory.put({ text: 'small' });
+    await expect(
+      memory.putMany(
+        Array.from({ length: 20 }, (_, index) => ({
+          title: 't',
+          text: `${index}${noise.slice(index * 97)}`,
+        })),
+      ),
+    ).rejects.toMatchObject({
+      code: 'MV001',
+      name: 'CapacityExceededError',
+      details: { limit: 400_000, required: expect.any(Number) },
+    });
+    expect((await memory.stats()).frame_count).toBe(1);
+    await memory.put({ text: 'still works' });
+  });
+
+  it('§17.31 two handles of one file lose nothing', async () => {
+    const file = freshPath();
+    await using first = await create(file);
+    await using second = await open(file);
+    const puts = Array.from({ length: 40 }, (_, index) =>
+      (index % 2 === 0 ? first : second).put({ text: `shared word ${index}` }),
+    );
+    const ids = await Promise.all(puts);
+    expect(new Set(ids).size).toBe(40);
+    for (const memory of [first, second]) {
+      expect((await memory.stats()).active_frame_count).toBe(40);
+      expect((await memory.find('shared', { k: 100 })).total_hits).toBe(40);
+    }
+    for (const [index, id] of ids.entries()) expect(await first.view(id)).toBe(`shared word ${index}`);
+  });
+});
+
+describe('verifySingleFile', () => {
+  it('resolves for a file alone and names the files beside it otherwise', async () => {
+    await using memory = await freshMemory();
+    await expect(verifySingleFile(memory.file)).resolves.toBeUndefined();
+    const folder = join(memory.file, '..');
+    const names = [
+      'notes.mv2-wal',
+      'notes.mv2-shm',
+      '.notes.mv2.lock',
+      'notes.manifest.wal',
+      'notes.mv2.lock',
+    ];
+    for (const name of names) writeFileSync(join(folder, name), '');
+    writeFileSync(join(folder, 'unrelated.mv2-wal'), '');
+    await expect(verifySingleFile(memory.file)).rejects.toMatchObject({
+      code: 'MV012',
+      details: { offenders: names.toSorted().map((name) => join(folder, name)) },
+    });
+    await expect(verifySingleFile(join(folder, 'none.mv2'))).rejects.toMatchObject({ code: 'MV013' });
+  });
+});

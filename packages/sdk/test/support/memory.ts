@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, expect } from 'vitest';
+import { create, type Memvid, type OpenOptions } from '../../src/index.ts';
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder of this test alone. */
+export function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'memvid-sdk-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** The path of a memory that does not exist yet, in a folder of its own. */
+export function freshPath(): string {
+  return join(scratch(), 'notes.mv2');
+}
+
+/** A new memory, closed at the end of the block that holds it (`await using`). */
+export async function freshMemory(options?: OpenOptions): Promise<Memvid & { file: string }> {
+  const file = freshPath();
+  return Object.assign(await create(file, options), { file });
+}
+
+/** Fingerprint of a file's bytes. */
+export function digest(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+/** Nothing lies beside the memory. */
+export function expectAlone(file: string): void {
+  expect(readdirSync(dirname(file))).toEqual([basename(file)]);
+}
+
+/** Numbers from 0 to 1 that are the same in every run. */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 0x1_0000_0000;
+  };
+}
