@@ -13,6 +13,8 @@ use crate::toc;
 
 /// How far from the end a table of contents without footer is searched for, in bytes.
 const SEARCH_WINDOW: usize = 64 << 20;
+/// No table of contents starts with this many zeros.
+const ALL_ZERO: usize = 128;
 /// Bytes of look-alikes that such a search decodes before it gives up.
 const SEARCH_BUDGET: usize = 256 << 20;
 
@@ -176,8 +178,9 @@ fn search(bytes: &[u8], header: &Header) -> Option<(u64, u64)> {
     let mut budget = SEARCH_BUDGET;
     for position in (start..bytes.len()).rev() {
         let rest = bytes.get(position..)?;
-        // The version is 0 in all known files, so that most positions need no decoding.
-        if !rest.starts_with(&[0; 8]) {
+        // The version is 0 in all known files, so that most positions need no decoding. Long runs of zeros are none either:
+        // the version of the catalog comes early in a table without frames.
+        if !rest.starts_with(&[0; 8]) || rest.starts_with(&[0; ALL_ZERO]) {
             continue;
         }
         let Ok(length) = toc::measure(rest) else {

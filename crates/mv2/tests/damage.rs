@@ -144,6 +144,38 @@ fn a_lost_header_pointer_and_footer_are_found_by_searching() {
 }
 
 #[test]
+fn a_memory_stored_inside_a_memory_is_not_taken_for_the_whole() {
+    let inner = minimal_file(&[FrameSource::text("mv2://inner", "Inner", "inner", 1)]);
+    let mut source = FrameSource::text("mv2://outer", "Outer", "outer", 1);
+    source.frame.canonical_length = Some(inner.len() as u64);
+    source.payload = inner;
+    let mut bytes = minimal_file(&[source]);
+    let footer = bytes.len() - 56;
+    bytes[footer] ^= 0xff;
+    let opened = open(&bytes).unwrap();
+    assert_eq!(opened.toc.frames[0].title.as_deref(), Some("Outer"));
+    assert!(opened.located.footer_missing);
+}
+
+#[test]
+fn a_search_is_not_worn_out_by_zeros() {
+    let mut bytes = minimal_file(&[]);
+    let length = bytes.len();
+    let toc = usize::try_from(open(&bytes).unwrap().located.toc_offset).unwrap();
+    bytes[8..16].fill(0xff);
+    bytes[length - 56] ^= 0xff;
+    let zeros = vec![0; 20 << 20];
+    bytes.splice(toc..toc, zeros);
+    let start = std::time::Instant::now();
+    let opened = open(&bytes).unwrap();
+    assert_eq!(opened.located.toc_offset as usize, toc + (20 << 20));
+    // The same without anything to find.
+    bytes.truncate(toc + (20 << 20));
+    assert!(open(&bytes).is_err());
+    assert!(start.elapsed().as_secs() < 20);
+}
+
+#[test]
 fn a_capsule_is_called_encrypted() {
     let mut bytes = minimal_file(&[]);
     bytes[3] = b'E';
