@@ -93,7 +93,8 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   const model = optionalString(given['model'], 'model');
   const modelApiKey = optionalString(given['modelApiKey'], 'modelApiKey');
   if (!contextOnly && model !== undefined) checkModel(model, modelApiKey, handle.settings.apiKeys);
-  const warnings = await queryWarnings(handle, 'ask', settings, given);
+  const pending = queryWarnings(handle, 'ask', settings, given);
+  const warnings = Array.isArray(pending) ? pending : await pending;
 
   const started = performance.now();
   const { hits, isFallback } = await retrieve(handle, asked, settings);
@@ -136,7 +137,8 @@ async function retrieve(
   question: string,
   settings: SearchSettings,
 ): Promise<{ hits: FindHit[]; isFallback: boolean }> {
-  const found = await matching(handle, question, settings);
+  const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
+  const found = (await search(handle, 'ask', request)).hits;
   const count =
     settings.adaptive === undefined
       ? found.length
@@ -147,17 +149,6 @@ async function retrieve(
   if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false };
   const newest = await newestFrames(handle, settings.request);
   return { hits: ranked(newest), isFallback: newest.length > 0 };
-}
-
-async function matching(handle: Handle, question: string, settings: SearchSettings): Promise<FindHit[]> {
-  try {
-    const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
-    return (await search(handle, 'ask', request)).hits;
-  } catch (error) {
-    // A question of nothing but signs ("???") has no word to search for; that is no mistake of the asker.
-    if (/[\p{L}\p{N}]/u.test(question) || (error as { code?: unknown }).code !== 'MV019') throw error;
-    return [];
-  }
 }
 
 function ranked(hits: readonly FindHit[]): FindHit[] {

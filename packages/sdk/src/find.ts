@@ -1,3 +1,4 @@
+import { InvalidInputError } from '@memvid/core';
 import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
 import { filledString, optionalString, optionsOf, type Options } from './check.js';
@@ -67,6 +68,7 @@ export interface FindResult {
 }
 
 const DEFAULT_K = 10;
+const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel'];
 
 /** Searches the memory by words. */
 export async function find(handle: Handle, query: string, options?: FindInput): Promise<FindResult> {
@@ -76,7 +78,8 @@ export async function find(handle: Handle, query: string, options?: FindInput): 
   const settings = searchSettings(given, { mode: 'lex', k: DEFAULT_K });
   const cursor = optionalString(given['cursor'], 'cursor');
   const explain = explainOf(given);
-  const warnings = await queryWarnings(handle, 'find', settings, given);
+  const pending = queryWarnings(handle, 'find', settings, given);
+  const warnings = Array.isArray(pending) ? pending : await pending;
   const result = await search(handle, 'find', {
     ...settings.request,
     query: words,
@@ -87,24 +90,42 @@ export async function find(handle: Handle, query: string, options?: FindInput): 
   return warnings.length === 0 ? cut : { ...cut, warnings: [...warnings, ...(cut.warnings ?? [])] };
 }
 
-/** The reasons why a search by meaning becomes one by words; a call without vector options costs nothing here. */
-export async function queryWarnings(
+/**
+ * The reasons why a search by meaning becomes one by words. A call without vector options costs nothing here and
+ * does not wait, so that it is run in the order of the calls.
+ */
+export function queryWarnings(
   handle: Handle,
   operation: string,
   settings: SearchSettings,
   options: Options,
-): Promise<string[]> {
-  const plain =
-    settings.mode === 'lex' &&
-    !['queryEmbedding', 'embedder', 'queryEmbeddingModel'].some((name) => name in options);
+): string[] | Promise<string[]> {
+  const plain = settings.mode === 'lex' && !VECTOR_OPTIONS.some((name) => name in options);
   return plain ? [] : checkQueryVector(handle, operation, settings.mode, options);
 }
 
-/** Runs one search in the engine. */
+/**
+ * Runs one search in the engine. A query without a single word (`???`, `🦜`) matches nothing: what a person types
+ * is no error.
+ */
 export async function search(handle: Handle, operation: string, request: FindRequest): Promise<FindResult> {
-  return JSON.parse(
-    await handle.read(operation, (native) => native.find(JSON.stringify(request))),
-  ) as FindResult;
+  const started = performance.now();
+  try {
+    const answer = await handle.read(operation, (native) => native.find(JSON.stringify(request)));
+    return JSON.parse(answer) as FindResult;
+  } catch (error) {
+    if (!(error instanceof InvalidInputError) || error.details?.['argument'] !== 'query') throw error;
+    return {
+      query: request.query,
+      engine: 'tantivy',
+      hits: [],
+      total_hits: 0,
+      total_is_exact: true,
+      context: '',
+      next_cursor: null,
+      took_ms: Math.round(performance.now() - started),
+    };
+  }
 }
 
 function cutAdaptively(result: FindResult, settings: SearchSettings): FindResult {

@@ -125,11 +125,10 @@ async function refuseVectors(handle: Handle, operation: string, options: Options
 
 async function storeFile(handle: Handle, path: string, options: Options): Promise<PutFileResult> {
   const chunkSize = optionalNumber(options['chunkSize'], 'chunkSize', { min: 100, integer: true });
-  const file = await readTextFile('putFile', path);
-  const documents = documentsOf(file, options, chunkSize);
-  const stored = await handle.write('putFile', (native) =>
-    store(native, documents, { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' }),
-  );
+  const stored = await handle.write('putFile', async (native) => {
+    const documents = documentsOf(await readTextFile('putFile', path), options, chunkSize);
+    return store(native, documents, { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' });
+  });
   return { framesAdded: stored.length, type: 'text', filename: basename(path) };
 }
 

@@ -5,6 +5,7 @@ import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
 import { checkVectors, vectorRequest, type VectorInput } from './vectors.js';
+import { store } from './write-queue.js';
 
 /** One document: `text` or `file`, exactly one of them. */
 export interface PutInput extends DocumentFields, IngestSwitches, VectorInput {
@@ -33,12 +34,17 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   }
   const switches = switchesOf(input);
   const dedupe = optionalOneOf(input.dedupe, 'dedupe', DEDUPE) ?? 'keep';
+  const options = { compressionLevel: DEFAULT_LEVEL, dedupe } as const;
   const request = vectorRequest(input, [input], false);
-  const document =
-    file === undefined
-      ? textDocument(input, '', checkString('text', text), switches)
-      : await readFileDocument(input, 'put', file, switches);
   if (request !== undefined) await checkVectors(handle, 'put', request);
-  const stored = await handle.put('put', document, { compressionLevel: DEFAULT_LEVEL, dedupe });
-  return String(stored.id);
+  if (file === undefined) {
+    const document = textDocument(input, '', checkString('text', text), switches);
+    return String((await handle.put('put', document, options)).id);
+  }
+  // The file is read when the turn of this call has come, so that the order of the calls is kept.
+  return handle.write('put', async (native) => {
+    const document = await readFileDocument(input, 'put', file, switches);
+    const [stored] = await store(native, [document], options);
+    return String(stored?.id);
+  });
 }

@@ -132,8 +132,8 @@ describe('followUpOf', () => {
 
 describe('contextOf', () => {
   it('numbers blocks and leaves the scheme of uris out', () => {
-    const hit = { uri: 'mv2://docs/adr-1', title: 'Decision', snippet: 'text', matches: 3 } as never;
-    expect(contextOf([hit], () => 'text')).toBe('### [1] docs/adr-1 — Decision\ntext\n(matches: 3)');
+    const hit = { uri: 'mv2://docs/adr-1', title: 'Decision' } as never;
+    expect(contextOf([hit], () => 'text')).toBe('### [1] docs/adr-1 — Decision\ntext');
     expect(contextOf([], () => '')).toBe('');
   });
 

@@ -161,7 +161,7 @@ const ROWS: readonly Row[] = [
   row('open junk', (_, f) => sdk.open(join(f, 'junk.pdf')), 'MV012', 'junk.pdf', {
     className: 'CorruptFileError',
   }),
-  row('open folder', (_, f) => sdk.open(f), 'MV019', 'folder'),
+  row('open folder', (_, f) => sdk.open(join(f, 'folder')), 'MV019', 'folder'),
   row('create in a missing folder', (_, f) => sdk.create(join(f, 'none', 'x.mv2')), 'MV013', 'none'),
   row('create ""', () => sdk.create(''), 'MV019', 'path'),
   row('use kind', (_, f) => sdk.use(wrong('zzz'), join(f, 'x.mv2')), 'MV019', 'zzz'),

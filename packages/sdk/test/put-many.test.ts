@@ -174,8 +174,9 @@ describe('putMany with onError: "report"', () => {
     const report = await memory.putMany([...docs(1), ...docs(1, 5)], { onError: 'report', dedupe: 'skip' });
     expect(report).toMatchObject({ stored: 1, skipped: 1, failed: 0 });
     expect(report.items[0]).toMatchObject({ status: 'skipped', id, duplicate_of: id });
-    const kept = await memory.putMany(docs(1), { onError: 'report' });
-    expect(kept.items[0]).toMatchObject({ status: 'stored', duplicate_of: id });
+    const replaced = await memory.putMany(docs(1), { onError: 'report', dedupe: 'replace' });
+    expect(replaced.items[0]).toMatchObject({ status: 'stored', duplicate_of: id });
+    expect(replaced.items[0]?.id).not.toBe(id);
   });
 
   it('keeps the report when the input itself fails', async () => {

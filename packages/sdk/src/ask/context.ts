@@ -11,9 +11,7 @@ export function headingOf(hit: { readonly uri: string; readonly title: string })
 
 /** Numbered blocks of stored text, one a hit, with nothing in them but that text and its place. */
 export function contextOf(hits: readonly FindHit[], textOf: (hit: FindHit) => string): string {
-  return hits
-    .map((hit, index) => `### [${index + 1}] ${headingOf(hit)}\n${textOf(hit)}\n(matches: ${hit.matches})`)
-    .join('\n\n');
+  return hits.map((hit, index) => `### [${index + 1}] ${headingOf(hit)}\n${textOf(hit)}`).join('\n\n');
 }
 
 /** A text cut to at most `most` characters, at a word boundary where one is near. */
