@@ -41,13 +41,13 @@ impl Ranking {
     /// Tuned on SciFact train and LoCoMo, confirmed on SciFact test (`examples/quality.rs` prints the figures).
     pub const DEFAULT: Self = Self {
         saturation: 1.2,
-        title_length: 0.75,
-        body_length: 0.75,
-        title_weight: 1.0,
+        title_length: 0.5,
+        body_length: 0.6,
+        title_weight: 2.0,
         accent_weight: 0.8,
-        ending_weight: 0.8,
+        ending_weight: 0.6,
         prefix_weight: 0.8,
-        coordination: 0.2,
+        coordination: 0.4,
         adjacency: 0.2,
     };
 

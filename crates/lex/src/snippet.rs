@@ -1,20 +1,308 @@
 //! The part of a text that shows best why it matches.
 
-use crate::query::Query;
+use crate::analyzer::{TokenKind, analyze, class_key, fold};
+use crate::query::{Node, Query, Term};
 use std::ops::Range;
+
+/// Bytes of a text that are looked at: enough for any document that is read as a whole.
+const MAX_BYTES: usize = 512 * 1024;
+/// Matches that are weighed against each other; further ones are only counted.
+const MAX_MATCHES: usize = 4_096;
+/// A cut is moved to the next space or sentence within this many characters.
+const CUT_REACH: usize = 30;
 
 /// The part of a text that shows best why it matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snippet {
     /// A piece of the text, cut at word boundaries where possible.
     pub text: String,
-    /// Byte ranges of the matching words inside `text`.
+    /// Byte ranges of the matching words inside `text`, ascending and disjoint.
     pub ranges: Vec<Range<usize>>,
     /// Matching words in the part of the text that was looked at.
     pub matches: u32,
 }
 
-/// placeholder
-pub fn snippet(_query: &Query, _text: &str, _max_chars: usize) -> Snippet {
-    Snippet::default()
+/// One matching word.
+#[derive(Debug, Clone, Copy)]
+struct Match {
+    start: usize,
+    end: usize,
+    /// Characters before it.
+    characters: usize,
+    /// Length in characters.
+    length: usize,
+    term: usize,
+    exact: bool,
 }
+
+/// The window of at most `max_chars` characters of `text` that holds the most of the query's words, each word counting
+/// once in full and little when repeated. Without a match it is the beginning. Looks at the first 512 KiB.
+///
+/// ```
+/// let query = lex::Query::parse("mice")?;
+/// let snippet = lex::snippet(&query, "Cats sleep. Dogs bark. Mice squeak at night.", 22);
+/// assert_eq!(snippet.text, "Mice squeak at night.");
+/// assert_eq!(snippet.ranges, [0..4]);
+/// # Ok::<(), lex::Error>(())
+/// ```
+pub fn snippet(query: &Query, text: &str, max_chars: usize) -> Snippet {
+    let looked_at = &text[..floor_boundary(text, MAX_BYTES)];
+    let (matches, count) = find_matches(query, looked_at);
+    let window = best_window(&matches, looked_at, max_chars);
+    let piece = &looked_at[window.clone()];
+    let ranges = matches
+        .iter()
+        .filter(|found| found.start >= window.start && found.end <= window.end)
+        .map(|found| found.start - window.start..found.end - window.start)
+        .collect();
+    Snippet {
+        text: piece.to_owned(),
+        ranges: disjoint(ranges),
+        matches: count,
+    }
+}
+
+fn floor_boundary(text: &str, at: usize) -> usize {
+    if at >= text.len() {
+        return text.len();
+    }
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+/// Terms to look for: those that score and those of required phrases.
+struct Wanted<'q> {
+    terms: Vec<(&'q Term, String)>,
+    phrase_words: Vec<&'q str>,
+}
+
+impl<'q> Wanted<'q> {
+    fn of(query: &'q Query) -> Self {
+        let mut phrase_words = Vec::new();
+        query
+            .must
+            .iter()
+            .for_each(|node| collect_phrases(node, &mut phrase_words));
+        let terms = query
+            .scored_terms()
+            .map(|(_, term)| (term, beginning(&term.text)));
+        Self {
+            terms: terms.collect(),
+            phrase_words,
+        }
+    }
+
+    /// Which term `word` is a form of, and whether exactly.
+    fn find(&self, word: &str) -> Option<(usize, bool)> {
+        let start = beginning(word);
+        let mut key = None;
+        let mut form = None;
+        for (index, (term, term_start)) in self.terms.iter().enumerate() {
+            if term.text == word || term.prefix && word.starts_with(&term.text) {
+                return Some((index, true));
+            }
+            // Forms of one word begin alike: this spares the stemmer nearly all words.
+            if form.is_none() && !term.prefix && *term_start == start {
+                let key = key.get_or_insert_with(|| class_key(word));
+                if *key == term.key {
+                    form = Some((index, false));
+                }
+            }
+        }
+        if form.is_none() && self.phrase_words.contains(&word) {
+            return Some((self.terms.len(), false));
+        }
+        form
+    }
+}
+
+fn beginning(word: &str) -> String {
+    let first = word.chars().next().map(String::from).unwrap_or_default();
+    fold(&first).chars().take(1).collect()
+}
+
+fn collect_phrases<'q>(node: &'q Node, words: &mut Vec<&'q str>) {
+    match node {
+        Node::Phrase { words: phrase, .. } => {
+            words.extend(phrase.iter().map(|(_, word)| word.as_str()))
+        }
+        Node::All(nodes) | Node::Any(nodes) => {
+            nodes.iter().for_each(|node| collect_phrases(node, words))
+        }
+        _ => {}
+    }
+}
+
+/// The matches in order, not more than can be weighed, and how many there are.
+fn find_matches(query: &Query, text: &str) -> (Vec<Match>, u32) {
+    let wanted = Wanted::of(query);
+    let mut matches: Vec<Match> = Vec::new();
+    let mut count = 0_u32;
+    let (mut counted_to, mut characters) = (0, 0);
+    if wanted.terms.is_empty() && wanted.phrase_words.is_empty() {
+        return (matches, 0);
+    }
+    analyze(text, &mut |token| {
+        if token.kind == TokenKind::Single
+            && !wanted.terms.iter().any(|(term, _)| term.text == token.term)
+        {
+            return;
+        }
+        let Some((term, exact)) = wanted.find(token.term) else {
+            return;
+        };
+        // Parts of an identifier that matches as a whole, and the pairs of one run, are one match.
+        let overlaps = matches.last().is_some_and(|last| token.start < last.end);
+        count += u32::from(!overlaps);
+        if matches.len() >= MAX_MATCHES {
+            return;
+        }
+        if token.start >= counted_to {
+            characters += text[counted_to..token.start].chars().count();
+            counted_to = token.start;
+        }
+        let length = text[token.start..token.end].chars().count();
+        let before = if token.start >= counted_to {
+            characters
+        } else {
+            characters - text[token.start..counted_to].chars().count()
+        };
+        matches.push(Match {
+            start: token.start,
+            end: token.end,
+            characters: before,
+            length,
+            term,
+            exact,
+        });
+    });
+    (matches, count)
+}
+
+/// The byte range of the window.
+fn best_window(matches: &[Match], text: &str, max_chars: usize) -> Range<usize> {
+    let (mut best, mut best_weight) = (None, 0.0);
+    let terms = matches
+        .iter()
+        .map(|found| found.term + 1)
+        .max()
+        .unwrap_or(0);
+    let mut seen = vec![0_u32; terms];
+    let mut end = 0;
+    let mut weight = 0.0;
+    // Repeats count a little, so that of two windows with the same words the denser wins.
+    let value = |repeat: u32, found: &Match| {
+        let base = if found.exact { 1.1 } else { 1.0 };
+        if repeat == 0 {
+            base
+        } else {
+            0.1 * base / f64::from(repeat)
+        }
+    };
+    for (start, first) in matches.iter().enumerate() {
+        end = end.max(start);
+        while end < matches.len()
+            && matches[end].characters + matches[end].length <= first.characters + max_chars
+        {
+            let found = &matches[end];
+            weight += value(seen[found.term], found);
+            seen[found.term] += 1;
+            end += 1;
+        }
+        if end > start {
+            if weight > best_weight + 1e-9 {
+                best_weight = weight;
+                best = Some((start, end));
+            }
+            seen[first.term] -= 1;
+            weight -= value(seen[first.term], first);
+        }
+    }
+    let Some((first, last)) = best.map(|(start, end)| (&matches[start], &matches[end - 1])) else {
+        return widen(text, 0, 0, 0, max_chars);
+    };
+    let used = last.characters + last.length - first.characters;
+    widen(
+        text,
+        first.start,
+        last.end.max(first.end),
+        used.min(max_chars),
+        max_chars,
+    )
+}
+
+/// Widens `start..end`, which has `used` characters, to at most `max_chars`: first back to the beginning of the sentence
+/// if that is near, else by a third of the room, then forward.
+fn widen(text: &str, start: usize, end: usize, used: usize, max_chars: usize) -> Range<usize> {
+    let room = max_chars.saturating_sub(used);
+    let mut back = 0;
+    let mut from = start;
+    let mut word_start = (start, 0);
+    for (taken, (at, character)) in (1..).zip(text[..start].char_indices().rev()) {
+        if matches!(character, '.' | '!' | '?' | '\n' | '。' | '！' | '？')
+            && text[at..]
+                .chars()
+                .nth(1)
+                .is_some_and(|next| next.is_whitespace() || !next.is_ascii())
+        {
+            break;
+        }
+        if taken > room / 2 || taken > room / 3 + CUT_REACH && character.is_whitespace() {
+            // The sentence began too far away: begin at a word.
+            (from, back) = word_start;
+            break;
+        }
+        (from, back) = (at, taken);
+        if character.is_whitespace() {
+            word_start = (at + character.len_utf8(), taken - 1);
+        } else if !character.is_ascii() && crate::analyzer::is_spaceless(character) {
+            word_start = (at, taken);
+        }
+    }
+    let mut left = room - back;
+    let mut to = end;
+    let mut word_end = (end, 0);
+    let mut taken = 0;
+    let mut complete = true;
+    for (offset, character) in text[end..].char_indices() {
+        if left == 0 {
+            complete = character.is_whitespace();
+            break;
+        }
+        if character.is_whitespace() || crate::analyzer::is_spaceless(character) {
+            word_end = (end + offset, taken);
+        }
+        left -= 1;
+        taken += 1;
+        to = end + offset + character.len_utf8();
+    }
+    if !complete
+        && taken - word_end.1 <= CUT_REACH
+        && (word_end.0 > start || taken > CUT_REACH)
+        && word_end.0 >= end
+    {
+        to = word_end.0;
+    }
+    let piece = &text[from..to];
+    let from = from + (piece.len() - piece.trim_start().len());
+    let to = from + text[from..to.max(from)].trim_end().len();
+    from..to
+}
+
+/// Merges ranges that overlap.
+fn disjoint(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests;

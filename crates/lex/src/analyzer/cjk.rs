@@ -5,7 +5,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Whether words of the script of `character` are not separated by spaces (Hangul is: but its particles stick to the
 /// words, so pairs serve it better than whole words).
-pub(super) fn is_spaceless(character: char) -> bool {
+pub(crate) fn is_spaceless(character: char) -> bool {
     matches!(u32::from(character),
         0x0E00..=0x0EFF      // Thai, Lao
         | 0x1000..=0x109F    // Myanmar

@@ -20,6 +20,8 @@ pub(crate) use token_stream::LexTokenizer;
 use cjk::emit_run;
 use units::Units;
 
+pub(crate) use cjk::is_spaceless;
+
 /// What a term stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {

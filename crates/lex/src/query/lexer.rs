@@ -1,5 +1,7 @@
 //! Query text to symbols.
 
+use super::date;
+
 /// Fields that `name:value` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldName {
@@ -137,14 +139,22 @@ fn word<'a>(text: &'a str, symbols: &mut Vec<Symbol<'a>>) -> Option<&'a str> {
             });
             return Some(after);
         }
-        if name == FieldName::Date && value.starts_with('[') {
-            let close = value.find(']')?;
-            symbols.push(Symbol::Field {
-                name,
-                value: &value[1..close],
-                quoted: true,
+        if name == FieldName::Date {
+            // A date that is none is made of words, like any other unknown `x:y`.
+            let close = value.starts_with('[').then(|| value.find(']'));
+            let (value, end) = match close {
+                Some(close) => (&value[1..close?], colon + 2 + close?),
+                None => (&run[colon + 1..], end),
+            };
+            symbols.push(match date::parse_range(value) {
+                Some(_) => Symbol::Field {
+                    name,
+                    value,
+                    quoted: true,
+                },
+                None => Symbol::Word(&text[..end]),
             });
-            return Some(&value[close + 1..]);
+            return Some(&text[end..]);
         }
         let value = &run[colon + 1..];
         if !value.is_empty() {

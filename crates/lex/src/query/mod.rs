@@ -100,6 +100,8 @@ impl Query {
     /// - `date:[a TO b]` or `date:a`: RFC 3339, day, month, year or `*`; the last day (month, year) counts in full
     /// - `word*`: words that begin so (the 128 most frequent ones)
     ///
+    /// A question in plain words that ends in `?` may quote names: its quotes do not make them required.
+    ///
     /// A syntax error never fails: the text is then taken as plain words.
     ///
     /// Fails with [`Error::EmptyQuery`] when nothing in it can be looked up.
@@ -109,8 +111,14 @@ impl Query {
     /// assert!(matches!(lex::Query::parse("NOT ()"), Err(lex::Error::EmptyQuery)));
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
-        let tree = lexer::lex(text)
-            .and_then(|symbols| parser::parse(&symbols).map(|tree| plan::of_tree(&tree)));
+        let tree = lexer::lex(text).and_then(|symbols| parser::parse(&symbols));
+        let tree = tree.map(|tree| {
+            if text.trim_end().ends_with('?') && plan::is_plain_question(&tree) {
+                plan::of_words(text)
+            } else {
+                plan::of_tree(&tree)
+            }
+        });
         match tree {
             Some(query) if !query.is_empty() => Ok(query),
             // Upper-case operators are no words, whatever they were meant to do.

@@ -14,11 +14,29 @@ const MAX_PAIR_GAP: u32 = 4;
 /// Keeps words apart that an operator or quote separates.
 const SEPARATION: u32 = 100;
 
+/// A question with at least this many words beside its quotes quotes a name, it does not ask for a phrase.
+const QUESTION_WORDS: usize = 3;
+
 /// The query that `tree` stands for.
 pub(super) fn of_tree(tree: &Tree<'_>) -> Query {
     let mut planner = Planner::default();
     planner.require(tree);
     planner.finish()
+}
+
+/// Whether `tree` is words and quotes only, with enough words to be a question in plain language.
+pub(super) fn is_plain_question(tree: &Tree<'_>) -> bool {
+    let Tree::Sequence(items) = tree else {
+        return false;
+    };
+    let words = items
+        .iter()
+        .filter(|item| matches!(item, Tree::Word(_)))
+        .count();
+    words >= QUESTION_WORDS
+        && items
+            .iter()
+            .all(|item| matches!(item, Tree::Word(_) | Tree::Phrase(_)))
 }
 
 /// The query of all words in `text`.
@@ -273,11 +291,7 @@ impl Planner {
             FieldName::Title if quoted => return self.phrase_node(value, true, scored),
             FieldName::Title => return self.word_node(value, true, scored),
             FieldName::Date => {
-                // A date that is none is a word like any other unknown `x:y`.
-                return match date::parse_range(value) {
-                    Some(range) => Node::Date(range),
-                    None => self.word_node(value, false, scored),
-                };
+                return date::parse_range(value).map_or(Node::Everything, Node::Date);
             }
             FieldName::Uri | FieldName::Scope => Keyword::Uri,
             FieldName::Tag => Keyword::Tag,
