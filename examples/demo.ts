@@ -34,9 +34,7 @@ try {
   await find(memory, topic);
   await ask(
     memory,
-    given === undefined
-      ? 'How can I exclude files and folders from a search?'
-      : `What is said about ${topic}?`,
+    given === undefined ? 'How do I publish packages to npm?' : `What is said about ${topic}?`,
   );
   await timeline(memory);
   if (process.stdin.isTTY && process.stdout.isTTY) await converse(memory);
@@ -68,7 +66,7 @@ async function ingest(memory: Memory): Promise<string[]> {
   section(
     `putMany(${count(report.stored)} documents)`,
     milliseconds,
-    `${count((report.stored / milliseconds) * 1000)} documents/s with reading them`,
+    `${count((report.stored / milliseconds) * 1000)} documents/s, ${size((stats.logical_bytes / milliseconds) * 1000)}/s, reading the files included`,
   );
   console.log(
     `  ${count(stats.frame_count)} frames, ${size(stats.logical_bytes)} of text in a file of ${size(stats.size_bytes)}`,
