@@ -1,9 +1,11 @@
 import {
   ClosedHandleError,
+  createError,
   EmbeddingFailedError,
   type MemvidError,
   PluginMissingError,
   ReadOnlyError,
+  toMemvidError,
   UnsupportedOperationError,
   VecDimensionMismatchError,
   VecIndexDisabledError,
@@ -92,6 +94,20 @@ export function embeddingFailed(
   details: { reason: string; provider?: string; model?: string; variable?: string; package?: string },
 ): EmbeddingFailedError {
   return new EmbeddingFailedError(message, { details });
+}
+
+/**
+ * What the engine threw about a file, as a `MemvidError` whose message names the file. The engine says where in the
+ * file the damage is; a person who has several files also wants to know in which.
+ */
+export function failureOn(path: string, thrown: unknown): MemvidError {
+  const failure = toMemvidError(thrown);
+  if (failure.code !== 'MV012' || failure.message.includes(path)) return failure;
+  return createError(failure.code, `${path}: ${failure.message}`, {
+    details: { path, ...failure.details },
+    suggestion: failure.suggestion ?? undefined,
+    cause: failure.cause ?? failure,
+  });
 }
 
 /** True for failures that concern the file or the handle: every other document would fail in the same way. */

@@ -1,5 +1,5 @@
-import { toMemvidError, type NativeDocument, type NativeMemory, type NativePutOptions } from '@memvid/core';
-import { closed, readOnly } from './failures.js';
+import type { NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
+import { closed, failureOn, readOnly } from './failures.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
 /** How a memory was opened, with every default filled in. */
@@ -48,7 +48,7 @@ export class Handle {
       if (settled !== undefined) await settled;
       return await read(this.#native);
     } catch (error) {
-      throw toMemvidError(error);
+      throw failureOn(this.path, error);
     }
   }
 
@@ -58,7 +58,7 @@ export class Handle {
     try {
       return await this.#queue.run(() => write(this.#native));
     } catch (error) {
-      throw toMemvidError(error);
+      throw failureOn(this.path, error);
     }
   }
 
@@ -74,7 +74,7 @@ export class Handle {
     try {
       await this.#queue.run(() => this.#native.enableLex());
     } catch (error) {
-      throw toMemvidError(error);
+      throw failureOn(this.path, error);
     }
   }
 
@@ -101,7 +101,7 @@ export class Handle {
         }
       });
     } catch (error) {
-      throw toMemvidError(error);
+      throw failureOn(this.path, error);
     }
   }
 }

@@ -1,4 +1,10 @@
-import { callNativeAsync, checkOneOf, invalidInput, loadNative, type NativeOpenOptions } from '@memvid/core';
+import {
+  checkOneOf,
+  invalidInput,
+  loadNative,
+  type NativeMemory,
+  type NativeOpenOptions,
+} from '@memvid/core';
 import {
   filledString,
   isRecord,
@@ -10,6 +16,7 @@ import {
 } from './check.js';
 import { checkMemvidKey } from './configure.js';
 import { doctorMemvid } from './doctor.js';
+import { failureOn } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
 import { Memvid } from './memory.js';
@@ -126,13 +133,21 @@ async function openMemory(
   const native = nativeOptions(file, options, mode);
   // Before the file is touched: a missing adapter must not leave a new, empty memory behind.
   const adapter = adapterOf(kind);
-  const memory = await callNativeAsync(() => loadNative().openMemory(native));
+  const memory = await openNative(native);
   const handle = new Handle(file, memory, {
     readOnly: native.readOnly,
     enableVec: native.enableVec,
     apiKeys: keys,
   });
   return new Memvid(handle, adapter);
+}
+
+async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {
+  try {
+    return await loadNative().openMemory(options);
+  } catch (error) {
+    throw failureOn(options.path, error);
+  }
 }
 
 /** Tells keys from options in the slot that takes either. */

@@ -1,14 +1,8 @@
-import { checkNumber, invalidInput } from '@memvid/core';
+import { invalidInput } from '@memvid/core';
 import { aclOf, type AclContextInput, type AclOptions } from './acl.js';
 import { adaptiveRule, type AdaptiveOptions, type AdaptiveRule } from './adaptive.js';
-import {
-  countOption,
-  isRecord,
-  optionalBoolean,
-  optionalNumber,
-  optionalString,
-  type Options,
-} from './check.js';
+import { countOption, optionalBoolean, optionalNumber, optionalString, type Options } from './check.js';
+import { notYet } from './failures.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 import type { QueryVectorInput } from './vectors.js';
 import { whereOf, type Where } from './where.js';
@@ -16,14 +10,6 @@ import { whereOf, type Where } from './where.js';
 export type SearchMode = 'lex' | 'sem' | 'auto';
 /** The other names a mode goes by. */
 export type SearchModeName = SearchMode | 'lexical' | 'semantic' | 'hybrid';
-
-/** Newer documents score higher: after `halfLife` seconds the extra is half of what it was. */
-export interface Recency {
-  /** Seconds. */
-  halfLife: number;
-  /** Share of the score that depends on age, 0 to 1. */
-  weight: number;
-}
 
 /** What `find` and `ask` have in common. */
 export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInput {
@@ -43,7 +29,6 @@ export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInp
   asOfFrame?: number | undefined;
   /** Only what carries a timestamp up to this one (epoch seconds). */
   asOfTs?: number | undefined;
-  recency?: Recency | undefined;
 }
 
 /** The request of the native engine for a search. */
@@ -61,7 +46,6 @@ export interface FindRequest {
   explain?: boolean;
   ranking?: 'plain' | 'question';
   acl?: AclContextInput;
-  recency?: Recency;
   fullText?: boolean;
 }
 
@@ -94,7 +78,7 @@ export function searchSettings(options: Options, defaults: { mode: SearchMode; k
   const until = optionalSeconds(options['until'], 'until');
   const asOfFrame = optionalNumber(options['asOfFrame'], 'asOfFrame', { min: 0, integer: true });
   const asOfTs = optionalSeconds(options['asOfTs'], 'asOfTs');
-  const recency = recencyOf(options['recency']);
+  refuseRecency(options['recency']);
   const request: Omit<FindRequest, 'query'> = {
     k: adaptive?.maxK ?? k,
     snippetChars,
@@ -105,7 +89,6 @@ export function searchSettings(options: Options, defaults: { mode: SearchMode; k
     ...(asOfFrame === undefined ? {} : { asOfFrame }),
     ...(asOfTs === undefined ? {} : { asOfTs }),
     ...(acl === undefined ? {} : { acl }),
-    ...(recency === undefined ? {} : { recency }),
   };
   return { mode: modeOf(options['mode'], defaults.mode), request, adaptive, acl };
 }
@@ -118,13 +101,14 @@ export function modeOf(value: unknown, fallback: SearchMode): SearchMode {
   return mode;
 }
 
-function recencyOf(value: unknown): Recency | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (!isRecord(value)) throw invalidInput('recency', value, 'an object { halfLife, weight }');
-  return {
-    halfLife: checkNumber('recency.halfLife', value['halfLife'], { min: 1 }),
-    weight: checkNumber('recency.weight', value['weight'], { min: 0, max: 1 }),
-  };
+/** Scores do not depend on age yet. Said, so that nobody takes the order of a list for what it is not. */
+function refuseRecency(value: unknown): void {
+  if (value === undefined || value === null) return;
+  throw notYet(
+    'recency',
+    'scores do not depend on age',
+    'Narrow the search with `since`, or read `timeline({ reverse: true })`.',
+  );
 }
 
 export function explainOf(options: Options): boolean {

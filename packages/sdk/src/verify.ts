@@ -1,5 +1,6 @@
-import { callNativeAsync, loadNative } from '@memvid/core';
+import { loadNative } from '@memvid/core';
 import { filledString, optionalBoolean, optionsOf } from './check.js';
+import { failureOn } from './failures.js';
 import type { Handle } from './handle.js';
 
 export interface VerifyOptions {
@@ -30,5 +31,9 @@ export async function verify(handle: Handle, options?: VerifyOptions): Promise<V
 export async function verifyMemvid(path: string, options?: VerifyOptions): Promise<VerifyReport> {
   const file = filledString(path, 'path');
   const deep = optionalBoolean(optionsOf(options)['deep'], 'deep', false);
-  return JSON.parse(await callNativeAsync(() => loadNative().verifyFile(file, deep))) as VerifyReport;
+  try {
+    return JSON.parse(await loadNative().verifyFile(file, deep)) as VerifyReport;
+  } catch (error) {
+    throw failureOn(file, error);
+  }
 }

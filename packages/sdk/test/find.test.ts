@@ -297,7 +297,7 @@ describe('find', () => {
     expect((await memory.find('crystals', { adaptive: true, maxK: 7 })).hits.length).toBeLessThanOrEqual(7);
   });
 
-  it('recency is opt-in (§17.29)', async () => {
+  it('§17.29 scores do not depend on age', async () => {
     await using memory = await freshMemory();
     const now = Math.floor(Date.now() / 1000);
     await memory.putMany([
@@ -305,9 +305,9 @@ describe('find', () => {
       { title: 'new', text: 'harbor report with some other words', timestamp: now },
     ]);
     expect((await memory.find('harbor')).hits.map((hit) => hit.title)).toEqual(['old', 'new']);
-    expect(
-      (await memory.find('harbor', { recency: { halfLife: 30 * 86_400, weight: 0.9 } })).hits[0]?.title,
-    ).toBe('new');
+    await expect(
+      memory.find('harbor', { recency: { halfLife: 3600, weight: 1 } } as never),
+    ).rejects.toMatchObject({ code: 'MV018', message: expect.stringContaining('recency') });
   });
 
   it('hides what the context may not read', async () => {

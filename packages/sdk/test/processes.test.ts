@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,6 +9,8 @@ import { expectAlone, freshMemory, freshPath } from './support/memory.ts';
 
 /** The built package: other processes cannot run the source. */
 const SDK = join(import.meta.dirname, '../dist/index.js');
+/** Where the log of a file begins. */
+const LOG_OFFSET = 4096;
 const children: ChildProcess[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -68,6 +71,28 @@ describe('several processes', () => {
     expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
     expectAlone(file);
   }, 60_000);
+
+  it('a handle that opens while another process empties the log writes where all others look', async () => {
+    const made = await freshMemory();
+    for (const text of ['one', 'two', 'three']) await made.put({ text });
+    const file = openSync(made.file, 'r+');
+    const log = Buffer.alloc(16_384);
+    readSync(file, log, 0, log.length, LOG_OFFSET);
+    await made.close();
+    // A commit writes the header, syncs, and empties the log: this is the file in between.
+    writeSync(file, log, 0, log.length, LOG_OFFSET);
+    await using early = await open(made.file);
+    writeSync(file, Buffer.alloc(48), 0, 48, LOG_OFFSET);
+    closeSync(file);
+    const first = await early.put({ text: 'by the early handle' });
+    await using late = await open(made.file);
+    const second = await late.put({ text: 'by the late handle' });
+    expect([first, second]).toEqual(['3', '4']);
+    for (const memory of [early, late]) {
+      expect(await memory.view(first)).toBe('by the early handle');
+      expect(await memory.view(second)).toBe('by the late handle');
+    }
+  });
 
   it('a writer that is killed leaves what it acknowledged, one file, and a sound one', async () => {
     const file = freshPath();

@@ -153,7 +153,11 @@ describe('put', () => {
     const other = await memory.put({ text: 'other words' });
     const replaced = await memory.put({ text: 'other words', title: 'Three', dedupe: 'replace' });
     expect(replaced).not.toBe(other);
-    await expect(memory.view(other)).rejects.toMatchObject({ code: 'MV010' });
+    expect(await memory.getFrameInfo(other)).toMatchObject({
+      status: 'superseded',
+      superseded_by: Number(replaced),
+    });
+    expect((await memory.timeline()).map((entry) => entry.frame_id)).not.toContain(Number(other));
     expect((await memory.getFrameInfo(replaced)).title).toBe('Three');
     expect((await memory.find('other')).hits).toHaveLength(1);
   });

@@ -1,4 +1,4 @@
-import { ModelUnsupportedError, PluginMissingError } from '@memvid/core';
+import { ModelUnsupportedError, PluginMissingError, withoutSecrets } from '@memvid/core';
 import { isOn } from '../environment.js';
 
 interface ModelProvider {
@@ -23,7 +23,7 @@ export function checkModel(name: string, key: string | undefined, keys: Readonly
   const known = Object.hasOwn(PROVIDERS, provider) ? PROVIDERS[provider] : undefined;
   if (known === undefined || (model === '' && provider !== 'nvidia')) {
     throw new ModelUnsupportedError(`unsupported model '${name}'`, {
-      details: { operation: 'ask', model: name },
+      details: { operation: 'ask', model: withoutSecrets(name) },
     });
   }
   if (model === '' && !process.env['NVIDIA_LLM_MODEL']) {
