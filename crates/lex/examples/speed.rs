@@ -97,6 +97,7 @@ fn measure(texts: &[String]) {
         added.as_secs_f64() * 1e6 / texts.len() as f64,
         blob.len() / texts.len()
     );
+    sizes(&blob, texts.len());
     let half = texts.len() / 2;
     let parts: Vec<OwnedBytes> = [0..half, half..texts.len()]
         .into_iter()
@@ -140,6 +141,27 @@ fn measure(texts: &[String]) {
         "two segments and one pending",
     );
     queries(&LexIndex::empty(), &pending, texts, "pending only");
+}
+
+/// Bytes per document of each file in a segment, from the table at its beginning.
+fn sizes(blob: &[u8], documents: usize) {
+    let names = [
+        "terms",
+        "postings",
+        "positions",
+        "lengths",
+        "columns",
+        "store",
+        "forms",
+    ];
+    let number = |at: usize| u64::from_le_bytes(blob[at..at + 8].try_into().unwrap()) as f64;
+    for (index, name) in names.into_iter().enumerate() {
+        print!(
+            "{name} {:.1}  ",
+            number(64 + index * 16 + 8) / documents as f64
+        );
+    }
+    println!();
 }
 
 /// Words by how many documents hold them, most first.

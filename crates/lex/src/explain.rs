@@ -82,6 +82,6 @@ pub(crate) fn explain(search: &ShardSearch<'_, '_>, document: u32) -> Result<Exp
             });
         }
     }
-    explanation.phrase = search.pair_bonus(&mut groups, document, &scores)?;
+    explanation.phrase = groups.pair_bonus(document, &scores, search.resolved, &search.scoring)?;
     Ok(explanation)
 }

@@ -4,7 +4,7 @@ use crate::cursor::{BLOCK_LENGTH, Cursor, END, PositionCursor};
 use crate::error::Result;
 use crate::index::TextField;
 use crate::rank::{Norms, Ranking};
-use crate::resolve::Resolved;
+use crate::resolve::{Form, Resolved};
 use crate::shard::{Handle, Shard};
 
 /// Postings of one form in one field.
@@ -219,18 +219,17 @@ impl<'a> Group<'a> {
         &mut self,
         document: u32,
         field: usize,
-        resolved: &Resolved<'a>,
-        shard_index: usize,
+        forms: &[Form<'a>],
         shard: Shard<'a>,
         scratch: &mut Vec<u32>,
         positions: &mut Vec<u32>,
     ) -> Result<()> {
         let mut count = 0;
         for list in self.lists.iter_mut().filter(|list| list.field == field) {
-            if list.positions.is_none() {
-                if let Some(handle) = &resolved.forms[shard_index][list.form].handles[field] {
-                    list.positions = Some(shard.positions(field, handle)?);
-                }
+            if list.positions.is_none()
+                && let Some(handle) = &forms[list.form].handles[field]
+            {
+                list.positions = Some(shard.positions(field, handle)?);
             }
             if let Some(cursor) = &mut list.positions {
                 cursor.append(document, scratch, positions);

@@ -32,6 +32,7 @@ mod document;
 mod error;
 mod explain;
 mod group;
+mod groups;
 mod index;
 mod matcher;
 mod pending;

@@ -3,7 +3,7 @@
 use crate::analyzer::class_key;
 use crate::cursor::{Cursor, END, PositionCursor};
 use crate::error::Result;
-use crate::query::{Node, Query};
+use crate::query::Node;
 use crate::resolve::{Resolved, differs_in_accents_only};
 use crate::schema::Keyword;
 use crate::shard::{BODY, Shard, TITLE};
@@ -38,12 +38,11 @@ impl<'a> Matcher<'a> {
     /// The documents of `shard` (number `index` of those resolved) that fulfil `node`.
     pub(crate) fn new(
         node: &Node,
-        query: &Query,
         resolved: &[Resolved<'a>],
         shard: Shard<'a>,
         index: usize,
     ) -> Result<Self> {
-        let build = |node: &Node| Self::new(node, query, resolved, shard, index);
+        let build = |node: &Node| Self::new(node, resolved, shard, index);
         Ok(match node {
             Node::Everything => Self::Everything {
                 documents: shard.document_count(),
@@ -98,14 +97,13 @@ impl<'a> Matcher<'a> {
     /// All of several conditions; everything when there are none.
     pub(crate) fn all_of(
         nodes: &[Node],
-        query: &Query,
         resolved: &[Resolved<'a>],
         shard: Shard<'a>,
         index: usize,
     ) -> Result<Self> {
         let mut matchers = nodes
             .iter()
-            .map(|node| Self::new(node, query, resolved, shard, index))
+            .map(|node| Self::new(node, resolved, shard, index))
             .collect::<Result<Vec<_>>>()?;
         // What leaps furthest goes first; what looks at every document goes last.
         matchers.sort_by_key(Self::step_cost);

@@ -154,7 +154,7 @@ impl<'a> Searcher<'a> {
                 &self.ranking,
                 &norms,
                 request.accept,
-            )?;
+            );
             match plan {
                 Plan::Filtered { require_any } => {
                     total += search.filtered(&mut best, require_any)?
@@ -200,7 +200,7 @@ impl<'a> Searcher<'a> {
                 &self.ranking,
                 norms,
                 None,
-            )?;
+            );
             Some(explain(&search, candidate.document)?)
         } else {
             None

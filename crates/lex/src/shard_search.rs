@@ -3,13 +3,14 @@
 use crate::collect::{Best, Candidate};
 use crate::cursor::END;
 use crate::error::Result;
-use crate::group::{Group, Scoring};
+use crate::group::Scoring;
+use crate::groups::Groups;
 use crate::matcher::Matcher;
 use crate::query::Query;
 use crate::rank::{Norms, Ranking};
 use crate::resolve::Resolved;
 use crate::search::Accept;
-use crate::shard::{BODY, Shard, TITLE};
+use crate::shard::Shard;
 
 /// Score of a document that no word ranks.
 pub(crate) const CONSTANT_SCORE: f32 = 1.0;
@@ -23,32 +24,6 @@ pub(crate) struct ShardSearch<'s, 'a> {
     accept: Option<Accept<'s>>,
 }
 
-/// Two groups whose words may stand side by side.
-pub(crate) struct AdjacentGroups {
-    first: usize,
-    second: usize,
-    gap: u32,
-    /// What it adds when they do.
-    pub bonus: f32,
-}
-
-/// Buffers for positions.
-#[derive(Default)]
-pub(crate) struct PositionBuffers {
-    scratch: Vec<u32>,
-    first: Vec<u32>,
-    second: Vec<u32>,
-}
-
-/// The groups of all scored terms, in the order of the query, with what their pairs can add.
-pub(crate) struct Groups<'a> {
-    pub groups: Vec<Group<'a>>,
-    pub pairs: Vec<AdjacentGroups>,
-    /// Sum of all pair bonuses.
-    pair_bound: f32,
-    buffers: PositionBuffers,
-}
-
 impl<'s, 'a> ShardSearch<'s, 'a> {
     pub(crate) fn new(
         query: &'s Query,
@@ -58,71 +33,27 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         ranking: &'s Ranking,
         norms: &'s Norms,
         accept: Option<Accept<'s>>,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             query,
             resolved,
             scoring: Scoring::new(shard, ranking, norms),
             shard_index,
             accept,
-        })
+        }
     }
 
     pub(crate) fn groups(&self) -> Result<Groups<'a>> {
-        let mut groups = Vec::new();
-        for (id, _) in self.query.scored_terms() {
-            if let Some(resolved) = self.resolved.get(id) {
-                groups.extend(Group::open(id, resolved, self.shard_index, &self.scoring)?);
-            }
-        }
-        let find = |id: usize| groups.iter().position(|group: &Group<'_>| group.term == id);
-        let pairs: Vec<_> = self
-            .query
-            .pairs
-            .iter()
-            .filter_map(|pair| {
-                let (first, second) = (find(pair.first)?, find(pair.second)?);
-                let bonus =
-                    self.scoring.ranking.adjacency * groups[first].idf.min(groups[second].idf);
-                Some(AdjacentGroups {
-                    first,
-                    second,
-                    gap: pair.gap,
-                    bonus,
-                })
-            })
-            .filter(|pair| pair.bonus > 0.0)
-            .collect();
-        let pair_bound = pairs.iter().map(|pair| pair.bonus).sum();
-        Ok(Groups {
-            groups,
-            pairs,
-            pair_bound,
-            buffers: PositionBuffers::default(),
-        })
+        Groups::open(self.query, self.resolved, self.shard_index, &self.scoring)
     }
 
     fn matcher(&self, nodes: &[crate::query::Node]) -> Result<Matcher<'a>> {
-        Matcher::all_of(
-            nodes,
-            self.query,
-            self.resolved,
-            self.scoring.shard,
-            self.shard_index,
-        )
+        Matcher::all_of(nodes, self.resolved, self.scoring.shard, self.shard_index)
     }
 
     /// Documents that must not match: one matcher for each excluded condition.
     fn excluded(&self) -> Result<Vec<Matcher<'a>>> {
-        let build = |node| {
-            Matcher::new(
-                node,
-                self.query,
-                self.resolved,
-                self.scoring.shard,
-                self.shard_index,
-            )
-        };
+        let build = |node| Matcher::new(node, self.resolved, self.scoring.shard, self.shard_index);
         self.query.must_not.iter().map(build).collect()
     }
 
@@ -170,8 +101,9 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
                     let boost = self.boost(document);
                     if !scored {
                         self.push(best, document, frame_id, CONSTANT_SCORE * boost, matches);
-                    } else if (sum + groups.pair_bound) * boost >= best.threshold() {
-                        let bonus = self.pair_bonus(&mut groups, document, &scores)?;
+                    } else if (sum + groups.pair_reach(&scores)) * boost >= best.threshold() {
+                        let bonus =
+                            groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;
                         self.push(best, document, frame_id, (sum + bonus) * boost, matches);
                     }
                 }
@@ -262,7 +194,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
                     sum += scores[*index];
                 }
             }
-            if sum + groups.pair_bound < threshold
+            if sum + groups.pair_reach(&scores) < threshold
                 || filter
                     .as_mut()
                     .is_some_and(|filter| filter.seek(document) != document)
@@ -283,7 +215,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             // Summed in the order of the query, so that equal documents score exactly the same.
             let sum: f32 = scores.iter().sum();
             let matches = scores.iter().filter(|score| **score > 0.0).count() as u32;
-            let bonus = self.pair_bonus(&mut groups, document, &scores)?;
+            let bonus = groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;
             self.push(best, document, frame_id, sum + bonus, matches);
         }
         Ok(())
@@ -309,7 +241,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
                     .any(|matcher| matcher.seek(document) == document)
                 && self.accepts(frame_id)
             {
-                let bonus = self.pair_bonus(&mut groups, document, &scores)?;
+                let bonus = groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;
                 self.push(best, document, frame_id, (sum + bonus) * boost, matches);
             }
         }
@@ -350,84 +282,5 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             }
         }
         Ok(total)
-    }
-
-    /// What words side by side add to the score of `document`, given the scores of the groups.
-    pub(crate) fn pair_bonus(
-        &self,
-        groups: &mut Groups<'a>,
-        document: u32,
-        scores: &[f32],
-    ) -> Result<f32> {
-        let Groups {
-            groups,
-            pairs,
-            buffers,
-            ..
-        } = groups;
-        let mut sum = 0.0;
-        for pair in pairs
-            .iter()
-            .filter(|pair| scores[pair.first] > 0.0 && scores[pair.second] > 0.0)
-        {
-            for field in [BODY, TITLE] {
-                let PositionBuffers {
-                    scratch,
-                    first,
-                    second,
-                } = buffers;
-                for (group, positions) in [(pair.first, &mut *first), (pair.second, &mut *second)] {
-                    positions.clear();
-                    let group = &mut groups[group];
-                    if let Some(resolved) = self.resolved.get(group.term) {
-                        let shard = self.scoring.shard;
-                        group.positions(
-                            document,
-                            field,
-                            resolved,
-                            self.shard_index,
-                            shard,
-                            scratch,
-                            positions,
-                        )?;
-                    }
-                }
-                if first
-                    .iter()
-                    .any(|position| second.binary_search(&(position + pair.gap)).is_ok())
-                {
-                    sum += pair.bonus;
-                    break;
-                }
-            }
-        }
-        Ok(sum)
-    }
-}
-
-impl<'a> Groups<'a> {
-    /// Moves all groups to `document` and scores it: the sum, and how many words match.
-    pub(crate) fn score(
-        &mut self,
-        document: u32,
-        scores: &mut [f32],
-        scoring: &Scoring<'_, 'a>,
-    ) -> (f32, u32) {
-        let mut matches = 0;
-        for (group, score) in self.groups.iter_mut().zip(scores.iter_mut()) {
-            *score = 0.0;
-            if group.seek(document) == document {
-                *score = group.score(document, scoring);
-                matches += 1;
-            }
-        }
-        (scores.iter().sum(), matches)
-    }
-
-    /// Whether one of `terms` matches `document`, at which the groups must stand.
-    fn holds_any(&self, document: u32, terms: &[usize]) -> bool {
-        self.groups
-            .iter()
-            .any(|group| group.document() == document && terms.contains(&group.term))
     }
 }

@@ -6,7 +6,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// `term` (NFKC, lower case) without accents. Scripts in which marks make another letter (kana, Indic, Thai) stay.
 pub(crate) fn fold(term: &str) -> Cow<'_, str> {
-    if term.is_ascii() || !term.chars().any(|character| folds(character)) {
+    if term.is_ascii() || !term.chars().any(folds) {
         return Cow::Borrowed(term);
     }
     let mut folded = String::with_capacity(term.len());
