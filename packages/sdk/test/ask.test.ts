@@ -35,7 +35,7 @@ describe('ask', () => {
     }
   });
 
-  it('fills in every key of the contract', async () => {
+  it('§17.22 fills in every key of the contract, `text` and typed fragments included', async () => {
     await using memory = await freshMemory();
     await memory.putMany([
       {

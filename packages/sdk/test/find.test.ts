@@ -168,7 +168,7 @@ describe('find', () => {
     });
   });
 
-  it('finds Chinese, Japanese, Korean, Thai, Arabic, Russian and accented words', async () => {
+  it('§17.13 finds Chinese, Japanese, Korean, Thai, Arabic, Russian and accented words', async () => {
     await using memory = await freshMemory();
     const world: [string, string, string[]][] = [
       ['zh', '我们决定使用数据库来保存所有的客户记录。', ['数据库', '客户', '记录', '数据']],
@@ -362,7 +362,7 @@ describe('find', () => {
 });
 
 describe('find by meaning', () => {
-  it('raises the code of what is missing, and auto says why it went by words', async () => {
+  it('§17.25 raises the code of what is missing, and auto says why it went by words', async () => {
     await using memory = await memoryOf();
     const vector = [1, 0, 0, 0];
     for (const mode of ['sem', 'semantic', 'SEM'] as const) {

@@ -5,7 +5,7 @@ import { open } from '../src/index.ts';
 import { freshMemory, scratch } from './support/memory.ts';
 
 describe('put', () => {
-  it('gives real frame ids and reads everything back', async () => {
+  it('§17.5 gives real frame ids and reads everything back, metadata included', async () => {
     await using memory = await freshMemory();
     const metadata = {
       author: 'Ann',

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { expect, it, vi } from 'vitest';
 import { expectAlone, freshMemory } from './support/memory.ts';
 
-it('§17.17 opens no socket, asks no name server, prints nothing and leaves no other file', async () => {
+it('§17.17 §17.36 §17.37 whatever the environment says: opens no socket, asks no name server, prints nothing and leaves no other file', async () => {
   vi.stubEnv('MEMVID_API_KEY', 'mv2_some_key');
   vi.stubEnv('MEMVID_TELEMETRY', '1');
   const trapped: string[] = [];

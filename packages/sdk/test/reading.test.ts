@@ -82,7 +82,7 @@ describe('view, getFrameInfo, extractAsset', () => {
 });
 
 describe('stats', () => {
-  it('has the values of the contract for a new file and after a put', async () => {
+  it('§17.18 has the values of the contract for a new file and after a put, and no cap', async () => {
     await using memory = await freshMemory();
     expect(await memory.stats()).toMatchObject({
       frame_count: 0,

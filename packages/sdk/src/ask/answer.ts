@@ -9,66 +9,83 @@ export interface Fragment {
 const MOST_SENTENCES = 3;
 /** A lower fragment replaces the first only when it says clearly more about the question. */
 const CLEARLY_MORE = 1.3;
+/** The part of the best sentence's score that another must reach to be quoted with it. */
+const ADDS_ENOUGH = 0.4;
 /** A short fragment is an answer as it stands. */
 const WHOLE_FRAGMENT_CHARACTERS = 160;
 const MOST_ANSWER_CHARACTERS = 600;
+
+interface Sentence {
+  readonly text: string;
+  readonly terms: ReadonlySet<string>;
+}
 
 /**
  * The sentences of the best fragment that say most about the question, word for word and in their order,
  * with the number of the fragment as citation; `null` when there is no text to quote.
  */
 export function extractAnswer(question: string, fragments: readonly Fragment[]): string | null {
-  const wanted = new Set(termsOf(question));
-  const weights = termWeights(wanted, fragments);
-  let best: { fragment: Fragment; sentences: string[]; score: number } | undefined;
-  for (const fragment of fragments) {
-    const sentences = chooseSentences(sentencesOf(fragment.text), weights);
-    if (sentences.length === 0) continue;
-    const score = scoreOf(sentences.join(' '), weights);
-    if (best === undefined || score > best.score * CLEARLY_MORE) best = { fragment, sentences, score };
+  const read = fragments.map((fragment) => ({ fragment, sentences: readSentences(fragment.text) }));
+  const weights = termWeights(
+    new Set(termsOf(question)),
+    read.map(({ sentences }) => sentences),
+  );
+  let best: { fragment: Fragment; chosen: Sentence[]; score: number } | undefined;
+  for (const { fragment, sentences } of read) {
+    const chosen = chooseSentences(sentences, weights);
+    if (chosen.length === 0) continue;
+    const score = scoreOf(new Set(chosen.flatMap(({ terms }) => [...terms])), weights);
+    if (best === undefined || score > best.score * CLEARLY_MORE) best = { fragment, chosen, score };
   }
   if (best === undefined) return null;
-  const { fragment, sentences } = best;
+  const { fragment, chosen } = best;
   const whole = fragment.text.trim();
-  const quote = whole.length <= WHOLE_FRAGMENT_CHARACTERS ? whole : sentences.join(' ');
+  const quote = whole.length <= WHOLE_FRAGMENT_CHARACTERS ? whole : chosen.map(({ text }) => text).join(' ');
   return `${limited(quote)} [${fragment.rank}]`;
 }
 
+function readSentences(text: string): Sentence[] {
+  return sentencesOf(text).map((sentence) => ({ text: sentence, terms: new Set(termsOf(sentence)) }));
+}
+
 /** Rare words of the question weigh more: each by the number of fragments that hold it. */
-function termWeights(wanted: ReadonlySet<string>, fragments: readonly Fragment[]): Map<string, number> {
-  const sets = fragments.map((fragment) => new Set(termsOf(fragment.text)));
+function termWeights(
+  wanted: ReadonlySet<string>,
+  fragments: readonly (readonly Sentence[])[],
+): ReadonlyMap<string, number> {
   const weights = new Map<string, number>();
   for (const term of wanted) {
-    const holders = sets.filter((terms) => terms.has(term)).length;
+    const holders = fragments.filter((sentences) => sentences.some(({ terms }) => terms.has(term))).length;
     weights.set(term, Math.log(1 + (fragments.length + 1) / (holders + 0.5)));
   }
   return weights;
 }
 
-function scoreOf(text: string, weights: ReadonlyMap<string, number>): number {
+function scoreOf(terms: ReadonlySet<string>, weights: ReadonlyMap<string, number>): number {
   let score = 0;
-  for (const term of new Set(termsOf(text))) score += weights.get(term) ?? 0;
+  for (const [term, weight] of weights) if (terms.has(term)) score += weight;
   return score;
 }
 
-/** The best sentence, and those beside it that add words of the question; without any match the first one. */
-function chooseSentences(sentences: readonly string[], weights: ReadonlyMap<string, number>): string[] {
-  const scores = sentences.map((sentence) => scoreOf(sentence, weights));
-  const top = Math.max(...scores, 0);
+/** The best sentence, and those that add words of the question; without any match the first one. */
+function chooseSentences(sentences: readonly Sentence[], weights: ReadonlyMap<string, number>): Sentence[] {
+  const scores = sentences.map(({ terms }) => scoreOf(terms, weights));
+  const byScore = scores
+    .map((_, index) => index)
+    .toSorted((left, right) => (scores[right] ?? 0) - (scores[left] ?? 0));
+  const top = scores[byScore[0] ?? 0] ?? 0;
   if (top === 0) return sentences.slice(0, 1);
-  const center = scores.indexOf(top);
-  const chosen = new Set([center]);
-  const covered = new Set(termsOf(sentences[center] ?? ''));
-  for (const index of scores
-    .map((_, at) => at)
-    .toSorted((left, right) => (scores[right] ?? 0) - (scores[left] ?? 0))) {
-    if (chosen.size >= MOST_SENTENCES || (scores[index] ?? 0) < top * 0.4) break;
-    const added = termsOf(sentences[index] ?? '').filter((term) => weights.has(term) && !covered.has(term));
+  const chosen: number[] = [];
+  const covered = new Set<string>();
+  for (const index of byScore) {
+    if (chosen.length >= MOST_SENTENCES || (scores[index] ?? 0) < top * ADDS_ENOUGH) break;
+    const terms = sentences[index]?.terms;
+    const added = [...weights.keys()].filter((term) => terms?.has(term) === true && !covered.has(term));
     if (added.length === 0) continue;
-    chosen.add(index);
-    added.forEach((term) => covered.add(term));
+    chosen.push(index);
+    for (const term of added) covered.add(term);
   }
-  return [...chosen].toSorted((left, right) => left - right).map((index) => sentences[index] ?? '');
+  return sentences.filter((_, index) => chosen.includes(index));
 }
 
 function limited(text: string): string {

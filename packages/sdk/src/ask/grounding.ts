@@ -22,16 +22,17 @@ export function groundingWithoutAnswer(): Grounding {
 
 /** Compares an answer, sentence by sentence, with the passages it had to rest on. */
 export function groundingOf(answer: string, passages: readonly string[]): Grounding {
-  const sets = passages.map((passage) => new Set(termsOf(passage)));
+  // Passages are read one by one, best first: an answer from the first one needs no other.
+  const read: Set<string>[] = [];
+  const supports = (terms: ReadonlySet<string>): boolean =>
+    passages.some((passage, index) => {
+      const words = (read[index] ??= new Set(termsOf(passage)));
+      return [...terms].filter((term) => words.has(term)).length >= SUPPORT * terms.size;
+    });
   const sentences = sentencesOf(answer.replace(CITATION, '')).filter(
     (sentence) => termsOf(sentence).length > 0,
   );
-  const grounded = sentences.filter((sentence) => {
-    const terms = new Set(termsOf(sentence));
-    return sets.some(
-      (passage) => [...terms].filter((term) => passage.has(term)).length >= SUPPORT * terms.size,
-    );
-  }).length;
+  const grounded = sentences.filter((sentence) => supports(new Set(termsOf(sentence)))).length;
   const score = sentences.length === 0 ? 0 : Math.round((grounded / sentences.length) * 100) / 100;
   const label = score >= 0.7 ? 'HIGH' : score >= 0.4 ? 'MEDIUM' : 'LOW';
   const warning = warningOf(sentences.length, grounded, score);

@@ -1,6 +1,8 @@
 import { STOP_WORDS } from '../stop-words.js';
 
 const WORD = /[\p{L}\p{N}]+/gu;
+const ASCII = /^[\0-\x7F]*$/;
+const ASCII_WORD = /[a-z0-9]+/g;
 /** Scripts that are written without spaces between words. */
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
 /** A full stop behind these ends no sentence. */
@@ -24,19 +26,24 @@ export function sentencesOf(text: string): string[] {
 
 /** The words of a text that carry meaning, without accents, cut to a rough stem; pairs of characters for CJK. */
 export function termsOf(text: string): string[] {
+  // Most texts are plain ASCII, and words of it need no look at scripts and marks.
+  if (ASCII.test(text)) return (text.toLowerCase().match(ASCII_WORD) ?? []).filter(isContent).map(stem);
   const terms: string[] = [];
   for (const [word] of text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().matchAll(WORD)) {
-    if (UNSPACED.test(word)) {
-      const characters = [...word];
-      if (characters.length === 1) terms.push(word);
-      for (let index = 1; index < characters.length; index += 1) {
-        terms.push(`${characters[index - 1]}${characters[index]}`);
-      }
-    } else if (!STOP_WORDS.has(word)) {
-      terms.push(stem(word));
-    }
+    if (UNSPACED.test(word)) terms.push(...pairsOf(word));
+    else if (isContent(word)) terms.push(stem(word));
   }
   return terms;
+}
+
+function isContent(word: string): boolean {
+  return !STOP_WORDS.has(word);
+}
+
+function pairsOf(word: string): string[] {
+  const characters = [...word];
+  if (characters.length === 1) return characters;
+  return characters.slice(1).map((character, index) => `${characters[index]}${character}`);
 }
 
 /**
