@@ -1,0 +1,146 @@
+import type { NativeMemory } from '@memvid/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { keyVariable, modelForDimension, runtimeOfModel } from '../src/embedding-models.ts';
+import { find } from '../src/find.ts';
+import { Handle } from '../src/handle.ts';
+import { put } from '../src/put.ts';
+import { putMany } from '../src/put-many.ts';
+import { vecSearch } from '../src/vec-search.ts';
+
+const IDENTITY = { provider: 'openai', model: 'text-embedding-3-small', dimension: 4, normalized: true };
+
+/** A handle on a file that holds vectors (as the reference writes them), of which only the counts matter here. */
+function handleWith(dimension: number, identity: unknown): Handle {
+  const empty = {
+    query: 'q',
+    engine: 'tantivy',
+    hits: [],
+    total_hits: 0,
+    total_is_exact: true,
+    context: '',
+    next_cursor: null,
+    took_ms: 0,
+  };
+  const native = {
+    stats: () => JSON.stringify({ effective_vec_dimension: dimension, embedding_identity: identity }),
+    find: () => JSON.stringify(empty),
+  } as unknown as NativeMemory;
+  return new Handle('vectors.mv2', native, { readOnly: false, enableVec: true, apiKeys: new Map() });
+}
+
+let saved: NodeJS.ProcessEnv;
+beforeEach(() => {
+  saved = { ...process.env };
+  delete process.env['OPENAI_API_KEY'];
+});
+afterEach(() => {
+  process.env = saved;
+});
+
+describe('a file that holds vectors', () => {
+  it('MV014 for a vector of another size, with both numbers', async () => {
+    const handle = handleWith(4, IDENTITY);
+    const wrong = {
+      code: 'MV014',
+      name: 'VecDimensionMismatchError',
+      message: expect.stringMatching(/dimension mismatch/i),
+    };
+    const details = { expected: 4, actual: 2 };
+    await expect(find(handle, 'q', { mode: 'sem', queryEmbedding: [1, 0] })).rejects.toMatchObject({
+      ...wrong,
+      details,
+    });
+    await expect(
+      find(handle, 'q', { mode: 'auto', queryEmbedding: new Float32Array(2) }),
+    ).rejects.toMatchObject({ ...wrong, details });
+    await expect(vecSearch(handle, 'q', [1, 0])).rejects.toMatchObject({ ...wrong, details });
+    await expect(put(handle, { text: 'x', embedding: [1, 0] })).rejects.toMatchObject({ ...wrong, details });
+    await expect(
+      putMany(handle, [
+        { title: 'a', text: 'a', embedding: [1, 0, 0, 0] },
+        { title: 'b', text: 'b', embedding: [1, 0] },
+      ]),
+    ).rejects.toMatchObject({ ...wrong, details: { ...details, index: 1 } });
+  });
+
+  it('MV018 for a sound vector: this version searches by words', async () => {
+    const handle = handleWith(4, IDENTITY);
+    const unsupported = { code: 'MV018', name: 'UnsupportedOperationError', suggestion: expect.any(String) };
+    await expect(find(handle, 'q', { mode: 'sem', queryEmbedding: [1, 0, 0, 0] })).rejects.toMatchObject(
+      unsupported,
+    );
+    await expect(vecSearch(handle, 'q', [1, 0, 0, 0])).rejects.toMatchObject(unsupported);
+    await expect(put(handle, { text: 'x', embedding: [1, 0, 0, 0] })).rejects.toMatchObject(unsupported);
+    expect((await find(handle, 'q', { mode: 'auto', queryEmbedding: [1, 0, 0, 0] })).warnings).toEqual([
+      expect.stringContaining('words only'),
+    ]);
+  });
+
+  it.each([
+    ['single identity without its key', IDENTITY, 4, undefined, 'OPENAI_API_KEY'],
+    [
+      'two identities',
+      {
+        mixed: [
+          { ...IDENTITY, count: 1 },
+          { ...IDENTITY, model: 'other', count: 2 },
+        ],
+      },
+      4,
+      undefined,
+      'several models',
+    ],
+    ['no identity and no known size', null, 5, undefined, '5 numbers fit no known one'],
+    ['no identity, size of bge-small', null, 384, undefined, 'bge-small'],
+    ['a model nobody knows', null, 384, 'no-such-model', '"no-such-model"'],
+    ['a model by name', { mixed: [] }, 4, 'openai-small', 'OPENAI_API_KEY'],
+    [
+      'a provider of somebody',
+      { ...IDENTITY, provider: 'acme', model: 'acme-1' },
+      4,
+      undefined,
+      'acme acme-1',
+    ],
+  ])(
+    'MV015 for a question that cannot be embedded: %s',
+    async (_, identity, dimension, queryEmbeddingModel, named) => {
+      await expect(
+        find(handleWith(dimension, identity), 'q', { mode: 'sem', queryEmbeddingModel }),
+      ).rejects.toMatchObject({
+        code: 'MV015',
+        name: 'EmbeddingFailedError',
+        message: expect.stringContaining(named),
+        suggestion: expect.any(String),
+      });
+    },
+  );
+});
+
+describe('embedding models by name', () => {
+  it.each([
+    ['bge-small', 'local', '@memvid/embed-local'],
+    ['openai-large', 'openai', '@memvid/embed-openai'],
+    ['text-embedding-3-small', 'openai', '@memvid/embed-openai'],
+    ['text-embedding-004', 'gemini', '@memvid/embed-gemini'],
+    ['embed-english-v3.0', 'cohere', '@memvid/embed-cohere'],
+    ['voyage-3', 'voyage', '@memvid/embed-voyage'],
+    ['nvidia/nv-embed-v1', 'nvidia', '@memvid/embed-nvidia'],
+    ['mistral-embed', 'mistral', '@memvid/embed-mistral'],
+  ])('%s runs with %s', (model, provider, packageName) => {
+    expect(runtimeOfModel(model)).toEqual({ provider, packageName });
+  });
+
+  it('sizes tell models and providers tell keys', () => {
+    expect([384, 768, 1024, 1536, 3072, 5].map(modelForDimension)).toEqual([
+      'bge-small',
+      'bge-base',
+      'gte-large',
+      'openai-small',
+      'openai-large',
+      undefined,
+    ]);
+    expect(runtimeOfModel('no-such')).toBeUndefined();
+    expect(keyVariable('OpenAI')).toBe('OPENAI_API_KEY');
+    expect(keyVariable('local')).toBeUndefined();
+  });
+});
