@@ -46,7 +46,9 @@ pub(crate) struct Scoring<'s, 'a> {
 impl<'s, 'a> Scoring<'s, 'a> {
     pub(crate) fn new(shard: Shard<'a>, ranking: &'s Ranking, norms: &'s Norms) -> Self {
         let peak_factors = [0, 1].map(|field| match shard.text_field(field) {
-            Some(text_field) => norms.peak_factor(field, text_field.average_length),
+            Some(text_field) => {
+                norms.peak_factor(field, text_field.average_length, text_field.longest)
+            }
             None => f32::INFINITY,
         });
         Self {

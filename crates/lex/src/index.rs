@@ -120,6 +120,8 @@ pub(crate) struct TextField {
     pub block_unit: f32,
     /// Average length that this weight is made of.
     pub average_length: f32,
+    /// The quantised length of the longest document.
+    pub longest: u8,
 }
 
 impl Parts {
@@ -278,6 +280,8 @@ impl Segment {
                 "the lengths of a field are too short".to_owned(),
             ));
         }
+        let lengths = (0..self.document_count()).map(|document| norms.fieldnorm_id(document));
+        let longest = lengths.max().unwrap_or(u8::MAX);
         let average = inverted.total_num_tokens() as f32 / self.document_count() as f32;
         let average_length = if average > 0.0 { average } else { 1.0 };
         let block_weight = Bm25Weight::for_one_term_without_explain(1, 2, average_length);
@@ -289,6 +293,7 @@ impl Segment {
             block_weight,
             block_unit,
             average_length,
+            longest,
         })
     }
 }

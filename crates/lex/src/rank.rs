@@ -111,9 +111,9 @@ impl Norms {
     }
 
     /// By how much the evidence of an occurrence can exceed what tantivy (k1 = 1.2, b = 0.75) makes of it in a segment
-    /// with this average length. Turns the peak of a block into a bound of ours.
-    pub(crate) fn peak_factor(&self, field: usize, average_length: f32) -> f32 {
-        (1..=u8::MAX)
+    /// with this average length and this longest document. Turns the peak of a block into a bound of ours.
+    pub(crate) fn peak_factor(&self, field: usize, average_length: f32, longest: u8) -> f32 {
+        (1..=longest.max(1))
             .map(|norm| {
                 let length = FieldNormReader::id_to_fieldnorm(norm) as f32;
                 1.2 * (0.25 + 0.75 * length / average_length) * self.factor(field, norm)

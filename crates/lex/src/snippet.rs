@@ -236,6 +236,9 @@ fn best_window(matches: &[Match], text: &str, max_chars: usize) -> Range<usize> 
 /// Widens `start..end`, which has `used` characters, to at most `max_chars`: first back to the beginning of the sentence
 /// if that is near, else by a third of the room, then forward.
 fn widen(text: &str, start: usize, end: usize, used: usize, max_chars: usize) -> Range<usize> {
+    if text.len() <= max_chars.saturating_mul(4) && text.chars().count() <= max_chars {
+        return trimmed(text, 0..text.len());
+    }
     let room = max_chars.saturating_sub(used);
     let mut back = 0;
     let mut from = start;
@@ -285,9 +288,28 @@ fn widen(text: &str, start: usize, end: usize, used: usize, max_chars: usize) ->
     {
         to = word_end.0;
     }
-    let piece = &text[from..to];
-    let from = from + (piece.len() - piece.trim_start().len());
-    let to = from + text[from..to.max(from)].trim_end().len();
+    if left > 0 && complete {
+        // The text ends here: what room is left goes to what precedes.
+        let mut reach = from;
+        for (taken, (at, character)) in (1..).zip(text[..from].char_indices().rev()) {
+            if taken > left {
+                break;
+            }
+            if at == 0 {
+                reach = 0;
+            } else if character.is_whitespace() || crate::analyzer::is_spaceless(character) {
+                reach = at;
+            }
+        }
+        from = reach;
+    }
+    trimmed(text, from..to)
+}
+
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let piece = &text[range.clone()];
+    let from = range.start + (piece.len() - piece.trim_start().len());
+    let to = from + text[from..range.end.max(from)].trim_end().len();
     from..to
 }
 

@@ -45,6 +45,10 @@ fn no_match_gives_the_beginning() {
 
 #[test]
 fn a_short_text_is_returned_whole() {
+    assert_eq!(
+        of("mice", "Cats sleep. Dogs bark. Mice squeak.", 240).text,
+        "Cats sleep. Dogs bark. Mice squeak."
+    );
     let found = of("two", "One two three.", 240);
     assert_eq!(found.text, "One two three.");
     assert_eq!(marked(&found), ["two"]);
@@ -91,6 +95,19 @@ fn huge_texts_are_looked_at_up_to_a_bound() {
     assert_eq!(
         found.matches as usize,
         MAX_BYTES / "lorem ipsum dolor ".len()
+    );
+}
+
+#[test]
+fn a_match_at_the_end_shows_what_precedes() {
+    let text = format!(
+        "{}The very last word is zebra",
+        "Filler sentence number one. ".repeat(20)
+    );
+    let found = of("zebra", &text, 100);
+    assert!(
+        found.text.chars().count() > 80 && found.text.ends_with("zebra"),
+        "{found:?}"
     );
 }
 
