@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { afterAll, expect } from 'vitest';
+import { afterAll, expect, vi } from 'vitest';
 import { create, type Memvid, type OpenOptions } from '../../src/index.ts';
+
+// These tests write files and start programs; a busy machine is no reason to fail.
+vi.setConfig({ testTimeout: 60_000 });
 
 const folders: string[] = [];
 afterAll(() => {
