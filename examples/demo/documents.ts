@@ -56,7 +56,10 @@ function shortPath(folder: string, file: string): string {
 }
 
 function titleOf(text: string, path: string): string {
-  const heading = /^#{1,2}\s+(.{3,100})$/m.exec(text.slice(0, 2000))?.[1];
+  const start = text.slice(0, 2000);
+  const heading = (
+    /^---\n(?:.*\n)*?title: *(.{3,100})\n/.exec(start) ?? /^#{1,2}\s+(.{3,100})$/m.exec(start)
+  )?.[1];
   const clean = heading?.replaceAll(/!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|[`*_]/g, '$1').trim();
   return clean || basename(path, extname(path));
 }
