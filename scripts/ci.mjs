@@ -11,7 +11,7 @@ const checks = [
   ['TypeScript format', 'oxfmt', ['--check']],
   ['Rust format', 'cargo', ['fmt', '--all', '--check']],
   ['Rust lint', 'cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']],
-  ['types', 'turbo', ['run', 'check', '--output-logs=errors-only']],
+  ['types', 'turbo', ['run', 'check', '--continue', '--output-logs=errors-only']],
   ['types of scripts', 'tsc', ['-p', '.']],
   ['unused code', 'knip', []],
   ['packages as published', 'node', ['scripts/check-packages.mjs']],
