@@ -50,7 +50,7 @@ export function extensionOf(path: string): string {
 }
 
 /** The bytes of an input file. Missing: MV013; a folder: MV019. */
-export async function readInput(path: string): Promise<Uint8Array> {
+async function readInput(path: string): Promise<Uint8Array> {
   try {
     if ((await stat(path)).isDirectory()) {
       throw invalidInput('file', path, 'the path of a file, not of a folder');
@@ -69,7 +69,7 @@ export async function readInput(path: string): Promise<Uint8Array> {
 }
 
 /** The text of UTF-8 bytes, a byte-order mark included so that the bytes can be given back; `undefined` for others. */
-export function textOf(bytes: Uint8Array): string | undefined {
+function textOf(bytes: Uint8Array): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     return text.includes('\0') ? undefined : text;

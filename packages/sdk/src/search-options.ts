@@ -94,7 +94,7 @@ export function searchSettings(options: Options, defaults: { mode: SearchMode; k
 }
 
 /** The mode under any of its names, in any case. */
-export function modeOf(value: unknown, fallback: SearchMode): SearchMode {
+function modeOf(value: unknown, fallback: SearchMode): SearchMode {
   if (value === undefined || value === null) return fallback;
   const mode = typeof value === 'string' ? MODES[value.toLowerCase()] : undefined;
   if (mode === undefined) throw invalidInput('mode', value, 'one of "lex", "sem", "auto"');

@@ -146,7 +146,7 @@ export async function checkQueryVector(
 }
 
 /** The vector of a call that cannot do without one. */
-export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
+function vectorOf(value: unknown, argument: string): ArrayLike<number> {
   if (Array.isArray(value) || ArrayBuffer.isView(value)) {
     const list = value as unknown as ArrayLike<unknown>;
     if (typeof list.length === 'number') {
@@ -162,7 +162,7 @@ export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
 }
 
 /** MV015 for a vector that has no direction to compare. */
-export function checkFinite(vector: ArrayLike<number>, index: number | undefined): void {
+function checkFinite(vector: ArrayLike<number>, index: number | undefined): void {
   const which = index === undefined ? 'The given vector' : `Vector ${index}`;
   if (vector.length === 0) throw embeddingFailed(`${which} is empty`, { reason: 'empty_vector' });
   for (let at = 0; at < vector.length; at += 1) {

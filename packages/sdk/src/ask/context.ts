@@ -4,7 +4,7 @@ import type { FindHit } from '../find.js';
 const SCHEME = 'mv2://';
 
 /** How a document is named above its text: `docs/adr-1 — Technical Decision`. */
-export function headingOf(hit: { readonly uri: string; readonly title: string }): string {
+function headingOf(hit: { readonly uri: string; readonly title: string }): string {
   const place = hit.uri.startsWith(SCHEME) ? hit.uri.slice(SCHEME.length) : hit.uri;
   return `${place} — ${hit.title === '' ? hit.uri : hit.title}`;
 }
