@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
+import { referenceProgram } from './workspace.ts';
+
+/** Runs the reference's program, offline. Slow: about half a second a call. */
+export function reference(home: string, ...words: string[]): { status: number | null; output: string; error: string } {
+  const { path } = referenceProgram();
+  const run = spawnSync(path, words, {
+    input: '',
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: home,
+      MEMVID_OFFLINE: '1',
+      NO_COLOR: '1',
+      LD_LIBRARY_PATH: dirname(path),
+    },
+  });
+  return { status: run.status, output: run.stdout, error: run.stderr };
+}
+
+/** The uris that the reference finds for a word. */
+export function referenceFinds(home: string, file: string, word: string): string[] {
+  const words = ['find', file, '--query', word, '--mode', 'lex', '--no-sketch', '--top-k', '50', '--json'];
+  const run = reference(home, ...words);
+  if (run.status !== 0) throw new Error(`find ${word}: status ${run.status}: ${run.error}`);
+  const found = JSON.parse(run.output) as { hits: { uri: string }[] };
+  return [...new Set(found.hits.map((hit) => hit.uri))].toSorted();
+}
