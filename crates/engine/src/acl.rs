@@ -25,9 +25,17 @@ impl AclContext {
     /// The context in the form that frames are compared with; MV019 without a tenant.
     pub fn normalised(&self) -> Result<Self> {
         let clean = |text: &String| normalise(text);
-        let tenant_id = self.tenant_id.as_ref().map(clean).filter(|tenant| !tenant.is_empty());
+        let tenant_id = self
+            .tenant_id
+            .as_ref()
+            .map(clean)
+            .filter(|tenant| !tenant.is_empty());
         if tenant_id.is_none() {
-            return Err(Error::invalid("aclContext.tenantId", "nothing", "a tenant id, which enforcement needs"));
+            return Err(Error::invalid(
+                "aclContext.tenantId",
+                "nothing",
+                "a tenant id, which enforcement needs",
+            ));
         }
         Ok(Self {
             tenant_id,
@@ -47,10 +55,16 @@ impl AclContext {
         match text("acl_visibility").as_deref() {
             Some("public") => true,
             Some("restricted") => {
-                let listed = |key, wanted: &str| list(view, key).iter().any(|entry| entry == wanted);
-                self.subject_id.as_ref().is_some_and(|subject| listed("acl_read_principals", subject))
+                let listed =
+                    |key, wanted: &str| list(view, key).iter().any(|entry| entry == wanted);
+                self.subject_id
+                    .as_ref()
+                    .is_some_and(|subject| listed("acl_read_principals", subject))
                     || self.roles.iter().any(|role| listed("acl_read_roles", role))
-                    || self.group_ids.iter().any(|group| listed("acl_read_groups", group))
+                    || self
+                        .group_ids
+                        .iter()
+                        .any(|group| listed("acl_read_groups", group))
             }
             _ => false,
         }
@@ -66,13 +80,19 @@ fn normalise(text: impl AsRef<str>) -> String {
 
 /// A list of names: a JSON array, or a text that holds one.
 fn list(view: &FrameView<'_>, key: &str) -> Vec<String> {
-    let Some(stored) = view.extra_metadata.get(key) else { return Vec::new() };
+    let Some(stored) = view.extra_metadata.get(key) else {
+        return Vec::new();
+    };
     let value = match metadata_value(stored) {
         Value::String(text) => metadata_value(&text),
         other => other,
     };
     match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(normalise).collect(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(normalise)
+            .collect(),
         Value::String(text) => vec![normalise(text)],
         _ => Vec::new(),
     }

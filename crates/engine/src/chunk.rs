@@ -27,7 +27,10 @@ pub fn split(text: &str) -> Option<Vec<Piece>> {
     let (mut byte, mut character) = (0, 0);
     while byte < text.len() {
         let (bytes, characters) = piece_length(&text[byte..]);
-        pieces.push(Piece { bytes: byte..byte + bytes, characters: character..character + characters });
+        pieces.push(Piece {
+            bytes: byte..byte + bytes,
+            characters: character..character + characters,
+        });
         byte += bytes;
         character += characters;
     }
@@ -63,19 +66,31 @@ fn piece_length(rest: &str) -> (usize, usize) {
     let mut iterator = rest.char_indices().peekable();
     while let Some((start, character)) = iterator.next() {
         if characters == TARGET_CHARACTERS {
-            at_target = Some(Cut { bytes: start, characters });
+            at_target = Some(Cut {
+                bytes: start,
+                characters,
+            });
         }
         if characters == LIMIT_CHARACTERS {
-            at_limit = Some(Cut { bytes: start, characters });
+            at_limit = Some(Cut {
+                bytes: start,
+                characters,
+            });
         }
         let past_limit = characters >= LIMIT_CHARACTERS;
-        let found = sentence_before.is_some() || space_before.is_some() || space_after.is_some() || newline_after.is_some();
+        let found = sentence_before.is_some()
+            || space_before.is_some()
+            || space_after.is_some()
+            || newline_after.is_some();
         // Past the limit only a word without any border keeps us going.
         if past_limit && (found || characters >= LONGEST_WORD_CHARACTERS) {
             break;
         }
         characters += 1;
-        let cut = Cut { bytes: start + character.len_utf8(), characters };
+        let cut = Cut {
+            bytes: start + character.len_utf8(),
+            characters,
+        };
         let next = iterator.peek().map(|&(_, next)| next);
         let space = character.is_whitespace();
         let sentence = character == '\n' || ends_sentence(character, next);
@@ -107,7 +122,11 @@ fn piece_length(rest: &str) -> (usize, usize) {
         .or(sentence_after)
         .or(space_after)
         .or(space_before)
-        .or(if characters < LONGEST_WORD_CHARACTERS { None } else { at_limit.or(at_target) });
+        .or(if characters < LONGEST_WORD_CHARACTERS {
+            None
+        } else {
+            at_limit.or(at_target)
+        });
     cut.map_or((rest.len(), characters), |cut| (cut.bytes, cut.characters))
 }
 
@@ -132,12 +151,18 @@ mod tests {
 
     fn check(text: &str) -> Vec<Piece> {
         let pieces = split(text).unwrap();
-        let joined: String = pieces.iter().map(|piece| &text[piece.bytes.clone()]).collect();
+        let joined: String = pieces
+            .iter()
+            .map(|piece| &text[piece.bytes.clone()])
+            .collect();
         assert_eq!(joined, text);
         let mut character = 0;
         for piece in &pieces {
             assert_eq!(piece.characters.start, character);
-            assert_eq!(text[piece.bytes.clone()].chars().count(), piece.characters.len());
+            assert_eq!(
+                text[piece.bytes.clone()].chars().count(),
+                piece.characters.len()
+            );
             character = piece.characters.end;
         }
         pieces

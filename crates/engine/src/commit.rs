@@ -12,7 +12,9 @@ use mv2::footer::Footer;
 use mv2::frame::{Frame, FrameRole, FrameStatus};
 use mv2::header::Header;
 use mv2::sketch::{self, SketchHasher};
-use mv2::toc::{self, SegmentCompression, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead};
+use mv2::toc::{
+    self, SegmentCompression, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead,
+};
 
 use crate::committed::{self, Committed, SEGMENT_MEMORY, decode_frame};
 use crate::directory::{Directory, FrameRecord, Parts};
@@ -52,7 +54,11 @@ struct Addition {
 
 /// Writes the log of `snapshot` and `documents` as one commit. The caller holds the writer lock and made sure that
 /// `snapshot` is the current state of the file.
-pub fn commit(snapshot: &Snapshot, documents: Vec<PreparedDocument>, options: &CommitOptions) -> Result<Committed> {
+pub fn commit(
+    snapshot: &Snapshot,
+    documents: Vec<PreparedDocument>,
+    options: &CommitOptions,
+) -> Result<Committed> {
     let base = &snapshot.committed;
     let mut additions = pending_additions(snapshot)?;
     let mut changed = snapshot.pending.changes.clone();
@@ -61,12 +67,18 @@ pub fn commit(snapshot: &Snapshot, documents: Vec<PreparedDocument>, options: &C
     check_capacity(base, &additions, options)?;
 
     let mut out = Output::new(Arc::clone(&base.storage), base.end);
-    let last_payload = additions.iter().rposition(|addition| addition.payload.as_ref().is_some_and(|p| !p.is_empty()));
+    let last_payload = additions
+        .iter()
+        .rposition(|addition| addition.payload.as_ref().is_some_and(|p| !p.is_empty()));
     for (index, addition) in additions.iter_mut().enumerate() {
         if Some(index) == last_payload {
             continue;
         }
-        if let Some(payload) = addition.payload.as_ref().filter(|payload| !payload.is_empty()) {
+        if let Some(payload) = addition
+            .payload
+            .as_ref()
+            .filter(|payload| !payload.is_empty())
+        {
             addition.frame.payload_offset = out.write(payload)?;
         } else if addition.payload.is_some() {
             addition.frame.payload_offset = out.position();
@@ -104,15 +116,27 @@ pub fn commit(snapshot: &Snapshot, documents: Vec<PreparedDocument>, options: &C
 
     // Sections of others that were registered in the table of contents are carried along; ours are listed anew.
     let ours = |segment: &SegmentMeta| segment.id == 0 || is_lex_section(base, segment);
-    let foreign = base.head.segments.iter().filter(|segment| !ours(segment)).cloned();
-    let mut head = TocHead { toc_version: base.head.toc_version, segments: vec![empty_directory_entry()] };
+    let foreign = base
+        .head
+        .segments
+        .iter()
+        .filter(|segment| !ours(segment))
+        .cloned();
+    let mut head = TocHead {
+        toc_version: base.head.toc_version,
+        segments: vec![empty_directory_entry()],
+    };
     head.segments.append(&mut sections);
     head.segments.extend(foreign);
     for (index, segment) in head.segments.iter_mut().enumerate() {
         segment.id = index as u64;
     }
 
-    let mut table = FrameTable::new(base, &changed, 24 + SEGMENT_META * head.segments.len() as u64)?;
+    let mut table = FrameTable::new(
+        base,
+        &changed,
+        24 + SEGMENT_META * head.segments.len() as u64,
+    )?;
     let directory_length = table.directory_length(&additions);
     if let Some(addition) = last_payload.and_then(|index| additions.get_mut(index)) {
         addition.frame.payload_offset = out.position() + directory_length;
@@ -124,7 +148,11 @@ pub fn commit(snapshot: &Snapshot, documents: Vec<PreparedDocument>, options: &C
     table.parts.applied_sequence = snapshot.pending.last_sequence;
     let encoded = table.finish();
     if encoded.len() as u64 != directory_length {
-        return Err(Error::new(crate::Code::Internal, "the directory has another length than planned", serde_json::Value::Null));
+        return Err(Error::new(
+            crate::Code::Internal,
+            "the directory has another length than planned",
+            serde_json::Value::Null,
+        ));
     }
     if let Some(entry) = head.segments.first_mut() {
         entry.bytes_offset = out.write(&encoded)?;
@@ -132,10 +160,17 @@ pub fn commit(snapshot: &Snapshot, documents: Vec<PreparedDocument>, options: &C
         entry.frame_to = table.count;
         entry.primary_checksum = *blake3::hash(&encoded).as_bytes();
     }
-    if let Some(payload) = last_payload.and_then(|index| additions.get(index)).and_then(|last| last.payload.as_ref()) {
+    if let Some(payload) = last_payload
+        .and_then(|index| additions.get(index))
+        .and_then(|last| last.payload.as_ref())
+    {
         out.write(payload)?;
     }
-    let slices: Vec<&[u8]> = table.slices.iter().map(|slice| slice.bytes(base, &table.fresh)).collect::<Result<_>>()?;
+    let slices: Vec<&[u8]> = table
+        .slices
+        .iter()
+        .map(|slice| slice.bytes(base, &table.fresh))
+        .collect::<Result<_>>()?;
     let toc_bytes = toc::encode(&head, table.count, &slices, &tail);
     let toc_offset = out.write(&toc_bytes)?;
     out.flush()?;
@@ -143,7 +178,12 @@ pub fn commit(snapshot: &Snapshot, documents: Vec<PreparedDocument>, options: &C
 }
 
 /// Makes the written table of contents the one in force, and opens it.
-fn finish(base: &Committed, toc_offset: u64, toc_bytes: &[u8], applied_sequence: u64) -> Result<Committed> {
+fn finish(
+    base: &Committed,
+    toc_offset: u64,
+    toc_bytes: &[u8],
+    applied_sequence: u64,
+) -> Result<Committed> {
     let storage = &base.storage;
     output::sync(storage)?;
     let footer = Footer {
@@ -172,7 +212,11 @@ fn finish(base: &Committed, toc_offset: u64, toc_bytes: &[u8], applied_sequence:
     output::write_at(storage, 0, &header.encode())?;
     output::sync(storage)?;
     // An empty log; should this not reach the disk, the header says that its records are applied.
-    output::write_at(storage, header.wal_offset, &[0; mv2::wal::RECORD_HEADER_SIZE])?;
+    output::write_at(
+        storage,
+        header.wal_offset,
+        &[0; mv2::wal::RECORD_HEADER_SIZE],
+    )?;
     Committed::load(Arc::clone(storage))
 }
 
@@ -192,7 +236,12 @@ fn pending_additions(snapshot: &Snapshot) -> Result<Vec<Addition>> {
         let body = text::search_body(&view, &|_, _| snapshot.stored_payload(id, &view))?;
         let sketch = body.as_deref().map_or([0; 32], |body| sketches.entry(body));
         let body = body.filter(|_| frame.chunk_manifest.is_none());
-        additions.push(Addition { frame, payload: pending.payload.clone(), body, sketch });
+        additions.push(Addition {
+            frame,
+            payload: pending.payload.clone(),
+            body,
+            sketch,
+        });
     }
     Ok(additions)
 }
@@ -213,7 +262,10 @@ fn append_documents(
                     status: FrameStatus::Superseded as u32,
                     superseded_by: Some(parent),
                 };
-                if let Some(addition) = id.checked_sub(first).and_then(|index| additions.get_mut(index as usize)) {
+                if let Some(addition) = id
+                    .checked_sub(first)
+                    .and_then(|index| additions.get_mut(index as usize))
+                {
                     addition.frame.status = FrameStatus::Superseded;
                     addition.frame.superseded_by = Some(parent);
                 }
@@ -223,7 +275,11 @@ fn append_documents(
         for (number, prepared) in document.frames.into_iter().enumerate() {
             let id = first + additions.len() as u64;
             if id >= u64::from(u32::MAX) {
-                return Err(Error::invalid("documents", id, "at most 4294967294 frames in one file"));
+                return Err(Error::invalid(
+                    "documents",
+                    id,
+                    "at most 4294967294 frames in one file",
+                ));
             }
             let mut frame = prepared.frame;
             frame.id = id;
@@ -233,7 +289,12 @@ fn append_documents(
             if frame.title.is_none() {
                 frame.title = title_from_uri(uri);
             }
-            additions.push(Addition { frame, payload: Some(prepared.payload), body: prepared.body, sketch: prepared.sketch });
+            additions.push(Addition {
+                frame,
+                payload: Some(prepared.payload),
+                body: prepared.body,
+                sketch: prepared.sketch,
+            });
         }
     }
     Ok(())
@@ -241,7 +302,11 @@ fn append_documents(
 
 fn fill_search_texts(mut used: u64, additions: &mut [Addition]) {
     for addition in additions {
-        let present = addition.frame.search_text.as_ref().map(|text| text.len() as u64);
+        let present = addition
+            .frame
+            .search_text
+            .as_ref()
+            .map(|text| text.len() as u64);
         match (present, &addition.body) {
             (Some(length), _) => used += length,
             (None, Some(body)) if used + body.len() as u64 <= SEARCH_TEXT_BUDGET => {
@@ -254,8 +319,14 @@ fn fill_search_texts(mut used: u64, additions: &mut [Addition]) {
 }
 
 fn check_capacity(base: &Committed, additions: &[Addition], options: &CommitOptions) -> Result<()> {
-    let Some(limit) = options.capacity else { return Ok(()) };
-    let payloads: u64 = additions.iter().filter_map(|addition| addition.payload.as_ref()).map(|p| p.len() as u64).sum();
+    let Some(limit) = options.capacity else {
+        return Ok(());
+    };
+    let payloads: u64 = additions
+        .iter()
+        .filter_map(|addition| addition.payload.as_ref())
+        .map(|p| p.len() as u64)
+        .sum();
     crate::writer::check_capacity(limit, base.end + payloads)
 }
 
@@ -280,7 +351,8 @@ fn empty_directory_entry() -> SegmentMeta {
 }
 
 fn is_lex_section(base: &Committed, segment: &SegmentMeta) -> bool {
-    base.payload(segment.bytes_offset, segment.bytes_length).is_ok_and(committed::is_lex_section)
+    base.payload(segment.bytes_offset, segment.bytes_length)
+        .is_ok_and(committed::is_lex_section)
 }
 
 /// Indexes what no section covers yet, and merges sections that have become many.
@@ -301,16 +373,25 @@ fn write_lex(
         sections.push(write_section(&builder.finish()?, covered, first, out)?);
         covered = first;
     }
-    let half = if additions.len() >= PARALLEL_FROM { additions.len() / 2 } else { additions.len() };
+    let half = if additions.len() >= PARALLEL_FROM {
+        additions.len() / 2
+    } else {
+        additions.len()
+    };
     let (left, right) = additions.split_at(half);
     let offset = covered;
     let blobs = std::thread::scope(|scope| -> Result<Vec<Built>> {
-        let second = (!right.is_empty())
-            .then(|| scope.spawn(|| build_sections(snapshot, additions, right, offset + half as u64)));
+        let second = (!right.is_empty()).then(|| {
+            scope.spawn(|| build_sections(snapshot, additions, right, offset + half as u64))
+        });
         let mut blobs = build_sections(snapshot, additions, left, offset)?;
         if let Some(second) = second {
             let built = second.join().map_err(|_| {
-                Error::new(crate::Code::Internal, "indexing stopped unexpectedly", serde_json::Value::Null)
+                Error::new(
+                    crate::Code::Internal,
+                    "indexing stopped unexpectedly",
+                    serde_json::Value::Null,
+                )
             })?;
             blobs.extend(built?);
         }
@@ -329,25 +410,42 @@ pub struct Built {
     pub to: u64,
 }
 
-fn build_sections(snapshot: &Snapshot, all: &[Addition], part: &[Addition], from: u64) -> Result<Vec<Built>> {
+fn build_sections(
+    snapshot: &Snapshot,
+    all: &[Addition],
+    part: &[Addition],
+    from: u64,
+) -> Result<Vec<Built>> {
     let first = snapshot.committed.frame_count();
     let mut built = Vec::new();
     let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
     let mut start = from;
     let mut id = from;
     for addition in part {
-        if let Some(body) = addition.body.as_ref().filter(|_| addition.frame.status != FrameStatus::Deleted) {
+        if let Some(body) = addition
+            .body
+            .as_ref()
+            .filter(|_| addition.frame.status != FrameStatus::Deleted)
+        {
             add(&mut builder, snapshot, all, first, addition, body)?;
         }
         id += 1;
         if builder.is_full() {
-            built.push(Built { bytes: builder.finish()?, from: start, to: id });
+            built.push(Built {
+                bytes: builder.finish()?,
+                from: start,
+                to: id,
+            });
             builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
             start = id;
         }
     }
     if start < id {
-        built.push(Built { bytes: builder.finish()?, from: start, to: id });
+        built.push(Built {
+            bytes: builder.finish()?,
+            from: start,
+            to: id,
+        });
     }
     Ok(built)
 }
@@ -365,14 +463,23 @@ fn add(
     let title = match frame.parent_id {
         None => frame.title.as_deref(),
         Some(parent) => match parent.checked_sub(first) {
-            Some(index) => all.get(index as usize).and_then(|parent| parent.frame.title.as_deref()),
+            Some(index) => all
+                .get(index as usize)
+                .and_then(|parent| parent.frame.title.as_deref()),
             None => {
-                committed_title = snapshot.committed.frame(parent).ok().and_then(|view| view.title.map(str::to_owned));
+                committed_title = snapshot
+                    .committed
+                    .frame(parent)
+                    .ok()
+                    .and_then(|view| view.title.map(str::to_owned));
                 committed_title.as_deref()
             }
         },
     };
-    let boost = frame.extra_metadata.get(crate::document::BOOST_KEY).and_then(|boost| boost.parse().ok());
+    let boost = frame
+        .extra_metadata
+        .get(crate::document::BOOST_KEY)
+        .and_then(|boost| boost.parse().ok());
     builder.add(&lex::Document {
         frame_id: frame.id,
         title: title.unwrap_or_default(),
@@ -410,7 +517,10 @@ fn time_entries(
     let base = &snapshot.committed;
     let active = |id: u64, record: &FrameRecord| {
         record.flags.is_document()
-            && changed.get(&id).map_or(record.flags.status(), |change| change.status) == FrameStatus::Active as u32
+            && changed
+                .get(&id)
+                .map_or(record.flags.status(), |change| change.status)
+                == FrameStatus::Active as u32
     };
     let mut fresh: Vec<(i64, u64)> = additions
         .iter()
@@ -429,7 +539,12 @@ fn time_entries(
                     entries.push(next);
                 }
                 let id = entry.1;
-                if changed.is_empty() || base.directory.record(id).is_some_and(|record| active(id, &record)) {
+                if changed.is_empty()
+                    || base
+                        .directory
+                        .record(id)
+                        .is_some_and(|record| active(id, &record))
+                {
                     entries.push(entry);
                 }
             }
@@ -437,7 +552,11 @@ fn time_entries(
         }
         None => {
             for id in 0..base.frame_count() {
-                if let Some(record) = base.directory.record(id).filter(|record| active(id, record)) {
+                if let Some(record) = base
+                    .directory
+                    .record(id)
+                    .filter(|record| active(id, record))
+                {
                     entries.push((record.timestamp, id));
                 }
             }
@@ -457,7 +576,10 @@ fn sketch_track(base: &Committed, additions: &[Addition]) -> Vec<u8> {
         base.directory_is_stored && manifest.entry_size == 32 && manifest.entry_count == count
     });
     let stored = stored
-        .and_then(|manifest| base.payload(manifest.bytes_offset, manifest.bytes_length).ok())
+        .and_then(|manifest| {
+            base.payload(manifest.bytes_offset, manifest.bytes_length)
+                .ok()
+        })
         .and_then(|bytes| bytes.get(sketch::HEADER_SIZE..))
         .filter(|entries| entries.len() as u64 == count * 32);
     if let Some(entries) = stored {
@@ -499,7 +621,9 @@ enum Slice {
 impl Slice {
     fn bytes<'a>(&self, base: &'a Committed, fresh: &'a [u8]) -> Result<&'a [u8]> {
         match *self {
-            Self::Copied { start, end } => committed::slice_of(base.frame_bytes()?, start, end - start, "frames"),
+            Self::Copied { start, end } => {
+                committed::slice_of(base.frame_bytes()?, start, end - start, "frames")
+            }
             Self::Fresh { start, end } => Ok(fresh.get(start..end).unwrap_or_default()),
         }
     }
@@ -512,7 +636,11 @@ impl FrameTable {
         frames_start: u64,
     ) -> Result<Self> {
         let mut table = Self {
-            parts: Parts { frames_start, totals: base.directory.totals(), ..Parts::default() },
+            parts: Parts {
+                frames_start,
+                totals: base.directory.totals(),
+                ..Parts::default()
+            },
             slices: Vec::new(),
             fresh: Vec::new(),
             count: base.frame_count(),
@@ -520,7 +648,11 @@ impl FrameTable {
         };
         table.parts.chunks = base.directory.chunks().collect();
         table.parts.uris = base.directory.uris().collect();
-        let mut ids: Vec<u64> = changed.keys().copied().filter(|&id| id < base.frame_count()).collect();
+        let mut ids: Vec<u64> = changed
+            .keys()
+            .copied()
+            .filter(|&id| id < base.frame_count())
+            .collect();
         ids.sort_unstable();
         let (start, end) = base.directory.frames_range();
         let total = end.saturating_sub(start);
@@ -528,7 +660,9 @@ impl FrameTable {
         let mut shift = 0_i64;
         let mut next = ids.into_iter().peekable();
         for id in 0..base.frame_count() {
-            let Some(mut record) = base.directory.record(id) else { continue };
+            let Some(mut record) = base.directory.record(id) else {
+                continue;
+            };
             let old_offset = record.toc_offset;
             record.toc_offset = record.toc_offset.saturating_add_signed(shift);
             if next.next_if_eq(&id).is_some()
@@ -540,18 +674,27 @@ impl FrameTable {
                 frame.status = status(change.status);
                 frame.superseded_by = change.superseded_by;
                 table.parts.totals.count(&frame);
-                table.slices.push(Slice::Copied { start: copied, end: old_offset });
+                table.slices.push(Slice::Copied {
+                    start: copied,
+                    end: old_offset,
+                });
                 copied = old_offset + encoded.len() as u64;
                 let bytes = table.encode(&frame);
                 shift += bytes.len() as i64 - encoded.len() as i64;
                 record.checksum = crc32fast::hash(&table.fresh[bytes.clone()]);
                 record.flags = record.flags.with_status(change.status);
                 record.superseded_by = change.superseded_by.and_then(|id| u32::try_from(id).ok());
-                table.slices.push(Slice::Fresh { start: bytes.start, end: bytes.end });
+                table.slices.push(Slice::Fresh {
+                    start: bytes.start,
+                    end: bytes.end,
+                });
             }
             table.parts.records.push(record);
         }
-        table.slices.push(Slice::Copied { start: copied, end: total });
+        table.slices.push(Slice::Copied {
+            start: copied,
+            end: total,
+        });
         table.length = total.saturating_add_signed(shift);
         Ok(table)
     }
@@ -564,9 +707,15 @@ impl FrameTable {
 
     /// Length of the directory once `additions` are pushed; their payload places need not be known yet.
     fn directory_length(&self, additions: &[Addition]) -> u64 {
-        let chunks = additions.iter().filter(|a| a.frame.role == FrameRole::DocumentChunk && a.frame.parent_id.is_some());
+        let chunks = additions
+            .iter()
+            .filter(|a| a.frame.role == FrameRole::DocumentChunk && a.frame.parent_id.is_some());
         let uris = additions.iter().filter(|addition| {
-            addition.frame.uri.as_deref().is_some_and(|uri| !is_default_uri(uri, addition.frame.id))
+            addition
+                .frame
+                .uri
+                .as_deref()
+                .is_some_and(|uri| !is_default_uri(uri, addition.frame.id))
         });
         Directory::length(
             self.count + additions.len() as u64,
@@ -577,14 +726,18 @@ impl FrameTable {
 
     fn push(&mut self, frame: &Frame) -> Result<()> {
         let bytes = self.encode(frame);
-        let id = u32::try_from(frame.id).map_err(|_| Error::corrupt("frames", 0, "more than 4294967294 frames"))?;
+        let id = u32::try_from(frame.id)
+            .map_err(|_| Error::corrupt("frames", 0, "more than 4294967294 frames"))?;
         let checksum = crc32fast::hash(&self.fresh[bytes.clone()]);
         self.parts.push(id, frame, self.length, checksum);
         self.length += bytes.len() as u64;
         self.count += 1;
         match self.slices.last_mut() {
             Some(Slice::Fresh { end, .. }) if *end == bytes.start => *end = bytes.end,
-            _ => self.slices.push(Slice::Fresh { start: bytes.start, end: bytes.end }),
+            _ => self.slices.push(Slice::Fresh {
+                start: bytes.start,
+                end: bytes.end,
+            }),
         }
         Ok(())
     }

@@ -6,16 +6,16 @@ use lex::LexIndex;
 use mv2::bytes::Bytes;
 use mv2::codec::Reader;
 use mv2::frame::{Frame, FrameRole, FrameStatus};
-use mv2::view::FrameView;
 use mv2::header::Header;
 use mv2::storage::FileStorage;
 use mv2::time_index::TimeIndex;
 use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
+use mv2::view::FrameView;
 
 use crate::directory::{Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
 use crate::document::BOOST_KEY;
-use crate::naming::is_default_uri;
 use crate::error::{Error, Result};
+use crate::naming::is_default_uri;
 use crate::{output, text};
 
 /// Memory of one full-text segment while it is built, in bytes. A larger batch becomes several segments.
@@ -65,15 +65,25 @@ impl Committed {
         let header_bytes = map.first_chunk::<80>().copied().unwrap_or([0; 80]);
         let located = mv2::recover::locate(&map, storage.path())?;
         let toc_end = located.toc_offset + located.footer.toc_len;
-        let toc_bytes = slice(&map, located.toc_offset, located.footer.toc_len, "table of contents")?;
-        let end = if located.footer_missing { length } else { toc_end + mv2::footer::FOOTER_SIZE as u64 };
+        let toc_bytes = slice(
+            &map,
+            located.toc_offset,
+            located.footer.toc_len,
+            "table of contents",
+        )?;
+        let end = if located.footer_missing {
+            length
+        } else {
+            toc_end + mv2::footer::FOOTER_SIZE as u64
+        };
         let stored = stored_directory(&map, toc_bytes, located.footer.generation);
         let (head, tail, directory, directory_is_stored) = match stored {
             Some((head, tail, directory)) => (head, tail, directory, true),
             None => {
                 let decoded = toc::decode(toc_bytes)?;
                 let applied = located.header.wal_sequence;
-                let directory = build_directory(&decoded, toc_bytes, located.footer.generation, applied)?;
+                let directory =
+                    build_directory(&decoded, toc_bytes, located.footer.generation, applied)?;
                 (decoded.head, decoded.tail, directory, false)
             }
         };
@@ -109,19 +119,39 @@ impl Committed {
     /// The encoded frames, back to back in id order.
     pub fn frame_bytes(&self) -> Result<&[u8]> {
         let (start, end) = self.directory.frames_range();
-        slice(&self.map, self.toc_offset + start, end.saturating_sub(start), "frames")
+        slice(
+            &self.map,
+            self.toc_offset + start,
+            end.saturating_sub(start),
+            "frames",
+        )
     }
 
     /// The encoded form of frame `id`, checked against its checksum.
     pub fn encoded(&self, id: u64) -> Result<&[u8]> {
-        let record = self.directory.record(id).ok_or_else(|| Error::frame_not_found(id))?;
+        let record = self
+            .directory
+            .record(id)
+            .ok_or_else(|| Error::frame_not_found(id))?;
         let (start, end) = self.directory.frames_range();
         // Frames stand back to back: the next one's offset is this one's end.
-        let next = self.directory.record(id + 1).map_or(end.saturating_sub(start), |next| next.toc_offset);
+        let next = self
+            .directory
+            .record(id + 1)
+            .map_or(end.saturating_sub(start), |next| next.toc_offset);
         let offset = self.toc_offset + start + record.toc_offset;
-        let encoded = slice_of(self.frame_bytes()?, record.toc_offset, next.saturating_sub(record.toc_offset), "frame")?;
+        let encoded = slice_of(
+            self.frame_bytes()?,
+            record.toc_offset,
+            next.saturating_sub(record.toc_offset),
+            "frame",
+        )?;
         if crc32fast::hash(encoded) != record.checksum {
-            return Err(Error::corrupt("frame", offset, format_args!("frame {id} does not match its checksum")));
+            return Err(Error::corrupt(
+                "frame",
+                offset,
+                format_args!("frame {id} does not match its checksum"),
+            ));
         }
         Ok(encoded)
     }
@@ -131,7 +161,11 @@ impl Committed {
         let view = FrameView::parse(self.encoded(id)?)?;
         if view.id != id {
             let offset = self.toc_offset + self.directory.frames_range().0;
-            return Err(Error::corrupt("frame", offset, format_args!("frame {id} calls itself {}", view.id)));
+            return Err(Error::corrupt(
+                "frame",
+                offset,
+                format_args!("frame {id} calls itself {}", view.id),
+            ));
         }
         Ok(view)
     }
@@ -145,7 +179,13 @@ impl Committed {
     #[must_use]
     pub fn time_index(&self) -> Option<TimeIndex<'_>> {
         let manifest = self.tail.time_index.as_ref()?;
-        let bytes = slice(&self.map, manifest.bytes_offset, manifest.bytes_length, "time index").ok()?;
+        let bytes = slice(
+            &self.map,
+            manifest.bytes_offset,
+            manifest.bytes_length,
+            "time index",
+        )
+        .ok()?;
         TimeIndex::parse(bytes).ok()
     }
 
@@ -155,10 +195,20 @@ impl Committed {
         let mut next = 0;
         let mut sections = Vec::new();
         for segment in self.head.segments.iter().filter(|segment| segment.id != 0) {
-            if segment.frame_from != next || segment.frame_to < next || segment.frame_to > self.frame_count() {
+            if segment.frame_from != next
+                || segment.frame_to < next
+                || segment.frame_to > self.frame_count()
+            {
                 break;
             }
-            if !slice(&self.map, segment.bytes_offset, segment.bytes_length, "section").is_ok_and(is_lex_section) {
+            if !slice(
+                &self.map,
+                segment.bytes_offset,
+                segment.bytes_length,
+                "section",
+            )
+            .is_ok_and(is_lex_section)
+            {
                 break;
             }
             // After a commit by another program the bytes may have been overwritten; our own commits never do that.
@@ -174,19 +224,31 @@ impl Committed {
     /// Number of leading frames that the stored full-text sections cover.
     #[must_use]
     pub fn lex_covered(&self) -> u64 {
-        self.lex_sections().last().map_or(0, |segment| segment.frame_to)
+        self.lex_sections()
+            .last()
+            .map_or(0, |segment| segment.frame_to)
     }
 
     /// Whether a section's bytes have the hash that was registered.
     #[must_use]
     pub fn section_is_intact(&self, segment: &SegmentMeta) -> bool {
-        slice(&self.map, segment.bytes_offset, segment.bytes_length, "section")
-            .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == segment.primary_checksum)
+        slice(
+            &self.map,
+            segment.bytes_offset,
+            segment.bytes_length,
+            "section",
+        )
+        .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == segment.primary_checksum)
     }
 
     /// A section as bytes that keep the map alive.
     pub fn section(&self, segment: &SegmentMeta) -> Result<lex::OwnedBytes> {
-        slice(&self.map, segment.bytes_offset, segment.bytes_length, "section")?;
+        slice(
+            &self.map,
+            segment.bytes_offset,
+            segment.bytes_length,
+            "section",
+        )?;
         let start = usize::try_from(segment.bytes_offset).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::try_from(segment.bytes_length).unwrap_or(usize::MAX));
         Ok(lex::OwnedBytes::new(self.map.clone()).slice(start..end))
@@ -195,7 +257,10 @@ impl Committed {
     /// The full-text index over all frames of this commit. Frames that no stored section covers (written by another
     /// program) are indexed in memory, once, on first use.
     pub fn lex(&self) -> Result<&LexIndex> {
-        self.lex.get_or_init(|| self.open_lex()).as_ref().map_err(Clone::clone)
+        self.lex
+            .get_or_init(|| self.open_lex())
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     fn open_lex(&self) -> Result<LexIndex> {
@@ -220,8 +285,14 @@ impl Committed {
 }
 
 /// Adds a committed frame to an index being built; removed frames and frames without text are left out.
-pub fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id: u64) -> Result<()> {
-    let Some(record) = committed.directory.record(id) else { return Ok(()) };
+pub fn index_frame(
+    builder: &mut lex::SegmentBuilder,
+    committed: &Committed,
+    id: u64,
+) -> Result<()> {
+    let Some(record) = committed.directory.record(id) else {
+        return Ok(());
+    };
     if record.flags.status() == FrameStatus::Deleted as u32 || record.flags.has_chunks() {
         return Ok(());
     }
@@ -229,7 +300,9 @@ pub fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id:
     // A damaged payload must not make the other frames unfindable; `verify({ deep: true })` names it.
     let body = text::search_body(&view, &|offset, length| committed.payload(offset, length));
     let Ok(Some(body)) = body else { return Ok(()) };
-    let parent = record.parent.and_then(|parent| committed.frame(u64::from(parent)).ok());
+    let parent = record
+        .parent
+        .and_then(|parent| committed.frame(u64::from(parent)).ok());
     add_to_index(builder, id, &view, parent.as_ref(), &body)
 }
 
@@ -241,7 +314,9 @@ pub fn add_to_index(
     parent: Option<&FrameView<'_>>,
     body: &str,
 ) -> Result<()> {
-    with_lex_document(id, view, parent, body, |document| builder.add(document).map_err(Error::from))
+    with_lex_document(id, view, parent, body, |document| {
+        builder.add(document).map_err(Error::from)
+    })
 }
 
 /// Calls `use_document` with the form of a frame that the full-text index takes.
@@ -254,7 +329,10 @@ pub fn with_lex_document<T>(
 ) -> T {
     let tags: Vec<String> = view.tags.iter().map(str::to_owned).collect();
     let labels: Vec<String> = view.labels.iter().map(str::to_owned).collect();
-    let title = parent.and_then(|parent| parent.title).or(view.title).unwrap_or_default();
+    let title = parent
+        .and_then(|parent| parent.title)
+        .or(view.title)
+        .unwrap_or_default();
     let boost = view
         .extra_metadata
         .get(BOOST_KEY)
@@ -277,11 +355,20 @@ pub fn with_lex_document<T>(
 
 /// A directory read from the file, with the parts of the table of contents around the frames; `None` when there is
 /// none for this very table of contents.
-fn stored_directory(map: &Bytes, toc_bytes: &[u8], generation: u64) -> Option<(TocHead, TocTail, Directory)> {
+fn stored_directory(
+    map: &Bytes,
+    toc_bytes: &[u8],
+    generation: u64,
+) -> Option<(TocHead, TocTail, Directory)> {
     let (head, count, frames_start) = toc::decode_head(toc_bytes).ok()?;
     let first = head.segments.first().filter(|segment| segment.id == 0)?;
     let start = usize::try_from(first.bytes_offset).ok()?;
-    let directory = Directory::parse(map.clone(), start, usize::try_from(first.bytes_length).ok()?).ok()?;
+    let directory = Directory::parse(
+        map.clone(),
+        start,
+        usize::try_from(first.bytes_length).ok()?,
+    )
+    .ok()?;
     let (from, to) = directory.frames_range();
     if directory.generation() != generation || directory.frames() != count || from != frames_start {
         return None;
@@ -298,7 +385,11 @@ fn build_directory(
     generation: u64,
     applied_sequence: u64,
 ) -> Result<Directory> {
-    let frames_start = decoded.frame_offsets.first().copied().unwrap_or(decoded.frames_end);
+    let frames_start = decoded
+        .frame_offsets
+        .first()
+        .copied()
+        .unwrap_or(decoded.frames_end);
     let mut parts = Parts {
         generation,
         frames_start,
@@ -308,7 +399,11 @@ fn build_directory(
     };
     for (index, frame) in decoded.frames.iter().enumerate() {
         let start = decoded.frame_offsets[index];
-        let end = decoded.frame_offsets.get(index + 1).copied().unwrap_or(decoded.frames_end);
+        let end = decoded
+            .frame_offsets
+            .get(index + 1)
+            .copied()
+            .unwrap_or(decoded.frames_end);
         if frame.id != index as u64 {
             return Err(Error::corrupt(
                 "frame",
@@ -317,7 +412,8 @@ fn build_directory(
             ));
         }
         let encoded = slice_of(toc_bytes, start, end - start, "frame")?;
-        let id = u32::try_from(index).map_err(|_| Error::corrupt("frames", start, "more than 4294967294 frames"))?;
+        let id = u32::try_from(index)
+            .map_err(|_| Error::corrupt("frames", start, "more than 4294967294 frames"))?;
         parts.push(id, frame, start - frames_start, crc32fast::hash(encoded));
     }
     parts.sort();
@@ -328,7 +424,9 @@ impl Parts {
     /// Appends the look-ups of one frame. Call [`Parts::sort`] when all are in.
     pub fn push(&mut self, id: u32, frame: &Frame, toc_offset: u64, checksum: u32) {
         let role = frame.role as u32;
-        let parent = frame.parent_id.and_then(|parent| u32::try_from(parent).ok());
+        let parent = frame
+            .parent_id
+            .and_then(|parent| u32::try_from(parent).ok());
         self.records.push(FrameRecord {
             toc_offset,
             timestamp: frame.timestamp,
@@ -340,7 +438,11 @@ impl Parts {
         if let (FrameRole::DocumentChunk, Some(parent)) = (frame.role, parent) {
             self.chunks.push((parent, id));
         }
-        if let Some(uri) = frame.uri.as_deref().filter(|uri| !is_default_uri(uri, u64::from(id))) {
+        if let Some(uri) = frame
+            .uri
+            .as_deref()
+            .filter(|uri| !is_default_uri(uri, u64::from(id)))
+        {
             self.uris.push((uri_hash(uri), id));
         }
         self.totals.count(frame);
@@ -356,12 +458,16 @@ impl Parts {
 impl Totals {
     /// Adds a frame.
     pub fn count(&mut self, frame: &Frame) {
-        self.search_text_bytes += frame.search_text.as_ref().map_or(0, |text| text.len() as u64);
+        self.search_text_bytes += frame
+            .search_text
+            .as_ref()
+            .map_or(0, |text| text.len() as u64);
         if frame.status == FrameStatus::Active {
             self.active += 1;
             self.payload_bytes += frame.payload_length;
             self.logical_bytes += frame.canonical_length.unwrap_or(0);
-            self.identified += u64::from(frame.extra_metadata.contains_key("memvid.embedding.model"));
+            self.identified +=
+                u64::from(frame.extra_metadata.contains_key("memvid.embedding.model"));
         }
     }
 }
@@ -374,7 +480,9 @@ impl Totals {
         self.active = self.active.saturating_sub(other.active);
         self.payload_bytes = self.payload_bytes.saturating_sub(other.payload_bytes);
         self.logical_bytes = self.logical_bytes.saturating_sub(other.logical_bytes);
-        self.search_text_bytes = self.search_text_bytes.saturating_sub(other.search_text_bytes);
+        self.search_text_bytes = self
+            .search_text_bytes
+            .saturating_sub(other.search_text_bytes);
         self.identified = self.identified.saturating_sub(other.identified);
     }
 }
@@ -393,5 +501,11 @@ pub fn slice_of<'a>(bytes: &'a [u8], offset: u64, length: u64, section: &str) ->
     offset
         .checked_add(length)
         .and_then(|end| bytes.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
-        .ok_or_else(|| Error::corrupt(section, offset, format_args!("{length} bytes lie outside the file")))
+        .ok_or_else(|| {
+            Error::corrupt(
+                section,
+                offset,
+                format_args!("{length} bytes lie outside the file"),
+            )
+        })
 }

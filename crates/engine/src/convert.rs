@@ -8,17 +8,27 @@ impl From<mv2::Error> for Error {
     fn from(error: mv2::Error) -> Self {
         let message = error.to_string();
         match error {
-            mv2::Error::Corrupt { section, offset, .. } => {
-                Self::new(Code::Corrupt, message, json!({ "section": section, "offset": offset }))
-            }
-            mv2::Error::Io { operation, path, source } => Self::io(operation, &path, &source),
+            mv2::Error::Corrupt {
+                section, offset, ..
+            } => Self::new(
+                Code::Corrupt,
+                message,
+                json!({ "section": section, "offset": offset }),
+            ),
+            mv2::Error::Io {
+                operation,
+                path,
+                source,
+            } => Self::io(operation, &path, &source),
             mv2::Error::Locked { path, waited_ms } => {
                 let details = json!({ "path": path.to_string_lossy(), "waited_ms": waited_ms, "stale": false });
                 Self::new(Code::Locked, message, details)
             }
-            mv2::Error::NotFound { path } => {
-                Self::new(Code::NotFound, message, json!({ "path": path.to_string_lossy() }))
-            }
+            mv2::Error::NotFound { path } => Self::new(
+                Code::NotFound,
+                message,
+                json!({ "path": path.to_string_lossy() }),
+            ),
             mv2::Error::AlreadyExists { path } => {
                 let details = json!({ "path": path.to_string_lossy(), "operation": "create" });
                 Self::new(Code::Unsupported, message, details)
@@ -61,10 +71,14 @@ impl From<lex::Error> for Error {
     fn from(error: lex::Error) -> Self {
         let message = error.to_string();
         match error {
-            lex::Error::EmptyQuery => Self::invalid("query", "nothing searchable", "at least one word or filter"),
-            lex::Error::CorruptSegment { segment, .. } => {
-                Self::new(Code::Corrupt, message, json!({ "section": "full-text index", "segment": segment }))
+            lex::Error::EmptyQuery => {
+                Self::invalid("query", "nothing searchable", "at least one word or filter")
             }
+            lex::Error::CorruptSegment { segment, .. } => Self::new(
+                Code::Corrupt,
+                message,
+                json!({ "section": "full-text index", "segment": segment }),
+            ),
             _ => Self::new(Code::Internal, message, Value::Null),
         }
     }

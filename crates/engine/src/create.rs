@@ -19,16 +19,25 @@ const TICKET_CAPACITY: u64 = 1 << 40;
 
 /// Creates the file. With [`OpenMode::Create`] it replaces a memory that is there, after waiting for its writer.
 pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(Error::new(
             Code::NotFound,
-            format!("the folder {} for the new memory does not exist", folder.display()),
+            format!(
+                "the folder {} for the new memory does not exist",
+                folder.display()
+            ),
             json!({ "path": folder.to_string_lossy() }),
         ));
     }
     if path.is_dir() {
-        return Err(Error::invalid("path", path.display(), "the path of a file, not of a folder"));
+        return Err(Error::invalid(
+            "path",
+            path.display(),
+            "the path of a file, not of a folder",
+        ));
     }
     let replace = options.mode == OpenMode::Create;
     let _lock = if replace && path.exists() {

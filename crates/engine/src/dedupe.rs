@@ -35,7 +35,9 @@ impl DedupeTable {
     #[must_use]
     pub fn find(&self, snapshot: &Snapshot, hash: &[u8; 32]) -> Option<u64> {
         let id = *self.frames.get(&key(hash))?;
-        let same = snapshot.view(id).is_ok_and(|view| view.source_sha256 == Some(*hash));
+        let same = snapshot
+            .view(id)
+            .is_ok_and(|view| view.source_sha256 == Some(*hash));
         (same && snapshot.is_visible(id, AsOf::default())).then_some(id)
     }
 }

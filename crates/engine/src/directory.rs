@@ -200,7 +200,9 @@ impl Directory {
             return Err(fail("not a directory"));
         }
         let checksum = u32_at(section, 8);
-        if crc32fast::hash(&section[12..HEADER]) != checksum || u32_at(section, 12) as usize != HEADER {
+        if crc32fast::hash(&section[12..HEADER]) != checksum
+            || u32_at(section, 12) as usize != HEADER
+        {
             return Err(fail("header checksum mismatch"));
         }
         let count = |offset, size: u64| u64_at(section, offset).checked_mul(size);
@@ -211,9 +213,18 @@ impl Directory {
         if body != Some((section.len() - HEADER) as u64) || u64_at(section, 24) >= u64::from(NONE) {
             return Err(fail("length does not fit its counts"));
         }
-        let (frames, chunks, uris) =
-            (u64_at(section, 24) as usize, u64_at(section, 88) as usize, u64_at(section, 96) as usize);
-        Ok(Self { bytes, start, frames, chunks, uris })
+        let (frames, chunks, uris) = (
+            u64_at(section, 24) as usize,
+            u64_at(section, 88) as usize,
+            u64_at(section, 96) as usize,
+        );
+        Ok(Self {
+            bytes,
+            start,
+            frames,
+            chunks,
+            uris,
+        })
     }
 
     /// Bytes of a section with these counts.
@@ -274,7 +285,10 @@ impl Directory {
     #[must_use]
     pub fn is_intact(&self) -> bool {
         let body = self.frames * RECORD + self.chunks * CHUNK + self.uris * URI;
-        self.section().get(HEADER..HEADER + body).map(crc32fast::hash) == Some(u32_at(self.section(), 112))
+        self.section()
+            .get(HEADER..HEADER + body)
+            .map(crc32fast::hash)
+            == Some(u32_at(self.section(), 112))
     }
 
     /// The record of frame `id`.
@@ -301,18 +315,27 @@ impl Directory {
         let base = HEADER + self.frames * RECORD;
         let at = move |index: usize| {
             let start = base + index * CHUNK;
-            let bytes = self.section().get(start..start + CHUNK).unwrap_or(&[0xFF; CHUNK]);
+            let bytes = self
+                .section()
+                .get(start..start + CHUNK)
+                .unwrap_or(&[0xFF; CHUNK]);
             (u64::from(u32_at(bytes, 0)), u64::from(u32_at(bytes, 4)))
         };
         let first = partition_point(self.chunks, |index| at(index).0 < parent);
-        (first..self.chunks).map(at).take_while(move |&(owner, _)| owner == parent).map(|(_, chunk)| chunk)
+        (first..self.chunks)
+            .map(at)
+            .take_while(move |&(owner, _)| owner == parent)
+            .map(|(_, chunk)| chunk)
     }
 
     /// All (parent, chunk) pairs, ascending.
     pub fn chunks(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let base = HEADER + self.frames * RECORD;
         (0..self.chunks).map(move |index| {
-            let bytes = self.section().get(base + index * CHUNK..).unwrap_or(&[0xFF; CHUNK]);
+            let bytes = self
+                .section()
+                .get(base + index * CHUNK..)
+                .unwrap_or(&[0xFF; CHUNK]);
             (u32_at(bytes, 0), u32_at(bytes, 4))
         })
     }
@@ -331,7 +354,10 @@ impl Directory {
 
     fn uri(&self, index: usize) -> (u64, u32) {
         let start = HEADER + self.frames * RECORD + self.chunks * CHUNK + index * URI;
-        let bytes = self.section().get(start..start + URI).unwrap_or(&[0xFF; URI]);
+        let bytes = self
+            .section()
+            .get(start..start + URI)
+            .unwrap_or(&[0xFF; URI]);
         (u64_at(bytes, 0), u32_at(bytes, 8))
     }
 }
@@ -347,17 +373,27 @@ fn partition_point(length: usize, before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, length);
     while low < high {
         let middle = low + (high - low) / 2;
-        if before(middle) { low = middle + 1 } else { high = middle }
+        if before(middle) {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     low
 }
 
 fn u64_at(bytes: &[u8], offset: usize) -> u64 {
-    bytes.get(offset..offset + 8).and_then(|slice| slice.try_into().ok()).map_or(0, u64::from_le_bytes)
+    bytes
+        .get(offset..offset + 8)
+        .and_then(|slice| slice.try_into().ok())
+        .map_or(0, u64::from_le_bytes)
 }
 
 fn u32_at(bytes: &[u8], offset: usize) -> u32 {
-    bytes.get(offset..offset + 4).and_then(|slice| slice.try_into().ok()).map_or(0, u32::from_le_bytes)
+    bytes
+        .get(offset..offset + 4)
+        .and_then(|slice| slice.try_into().ok())
+        .map_or(0, u32::from_le_bytes)
 }
 
 #[cfg(test)]
@@ -379,7 +415,13 @@ mod tests {
             frames_start: 24,
             frames_end: 99,
             applied_sequence: 12,
-            totals: Totals { active: 3, payload_bytes: 10, logical_bytes: 20, search_text_bytes: 5, identified: 0 },
+            totals: Totals {
+                active: 3,
+                payload_bytes: 10,
+                logical_bytes: 20,
+                search_text_bytes: 5,
+                identified: 0,
+            },
             records: vec![record(24, None), record(50, Some(0)), record(70, Some(0))],
             chunks: vec![(0, 1), (0, 2)],
             uris: vec![(1, 0), (9, 1), (9, 2)],
@@ -389,14 +431,24 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let directory = Directory::from_parts(&parts()).unwrap();
-        assert_eq!((directory.generation(), directory.frames(), directory.applied_sequence()), (3, 3, 12));
+        assert_eq!(
+            (
+                directory.generation(),
+                directory.frames(),
+                directory.applied_sequence()
+            ),
+            (3, 3, 12)
+        );
         assert_eq!(directory.frames_range(), (24, 99));
         assert_eq!(directory.totals(), parts().totals);
         assert_eq!(directory.record(1), Some(parts().records[1]));
         assert_eq!(directory.record(3), None);
         assert_eq!(directory.chunks_of(0).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(directory.chunks_of(1).count(), 0);
-        assert_eq!(directory.frames_with_uri_hash(9).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            directory.frames_with_uri_hash(9).collect::<Vec<_>>(),
+            [1, 2]
+        );
         assert_eq!(directory.frames_with_uri_hash(8).count(), 0);
         assert!(directory.is_intact());
     }
@@ -409,7 +461,10 @@ mod tests {
             damaged[position] ^= 0x40;
             let length = damaged.len();
             let parsed = Directory::parse(Bytes::from(damaged), 0, length);
-            assert!(parsed.is_err() || !parsed.unwrap().is_intact(), "byte {position}");
+            assert!(
+                parsed.is_err() || !parsed.unwrap().is_intact(),
+                "byte {position}"
+            );
         }
         for length in 0..encoded.len() {
             assert!(Directory::parse(Bytes::from(encoded.clone()), 0, length).is_err());

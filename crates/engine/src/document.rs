@@ -104,15 +104,34 @@ impl Document {
             Content::Bytes(bytes) => bytes.len(),
         };
         if content > LARGEST_PAYLOAD {
-            return Err(Error::invalid(&argument("text"), format!("{content} bytes"), "at most 268435456 bytes"));
+            return Err(Error::invalid(
+                &argument("text"),
+                format!("{content} bytes"),
+                "at most 268435456 bytes",
+            ));
         }
-        for (field, list) in [("tags", &self.tags), ("labels", &self.labels), ("contentDates", &self.content_dates)] {
+        for (field, list) in [
+            ("tags", &self.tags),
+            ("labels", &self.labels),
+            ("contentDates", &self.content_dates),
+        ] {
             if list.len() > MOST_LIST_ITEMS {
-                return Err(Error::invalid(&argument(field), format!("{} items", list.len()), "at most 1024 items"));
+                return Err(Error::invalid(
+                    &argument(field),
+                    format!("{} items", list.len()),
+                    "at most 1024 items",
+                ));
             }
         }
-        if self.boost.is_some_and(|boost| !boost.is_finite() || boost <= 0.0) {
-            return Err(Error::invalid(&argument("boost"), self.boost.unwrap_or_default(), "a number above 0"));
+        if self
+            .boost
+            .is_some_and(|boost| !boost.is_finite() || boost <= 0.0)
+        {
+            return Err(Error::invalid(
+                &argument("boost"),
+                self.boost.unwrap_or_default(),
+                "a number above 0",
+            ));
         }
         Ok(())
     }
@@ -150,7 +169,10 @@ impl Preparer {
     /// `level` is the zstd level, 0 (stored plain) to 11.
     #[must_use]
     pub fn new(level: i32) -> Self {
-        Self { level, sketches: SketchHasher::new() }
+        Self {
+            level,
+            sketches: SketchHasher::new(),
+        }
     }
 
     /// Compresses, hashes, splits and sketches one document. `index` names it in errors.
@@ -166,7 +188,12 @@ impl Preparer {
             Content::Bytes(bytes) => (bytes, false),
         };
         let mime = document.mime.clone().unwrap_or_else(|| {
-            if is_text { "text/plain" } else { "application/octet-stream" }.to_owned()
+            if is_text {
+                "text/plain"
+            } else {
+                "application/octet-stream"
+            }
+            .to_owned()
         });
         let template = Frame {
             timestamp: document.timestamp,
@@ -207,9 +234,14 @@ impl Preparer {
                 role: FrameRole::Document,
                 ..template
             };
-            let sketch = body.as_deref().map_or([0; 32], |body| self.sketches.entry(body));
+            let sketch = body
+                .as_deref()
+                .map_or([0; 32], |body| self.sketches.entry(body));
             let prepared = self.frame(frame, bytes, is_text, body, sketch)?;
-            return Ok(PreparedDocument { frames: vec![prepared], supersedes: None });
+            return Ok(PreparedDocument {
+                frames: vec![prepared],
+                supersedes: None,
+            });
         };
         let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
         let mut frames = Vec::with_capacity(pieces.len() + 1);
@@ -232,12 +264,23 @@ impl Preparer {
             ..template.clone()
         };
         let sketch = self.sketches.entry(&text[pieces[0].bytes.clone()]);
-        frames.push(PreparedFrame { frame: parent, payload: Vec::new(), body: None, sketch });
+        frames.push(PreparedFrame {
+            frame: parent,
+            payload: Vec::new(),
+            body: None,
+            sketch,
+        });
         for (number, piece) in pieces.iter().enumerate() {
             let part = &text[piece.bytes.clone()];
             let frame = Frame {
-                uri: document.uri.as_ref().map(|uri| format!("{uri}#page-{}", number + 1)),
-                title: document.title.as_ref().map(|title| format!("{title} (page {}/{count})", number + 1)),
+                uri: document
+                    .uri
+                    .as_ref()
+                    .map(|uri| format!("{uri}#page-{}", number + 1)),
+                title: document
+                    .title
+                    .as_ref()
+                    .map(|title| format!("{title} (page {}/{count})", number + 1)),
                 role: FrameRole::DocumentChunk,
                 chunk_index: u32::try_from(number).ok(),
                 chunk_count: Some(count),
@@ -247,7 +290,10 @@ impl Preparer {
             let sketch = self.sketches.entry(part);
             frames.push(self.frame(frame, part.as_bytes(), true, Some(part.to_owned()), sketch)?);
         }
-        Ok(PreparedDocument { frames, supersedes: None })
+        Ok(PreparedDocument {
+            frames,
+            supersedes: None,
+        })
     }
 
     fn frame(
@@ -260,30 +306,59 @@ impl Preparer {
     ) -> Result<PreparedFrame> {
         // As the reference: text is compressed whatever its size, other bytes are stored as they are.
         let compress = is_text && self.level > 0 && !bytes.is_empty();
-        let payload =
-            if compress { mv2::payload::compress(bytes, self.level)? } else { bytes.to_vec() };
-        frame.canonical_encoding =
-            if compress { mv2::frame::CanonicalEncoding::Zstd } else { mv2::frame::CanonicalEncoding::Plain };
+        let payload = if compress {
+            mv2::payload::compress(bytes, self.level)?
+        } else {
+            bytes.to_vec()
+        };
+        frame.canonical_encoding = if compress {
+            mv2::frame::CanonicalEncoding::Zstd
+        } else {
+            mv2::frame::CanonicalEncoding::Plain
+        };
         frame.canonical_length = Some(bytes.len() as u64);
         frame.payload_length = payload.len() as u64;
         frame.checksum = *blake3::hash(&payload).as_bytes();
-        Ok(PreparedFrame { frame, payload, body, sketch })
+        Ok(PreparedFrame {
+            frame,
+            payload,
+            body,
+            sketch,
+        })
     }
 }
 
 /// Splits a JSON object into the format's map of key to JSON text.
 pub fn parse_metadata(text: Option<&str>, index: usize) -> Result<BTreeMap<String, String>> {
-    let Some(text) = text else { return Ok(BTreeMap::new()) };
+    let Some(text) = text else {
+        return Ok(BTreeMap::new());
+    };
     let argument = format!("documents[{index}].metadata");
-    let map: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text)
-        .map_err(|_| Error::invalid(&argument, "something that is not a JSON object", "an object"))?;
+    let map: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|_| {
+        Error::invalid(
+            &argument,
+            "something that is not a JSON object",
+            "an object",
+        )
+    })?;
     if map.len() > MOST_METADATA_KEYS {
-        return Err(Error::invalid(&argument, format!("{} keys", map.len()), "at most 4096 keys"));
+        return Err(Error::invalid(
+            &argument,
+            format!("{} keys", map.len()),
+            "at most 4096 keys",
+        ));
     }
     if let Some(key) = map.keys().find(|key| RESERVED_KEYS.contains(&key.as_str())) {
-        return Err(Error::invalid(&format!("{argument}.{key}"), key, "a key that the file format does not reserve"));
+        return Err(Error::invalid(
+            &format!("{argument}.{key}"),
+            key,
+            "a key that the file format does not reserve",
+        ));
     }
-    Ok(map.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect())
+    Ok(map
+        .into_iter()
+        .map(|(key, value)| (key, value.get().to_owned()))
+        .collect())
 }
 
 /// The JSON value of a stored metadata entry; the reference's tools also store bare text.

@@ -73,7 +73,11 @@ impl Error {
             Value::Object(map) => map,
             _ => Map::new(),
         };
-        Self { code, message: message.into(), details }
+        Self {
+            code,
+            message: message.into(),
+            details,
+        }
     }
 
     /// MV019: `argument` was `received` where `expected` is needed.
@@ -89,13 +93,21 @@ impl Error {
     /// MV010 for a frame id.
     #[must_use]
     pub fn frame_not_found(id: u64) -> Self {
-        Self::new(Code::FrameNotFound, format!("frame {id} does not exist or was removed"), json!({ "frame_id": id }))
+        Self::new(
+            Code::FrameNotFound,
+            format!("frame {id} does not exist or was removed"),
+            json!({ "frame_id": id }),
+        )
     }
 
     /// MV010 for a uri.
     #[must_use]
     pub fn uri_not_found(uri: &str) -> Self {
-        Self::new(Code::FrameNotFound, format!("no active frame has the uri {uri:?}"), json!({ "uri": uri }))
+        Self::new(
+            Code::FrameNotFound,
+            format!("no active frame has the uri {uri:?}"),
+            json!({ "uri": uri }),
+        )
     }
 
     /// MV012: what was found where.
@@ -109,7 +121,11 @@ impl Error {
 
     /// MV018: an operation this handle cannot do.
     pub fn unsupported(operation: &str, message: impl Into<String>) -> Self {
-        Self::new(Code::Unsupported, message, json!({ "operation": operation }))
+        Self::new(
+            Code::Unsupported,
+            message,
+            json!({ "operation": operation }),
+        )
     }
 
     /// MV018: a mutation on a read-only handle.
@@ -117,7 +133,9 @@ impl Error {
     pub fn read_only(operation: &str) -> Self {
         Self::new(
             Code::Unsupported,
-            format!("{operation}: the handle was opened with readOnly: true; mutation is not allowed"),
+            format!(
+                "{operation}: the handle was opened with readOnly: true; mutation is not allowed"
+            ),
             json!({ "operation": operation, "reason": "read_only" }),
         )
     }
@@ -138,9 +156,11 @@ impl Error {
         let shown = path.display();
         let details = json!({ "path": path.to_string_lossy(), "operation": operation });
         match source.kind() {
-            ErrorKind::NotFound => {
-                Self::new(Code::NotFound, format!("{operation}: {shown} does not exist"), details)
-            }
+            ErrorKind::NotFound => Self::new(
+                Code::NotFound,
+                format!("{operation}: {shown} does not exist"),
+                details,
+            ),
             ErrorKind::IsADirectory | ErrorKind::NotADirectory => Self::new(
                 Code::InvalidInput,
                 format!("path: received {shown}, expected the path of a file ({source})"),
@@ -151,12 +171,18 @@ impl Error {
                 format!("{operation}: no permission for {shown} ({source})"),
                 json!({ "path": path.to_string_lossy(), "operation": operation, "reason": "permission" }),
             ),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::new(
-                Code::CapacityExceeded,
-                format!("{operation}: no space left for {shown} ({source})"),
-                json!({ "path": path.to_string_lossy(), "operation": operation, "reason": "disk" }),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                Self::new(
+                    Code::CapacityExceeded,
+                    format!("{operation}: no space left for {shown} ({source})"),
+                    json!({ "path": path.to_string_lossy(), "operation": operation, "reason": "disk" }),
+                )
+            }
+            _ => Self::new(
+                Code::Internal,
+                format!("{operation}: {shown}: {source}"),
+                details,
             ),
-            _ => Self::new(Code::Internal, format!("{operation}: {shown}: {source}"), details),
         }
     }
 }

@@ -21,7 +21,12 @@ pub fn metadata(view: &FrameView<'_>) -> Map<String, Value> {
 pub fn lookup(view: &FrameView<'_>, field: &str) -> Option<Value> {
     let text = |text: Option<&str>| text.map(|text| Value::String(text.to_owned()));
     let list = |texts: mv2::view::TextList<'_>| {
-        Some(Value::Array(texts.iter().map(|text| Value::String(text.to_owned())).collect()))
+        Some(Value::Array(
+            texts
+                .iter()
+                .map(|text| Value::String(text.to_owned()))
+                .collect(),
+        ))
     };
     match field {
         "frame_id" => Some(Value::from(view.id)),

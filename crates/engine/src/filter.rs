@@ -71,10 +71,18 @@ impl Filter {
 
 fn parse_group(value: &Value, depth: usize) -> Result<Filter> {
     if depth > DEEPEST {
-        return Err(Error::invalid("where", "more than 32 levels", "a flatter condition"));
+        return Err(Error::invalid(
+            "where",
+            "more than 32 levels",
+            "a flatter condition",
+        ));
     }
     let Value::Object(map) = value else {
-        return Err(Error::invalid("where", value, "an object such as { field: value }"));
+        return Err(Error::invalid(
+            "where",
+            value,
+            "an object such as { field: value }",
+        ));
     };
     let mut parts = Vec::with_capacity(map.len());
     for (key, value) in map {
@@ -83,23 +91,41 @@ fn parse_group(value: &Value, depth: usize) -> Result<Filter> {
             "$or" => Filter::Or(parse_list(key, value, depth)?),
             "$not" => Filter::Not(Box::new(parse_group(value, depth + 1)?)),
             _ if key.starts_with('$') => {
-                return Err(Error::invalid(&format!("where.{key}"), key, "$and, $or or $not, or a field name"));
+                return Err(Error::invalid(
+                    &format!("where.{key}"),
+                    key,
+                    "$and, $or or $not, or a field name",
+                ));
             }
             _ => parse_field(key, value, depth)?,
         });
     }
-    Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::And(parts) })
+    Ok(if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Filter::And(parts)
+    })
 }
 
 fn parse_list(key: &str, value: &Value, depth: usize) -> Result<Vec<Filter>> {
     let Value::Array(items) = value else {
-        return Err(Error::invalid(&format!("where.{key}"), value, "an array of conditions"));
+        return Err(Error::invalid(
+            &format!("where.{key}"),
+            value,
+            "an array of conditions",
+        ));
     };
-    items.iter().map(|item| parse_group(item, depth + 1)).collect()
+    items
+        .iter()
+        .map(|item| parse_group(item, depth + 1))
+        .collect()
 }
 
 fn parse_field(field: &str, value: &Value, depth: usize) -> Result<Filter> {
-    let test = |test| Filter::Test { field: field.to_owned(), test };
+    let test = |test| Filter::Test {
+        field: field.to_owned(),
+        test,
+    };
     match value {
         Value::Object(map) if is_operators(map) => parse_operators(field, map, depth),
         _ => Ok(test(Test::Equals(value.clone()))),
@@ -115,14 +141,23 @@ fn parse_operators(field: &str, map: &Map<String, Value>, depth: usize) -> Resul
         return Err(Error::invalid(&format!("where.{field}"), "{}", OPERATORS));
     }
     if depth > DEEPEST {
-        return Err(Error::invalid("where", "more than 32 levels", "a flatter condition"));
+        return Err(Error::invalid(
+            "where",
+            "more than 32 levels",
+            "a flatter condition",
+        ));
     }
     let mut parts = Vec::with_capacity(map.len());
     for (operator, operand) in map {
         let argument = || format!("where.{field}.{operator}");
-        let test = |test| Filter::Test { field: field.to_owned(), test };
+        let test = |test| Filter::Test {
+            field: field.to_owned(),
+            test,
+        };
         let compare = |comparison| match operand {
-            Value::Number(_) | Value::String(_) => Ok(test(Test::Compare(comparison, operand.clone()))),
+            Value::Number(_) | Value::String(_) => {
+                Ok(test(Test::Compare(comparison, operand.clone())))
+            }
             _ => Err(Error::invalid(&argument(), operand, "a number or a string")),
         };
         let list = || match operand {
@@ -146,7 +181,11 @@ fn parse_operators(field: &str, map: &Map<String, Value>, depth: usize) -> Resul
             _ => return Err(Error::invalid(&argument(), operator, OPERATORS)),
         });
     }
-    Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::And(parts) })
+    Ok(if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Filter::And(parts)
+    })
 }
 
 impl Test {
@@ -158,7 +197,9 @@ impl Test {
             Self::Equals(expected) => equals(value, expected),
             Self::In(list) => list.iter().any(|expected| equals(value, expected)),
             Self::Compare(comparison, operand) => match value {
-                Some(Value::Array(items)) => items.iter().any(|item| compare(item, *comparison, operand)),
+                Some(Value::Array(items)) => {
+                    items.iter().any(|item| compare(item, *comparison, operand))
+                }
                 Some(value) => compare(value, *comparison, operand),
                 None => false,
             },
@@ -167,7 +208,9 @@ impl Test {
 }
 
 fn equals(value: Option<&Value>, expected: &Value) -> bool {
-    let Some(value) = value else { return expected.is_null() };
+    let Some(value) = value else {
+        return expected.is_null();
+    };
     if same(value, expected) {
         return true;
     }
@@ -178,14 +221,21 @@ fn equals(value: Option<&Value>, expected: &Value) -> bool {
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => {
-            left == right || matches!((left.as_f64(), right.as_f64()), (Some(left), Some(right)) if left == right)
+            left == right
+                || matches!((left.as_f64(), right.as_f64()), (Some(left), Some(right)) if left == right)
         }
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         _ => left == right,
     }
@@ -193,9 +243,10 @@ fn same(left: &Value, right: &Value) -> bool {
 
 fn compare(value: &Value, comparison: Comparison, operand: &Value) -> bool {
     let ordering = match (value, operand) {
-        (Value::Number(left), Value::Number(right)) => {
-            left.as_f64().zip(right.as_f64()).and_then(|(left, right)| left.partial_cmp(&right))
-        }
+        (Value::Number(left), Value::Number(right)) => left
+            .as_f64()
+            .zip(right.as_f64())
+            .and_then(|(left, right)| left.partial_cmp(&right)),
         (Value::String(left), Value::String(right)) => Some(compare_text(left, right)),
         _ => None,
     };
@@ -220,7 +271,9 @@ mod tests {
     use serde_json::json;
 
     fn holds(filter: Value, frame: &Value) -> bool {
-        Filter::parse(&filter).unwrap().matches(&|field| frame.get(field).cloned())
+        Filter::parse(&filter)
+            .unwrap()
+            .matches(&|field| frame.get(field).cloned())
     }
 
     #[test]
@@ -247,7 +300,10 @@ mod tests {
             (json!({ "$or": [] }), false),
             (json!({ "$not": { "team": "core" } }), false),
             (json!({ "team": { "$not": { "$in": ["edge"] } } }), true),
-            (json!({ "$and": [{ "year": { "$gte": 2024 } }, { "year": { "$lte": 2024 } }] }), true),
+            (
+                json!({ "$and": [{ "year": { "$gte": 2024 } }, { "year": { "$lte": 2024 } }] }),
+                true,
+            ),
         ] {
             assert_eq!(holds(filter.clone(), &frame), expected, "{filter}");
         }
@@ -266,7 +322,11 @@ mod tests {
             json!([]),
             json!({ "a": { "$gt": 1, "b": 2 } }),
         ] {
-            assert_eq!(Filter::parse(&filter).unwrap_err().code, Code::InvalidInput, "{filter}");
+            assert_eq!(
+                Filter::parse(&filter).unwrap_err().code,
+                Code::InvalidInput,
+                "{filter}"
+            );
         }
     }
 }

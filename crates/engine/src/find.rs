@@ -127,19 +127,32 @@ impl Memory {
             return Err(Error::invalid("k", 0, "an integer of at least 1"));
         }
         let query = Query::parse(&request.query).map_err(|error| match error {
-            lex::Error::EmptyQuery => {
-                Error::invalid("query", format_args!("{:?}", request.query), "a text with at least one word or filter")
-            }
+            lex::Error::EmptyQuery => Error::invalid(
+                "query",
+                format_args!("{:?}", request.query),
+                "a text with at least one word or filter",
+            ),
             other => other.into(),
         })?;
         let offset = match &request.cursor {
             None => 0,
-            Some(cursor) => cursor
-                .parse()
-                .map_err(|_| Error::invalid("cursor", format_args!("{cursor:?}"), "the next_cursor of an answer"))?,
+            Some(cursor) => cursor.parse().map_err(|_| {
+                Error::invalid(
+                    "cursor",
+                    format_args!("{cursor:?}"),
+                    "the next_cursor of an answer",
+                )
+            })?,
         };
         let selection = Selection::new(&request.selection)?;
-        Ok(PreparedFind { request, query, selection, offset, snapshot, started })
+        Ok(PreparedFind {
+            request,
+            query,
+            selection,
+            offset,
+            snapshot,
+            started,
+        })
     }
 
     /// Searches the full text.
@@ -151,7 +164,11 @@ impl Memory {
 /// MV004: lexical search without a lexical index.
 #[must_use]
 pub fn lex_disabled() -> Error {
-    Error::new(Code::LexIndexDisabled, "lexical search needs the lexical index, which is disabled here", Value::Null)
+    Error::new(
+        Code::LexIndexDisabled,
+        "lexical search needs the lexical index, which is disabled here",
+        Value::Null,
+    )
 }
 
 impl PreparedFind {
@@ -196,7 +213,8 @@ impl PreparedFind {
         let view = self.snapshot.view(id)?;
         let text = self.snapshot.text(id, &view)?;
         let snippet = lex::snippet(&self.query, &text, self.request.snippet_chars);
-        let owned = |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
+        let owned =
+            |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
         Ok(FindHit {
             rank,
             frame_id: id,
@@ -228,8 +246,15 @@ fn context(hits: &[FindHit]) -> String {
             out.push_str("\n\n");
         }
         let uri = hit.uri.strip_prefix("mv2://").unwrap_or(&hit.uri);
-        let title = if hit.title.is_empty() { uri } else { &hit.title };
-        out.push_str(&format!("### [{}] {uri} — {title}\n{}", hit.rank, hit.snippet));
+        let title = if hit.title.is_empty() {
+            uri
+        } else {
+            &hit.title
+        };
+        out.push_str(&format!(
+            "### [{}] {uri} — {title}\n{}",
+            hit.rank, hit.snippet
+        ));
     }
     out
 }

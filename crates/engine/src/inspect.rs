@@ -73,14 +73,21 @@ impl Memory {
     pub fn frame(&self, id: u64) -> Result<FrameInfo> {
         let snapshot = self.snapshot("getFrameInfo")?;
         let view = readable(&snapshot, id)?;
-        let brief = snapshot.brief(id).ok_or_else(|| Error::frame_not_found(id))?;
+        let brief = snapshot
+            .brief(id)
+            .ok_or_else(|| Error::frame_not_found(id))?;
         let chunks = snapshot.chunks_of(id);
         let bytes = if view.has_chunk_manifest {
-            chunks.iter().filter_map(|&chunk| snapshot.view(chunk).ok()).filter_map(|view| view.canonical_length).sum()
+            chunks
+                .iter()
+                .filter_map(|&chunk| snapshot.view(chunk).ok())
+                .filter_map(|view| view.canonical_length)
+                .sum()
         } else {
             view.canonical_length.unwrap_or(0)
         };
-        let owned = |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
+        let owned =
+            |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
         Ok(FrameInfo {
             id,
             uri: view.uri.unwrap_or_default().to_owned(),
@@ -100,7 +107,11 @@ impl Memory {
                 FrameRole::DocumentChunk => "DocumentChunk",
                 FrameRole::ExtractedImage => "ExtractedImage",
             },
-            status: if brief.flags.status() == FrameStatus::Active as u32 { "active" } else { "superseded" },
+            status: if brief.flags.status() == FrameStatus::Active as u32 {
+                "active"
+            } else {
+                "superseded"
+            },
             supersedes: view.supersedes,
             superseded_by: brief.superseded_by,
             mime: view.mime.map(str::to_owned),
@@ -110,7 +121,9 @@ impl Memory {
 
     /// The newest active frame with this uri.
     pub fn frame_by_uri(&self, uri: &str) -> Result<u64> {
-        self.snapshot("viewByUri")?.frame_by_uri(uri).ok_or_else(|| Error::uri_not_found(uri))
+        self.snapshot("viewByUri")?
+            .frame_by_uri(uri)
+            .ok_or_else(|| Error::uri_not_found(uri))
     }
 
     /// The whole text of a frame, byte for byte.
@@ -138,7 +151,9 @@ impl Memory {
 /// A frame that was not removed.
 fn readable(snapshot: &Snapshot, id: u64) -> Result<FrameView<'_>> {
     let removed = |id: u64| {
-        snapshot.brief(id).is_none_or(|brief| brief.flags.status() == FrameStatus::Deleted as u32)
+        snapshot
+            .brief(id)
+            .is_none_or(|brief| brief.flags.status() == FrameStatus::Deleted as u32)
     };
     if removed(id) {
         return Err(Error::frame_not_found(id));
@@ -151,8 +166,15 @@ fn readable(snapshot: &Snapshot, id: u64) -> Result<FrameView<'_>> {
 }
 
 fn filename(view: &FrameView<'_>) -> String {
-    let last = |text: &str| text.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    let last = |text: &str| {
+        text.rsplit(['/', '\\'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let from_path = view.source_path.map(last).filter(|name| !name.is_empty());
     let from_uri = || view.uri.map(last).filter(|name| name.contains('.'));
-    from_path.or_else(from_uri).unwrap_or_else(|| format!("frame-{}.txt", view.id))
+    from_path
+        .or_else(from_uri)
+        .unwrap_or_else(|| format!("frame-{}.txt", view.id))
 }

@@ -13,22 +13,33 @@ pub fn locked(path: &Path, waited: Duration) -> Error {
     let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
     let owner = owner(path);
     let by = owner.as_ref().map_or_else(String::new, |owner| {
-        let pid = owner.get("pid").map(ToString::to_string).unwrap_or_default();
+        let pid = owner
+            .get("pid")
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let command = owner.get("cmd").and_then(Value::as_str).unwrap_or_default();
         format!(" (process {pid}: {command})")
     });
-    let mut details = json!({ "path": path.to_string_lossy(), "waited_ms": waited, "stale": false });
+    let mut details =
+        json!({ "path": path.to_string_lossy(), "waited_ms": waited, "stale": false });
     if let Some(owner) = owner {
         details["owner"] = owner;
     }
-    let message = format!("{} is being written by another process{by}; waited {waited} ms", path.display());
+    let message = format!(
+        "{} is being written by another process{by}; waited {waited} ms",
+        path.display()
+    );
     Error::new(Code::Locked, message, details)
 }
 
 /// Adds the owner to a lock failure; other errors stay as they are.
 #[must_use]
 pub fn describe(error: Error, path: &Path, waited: Duration) -> Error {
-    if error.code == Code::Locked { locked(path, waited) } else { error }
+    if error.code == Code::Locked {
+        locked(path, waited)
+    } else {
+        error
+    }
 }
 
 /// `{ locked: false }`, or the owner of the writer lock as far as the system tells.
@@ -60,8 +71,14 @@ fn owner(path: &Path) -> Option<Value> {
     let pid: u32 = table.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let held = fields.get(1) == Some(&"FLOCK") && fields.get(3) == Some(&"WRITE");
-        let same = fields.get(5).and_then(|id| id.rsplit(':').next()).and_then(|id| id.parse().ok()) == Some(inode);
-        (held && same).then(|| fields.get(4).and_then(|pid| pid.parse().ok())).flatten()
+        let same = fields
+            .get(5)
+            .and_then(|id| id.rsplit(':').next())
+            .and_then(|id| id.parse().ok())
+            == Some(inode);
+        (held && same)
+            .then(|| fields.get(4).and_then(|pid| pid.parse().ok()))
+            .flatten()
     })?;
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let command = String::from_utf8_lossy(&command).replace('\0', " ");

@@ -40,7 +40,11 @@ impl Memory {
     /// Opens or creates the memory at `path`.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self> {
         if path.as_os_str().is_empty() {
-            return Err(Error::invalid("path", "an empty string", "the path of a memory"));
+            return Err(Error::invalid(
+                "path",
+                "an empty string",
+                "the path of a memory",
+            ));
         }
         refuse_neighbours(path)?;
         let exists = FileIdentity::of_path(path)?.is_some();
@@ -54,7 +58,10 @@ impl Memory {
         let committed = load(&storage, options.lock_timeout)?;
         let lex = options.enable_lex && lex_enabled(&committed);
         let pending = writer::load_pending(&committed, lex)?;
-        let snapshot = Snapshot { committed: Arc::new(committed), pending };
+        let snapshot = Snapshot {
+            committed: Arc::new(committed),
+            pending,
+        };
         Ok(Self {
             path: path.to_path_buf(),
             options,
@@ -85,18 +92,25 @@ impl Memory {
 
     /// The current state, including what other processes wrote since the last call.
     pub fn snapshot(&self, operation: &str) -> Result<Arc<Snapshot>> {
-        let current = self.state.load_full().ok_or_else(|| Error::closed(operation))?;
+        let current = self
+            .state
+            .load_full()
+            .ok_or_else(|| Error::closed(operation))?;
         if !self.is_stale(&current)? {
             return Ok(current);
         }
         let _one_at_a_time = self.refresh.lock();
-        let current = self.state.load_full().ok_or_else(|| Error::closed(operation))?;
+        let current = self
+            .state
+            .load_full()
+            .ok_or_else(|| Error::closed(operation))?;
         if !self.is_stale(&current)? {
             return Ok(current);
         }
         let next = Arc::new(self.reload(&current)?);
         // A write of this handle may have published a newer state meanwhile; then ours is not needed.
-        self.state.compare_and_swap(&Some(current), Some(Arc::clone(&next)));
+        self.state
+            .compare_and_swap(&Some(current), Some(Arc::clone(&next)));
         Ok(next)
     }
 
@@ -120,26 +134,41 @@ impl Memory {
             return Ok(next);
         }
         let storage = if replaced {
-            Arc::new(FileStorage::open_existing(&self.path, !self.options.read_only)?)
+            Arc::new(FileStorage::open_existing(
+                &self.path,
+                !self.options.read_only,
+            )?)
         } else {
             Arc::clone(storage)
         };
         let committed = load(&storage, self.options.lock_timeout)?;
         let pending = writer::load_pending(&committed, lex)?;
-        Ok(Snapshot { committed: Arc::new(committed), pending })
+        Ok(Snapshot {
+            committed: Arc::new(committed),
+            pending,
+        })
     }
 
     /// Stores documents as one transaction: durable when it returns, and all or nothing.
     pub fn put(&self, documents: Vec<Document>, options: PutOptions) -> Result<PutResult> {
         self.check_writable("put")?;
         if !(0..=11).contains(&options.compression_level) {
-            return Err(Error::invalid("compressionLevel", options.compression_level, "an integer from 0 to 11"));
+            return Err(Error::invalid(
+                "compressionLevel",
+                options.compression_level,
+                "an integer from 0 to 11",
+            ));
         }
         let prepared = prepare(documents, options.compression_level)?;
         self.store("put", prepared, options.dedupe)
     }
 
-    fn store(&self, operation: &str, prepared: Vec<PreparedDocument>, dedupe: Dedupe) -> Result<PutResult> {
+    fn store(
+        &self,
+        operation: &str,
+        prepared: Vec<PreparedDocument>,
+        dedupe: Dedupe,
+    ) -> Result<PutResult> {
         self.mutate(operation, |snapshot, table| {
             let mut ids = Vec::with_capacity(prepared.len());
             let mut duplicate_of = Vec::with_capacity(prepared.len());
@@ -150,10 +179,16 @@ impl Memory {
                 table.update(snapshot)?;
             }
             for mut document in prepared {
-                let hash = document.frames.first().and_then(|first| first.frame.source_sha256);
+                let hash = document
+                    .frames
+                    .first()
+                    .and_then(|first| first.frame.source_sha256);
                 let earlier = match (dedupe, hash) {
                     (Dedupe::Keep, _) | (_, None) => None,
-                    (_, Some(hash)) => fresh.get(&hash).copied().or_else(|| table.find(snapshot, &hash)),
+                    (_, Some(hash)) => fresh
+                        .get(&hash)
+                        .copied()
+                        .or_else(|| table.find(snapshot, &hash)),
                 };
                 duplicate_of.push(earlier);
                 if let (Dedupe::Skip, Some(earlier)) = (dedupe, earlier) {
@@ -172,19 +207,34 @@ impl Memory {
             }
             Ok((changes, (ids, duplicate_of)))
         })
-        .map(|(sequence, (ids, duplicate_of))| PutResult { ids, duplicate_of, sequence })
+        .map(|(sequence, (ids, duplicate_of))| PutResult {
+            ids,
+            duplicate_of,
+            sequence,
+        })
     }
 
     /// Stores `next` as the new version of frame `id`. `build` gets the current state, to take over what the caller
     /// does not change. The old version stays reachable with as-of.
-    pub fn update(&self, id: u64, build: impl FnOnce(&Snapshot, u64) -> Result<Document>) -> Result<u64> {
+    pub fn update(
+        &self,
+        id: u64,
+        build: impl FnOnce(&Snapshot, u64) -> Result<Document>,
+    ) -> Result<u64> {
         self.mutate("update", |snapshot, _| {
             let id = document_of(snapshot, id)?;
             let document = build(snapshot, id)?;
-            let mut prepared = Preparer::new(PutOptions::default().compression_level).prepare(document, 0)?;
+            let mut prepared =
+                Preparer::new(PutOptions::default().compression_level).prepare(document, 0)?;
             prepared.supersedes = Some(id);
             let new = snapshot.frame_count();
-            Ok((Changes { documents: vec![prepared], ..Changes::default() }, new))
+            Ok((
+                Changes {
+                    documents: vec![prepared],
+                    ..Changes::default()
+                },
+                new,
+            ))
         })
         .map(|(_, id)| id)
     }
@@ -192,18 +242,32 @@ impl Memory {
     /// Removes documents with their chunks, all or none; gives the log sequence and how many documents went.
     pub fn remove(&self, ids: &[u64]) -> Result<(u64, u64)> {
         self.mutate("remove", |snapshot, _| {
-            let mut removals = ids.iter().map(|&id| document_of(snapshot, id)).collect::<Result<Vec<_>>>()?;
+            let mut removals = ids
+                .iter()
+                .map(|&id| document_of(snapshot, id))
+                .collect::<Result<Vec<_>>>()?;
             removals.sort_unstable();
             removals.dedup();
             let count = removals.len() as u64;
-            Ok((Changes { removals, ..Changes::default() }, count))
+            Ok((
+                Changes {
+                    removals,
+                    ..Changes::default()
+                },
+                count,
+            ))
         })
     }
 
     /// Moves the log into the file, so that every reader of the format sees it. Nothing to do on a read-only handle.
     pub fn seal(&self) -> Result<()> {
         if self.options.read_only {
-            return self.state.load().as_ref().map(|_| ()).ok_or_else(|| Error::closed("seal"));
+            return self
+                .state
+                .load()
+                .as_ref()
+                .map(|_| ())
+                .ok_or_else(|| Error::closed("seal"));
         }
         self.with_lock("seal", |snapshot| {
             if snapshot.pending.is_empty() {
@@ -232,13 +296,23 @@ impl Memory {
         self.lex.store(true, Ordering::Relaxed);
         if self.options.read_only {
             let pending = writer::load_pending(&snapshot.committed, true)?;
-            self.state.store(Some(Arc::new(Snapshot { committed: Arc::clone(&snapshot.committed), pending })));
+            self.state.store(Some(Arc::new(Snapshot {
+                committed: Arc::clone(&snapshot.committed),
+                pending,
+            })));
             return Ok(());
         }
         let enabled = self.with_lock("enableLex", |snapshot| {
             let pending = writer::load_pending(&snapshot.committed, true)?;
-            let indexed = Snapshot { committed: Arc::clone(&snapshot.committed), pending };
-            let options = CommitOptions { lex_enabled: true, index: true, capacity: self.options.capacity };
+            let indexed = Snapshot {
+                committed: Arc::clone(&snapshot.committed),
+                pending,
+            };
+            let options = CommitOptions {
+                lex_enabled: true,
+                index: true,
+                capacity: self.options.capacity,
+            };
             writer::checkpoint(&indexed, &options).map(Some)
         });
         if enabled.is_err() {
@@ -282,7 +356,11 @@ impl Memory {
         Ok((sequence, result))
     }
 
-    fn with_lock(&self, operation: &str, change: impl FnOnce(&Snapshot) -> Result<Option<Snapshot>>) -> Result<()> {
+    fn with_lock(
+        &self,
+        operation: &str,
+        change: impl FnOnce(&Snapshot) -> Result<Option<Snapshot>>,
+    ) -> Result<()> {
         self.check_writable(operation)?;
         let started = Instant::now();
         let _table = self.lock_handle(started)?;
@@ -306,8 +384,9 @@ impl Memory {
     fn lock_file(&self, operation: &str, started: Instant) -> Result<(FileLock, Arc<Snapshot>)> {
         loop {
             let left = self.options.lock_timeout.saturating_sub(started.elapsed());
-            let lock = FileLock::exclusive(&self.path, left)
-                .map_err(|error| crate::lock::describe(Error::from(error), &self.path, started.elapsed()))?;
+            let lock = FileLock::exclusive(&self.path, left).map_err(|error| {
+                crate::lock::describe(Error::from(error), &self.path, started.elapsed())
+            })?;
             let snapshot = self.snapshot(operation)?;
             // The file may have been replaced while we waited: the lock must be on what we are going to write.
             if snapshot.committed.storage.identity() == lock.identity() {
@@ -323,7 +402,10 @@ pub fn document_of(snapshot: &Snapshot, id: u64) -> Result<u64> {
     if !active(id) {
         return Err(Error::frame_not_found(id));
     }
-    Ok(snapshot.brief(id).and_then(|brief| brief.parent).unwrap_or(id))
+    Ok(snapshot
+        .brief(id)
+        .and_then(|brief| brief.parent)
+        .unwrap_or(id))
 }
 
 /// Whether a commit declares a full-text index.
@@ -346,7 +428,9 @@ pub fn load(storage: &Arc<FileStorage>, timeout: Duration) -> Result<Committed> 
     let started = Instant::now();
     for _ in 0..READ_ATTEMPTS {
         let left = timeout.saturating_sub(started.elapsed());
-        let Ok(_lock) = FileLock::shared(storage.path(), left) else { break };
+        let Ok(_lock) = FileLock::shared(storage.path(), left) else {
+            break;
+        };
         match Committed::load(Arc::clone(storage)) {
             Err(error) if error.code == Code::Corrupt => failure = error,
             other => return other,
@@ -360,7 +444,10 @@ pub fn load(storage: &Arc<FileStorage>, timeout: Duration) -> Result<Committed> 
 fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {
     let run = |first: usize, part: Vec<Document>| -> Result<Vec<PreparedDocument>> {
         let mut preparer = Preparer::new(level);
-        part.into_iter().enumerate().map(|(index, document)| preparer.prepare(document, first + index)).collect()
+        part.into_iter()
+            .enumerate()
+            .map(|(index, document)| preparer.prepare(document, first + index))
+            .collect()
     };
     if documents.len() < PARALLEL_FROM {
         return run(0, documents);
@@ -371,7 +458,9 @@ fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>
     std::thread::scope(|scope| {
         let other = scope.spawn(move || run(half, right));
         let mut prepared = run(0, left)?;
-        let other = other.join().map_err(|_| Error::new(Code::Internal, "preparing stopped unexpectedly", json!({})))?;
+        let other = other
+            .join()
+            .map_err(|_| Error::new(Code::Internal, "preparing stopped unexpectedly", json!({})))?;
         prepared.extend(other?);
         Ok(prepared)
     })
@@ -395,10 +484,17 @@ pub fn refuse_neighbours(path: &Path) -> Result<()> {
     if offenders.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = offenders.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let names: Vec<String> = offenders
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
     Err(Error::new(
         Code::Corrupt,
-        format!("files of another program stand beside {}: {}", path.display(), names.join(", ")),
+        format!(
+            "files of another program stand beside {}: {}",
+            path.display(),
+            names.join(", ")
+        ),
         json!({ "offenders": names, "path": path.to_string_lossy() }),
     ))
 }

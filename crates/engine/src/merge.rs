@@ -33,7 +33,12 @@ impl Section {
 }
 
 /// Appends `built` to `sections`, merging where a tier is full, and writes what is new.
-pub fn write(snapshot: &Snapshot, sections: &mut Vec<SegmentMeta>, built: Vec<Built>, out: &mut Output) -> Result<()> {
+pub fn write(
+    snapshot: &Snapshot,
+    sections: &mut Vec<SegmentMeta>,
+    built: Vec<Built>,
+    out: &mut Output,
+) -> Result<()> {
     let mut all: Vec<Section> = sections.drain(..).map(Section::Stored).collect();
     for one in built {
         all.push(Section::Built(one));
@@ -55,7 +60,11 @@ pub fn write(snapshot: &Snapshot, sections: &mut Vec<SegmentMeta>, built: Vec<Bu
 /// Where the trailing run of sections starts that are no larger than the last one's tier, when it is long enough.
 fn full_tier(all: &[Section]) -> Option<usize> {
     let tier = all.last()?.tier();
-    let run = all.iter().rev().take_while(|section| section.tier() <= tier).count();
+    let run = all
+        .iter()
+        .rev()
+        .take_while(|section| section.tier() <= tier)
+        .count();
     (run >= FAN_IN).then(|| all.len() - run)
 }
 
@@ -69,9 +78,15 @@ fn merge(snapshot: &Snapshot, part: &[Section]) -> Result<Built> {
     }
     // Superseded versions stay findable for `asOf`; removed ones go.
     let keep = |id: u64| {
-        snapshot.brief(id).is_none_or(|brief| brief.flags.status() != FrameStatus::Deleted as u32)
+        snapshot
+            .brief(id)
+            .is_none_or(|brief| brief.flags.status() != FrameStatus::Deleted as u32)
     };
     let from = part.first().map_or(0, |section| section.range().0);
     let to = part.last().map_or(0, |section| section.range().1);
-    Ok(Built { bytes: lex::merge(&bytes, &keep)?, from, to })
+    Ok(Built {
+        bytes: lex::merge(&bytes, &keep)?,
+        from,
+        to,
+    })
 }

@@ -66,7 +66,10 @@ pub struct PutOptions {
 
 impl Default for PutOptions {
     fn default() -> Self {
-        Self { compression_level: 3, dedupe: Dedupe::Keep }
+        Self {
+            compression_level: 3,
+            dedupe: Dedupe::Keep,
+        }
     }
 }
 

@@ -20,7 +20,11 @@ impl Output {
     /// Starts at `position`.
     #[must_use]
     pub fn new(storage: Arc<FileStorage>, position: u64) -> Self {
-        Self { storage, buffer: Vec::with_capacity(BUFFER), flushed: position }
+        Self {
+            storage,
+            buffer: Vec::with_capacity(BUFFER),
+            flushed: position,
+        }
     }
 
     /// Where the next byte goes.
@@ -57,25 +61,35 @@ impl Output {
 
 /// Writes at an offset.
 pub fn write_at(storage: &FileStorage, offset: u64, bytes: &[u8]) -> Result<()> {
-    storage.write_at(offset, bytes).map_err(|error| Error::io("write", storage.path(), &error))
+    storage
+        .write_at(offset, bytes)
+        .map_err(|error| Error::io("write", storage.path(), &error))
 }
 
 /// Makes every earlier write durable.
 pub fn sync(storage: &FileStorage) -> Result<()> {
-    storage.sync().map_err(|error| Error::io("sync", storage.path(), &error))
+    storage
+        .sync()
+        .map_err(|error| Error::io("sync", storage.path(), &error))
 }
 
 /// Length of the file.
 pub fn length(storage: &FileStorage) -> Result<u64> {
-    storage.len().map_err(|error| Error::io("look up the size of", storage.path(), &error))
+    storage
+        .len()
+        .map_err(|error| Error::io("look up the size of", storage.path(), &error))
 }
 
 /// Cuts or extends the file.
 pub fn set_length(storage: &FileStorage, length: u64) -> Result<()> {
-    storage.set_len(length).map_err(|error| Error::io("resize", storage.path(), &error))
+    storage
+        .set_len(length)
+        .map_err(|error| Error::io("resize", storage.path(), &error))
 }
 
 /// Maps the first `length` bytes.
 pub fn map(storage: &FileStorage, length: u64) -> Result<Bytes> {
-    storage.map(length).map_err(|error| Error::io("map", storage.path(), &error))
+    storage
+        .map(length)
+        .map_err(|error| Error::io("map", storage.path(), &error))
 }

@@ -77,7 +77,10 @@ impl Pending {
     /// An empty log that continues after `last_sequence`.
     #[must_use]
     pub fn new(last_sequence: u64) -> Self {
-        Self { last_sequence, ..Self::default() }
+        Self {
+            last_sequence,
+            ..Self::default()
+        }
     }
 
     /// Whether there is nothing to move into a commit.
@@ -87,12 +90,27 @@ impl Pending {
     }
 
     /// Applies one log record. Errors name what makes the record impossible; the state is then unchanged.
-    pub fn apply(&mut self, committed: &Committed, sequence: u64, entry: FrameEntry, with_lex: bool) -> Result<u64> {
+    pub fn apply(
+        &mut self,
+        committed: &Committed,
+        sequence: u64,
+        entry: FrameEntry,
+        with_lex: bool,
+    ) -> Result<u64> {
         match entry.op {
             EntryOperation::Tombstone => {
                 let target = entry.target_frame_id.unwrap_or(u64::MAX);
-                let current = self.status_of(committed, target).ok_or_else(|| Error::frame_not_found(target))?;
-                self.set_status(target, current.0, StatusChange { status: FrameStatus::Deleted as u32, superseded_by: None });
+                let current = self
+                    .status_of(committed, target)
+                    .ok_or_else(|| Error::frame_not_found(target))?;
+                self.set_status(
+                    target,
+                    current.0,
+                    StatusChange {
+                        status: FrameStatus::Deleted as u32,
+                        superseded_by: None,
+                    },
+                );
                 self.last_sequence = self.last_sequence.max(sequence);
                 Ok(target)
             }
@@ -100,11 +118,19 @@ impl Pending {
         }
     }
 
-    fn insert(&mut self, committed: &Committed, sequence: u64, entry: FrameEntry, with_lex: bool) -> Result<u64> {
+    fn insert(
+        &mut self,
+        committed: &Committed,
+        sequence: u64,
+        entry: FrameEntry,
+        with_lex: bool,
+    ) -> Result<u64> {
         let id = committed.frame_count() + self.frames.len() as u64;
         let superseded = match entry.supersedes_frame_id {
             Some(old) => {
-                let current = self.status_of(committed, old).ok_or_else(|| Error::frame_not_found(old))?;
+                let current = self
+                    .status_of(committed, old)
+                    .ok_or_else(|| Error::frame_not_found(old))?;
                 Some((old, current.0))
             }
             None => None,
@@ -115,7 +141,11 @@ impl Pending {
             payload,
             timestamp: frame.timestamp,
             parent: frame.parent_id,
-            flags: Flags::new(frame.status as u32, frame.role as u32, frame.chunk_manifest.is_some()),
+            flags: Flags::new(
+                frame.status as u32,
+                frame.role as u32,
+                frame.chunk_manifest.is_some(),
+            ),
         };
         if with_lex {
             self.index(committed, id, &pending)?;
@@ -137,13 +167,19 @@ impl Pending {
         self.active_delta += 1;
         self.last_sequence = self.last_sequence.max(sequence);
         if let Some((old, status)) = superseded {
-            let change = StatusChange { status: FrameStatus::Superseded as u32, superseded_by: Some(id) };
+            let change = StatusChange {
+                status: FrameStatus::Superseded as u32,
+                superseded_by: Some(id),
+            };
             self.set_status(old, status, change);
             // The chunks of a document are one version with it.
             let mut chunks: Vec<u64> = committed.directory.chunks_of(old).collect();
             chunks.extend(self.chunks.get(&old).into_iter().flatten());
             for chunk in chunks {
-                if let Some((status, _)) = self.status_of(committed, chunk).filter(|&(status, _)| status == 0) {
+                if let Some((status, _)) = self
+                    .status_of(committed, chunk)
+                    .filter(|&(status, _)| status == 0)
+                {
                     self.set_status(chunk, status, change);
                 }
             }
@@ -151,7 +187,12 @@ impl Pending {
         Ok(id)
     }
 
-    fn frame_of(&self, committed: &Committed, id: u64, entry: FrameEntry) -> Result<(Frame, Option<Vec<u8>>)> {
+    fn frame_of(
+        &self,
+        committed: &Committed,
+        id: u64,
+        entry: FrameEntry,
+    ) -> Result<(Frame, Option<Vec<u8>>)> {
         let parent_id = match (entry.role, entry.parent_sequence) {
             (FrameRole::Document, _) => None,
             (_, Some(sequence)) => self.sequences.get(&sequence).copied().or(self.last_split),
@@ -196,7 +237,9 @@ impl Pending {
         let (view, pending) = match source.checked_sub(committed.frame_count()) {
             None => (committed.frame(source)?, None),
             Some(index) => {
-                let other = usize::try_from(index).ok().and_then(|index| self.frames.get(index));
+                let other = usize::try_from(index)
+                    .ok()
+                    .and_then(|index| self.frames.get(index));
                 let other = other.ok_or_else(|| Error::frame_not_found(source))?;
                 (other.view()?, other.payload.clone())
             }
@@ -228,7 +271,9 @@ impl Pending {
             (None, Some(parent)) => committed.frame(parent).ok(),
             (None, None) => None,
         };
-        with_lex_document(id, &view, parent.as_ref(), &body, |document| self.lex.add(document));
+        with_lex_document(id, &view, parent.as_ref(), &body, |document| {
+            self.lex.add(document)
+        });
         Ok(())
     }
 
@@ -245,7 +290,9 @@ impl Pending {
             return Some((record.flags.status(), record.superseded_by.map(u64::from)));
         }
         let index = usize::try_from(id - committed.frame_count()).ok()?;
-        self.frames.get(index).map(|frame| (frame.flags.status(), None))
+        self.frames
+            .get(index)
+            .map(|frame| (frame.flags.status(), None))
     }
 
     fn set_status(&mut self, id: u64, old: u32, change: StatusChange) {

@@ -44,12 +44,24 @@ impl Selection {
     /// Parses the condition and the context.
     pub fn new(request: &SelectionRequest) -> Result<Self> {
         Ok(Self {
-            as_of: AsOf { frame: request.as_of_frame, timestamp: request.as_of_ts },
+            as_of: AsOf {
+                frame: request.as_of_frame,
+                timestamp: request.as_of_ts,
+            },
             scope: request.scope.clone().filter(|scope| !scope.is_empty()),
             since: request.since,
             until: request.until,
-            filter: request.r#where.as_ref().filter(|value| !value.is_null()).map(Filter::parse).transpose()?,
-            acl: request.acl.as_ref().map(AclContext::normalised).transpose()?,
+            filter: request
+                .r#where
+                .as_ref()
+                .filter(|value| !value.is_null())
+                .map(Filter::parse)
+                .transpose()?,
+            acl: request
+                .acl
+                .as_ref()
+                .map(AclContext::normalised)
+                .transpose()?,
         })
     }
 
@@ -68,7 +80,9 @@ impl Selection {
     /// Whether the frame is visible and selected.
     #[must_use]
     pub fn accepts(&self, snapshot: &Snapshot, id: u64) -> bool {
-        let Some(brief) = snapshot.brief(id) else { return false };
+        let Some(brief) = snapshot.brief(id) else {
+            return false;
+        };
         let in_window = self.since.is_none_or(|since| brief.timestamp >= since)
             && self.until.is_none_or(|until| brief.timestamp <= until);
         if !in_window || !snapshot.brief_is_visible(id, &brief, self.as_of) {
@@ -78,7 +92,9 @@ impl Selection {
             return true;
         }
         // An unreadable frame cannot be shown to pass: it is left out, and `verify` names it.
-        let Ok(view) = snapshot.view(id) else { return false };
+        let Ok(view) = snapshot.view(id) else {
+            return false;
+        };
         if let Some(scope) = &self.scope {
             // A chunk without a uri of its own is in the scope of its document.
             let parent = brief.parent.and_then(|parent| snapshot.view(parent).ok());
@@ -88,11 +104,15 @@ impl Selection {
             }
         }
         self.acl.as_ref().is_none_or(|acl| acl.allows(&view))
-            && self.filter.as_ref().is_none_or(|filter| filter.matches(&|field| fields::lookup(&view, field)))
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches(&|field| fields::lookup(&view, field)))
     }
 }
 
 /// Parses a request; a malformed one is a bug of the caller's wrapper, reported as MV019.
 pub fn parse_request<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| Error::invalid("request", error, "a well-formed request"))
+    serde_json::from_str(text)
+        .map_err(|error| Error::invalid("request", error, "a well-formed request"))
 }

@@ -55,7 +55,11 @@ impl Snapshot {
     /// Number of active frames.
     #[must_use]
     pub fn active_count(&self) -> u64 {
-        self.committed.directory.totals().active.saturating_add_signed(self.pending.active_delta)
+        self.committed
+            .directory
+            .totals()
+            .active
+            .saturating_add_signed(self.pending.active_delta)
     }
 
     /// What is known of a frame without decoding it.
@@ -70,13 +74,19 @@ impl Snapshot {
                 (frame.timestamp, frame.parent, frame.flags)
             }
         };
-        Some(Brief { timestamp, parent, superseded_by, flags: flags.with_status(status) })
+        Some(Brief {
+            timestamp,
+            parent,
+            superseded_by,
+            flags: flags.with_status(status),
+        })
     }
 
     /// The one visibility rule: every read path asks it.
     #[must_use]
     pub fn is_visible(&self, id: u64, as_of: AsOf) -> bool {
-        self.brief(id).is_some_and(|brief| self.brief_is_visible(id, &brief, as_of))
+        self.brief(id)
+            .is_some_and(|brief| self.brief_is_visible(id, &brief, as_of))
     }
 
     /// [`Snapshot::is_visible`] for a frame whose [`Brief`] is at hand.
@@ -85,19 +95,28 @@ impl Snapshot {
         let by_age = as_of.frame.is_none_or(|last| id <= last)
             && as_of.timestamp.is_none_or(|last| brief.timestamp <= last);
         // A piece of a document is never seen without it (the reference leaves the chunks of removed documents active).
-        if !by_age || brief.parent.is_some_and(|parent| parent != id && !self.is_visible(parent, as_of)) {
+        if !by_age
+            || brief
+                .parent
+                .is_some_and(|parent| parent != id && !self.is_visible(parent, as_of))
+        {
             return false;
         }
         if brief.flags.status() == ACTIVE {
             return true;
         }
         // A superseded frame is what the memory held before its successor came. Chunks follow their document.
-        let Some(successor) = brief.superseded_by.filter(|_| brief.flags.status() == FrameStatus::Superseded as u32)
+        let Some(successor) = brief
+            .superseded_by
+            .filter(|_| brief.flags.status() == FrameStatus::Superseded as u32)
         else {
             return false;
         };
         as_of.frame.is_some_and(|last| successor > last)
-            || as_of.timestamp.is_some_and(|last| self.brief(successor).is_some_and(|next| next.timestamp > last))
+            || as_of.timestamp.is_some_and(|last| {
+                self.brief(successor)
+                    .is_some_and(|next| next.timestamp > last)
+            })
     }
 
     /// The fields of a frame, whatever its status.
@@ -106,7 +125,11 @@ impl Snapshot {
             return self.committed.frame(id);
         }
         let index = usize::try_from(id - self.committed.frame_count()).unwrap_or(usize::MAX);
-        self.pending.frames.get(index).ok_or_else(|| Error::frame_not_found(id))?.view()
+        self.pending
+            .frames
+            .get(index)
+            .ok_or_else(|| Error::frame_not_found(id))?
+            .view()
     }
 
     /// The fields of an active frame; removed and superseded ones are MV010.
@@ -126,7 +149,11 @@ impl Snapshot {
     pub fn encoded(&self, id: u64) -> Result<&[u8]> {
         if id >= self.committed.frame_count() {
             let index = usize::try_from(id - self.committed.frame_count()).unwrap_or(usize::MAX);
-            let frame = self.pending.frames.get(index).ok_or_else(|| Error::frame_not_found(id))?;
+            let frame = self
+                .pending
+                .frames
+                .get(index)
+                .ok_or_else(|| Error::frame_not_found(id))?;
             return Ok(&frame.encoded);
         }
         self.committed.encoded(id)
@@ -135,12 +162,15 @@ impl Snapshot {
     /// Stored payload bytes of a frame.
     pub fn stored_payload(&self, id: u64, view: &FrameView<'_>) -> Result<&[u8]> {
         if let Some(index) = id.checked_sub(self.committed.frame_count())
-            && let Some(frame) = usize::try_from(index).ok().and_then(|index| self.pending.frames.get(index))
+            && let Some(frame) = usize::try_from(index)
+                .ok()
+                .and_then(|index| self.pending.frames.get(index))
             && let Some(payload) = &frame.payload
         {
             return Ok(payload);
         }
-        self.committed.payload(view.payload_offset, view.payload_length)
+        self.committed
+            .payload(view.payload_offset, view.payload_length)
     }
 
     /// The decoded payload of one frame, without its chunks.
@@ -161,7 +191,9 @@ impl Snapshot {
             }
             return Ok(joined);
         }
-        Ok(text::clean_search_text(view)?.unwrap_or_default().into_bytes())
+        Ok(text::clean_search_text(view)?
+            .unwrap_or_default()
+            .into_bytes())
     }
 
     /// The text of a frame; content that is not UTF-8 gives its search text, else nothing.
@@ -182,14 +214,20 @@ impl Snapshot {
     #[must_use]
     pub fn chunks_of(&self, id: u64) -> Vec<u64> {
         let removed = |chunk: u64| {
-            self.brief(chunk).is_none_or(|brief| brief.flags.status() == FrameStatus::Deleted as u32)
+            self.brief(chunk)
+                .is_none_or(|brief| brief.flags.status() == FrameStatus::Deleted as u32)
         };
         let mut chunks: Vec<u64> = self.committed.directory.chunks_of(id).collect();
         if let Some(pending) = self.pending.chunks.get(&id) {
             chunks.extend(pending.iter());
         }
         chunks.retain(|&chunk| !removed(chunk));
-        chunks.sort_by_key(|&chunk| (self.view(chunk).ok().and_then(|view| view.chunk_index), chunk));
+        chunks.sort_by_key(|&chunk| {
+            (
+                self.view(chunk).ok().and_then(|view| view.chunk_index),
+                chunk,
+            )
+        });
         chunks
     }
 
@@ -206,14 +244,22 @@ impl Snapshot {
     /// The newest active frame with this uri.
     #[must_use]
     pub fn frame_by_uri(&self, uri: &str) -> Option<u64> {
-        let active = |id: u64| self.brief(id).is_some_and(|brief| brief.flags.status() == ACTIVE);
+        let active = |id: u64| {
+            self.brief(id)
+                .is_some_and(|brief| brief.flags.status() == ACTIVE)
+        };
         let named = |id: u64| self.view(id).is_ok_and(|view| view.uri == Some(uri));
         let hash = uri_hash(uri);
         let listed = self
             .pending
             .uris
             .get(&hash)
-            .and_then(|ids| ids.iter().rev().copied().find(|&id| active(id) && named(id)))
+            .and_then(|ids| {
+                ids.iter()
+                    .rev()
+                    .copied()
+                    .find(|&id| active(id) && named(id))
+            })
             .or_else(|| {
                 self.committed
                     .directory

@@ -19,7 +19,8 @@ impl Memory {
         let committed = &snapshot.committed;
         let size = output::length(&committed.storage)?;
         let totals = committed.directory.totals();
-        let (payload, logical) = pending_bytes(&snapshot, totals.payload_bytes, totals.logical_bytes)?;
+        let (payload, logical) =
+            pending_bytes(&snapshot, totals.payload_bytes, totals.logical_bytes)?;
         let active = snapshot.active_count();
         let saved = logical.saturating_sub(payload);
         let capacity = self.options().capacity.unwrap_or(UNLIMITED);
@@ -67,25 +68,74 @@ impl Memory {
 pub fn live_bytes(snapshot: &Snapshot) -> u64 {
     let committed = &snapshot.committed;
     let tail = &committed.tail;
-    let sections: u64 = committed.head.segments.iter().map(|segment| segment.bytes_length).sum();
-    let indexes = tail.time_index.as_ref().map_or(0, |manifest| manifest.bytes_length)
-        + tail.sketch_track.as_ref().map_or(0, |manifest| manifest.bytes_length)
-        + tail.indexes.vec.as_ref().map_or(0, |manifest| manifest.bytes_length)
-        + tail.indexes.clip.as_ref().map_or(0, |manifest| manifest.bytes_length)
-        + tail.indexes.lex_segments.iter().map(|segment| segment.bytes_length).sum::<u64>()
-        + tail.segment_catalog.vec_segments.iter().map(|segment| segment.entry.bytes_length).sum::<u64>()
-        + tail.memories_track.as_ref().map_or(0, |manifest| manifest.bytes_length)
-        + tail.logic_mesh.as_ref().map_or(0, |manifest| manifest.bytes_length)
-        + tail.replay_manifest.as_ref().map_or(0, |manifest| manifest.segment_size);
+    let sections: u64 = committed
+        .head
+        .segments
+        .iter()
+        .map(|segment| segment.bytes_length)
+        .sum();
+    let indexes = tail
+        .time_index
+        .as_ref()
+        .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .sketch_track
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .indexes
+            .vec
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .indexes
+            .clip
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .indexes
+            .lex_segments
+            .iter()
+            .map(|segment| segment.bytes_length)
+            .sum::<u64>()
+        + tail
+            .segment_catalog
+            .vec_segments
+            .iter()
+            .map(|segment| segment.entry.bytes_length)
+            .sum::<u64>()
+        + tail
+            .memories_track
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .logic_mesh
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .replay_manifest
+            .as_ref()
+            .map_or(0, |manifest| manifest.segment_size);
     let table = committed.end.saturating_sub(committed.toc_offset);
-    committed.header.wal_end() + committed.directory.totals().payload_bytes + sections + indexes + table
+    committed.header.wal_end()
+        + committed.directory.totals().payload_bytes
+        + sections
+        + indexes
+        + table
 }
 
 /// Payload and decoded bytes of active frames, with the log's.
 fn pending_bytes(snapshot: &Snapshot, mut payload: u64, mut logical: u64) -> Result<(u64, u64)> {
     let first = snapshot.committed.frame_count();
     for (&id, change) in &snapshot.pending.changes {
-        if id < first && change.status != 0 && snapshot.committed.directory.record(id).is_some_and(|r| r.flags.status() == 0) {
+        if id < first
+            && change.status != 0
+            && snapshot
+                .committed
+                .directory
+                .record(id)
+                .is_some_and(|r| r.flags.status() == 0)
+        {
             let view = snapshot.view(id)?;
             payload = payload.saturating_sub(view.payload_length);
             logical = logical.saturating_sub(view.canonical_length.unwrap_or(0));
@@ -93,7 +143,10 @@ fn pending_bytes(snapshot: &Snapshot, mut payload: u64, mut logical: u64) -> Res
     }
     for index in 0..snapshot.pending.frames.len() as u64 {
         let id = first + index;
-        if snapshot.brief(id).is_some_and(|brief| brief.flags.status() == 0) {
+        if snapshot
+            .brief(id)
+            .is_some_and(|brief| brief.flags.status() == 0)
+        {
             let view = snapshot.view(id)?;
             payload += view.payload_length;
             logical += view.canonical_length.unwrap_or(0);
@@ -112,16 +165,29 @@ fn percent(part: u64, whole: u64) -> f64 {
 /// Number and dimension of the stored vectors.
 fn vectors(snapshot: &Snapshot) -> (u64, Option<u32>) {
     let tail = &snapshot.committed.tail;
-    let flat = tail.indexes.vec.as_ref().filter(|manifest| manifest.bytes_length > 8);
+    let flat = tail
+        .indexes
+        .vec
+        .as_ref()
+        .filter(|manifest| manifest.bytes_length > 8);
     let (count, dimension) = match flat {
         Some(manifest) => (manifest.vector_count, manifest.dimension),
         None => {
             let segments = &tail.segment_catalog.vec_segments;
-            let dimension = segments.iter().map(|segment| segment.dimension).find(|&dimension| dimension > 0);
-            (segments.iter().map(|segment| segment.vector_count).sum(), dimension.unwrap_or(0))
+            let dimension = segments
+                .iter()
+                .map(|segment| segment.dimension)
+                .find(|&dimension| dimension > 0);
+            (
+                segments.iter().map(|segment| segment.vector_count).sum(),
+                dimension.unwrap_or(0),
+            )
         }
     };
-    (count, Some(dimension).filter(|&dimension| dimension > 0 && count > 0))
+    (
+        count,
+        Some(dimension).filter(|&dimension| dimension > 0 && count > 0),
+    )
 }
 
 /// provider, model, dimension, normalized.
@@ -129,14 +195,21 @@ type Identity = (Option<String>, Option<String>, Option<u64>, Option<bool>);
 
 fn identities(snapshot: &Snapshot, committed_has_some: bool) -> Result<BTreeMap<Identity, u64>> {
     let mut counts = BTreeMap::new();
-    let first = if committed_has_some { 0 } else { snapshot.committed.frame_count() };
+    let first = if committed_has_some {
+        0
+    } else {
+        snapshot.committed.frame_count()
+    };
     for id in first..snapshot.frame_count() {
         if !snapshot.is_visible(id, AsOf::default()) {
             continue;
         }
         let view = snapshot.view(id)?;
         let text = |key: &str| {
-            view.extra_metadata.get(key).map(|value| value.trim().trim_matches('"')).filter(|value| !value.is_empty())
+            view.extra_metadata
+                .get(key)
+                .map(|value| value.trim().trim_matches('"'))
+                .filter(|value| !value.is_empty())
         };
         let provider = text("memvid.embedding.provider").map(str::to_lowercase);
         let model = text("memvid.embedding.model").map(str::to_owned);
@@ -144,12 +217,16 @@ fn identities(snapshot: &Snapshot, committed_has_some: bool) -> Result<BTreeMap<
             continue;
         }
         let dimension = text("memvid.embedding.dimension").and_then(|value| value.parse().ok());
-        let normalized = text("memvid.embedding.normalized").and_then(|value| match value.to_lowercase().as_str() {
-            "true" | "1" | "yes" => Some(true),
-            "false" | "0" | "no" => Some(false),
-            _ => None,
+        let normalized = text("memvid.embedding.normalized").and_then(|value| {
+            match value.to_lowercase().as_str() {
+                "true" | "1" | "yes" => Some(true),
+                "false" | "0" | "no" => Some(false),
+                _ => None,
+            }
         });
-        *counts.entry((provider, model, dimension, normalized)).or_insert(0) += 1;
+        *counts
+            .entry((provider, model, dimension, normalized))
+            .or_insert(0) += 1;
     }
     Ok(counts)
 }

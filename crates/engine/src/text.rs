@@ -1,6 +1,6 @@
 //! What a frame says: its text for readers and its text for the index.
 
-use mv2::frame::{CanonicalEncoding};
+use mv2::frame::CanonicalEncoding;
 use mv2::view::FrameView;
 
 use crate::committed::decode_frame;
@@ -12,7 +12,12 @@ pub type PayloadSource<'s, 'a> = dyn Fn(u64, u64) -> Result<&'a [u8]> + 's;
 /// Types whose payload is text (indexes.md §1.4); everything else is kept as bytes.
 #[must_use]
 pub fn is_text_mime(mime: &str) -> bool {
-    let mime = mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mime = mime
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     mime.starts_with("text/")
         || mime.ends_with("+xml")
         || mime.ends_with("+json")
@@ -49,8 +54,15 @@ pub fn payload<'a>(view: &FrameView<'_>, source: &PayloadSource<'_, 'a>) -> Resu
             format_args!("the bytes of frame {} do not match their checksum", view.id),
         ));
     }
-    mv2::payload::decompress(stored, view.canonical_encoding, view.canonical_length)
-        .map_err(|error| Error::corrupt("payload", view.payload_offset, format_args!("frame {}: {error}", view.id)))
+    mv2::payload::decompress(stored, view.canonical_encoding, view.canonical_length).map_err(
+        |error| {
+            Error::corrupt(
+                "payload",
+                view.payload_offset,
+                format_args!("frame {}: {error}", view.id),
+            )
+        },
+    )
 }
 
 /// The search text of a frame without what the reference appends to it; `None` when it is blank.
@@ -73,6 +85,11 @@ pub fn search_body<'a>(
     if view.payload_length == 0 {
         return Ok(None);
     }
-    let declared = view.mime.is_some_and(is_text_mime) || view.canonical_encoding == CanonicalEncoding::Zstd;
-    Ok(if declared { String::from_utf8(payload(view, source)?).ok() } else { None })
+    let declared =
+        view.mime.is_some_and(is_text_mime) || view.canonical_encoding == CanonicalEncoding::Zstd;
+    Ok(if declared {
+        String::from_utf8(payload(view, source)?).ok()
+    } else {
+        None
+    })
 }

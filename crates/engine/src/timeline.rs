@@ -64,8 +64,14 @@ impl Memory {
     pub fn select(&self, request: &SelectionRequest) -> Result<Vec<u64>> {
         let snapshot = self.snapshot("select")?;
         let selection = Selection::new(request)?;
-        let is_document = |id: u64| snapshot.brief(id).is_some_and(|brief| brief.flags.is_document());
-        Ok((0..snapshot.frame_count()).filter(|&id| is_document(id) && selection.accepts(&snapshot, id)).collect())
+        let is_document = |id: u64| {
+            snapshot
+                .brief(id)
+                .is_some_and(|brief| brief.flags.is_document())
+        };
+        Ok((0..snapshot.frame_count())
+            .filter(|&id| is_document(id) && selection.accepts(&snapshot, id))
+            .collect())
     }
 }
 
@@ -81,15 +87,23 @@ fn documents<'a>(
     if since > until {
         return Box::new(std::iter::empty());
     }
-    let pending = snapshot.pending.times.range((since, 0)..=(until, u64::MAX)).copied();
+    let pending = snapshot
+        .pending
+        .times
+        .range((since, 0)..=(until, u64::MAX))
+        .copied();
     // The stored index lists what was active when it was written: enough for the present. It is ours when the directory
     // is; another program's may disagree with its frames.
-    let stored = committed.time_index().filter(|_| committed.directory_is_stored && !selection.is_past());
+    let stored = committed
+        .time_index()
+        .filter(|_| committed.directory_is_stored && !selection.is_past());
     if let Some(index) = stored {
         let range = index.lower_bound(since)..index.upper_bound(until);
         let stored = range.filter_map(move |position| index.get(position));
         return if reverse {
-            Box::new(merge(stored.rev(), pending.rev(), |left, right| left >= right))
+            Box::new(merge(stored.rev(), pending.rev(), |left, right| {
+                left >= right
+            }))
         } else {
             Box::new(merge(stored, pending, |left, right| left <= right))
         };
@@ -103,7 +117,11 @@ fn documents<'a>(
         .chain(pending)
         .collect();
     all.sort_unstable();
-    if reverse { Box::new(all.into_iter().rev()) } else { Box::new(all.into_iter()) }
+    if reverse {
+        Box::new(all.into_iter().rev())
+    } else {
+        Box::new(all.into_iter())
+    }
 }
 
 fn merge<T: Copy>(
@@ -113,11 +131,19 @@ fn merge<T: Copy>(
 ) -> impl Iterator<Item = T> {
     let mut left = left.peekable();
     let mut right = right.peekable();
-    std::iter::from_fn(move || match (left.peek().copied(), right.peek().copied()) {
-        (Some(a), Some(b)) => if left_first(a, b) { left.next() } else { right.next() },
-        (Some(_), None) => left.next(),
-        _ => right.next(),
-    })
+    std::iter::from_fn(
+        move || match (left.peek().copied(), right.peek().copied()) {
+            (Some(a), Some(b)) => {
+                if left_first(a, b) {
+                    left.next()
+                } else {
+                    right.next()
+                }
+            }
+            (Some(_), None) => left.next(),
+            _ => right.next(),
+        },
+    )
 }
 
 fn entry(snapshot: &Snapshot, id: u64) -> Result<TimelineEntry> {

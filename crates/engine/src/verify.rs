@@ -38,12 +38,24 @@ pub struct Check {
 impl Check {
     fn new(name: &'static str, outcome: std::result::Result<Option<String>, String>) -> Self {
         match outcome {
-            Ok(details) => Self { name, status: "passed", details },
-            Err(details) => Self { name, status: "failed", details: Some(details) },
+            Ok(details) => Self {
+                name,
+                status: "passed",
+                details,
+            },
+            Err(details) => Self {
+                name,
+                status: "failed",
+                details: Some(details),
+            },
         }
     }
     fn skipped(name: &'static str, why: &str) -> Self {
-        Self { name, status: "skipped", details: Some(why.to_owned()) }
+        Self {
+            name,
+            status: "skipped",
+            details: Some(why.to_owned()),
+        }
     }
 }
 
@@ -67,7 +79,11 @@ pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
 pub fn verify_single_file(path: &Path) -> Result<()> {
     if !path.exists() {
         let details = serde_json::json!({ "path": path.to_string_lossy() });
-        return Err(Error::new(Code::NotFound, format!("no memory at {}", path.display()), details));
+        return Err(Error::new(
+            Code::NotFound,
+            format!("no memory at {}", path.display()),
+            details,
+        ));
     }
     refuse_neighbours(path)
 }
@@ -98,15 +114,22 @@ fn time_index_count(committed: &Committed) -> Check {
     let Some(manifest) = &committed.tail.time_index else {
         return Check::skipped(NAME, "the file has no time index");
     };
-    let outcome = mv2::verify::time_index(&committed.map, manifest).map_err(|error| error.to_string());
-    Check::new(NAME, outcome.and_then(|index| {
-        let expected = active_documents(committed);
-        if index.len() as u64 == expected {
-            Ok(None)
-        } else {
-            Err(format!("{} entries for {expected} active documents", index.len()))
-        }
-    }))
+    let outcome =
+        mv2::verify::time_index(&committed.map, manifest).map_err(|error| error.to_string());
+    Check::new(
+        NAME,
+        outcome.and_then(|index| {
+            let expected = active_documents(committed);
+            if index.len() as u64 == expected {
+                Ok(None)
+            } else {
+                Err(format!(
+                    "{} entries for {expected} active documents",
+                    index.len()
+                ))
+            }
+        }),
+    )
 }
 
 fn active_documents(committed: &Committed) -> u64 {
@@ -115,14 +138,22 @@ fn active_documents(committed: &Committed) -> u64 {
             record.flags.is_document() && record.flags.status() == FrameStatus::Active as u32
         })
     };
-    (0..committed.frame_count()).filter(|&id| active(id)).count() as u64
+    (0..committed.frame_count())
+        .filter(|&id| active(id))
+        .count() as u64
 }
 
 fn time_index_order(committed: &Committed) -> Check {
     const NAME: &str = "TimeIndexSortOrder";
     match committed.time_index() {
         None => Check::skipped(NAME, "the file has no readable time index"),
-        Some(index) => Check::new(NAME, index.check_sort_order().map(|()| None).map_err(|error| error.to_string())),
+        Some(index) => Check::new(
+            NAME,
+            index
+                .check_sort_order()
+                .map(|()| None)
+                .map_err(|error| error.to_string()),
+        ),
     }
 }
 
@@ -138,21 +169,40 @@ fn lex_index(committed: &Committed, deep: bool) -> Check {
         .filter(|segment| deep && segment.id != 0 && committed.directory_is_stored)
         .find(|segment| !committed.section_is_intact(segment));
     if let Some(segment) = damaged {
-        let message = format!("the section at byte {} does not match its checksum", segment.bytes_offset);
+        let message = format!(
+            "the section at byte {} does not match its checksum",
+            segment.bytes_offset
+        );
         return Check::new(NAME, Err(message));
     }
-    Check::new(NAME, committed.lex().map(|_| None).map_err(|error| error.message))
+    Check::new(
+        NAME,
+        committed.lex().map(|_| None).map_err(|error| error.message),
+    )
 }
 
 fn vector_index(committed: &Committed) -> Check {
     const NAME: &str = "VecIndexDecode";
-    let Some(manifest) = committed.tail.indexes.vec.as_ref().filter(|manifest| manifest.bytes_length > 0) else {
+    let Some(manifest) = committed
+        .tail
+        .indexes
+        .vec
+        .as_ref()
+        .filter(|manifest| manifest.bytes_length > 0)
+    else {
         return Check::skipped(NAME, "the file has no vectors");
     };
     let intact = committed
         .payload(manifest.bytes_offset, manifest.bytes_length)
         .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == manifest.checksum);
-    Check::new(NAME, if intact { Ok(None) } else { Err("the vectors do not match their checksum".to_owned()) })
+    Check::new(
+        NAME,
+        if intact {
+            Ok(None)
+        } else {
+            Err("the vectors do not match their checksum".to_owned())
+        },
+    )
 }
 
 fn log_records(committed: &Committed) -> Check {
@@ -160,13 +210,21 @@ fn log_records(committed: &Committed) -> Check {
     let outcome = region.map_err(|error| error.message).and_then(|region| {
         let scan = wal::scan(region, applied_sequence(committed));
         if let Some(torn) = scan.torn {
-            return Err(format!("the log is torn at byte {}: {}", torn.position, torn.reason));
+            return Err(format!(
+                "the log is torn at byte {}: {}",
+                torn.position, torn.reason
+            ));
         }
         let pending = scan.records.iter().filter(|record| record.pending).count();
         let applied = load_pending(committed, false).map_err(|error| error.message)?;
         // Records in the log are durable and part of the memory: they are no fault, but another program only sees them
         // after `seal`.
-        Ok((pending > 0).then(|| format!("{pending} records ({} frames) await the next checkpoint", applied.frames.len())))
+        Ok((pending > 0).then(|| {
+            format!(
+                "{pending} records ({} frames) await the next checkpoint",
+                applied.frames.len()
+            )
+        }))
     });
     Check::new("WalPendingRecords", outcome)
 }
@@ -183,7 +241,9 @@ fn frame_count(committed: &Committed) -> Check {
     let outcome = if active == expected {
         Ok(None)
     } else {
-        Err(format!("{active} active frames, the directory counts {expected}"))
+        Err(format!(
+            "{active} active frames, the directory counts {expected}"
+        ))
     };
     Check::new("FrameCountConsistency", outcome)
 }
@@ -191,11 +251,14 @@ fn frame_count(committed: &Committed) -> Check {
 fn payloads(committed: &Committed) -> Check {
     let mut damaged = Vec::new();
     for id in 0..committed.frame_count() {
-        let Ok(view) = committed.frame(id) else { continue };
+        let Ok(view) = committed.frame(id) else {
+            continue;
+        };
         if view.status != FrameStatus::Active {
             continue;
         }
-        if crate::text::payload(&view, &|offset, length| committed.payload(offset, length)).is_err() {
+        if crate::text::payload(&view, &|offset, length| committed.payload(offset, length)).is_err()
+        {
             damaged.push(id);
         }
     }
@@ -203,19 +266,29 @@ fn payloads(committed: &Committed) -> Check {
         Ok(None)
     } else {
         let shown: Vec<String> = damaged.iter().take(20).map(u64::to_string).collect();
-        Err(format!("{} damaged payloads, frames {}", damaged.len(), shown.join(", ")))
+        Err(format!(
+            "{} damaged payloads, frames {}",
+            damaged.len(),
+            shown.join(", ")
+        ))
     };
     Check::new("FramePayloadChecksums", outcome)
 }
 
 fn table_of_contents(committed: &Committed) -> Check {
-    let length = committed.end.saturating_sub(committed.toc_offset).saturating_sub(mv2::footer::FOOTER_SIZE as u64);
-    let outcome = committed.payload(committed.toc_offset, length).map_err(|error| error.message).and_then(|bytes| {
-        mv2::toc::verify_checksum(bytes).map_err(|error| error.to_string())?;
-        if committed.directory_is_stored && !committed.directory.is_intact() {
-            return Err("the directory section does not match its checksum".to_owned());
-        }
-        Ok(None)
-    });
+    let length = committed
+        .end
+        .saturating_sub(committed.toc_offset)
+        .saturating_sub(mv2::footer::FOOTER_SIZE as u64);
+    let outcome = committed
+        .payload(committed.toc_offset, length)
+        .map_err(|error| error.message)
+        .and_then(|bytes| {
+            mv2::toc::verify_checksum(bytes).map_err(|error| error.to_string())?;
+            if committed.directory_is_stored && !committed.directory.is_intact() {
+                return Err("the directory section does not match its checksum".to_owned());
+            }
+            Ok(None)
+        });
     Check::new("TableOfContentsChecksum", outcome)
 }

@@ -33,15 +33,25 @@ pub fn load_pending(committed: &Committed, with_lex: bool) -> Result<Pending> {
 #[must_use]
 pub fn applied_sequence(committed: &Committed) -> u64 {
     // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
-    let stored = if committed.directory_is_stored { committed.directory.applied_sequence() } else { 0 };
+    let stored = if committed.directory_is_stored {
+        committed.directory.applied_sequence()
+    } else {
+        0
+    };
     stored.max(committed.header.wal_sequence)
 }
 
 /// Applies what other processes appended to the log since; whether there was anything.
-pub fn extend_pending(committed: &Committed, pending: &mut Pending, with_lex: bool) -> Result<bool> {
+pub fn extend_pending(
+    committed: &Committed,
+    pending: &mut Pending,
+    with_lex: bool,
+) -> Result<bool> {
     let region = log_region(committed)?;
     let start = usize::try_from(pending.head).unwrap_or(usize::MAX);
-    let Some(rest) = region.get(start..) else { return Ok(false) };
+    let Some(rest) = region.get(start..) else {
+        return Ok(false);
+    };
     let scan = wal::scan(rest, applied_sequence(committed));
     let mut changed = false;
     for record in &scan.records {
@@ -53,7 +63,9 @@ pub fn extend_pending(committed: &Committed, pending: &mut Pending, with_lex: bo
             // A record that names a frame that is not there, or that no version of the format explains, was never
             // acknowledged by a correct writer: the records around it stand for themselves.
             if let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) {
-                changed |= pending.apply(committed, record.sequence, *entry, with_lex).is_ok();
+                changed |= pending
+                    .apply(committed, record.sequence, *entry, with_lex)
+                    .is_ok();
             }
         }
         pending.last_sequence = pending.last_sequence.max(record.sequence);
@@ -66,10 +78,15 @@ pub fn extend_pending(committed: &Committed, pending: &mut Pending, with_lex: bo
 #[must_use]
 pub fn has_new_records(committed: &Committed, pending: &Pending) -> bool {
     let at = usize::try_from(pending.head).unwrap_or(usize::MAX);
-    log_region(committed).ok().and_then(|region| region.get(at..at.checked_add(12)?)).is_some_and(|head| {
-        let sequence = head.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        sequence > pending.last_sequence && head[8..12] != [0; 4]
-    })
+    log_region(committed)
+        .ok()
+        .and_then(|region| region.get(at..at.checked_add(12)?))
+        .is_some_and(|head| {
+            let sequence = head
+                .first_chunk::<8>()
+                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            sequence > pending.last_sequence && head[8..12] != [0; 4]
+        })
 }
 
 fn log_region(committed: &Committed) -> Result<&[u8]> {
@@ -81,12 +98,19 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
     let wal_size = snapshot.committed.header.wal_size;
     // A batch that would fill most of the log is cheaper as one commit.
     let most = wal_size / 2;
-    let payloads = changes.documents.iter().flat_map(|document| &document.frames).map(|frame| frame.payload.len() as u64);
+    let payloads = changes
+        .documents
+        .iter()
+        .flat_map(|document| &document.frames)
+        .map(|frame| frame.payload.len() as u64);
     if payloads.sum::<u64>() > most {
         return commit_changes(snapshot, changes, options);
     }
     let records = records(snapshot, &changes);
-    let length = records.iter().map(|record| record.encoded.len() as u64).sum::<u64>();
+    let length = records
+        .iter()
+        .map(|record| record.encoded.len() as u64)
+        .sum::<u64>();
     if length > most {
         return commit_changes(snapshot, changes, options);
     }
@@ -98,16 +122,29 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
         return append(snapshot, records, options.index);
     }
     // Sequences do not depend on where the log starts: the records stay valid.
-    let emptied = if snapshot.pending.is_empty() { restart(snapshot)? } else { checkpoint(snapshot, options)? };
+    let emptied = if snapshot.pending.is_empty() {
+        restart(snapshot)?
+    } else {
+        checkpoint(snapshot, options)?
+    };
     append(&emptied, records, options.index)
 }
 
 /// Writes the log and `changes` as one commit.
-fn commit_changes(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Snapshot> {
+fn commit_changes(
+    snapshot: &Snapshot,
+    changes: Changes,
+    options: &CommitOptions,
+) -> Result<Snapshot> {
     let mut with_removals = snapshot.clone();
     for target in removal_targets(snapshot, &changes.removals) {
         let sequence = with_removals.pending.last_sequence + 1;
-        with_removals.pending.apply(&snapshot.committed, sequence, tombstone(target), options.index)?;
+        with_removals.pending.apply(
+            &snapshot.committed,
+            sequence,
+            tombstone(target),
+            options.index,
+        )?;
     }
     let committed = commit::commit(&with_removals, changes.documents, options)?;
     committed_state(committed, options)
@@ -116,7 +153,11 @@ fn commit_changes(snapshot: &Snapshot, changes: Changes, options: &CommitOptions
 /// Starts the log again from the front; all its records are part of the commit.
 fn restart(snapshot: &Snapshot) -> Result<Snapshot> {
     let committed = &snapshot.committed;
-    output::write_at(&committed.storage, committed.header.wal_offset, &[0; wal::RECORD_HEADER_SIZE])?;
+    output::write_at(
+        &committed.storage,
+        committed.header.wal_offset,
+        &[0; wal::RECORD_HEADER_SIZE],
+    )?;
     let mut next = snapshot.clone();
     next.pending.head = 0;
     Ok(next)
@@ -129,7 +170,10 @@ pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Snapsh
 
 fn committed_state(committed: Committed, options: &CommitOptions) -> Result<Snapshot> {
     let pending = load_pending(&committed, options.index)?;
-    Ok(Snapshot { committed: std::sync::Arc::new(committed), pending })
+    Ok(Snapshot {
+        committed: std::sync::Arc::new(committed),
+        pending,
+    })
 }
 
 /// MV001 when a file of `required` bytes would pass `limit`.
@@ -160,7 +204,8 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     for record in records {
         bytes.extend_from_slice(&record.encoded);
         // Before anything is written: a record that cannot be applied must not get into the file.
-        next.pending.apply(&snapshot.committed, record.sequence, record.entry, with_lex)?;
+        next.pending
+            .apply(&snapshot.committed, record.sequence, record.entry, with_lex)?;
     }
     if bytes.is_empty() {
         return Ok(next);
@@ -198,7 +243,11 @@ fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
         let mut encoded = Vec::new();
         wal::encode_record(sequence, remaining, &entry.encode(), &mut encoded);
         if let WalEntry::Frame(entry) = entry {
-            records.push(Record { sequence, entry: *entry, encoded });
+            records.push(Record {
+                sequence,
+                entry: *entry,
+                encoded,
+            });
         }
     }
     records
@@ -207,7 +256,9 @@ fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
 /// The frames that go when `removals` go: the documents and their chunks.
 fn removal_targets(snapshot: &Snapshot, removals: &[u64]) -> Vec<u64> {
     let active = |id: &u64| {
-        snapshot.brief(*id).is_some_and(|brief| brief.flags.status() == FrameStatus::Active as u32)
+        snapshot
+            .brief(*id)
+            .is_some_and(|brief| brief.flags.status() == FrameStatus::Active as u32)
     };
     removals
         .iter()
@@ -225,7 +276,11 @@ fn tombstone(target: u64) -> FrameEntry {
     }
 }
 
-fn insert(prepared: &PreparedFrame, parent_sequence: Option<u64>, supersedes: Option<u64>) -> FrameEntry {
+fn insert(
+    prepared: &PreparedFrame,
+    parent_sequence: Option<u64>,
+    supersedes: Option<u64>,
+) -> FrameEntry {
     let frame = &prepared.frame;
     FrameEntry {
         timestamp: frame.timestamp,

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::{Code, Content, Dedupe, Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions, SelectionRequest, TimelineRequest};
+use engine::{
+    Code, Content, Dedupe, Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions,
+    SelectionRequest, TimelineRequest,
+};
 use serde_json::json;
 
 fn fresh() -> (tempfile::TempDir, PathBuf) {
@@ -13,7 +16,14 @@ fn fresh() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn create(path: &Path) -> Memory {
-    Memory::open(path, OpenOptions { mode: OpenMode::Create, ..OpenOptions::default() }).unwrap()
+    Memory::open(
+        path,
+        OpenOptions {
+            mode: OpenMode::Create,
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap()
 }
 
 fn open(path: &Path) -> Memory {
@@ -25,18 +35,36 @@ fn request(query: &str, k: usize) -> FindRequest {
 }
 
 fn find(memory: &Memory, query: &str) -> Vec<u64> {
-    let mut ids: Vec<u64> = memory.find(request(query, 50)).unwrap().hits.iter().map(|hit| hit.frame_id).collect();
+    let mut ids: Vec<u64> = memory
+        .find(request(query, 50))
+        .unwrap()
+        .hits
+        .iter()
+        .map(|hit| hit.frame_id)
+        .collect();
     ids.sort_unstable();
     ids
 }
 
 fn times(memory: &Memory) -> Vec<(i64, u64)> {
-    let all = TimelineRequest { limit: 1000, reverse: false, selection: SelectionRequest::default() };
-    memory.timeline(&all).unwrap().iter().map(|entry| (entry.timestamp, entry.frame_id)).collect()
+    let all = TimelineRequest {
+        limit: 1000,
+        reverse: false,
+        selection: SelectionRequest::default(),
+    };
+    memory
+        .timeline(&all)
+        .unwrap()
+        .iter()
+        .map(|entry| (entry.timestamp, entry.frame_id))
+        .collect()
 }
 
 fn put(memory: &Memory, text: &str, timestamp: i64) -> u64 {
-    memory.put(vec![Document::text(text, timestamp)], PutOptions::default()).unwrap().ids[0]
+    memory
+        .put(vec![Document::text(text, timestamp)], PutOptions::default())
+        .unwrap()
+        .ids[0]
 }
 
 fn passes(memory: &Memory) {
@@ -48,13 +76,26 @@ fn passes(memory: &Memory) {
 fn what_is_put_is_found_at_once_after_seal_and_after_reopening() {
     let (folder, path) = fresh();
     let memory = create(&path);
-    assert_eq!(put(&memory, "The lighthouse keeper recorded a spring tide at dawn.", 20), 0);
-    assert_eq!(put(&memory, "Plant marigold beside the tomato beds.", 10), 1);
+    assert_eq!(
+        put(
+            &memory,
+            "The lighthouse keeper recorded a spring tide at dawn.",
+            20
+        ),
+        0
+    );
+    assert_eq!(
+        put(&memory, "Plant marigold beside the tomato beds.", 10),
+        1
+    );
     let check = |memory: &Memory| {
         assert_eq!(find(memory, "lighthouse"), [0]);
         assert_eq!(find(memory, "What did we plant beside the tomatoes?"), [1]);
         assert_eq!(find(memory, "absent"), [] as [u64; 0]);
-        assert_eq!(memory.text(0).unwrap(), "The lighthouse keeper recorded a spring tide at dawn.");
+        assert_eq!(
+            memory.text(0).unwrap(),
+            "The lighthouse keeper recorded a spring tide at dawn."
+        );
         assert_eq!(times(memory), [(10, 1), (20, 0)]);
         passes(memory);
     };
@@ -64,7 +105,10 @@ fn what_is_put_is_found_at_once_after_seal_and_after_reopening() {
     memory.seal().unwrap();
     check(&memory);
     memory.close().unwrap();
-    assert_eq!(memory.find(request("x", 1)).unwrap_err().code, Code::Unsupported);
+    assert_eq!(
+        memory.find(request("x", 1)).unwrap_err().code,
+        Code::Unsupported
+    );
     check(&open(&path));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -74,8 +118,17 @@ fn a_large_batch_is_one_commit_and_mixes_with_single_puts() {
     let (_folder, path) = fresh();
     let memory = create(&path);
     put(&memory, "first of all quillwort", 1);
-    let documents: Vec<Document> =
-        (0..3000).map(|i| Document::text(format!("entry number {i} with unique{i}word and quillwort {}", "filler ".repeat(20)), i)).collect();
+    let documents: Vec<Document> = (0..3000)
+        .map(|i| {
+            Document::text(
+                format!(
+                    "entry number {i} with unique{i}word and quillwort {}",
+                    "filler ".repeat(20)
+                ),
+                i,
+            )
+        })
+        .collect();
     let ids = memory.put(documents, PutOptions::default()).unwrap().ids;
     assert_eq!(ids.first(), Some(&1));
     assert_eq!(ids.last(), Some(&3000));
@@ -83,12 +136,18 @@ fn a_large_batch_is_one_commit_and_mixes_with_single_puts() {
     assert_eq!(last, 3001);
     for memory in [&memory, &open(&path)] {
         assert_eq!(find(memory, "unique2999word"), [3000]);
-        assert_eq!(memory.find(request("quillwort", 5)).unwrap().total_hits, 3002);
+        assert_eq!(
+            memory.find(request("quillwort", 5)).unwrap().total_hits,
+            3002
+        );
         assert_eq!(memory.stats().unwrap()["frame_count"], 3002);
     }
     memory.close().unwrap();
     let memory = open(&path);
-    assert_eq!(memory.find(request("quillwort", 5)).unwrap().total_hits, 3002);
+    assert_eq!(
+        memory.find(request("quillwort", 5)).unwrap().total_hits,
+        3002
+    );
     passes(&memory);
 }
 
@@ -96,7 +155,12 @@ fn a_large_batch_is_one_commit_and_mixes_with_single_puts() {
 fn many_single_puts_pass_through_checkpoints() {
     let (_folder, path) = fresh();
     let memory = create(&path);
-    let text = |i: u64| format!("note {i} says token{i}x {}", "some more words that fill the log ".repeat(8));
+    let text = |i: u64| {
+        format!(
+            "note {i} says token{i}x {}",
+            "some more words that fill the log ".repeat(8)
+        )
+    };
     for i in 0..1500 {
         assert_eq!(put(&memory, &text(i), i as i64), i);
     }
@@ -119,13 +183,23 @@ fn long_texts_are_kept_byte_for_byte_and_every_word_is_found() {
     let memory = create(&path);
     let words: Vec<String> = (0..2000).map(|i| format!("w{i}q")).collect();
     let text = words.join(if words.len() % 2 == 0 { " " } else { "\r\n" });
-    let ids = memory.put(vec![Document::text(text.clone(), 7), Document::text("after", 8)], PutOptions::default()).unwrap().ids;
+    let ids = memory
+        .put(
+            vec![Document::text(text.clone(), 7), Document::text("after", 8)],
+            PutOptions::default(),
+        )
+        .unwrap()
+        .ids;
     assert_eq!(ids[0], 0);
     assert!(ids[1] > 2, "chunks take ids");
     for memory in [&memory, &open(&path)] {
         assert_eq!(memory.text(0).unwrap(), text);
         for word in words.iter().step_by(37) {
-            assert_eq!(memory.find(request(word, 10)).unwrap().total_hits, 1, "{word}");
+            assert_eq!(
+                memory.find(request(word, 10)).unwrap().total_hits,
+                1,
+                "{word}"
+            );
         }
         assert_eq!(times(memory), [(7, 0), (8, ids[1])]);
     }
@@ -190,7 +264,10 @@ fn filters_scopes_and_windows_select_inside_the_search() {
     let documents = (0..40)
         .map(|i| {
             let mut document = Document::text(format!("common words here {i}"), i);
-            document.uri = Some(format!("mv2://{}/{i}", if i % 2 == 0 { "even" } else { "odd" }));
+            document.uri = Some(format!(
+                "mv2://{}/{i}",
+                if i % 2 == 0 { "even" } else { "odd" }
+            ));
             document.metadata = Some(json!({ "i": i, "group": i % 4 }).to_string());
             document.tags = vec![format!("t{}", i % 3)];
             document
@@ -199,7 +276,10 @@ fn filters_scopes_and_windows_select_inside_the_search() {
     memory.put(documents, PutOptions::default()).unwrap();
     let count = |extra: serde_json::Value| {
         let mut value = json!({ "query": "common", "k": 100 });
-        value.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        value
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
         let result = memory.find(serde_json::from_value(value).unwrap()).unwrap();
         assert_eq!(result.total_hits, result.hits.len() as u64);
         result.hits.len()
@@ -208,11 +288,17 @@ fn filters_scopes_and_windows_select_inside_the_search() {
     assert_eq!(count(json!({ "scope": "mv2://even/" })), 20);
     assert_eq!(count(json!({ "scope": "mv2://none/" })), 0);
     assert_eq!(count(json!({ "where": { "group": 1 } })), 10);
-    assert_eq!(count(json!({ "where": { "i": { "$gte": 10, "$lt": 20 }, "tags": "t0" } })), 3);
+    assert_eq!(
+        count(json!({ "where": { "i": { "$gte": 10, "$lt": 20 }, "tags": "t0" } })),
+        3
+    );
     assert_eq!(count(json!({ "since": 5, "until": 9 })), 5);
     assert_eq!(count(json!({ "asOfTs": 9 })), 10);
     assert_eq!(count(json!({ "asOfFrame": 3 })), 4);
-    let error = memory.find(serde_json::from_value(json!({ "query": "x", "k": 1, "where": { "a": { "$near": 1 } } })).unwrap());
+    let error = memory.find(
+        serde_json::from_value(json!({ "query": "x", "k": 1, "where": { "a": { "$near": 1 } } }))
+            .unwrap(),
+    );
     assert_eq!(error.unwrap_err().code, Code::InvalidInput);
 }
 
@@ -220,14 +306,34 @@ fn filters_scopes_and_windows_select_inside_the_search() {
 fn duplicates_are_skipped_replaced_or_kept() {
     let (_folder, path) = fresh();
     let memory = create(&path);
-    let batch = || vec![Document::text("same", 1), Document::text("other", 2), Document::text("same", 3)];
-    let with = |dedupe| PutOptions { dedupe, ..PutOptions::default() };
-    assert_eq!(memory.put(batch(), with(Dedupe::Skip)).unwrap().ids, [0, 1, 0]);
-    assert_eq!(memory.put(batch(), with(Dedupe::Skip)).unwrap().ids, [0, 1, 0]);
+    let batch = || {
+        vec![
+            Document::text("same", 1),
+            Document::text("other", 2),
+            Document::text("same", 3),
+        ]
+    };
+    let with = |dedupe| PutOptions {
+        dedupe,
+        ..PutOptions::default()
+    };
+    assert_eq!(
+        memory.put(batch(), with(Dedupe::Skip)).unwrap().ids,
+        [0, 1, 0]
+    );
+    assert_eq!(
+        memory.put(batch(), with(Dedupe::Skip)).unwrap().ids,
+        [0, 1, 0]
+    );
     let kept = memory.put(batch(), with(Dedupe::Keep)).unwrap();
     assert_eq!(kept.ids, [2, 3, 4]);
-    let replaced = memory.put(vec![Document::text("same", 9)], with(Dedupe::Replace)).unwrap();
-    assert_eq!((replaced.ids, replaced.duplicate_of), (vec![5], vec![Some(4)]));
+    let replaced = memory
+        .put(vec![Document::text("same", 9)], with(Dedupe::Replace))
+        .unwrap();
+    assert_eq!(
+        (replaced.ids, replaced.duplicate_of),
+        (vec![5], vec![Some(4)])
+    );
     assert_eq!(find(&memory, "same"), [0, 2, 5]);
 }
 
@@ -241,8 +347,17 @@ fn two_handles_interleave_and_lose_nothing() {
             std::thread::spawn(move || {
                 let memory = open(&path);
                 for i in 0..40 {
-                    let id = put(&memory, &format!("thread{thread} item{i} {}", "padding ".repeat(120)), i);
-                    assert!(memory.text(id).unwrap().starts_with(&format!("thread{thread} item{i} ")));
+                    let id = put(
+                        &memory,
+                        &format!("thread{thread} item{i} {}", "padding ".repeat(120)),
+                        i,
+                    );
+                    assert!(
+                        memory
+                            .text(id)
+                            .unwrap()
+                            .starts_with(&format!("thread{thread} item{i} "))
+                    );
                     if i % 13 == 0 {
                         memory.seal().unwrap();
                     }
@@ -267,34 +382,82 @@ fn mistakes_are_typed_and_leave_the_file_alone() {
     let missing = Memory::open(&path, OpenOptions::default()).err().unwrap();
     assert_eq!(missing.code, Code::NotFound);
     let nowhere = path.join("deeper/notes.mv2");
-    let options = OpenOptions { mode: OpenMode::Create, ..OpenOptions::default() };
-    assert_eq!(Memory::open(&nowhere, options).err().unwrap().code, Code::NotFound);
+    let options = OpenOptions {
+        mode: OpenMode::Create,
+        ..OpenOptions::default()
+    };
+    assert_eq!(
+        Memory::open(&nowhere, options).err().unwrap().code,
+        Code::NotFound
+    );
     let memory = create(&path);
     put(&memory, "one", 1);
     let before = std::fs::read(&path).unwrap();
-    assert_eq!(memory.remove(&[0, 99]).unwrap_err().code, Code::FrameNotFound);
+    assert_eq!(
+        memory.remove(&[0, 99]).unwrap_err().code,
+        Code::FrameNotFound
+    );
     assert_eq!(memory.text(5).unwrap_err().code, Code::FrameNotFound);
-    assert_eq!(memory.find(request("", 5)).unwrap_err().code, Code::InvalidInput);
-    assert_eq!(memory.find(request("x", 0)).unwrap_err().code, Code::InvalidInput);
+    assert_eq!(
+        memory.find(request("", 5)).unwrap_err().code,
+        Code::InvalidInput
+    );
+    assert_eq!(
+        memory.find(request("x", 0)).unwrap_err().code,
+        Code::InvalidInput
+    );
     let mut bad = Document::text("x", 0);
     bad.metadata = Some("[1]".to_owned());
-    assert_eq!(memory.put(vec![Document::text("good", 0), bad], PutOptions::default()).unwrap_err().code, Code::InvalidInput);
-    let reader = Memory::open(&path, OpenOptions { read_only: true, ..OpenOptions::default() }).unwrap();
+    assert_eq!(
+        memory
+            .put(vec![Document::text("good", 0), bad], PutOptions::default())
+            .unwrap_err()
+            .code,
+        Code::InvalidInput
+    );
+    let reader = Memory::open(
+        &path,
+        OpenOptions {
+            read_only: true,
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap();
     assert_eq!(reader.remove(&[0]).unwrap_err().code, Code::Unsupported);
     assert_eq!(find(&reader, "one"), [0]);
     assert_eq!(std::fs::read(&path).unwrap(), before);
     std::fs::write(path.with_extension("mv2-wal"), "").unwrap();
-    assert_eq!(Memory::open(&path, OpenOptions::default()).err().unwrap().code, Code::Corrupt);
+    assert_eq!(
+        Memory::open(&path, OpenOptions::default())
+            .err()
+            .unwrap()
+            .code,
+        Code::Corrupt
+    );
 }
 
 #[test]
 fn without_a_lexical_index_search_says_so_until_it_is_enabled() {
     let (_folder, path) = fresh();
-    let memory = Memory::open(&path, OpenOptions { mode: OpenMode::Create, enable_lex: false, ..OpenOptions::default() }).unwrap();
+    let memory = Memory::open(
+        &path,
+        OpenOptions {
+            mode: OpenMode::Create,
+            enable_lex: false,
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap();
     put(&memory, "hidden words", 1);
-    assert_eq!(memory.find(request("hidden", 5)).unwrap_err().code, Code::LexIndexDisabled);
+    assert_eq!(
+        memory.find(request("hidden", 5)).unwrap_err().code,
+        Code::LexIndexDisabled
+    );
     memory.seal().unwrap();
-    assert_eq!(open(&path).find(request("hidden", 5)).unwrap_err().code, Code::LexIndexDisabled);
+    assert_eq!(
+        open(&path).find(request("hidden", 5)).unwrap_err().code,
+        Code::LexIndexDisabled
+    );
     put(&memory, "hidden again", 1);
     memory.enable_lex().unwrap();
     assert_eq!(find(&memory, "hidden"), [0, 1]);
@@ -305,12 +468,27 @@ fn without_a_lexical_index_search_says_so_until_it_is_enabled() {
 fn a_limit_is_kept() {
     let (_folder, path) = fresh();
     let limit = 300_000;
-    let options = OpenOptions { mode: OpenMode::Create, capacity: Some(limit), ..OpenOptions::default() };
+    let options = OpenOptions {
+        mode: OpenMode::Create,
+        capacity: Some(limit),
+        ..OpenOptions::default()
+    };
     let memory = Memory::open(&path, options).unwrap();
     put(&memory, "small", 1);
-    let noise: String = (0..400_000_u64).map(|i| char::from(b'a' + (i * i * 7919 % 26) as u8)).collect();
-    let large = Document { content: Content::Bytes(noise.into_bytes()), ..Document::text("", 2) };
-    assert_eq!(memory.put(vec![large], PutOptions::default()).unwrap_err().code, Code::CapacityExceeded);
+    let noise: String = (0..400_000_u64)
+        .map(|i| char::from(b'a' + (i * i * 7919 % 26) as u8))
+        .collect();
+    let large = Document {
+        content: Content::Bytes(noise.into_bytes()),
+        ..Document::text("", 2)
+    };
+    assert_eq!(
+        memory
+            .put(vec![large], PutOptions::default())
+            .unwrap_err()
+            .code,
+        Code::CapacityExceeded
+    );
     assert_eq!(memory.stats().unwrap()["frame_count"], 1);
     assert_eq!(find(&memory, "small"), [0]);
 }

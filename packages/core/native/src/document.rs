@@ -78,8 +78,9 @@ impl Input {
     /// A new document; `index` names it in errors.
     pub fn into_document(self, index: usize) -> Result<Document> {
         let argument = format!("documents[{index}]");
-        let content =
-            self.content.ok_or_else(|| Error::invalid(&argument, "neither text nor bytes", "text or bytes"))?;
+        let content = self
+            .content
+            .ok_or_else(|| Error::invalid(&argument, "neither text nor bytes", "text or bytes"))?;
         let timestamp = self.rest.timestamp.unwrap_or(f64::NAN);
         let timestamp = seconds(timestamp, &format!("{argument}.timestamp"))?;
         let mut document = Document::text(String::new(), timestamp);

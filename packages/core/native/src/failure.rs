@@ -23,6 +23,10 @@ pub fn guard<T>(work: impl FnOnce() -> engine::Result<T>) -> engine::Result<T> {
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("unknown cause");
-        Err(Error::new(Code::Internal, format!("internal error: {text}"), json!({ "cause": text })))
+        Err(Error::new(
+            Code::Internal,
+            format!("internal error: {text}"),
+            json!({ "cause": text }),
+        ))
     })
 }

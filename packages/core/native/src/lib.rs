@@ -2,7 +2,10 @@
 //!
 //! Errors cross the border as data: the message of every thrown error is the JSON text
 //! `{"code":"MV013","message":"…","details":{…}}`.
-#![allow(missing_docs, reason = "documented in packages/core/src/native.ts, where callers look")]
+#![allow(
+    missing_docs,
+    reason = "documented in packages/core/src/native.ts, where callers look"
+)]
 
 mod document;
 mod failure;
@@ -32,7 +35,10 @@ pub fn version_info() -> VersionInfo {
     VersionInfo {
         native_version: env!("CARGO_PKG_VERSION").to_owned(),
         core_version: engine::VERSION.to_owned(),
-        features: features.into_iter().map(|(name, present)| (name.to_owned(), present)).collect(),
+        features: features
+            .into_iter()
+            .map(|(name, present)| (name.to_owned(), present))
+            .collect(),
     }
 }
 
@@ -55,13 +61,23 @@ impl NativeOpenOptions {
             "open" => OpenMode::Open,
             "create" => OpenMode::Create,
             "auto" => OpenMode::Auto,
-            other => return Err(engine::Error::invalid("mode", format_args!("{other:?}"), "open, create or auto")),
+            other => {
+                return Err(engine::Error::invalid(
+                    "mode",
+                    format_args!("{other:?}"),
+                    "open, create or auto",
+                ));
+            }
         };
         let whole = |argument: &str, value: f64| {
             if value.is_finite() && value >= 0.0 {
                 Ok(value)
             } else {
-                Err(engine::Error::invalid(argument, value, "a number of at least 0"))
+                Err(engine::Error::invalid(
+                    argument,
+                    value,
+                    "a number of at least 0",
+                ))
             }
         };
         Ok(OpenOptions {
@@ -69,8 +85,14 @@ impl NativeOpenOptions {
             read_only: self.read_only,
             enable_lex: self.enable_lex,
             enable_vec: self.enable_vec,
-            lock_timeout: Duration::from_millis(whole("lockTimeoutMs", self.lock_timeout_ms)? as u64),
-            capacity: self.capacity_bytes.map(|bytes| whole("capacityBytes", bytes)).transpose()?.map(|bytes| bytes as u64),
+            lock_timeout: Duration::from_millis(
+                whole("lockTimeoutMs", self.lock_timeout_ms)? as u64
+            ),
+            capacity: self
+                .capacity_bytes
+                .map(|bytes| whole("capacityBytes", bytes))
+                .transpose()?
+                .map(|bytes| bytes as u64),
         })
     }
 }
@@ -94,13 +116,37 @@ pub fn verify_single_file(path: String) -> AsyncTask<Job<()>> {
 }
 
 #[napi(ts_return_type = "Promise<string>")]
-pub fn lock_capsule(path: String, password: String, output: Option<String>, force: bool) -> AsyncTask<Job<String>> {
-    Job::spawn(move || engine::lock_capsule(&PathBuf::from(path), output.map(PathBuf::from), &password, force))
+pub fn lock_capsule(
+    path: String,
+    password: String,
+    output: Option<String>,
+    force: bool,
+) -> AsyncTask<Job<String>> {
+    Job::spawn(move || {
+        engine::lock_capsule(
+            &PathBuf::from(path),
+            output.map(PathBuf::from),
+            &password,
+            force,
+        )
+    })
 }
 
 #[napi(ts_return_type = "Promise<string>")]
-pub fn unlock_capsule(path: String, password: String, output: Option<String>, force: bool) -> AsyncTask<Job<String>> {
-    Job::spawn(move || engine::unlock_capsule(&PathBuf::from(path), output.map(PathBuf::from), &password, force))
+pub fn unlock_capsule(
+    path: String,
+    password: String,
+    output: Option<String>,
+    force: bool,
+) -> AsyncTask<Job<String>> {
+    Job::spawn(move || {
+        engine::unlock_capsule(
+            &PathBuf::from(path),
+            output.map(PathBuf::from),
+            &password,
+            force,
+        )
+    })
 }
 
 #[napi]

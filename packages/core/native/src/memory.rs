@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{Dedupe, Error, FindRequest, Memory, OpenOptions, PutOptions, Result, TimelineRequest};
+use engine::{
+    Dedupe, Error, FindRequest, Memory, OpenOptions, PutOptions, Result, TimelineRequest,
+};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
@@ -48,12 +50,16 @@ pub struct NativeAsset {
 impl NativeMemory {
     pub fn open(path: PathBuf, options: OpenOptions) -> Result<Self> {
         let memory = Memory::open(&path, options)?;
-        Ok(Self { memory: Arc::new(memory), path: path.to_string_lossy().into_owned() })
+        Ok(Self {
+            memory: Arc::new(memory),
+            path: path.to_string_lossy().into_owned(),
+        })
     }
 }
 
 fn frame_id(value: f64, argument: &str) -> Result<u64> {
-    if value.is_finite() && value >= 0.0 && value.fract() == 0.0 && value < 9_007_199_254_740_992.0 {
+    if value.is_finite() && value >= 0.0 && value.fract() == 0.0 && value < 9_007_199_254_740_992.0
+    {
         return Ok(value as u64);
     }
     Err(Error::invalid(argument, value, "a frame id"))
@@ -67,7 +73,11 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<NativePutResult>")]
-    pub fn put(&self, documents: Vec<NativeDocument>, options: NativePutOptions) -> AsyncTask<Job<NativePutResult>> {
+    pub fn put(
+        &self,
+        documents: Vec<NativeDocument>,
+        options: NativePutOptions,
+    ) -> AsyncTask<Job<NativePutResult>> {
         let memory = Arc::clone(&self.memory);
         let inputs: Vec<Input> = documents.into_iter().map(Input::from).collect();
         Job::spawn(move || {
@@ -76,22 +86,40 @@ impl NativeMemory {
                 "skip" => Dedupe::Skip,
                 "replace" => Dedupe::Replace,
                 other => {
-                    return Err(Error::invalid("dedupe", format_args!("{other:?}"), "keep, skip or replace"));
+                    return Err(Error::invalid(
+                        "dedupe",
+                        format_args!("{other:?}"),
+                        "keep, skip or replace",
+                    ));
                 }
             };
             let level = options.compression_level;
             if level.fract() != 0.0 || !(0.0..=11.0).contains(&level) {
-                return Err(Error::invalid("compressionLevel", level, "an integer from 0 to 11"));
+                return Err(Error::invalid(
+                    "compressionLevel",
+                    level,
+                    "an integer from 0 to 11",
+                ));
             }
             let documents = inputs
                 .into_iter()
                 .enumerate()
                 .map(|(index, input)| input.into_document(index))
                 .collect::<Result<Vec<_>>>()?;
-            let result = memory.put(documents, PutOptions { compression_level: level as i32, dedupe })?;
+            let result = memory.put(
+                documents,
+                PutOptions {
+                    compression_level: level as i32,
+                    dedupe,
+                },
+            )?;
             Ok(NativePutResult {
                 ids: result.ids.into_iter().map(|id| id as f64).collect(),
-                duplicate_of: result.duplicate_of.into_iter().map(|id| id.map(|id| id as f64)).collect(),
+                duplicate_of: result
+                    .duplicate_of
+                    .into_iter()
+                    .map(|id| id.map(|id| id as f64))
+                    .collect(),
                 sequence: result.sequence as f64,
             })
         })
@@ -116,9 +144,15 @@ impl NativeMemory {
     pub fn remove(&self, ids: Vec<f64>) -> AsyncTask<Job<NativeRemoveResult>> {
         let memory = Arc::clone(&self.memory);
         Job::spawn(move || {
-            let ids = ids.into_iter().map(|id| frame_id(id, "id")).collect::<Result<Vec<_>>>()?;
+            let ids = ids
+                .into_iter()
+                .map(|id| frame_id(id, "id"))
+                .collect::<Result<Vec<_>>>()?;
             let (sequence, removed) = memory.remove(&ids)?;
-            Ok(NativeRemoveResult { sequence: sequence as f64, removed: removed as f64 })
+            Ok(NativeRemoveResult {
+                sequence: sequence as f64,
+                removed: removed as f64,
+            })
         })
     }
 

@@ -20,7 +20,9 @@ where
 {
     /// Hands `work` to the pool.
     pub fn spawn(work: impl FnOnce() -> Result<T> + Send + 'static) -> AsyncTask<Self> {
-        AsyncTask::new(Self { work: Some(Box::new(work)) })
+        AsyncTask::new(Self {
+            work: Some(Box::new(work)),
+        })
     }
 }
 
@@ -42,6 +44,11 @@ impl<T: Send + ToNapiValue + TypeName + 'static> Task for Job<T> {
 
 /// A result as JSON text.
 pub fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| engine::Error::new(engine::Code::Internal, error.to_string(), serde_json::Value::Null))
+    serde_json::to_string(value).map_err(|error| {
+        engine::Error::new(
+            engine::Code::Internal,
+            error.to_string(),
+            serde_json::Value::Null,
+        )
+    })
 }
