@@ -1,0 +1,153 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import * as core from '@memvid/core';
+import * as sdk from '@memvid/sdk';
+import * as compat from '@memvid/sdk/compat';
+import * as discover from '@memvid/sdk/discover';
+import { linkedInstallation } from './support/install.ts';
+import { root } from './support/workspace.ts';
+
+/** Stands on the line before a block that is only to be read, because it needs what a test has not. */
+const NOT_RUNNABLE = '<!-- not runnable -->';
+
+interface Block {
+  readonly name: string;
+  readonly code: string;
+  readonly runnable: boolean;
+  /** The output promised in a `text` block right behind. */
+  readonly output: string | undefined;
+}
+
+function documents(): string[] {
+  const inside = (folder: string): string[] =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name));
+  const readmes = readdirSync(join(root, 'packages')).flatMap((name) => inside(join('packages', name)));
+  return [...inside('.'), ...inside('docs'), ...readmes];
+}
+
+function blocksOf(document: string): Block[] {
+  const text = readFileSync(join(root, document), 'utf8');
+  return [...text.matchAll(/(^.*\n)?^```ts\n([\s\S]*?)^```\n(?:\n```text\n([\s\S]*?)^```)?/gm)].map((match, index) => ({
+    name: `${document}, block ${index + 1}`,
+    code: match[2] ?? '',
+    runnable: match[1]?.trim() !== NOT_RUNNABLE,
+    output: match[3],
+  }));
+}
+
+const blocks = documents().flatMap(blocksOf);
+
+describe('documents', () => {
+  it('there are blocks in the README, the documents and the packages', () => {
+    const files = new Set(blocks.map(({ name }) => name.replace(/,.*/, '')));
+    expect([...files]).toEqual(
+      expect.arrayContaining(['README.md', 'docs/api.md', 'packages/core/README.md', 'packages/sdk/README.md']),
+    );
+    expect(blocks.length).toBeGreaterThan(20);
+  });
+
+  it('every block type-checks against the built types', () => {
+    const folder = linkedInstallation('core', 'sdk');
+    mkdirSync(join(folder, 'node_modules/@types'));
+    symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
+    for (const [index, { code, name }] of blocks.entries()) {
+      writeFileSync(join(folder, `block-${index}.mts`), `${code}\nexport {}; // ${name}\n`);
+    }
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          strict: true,
+          noEmit: true,
+          target: 'es2023',
+          lib: ['es2023', 'esnext.disposable'],
+          types: ['node'],
+          module: 'nodenext',
+          noUncheckedIndexedAccess: true,
+          exactOptionalPropertyTypes: true,
+        },
+        include: ['*.mts'],
+      }),
+    );
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const run = spawnSync(process.execPath, [tsc, '-p', folder], { cwd: folder, encoding: 'utf8' });
+    const complaints = run.stdout.replaceAll(/block-(\d+)\.mts/g, (_, index: string) => blocks[Number(index)]?.name ?? '');
+    expect(complaints).toBe('');
+    expect(run.status).toBe(0);
+  });
+
+  it.concurrent.each(blocks.filter(({ runnable }) => runnable))(
+    '$name runs as pasted, offline, in an empty folder',
+    async ({ code, output }) => {
+      const folder = linkedInstallation('core', 'sdk');
+      writeFileSync(join(folder, 'block.mts'), code);
+      const trap = join(import.meta.dirname, 'support/socket-trap.mjs');
+      const child = spawn(process.execPath, ['--import', trap, 'block.mts'], { cwd: folder });
+      let printed = '';
+      let complained = '';
+      child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()));
+      const [status] = (await once(child, 'close')) as [number];
+      expect(complained).toBe('');
+      expect(status).toBe(0);
+      if (output !== undefined) expect(printed).toBe(output);
+    },
+  );
+
+  it('docs/api.md names everything that the SDK exports, and no call that is not there', async () => {
+    const text = readFileSync(join(root, 'docs/api.md'), 'utf8');
+    const words = new Set(text.match(/\w+/g));
+    const exported = [...Object.keys(sdk), ...Object.keys(discover)];
+    // Used by the facades of the compat entry, not by callers.
+    const internal = ['isNotInstalled'];
+    expect(exported.filter((name) => !words.has(name) && !internal.includes(name))).toEqual([]);
+
+    const memory = await sdk.create(join(linkedInstallation(), 'notes.mv2'));
+    const members = new Set(Object.getOwnPropertyNames(Object.getPrototypeOf(memory)));
+    await memory.close();
+    members.delete('constructor');
+    expect([...members].filter((name) => !words.has(name))).toEqual([]);
+
+    const known = new Set<string>([...exported, ...members]);
+    const headings = [...text.matchAll(/^### `(\w+)`$/gm)].map(([, name = '']) => name);
+    expect(headings.length).toBeGreaterThan(30);
+    expect(headings.filter((name) => !known.has(name))).toEqual([]);
+    const called = [...text.matchAll(/`memory\.(\w+)\(/g)].map(([, name = '']) => name);
+    expect(called.filter((name) => !members.has(name))).toEqual([]);
+  });
+
+  it('docs/migrating.md speaks only of names that the compat entry has', () => {
+    const text = readFileSync(join(root, 'docs/migrating.md'), 'utf8');
+    const classes = [...text.matchAll(/`([A-Z]\w+(?:Embeddings|Clip|NER|Error))`/g)].map(([, name = '']) => name);
+    expect(classes.filter((name) => !(name in compat))).toEqual([]);
+  });
+
+  it('docs/errors.md has every error class, and no other', () => {
+    const text = readFileSync(join(root, 'docs/errors.md'), 'utf8');
+    const classes = Object.keys(core).filter((name) => /^[A-Z]\w*Error$/.test(name));
+    expect(classes.filter((name) => !text.includes(name))).toEqual([]);
+    const named = [...text.matchAll(/`(\w+Error)`/g)].map(([, name = '']) => name);
+    expect(named.filter((name) => !(name in core) && name !== 'AbortError' && name !== 'TypeError')).toEqual([]);
+  });
+
+  it('links between documents lead somewhere', () => {
+    const broken: string[] = [];
+    for (const document of documents()) {
+      const text = readFileSync(join(root, document), 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
+        const path = join(root, document, '..', target);
+        try {
+          readFileSync(path);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EISDIR') broken.push(`${document}: ${relative(root, path)}`);
+        }
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+});
