@@ -73,7 +73,11 @@ async function bundled(bundler: keyof typeof bundlers, source: string): Promise<
 }
 
 function run(file: string): string {
-  const child = spawnSync(process.execPath, [file], { cwd: dirname(file), encoding: 'utf8', timeout: 60_000 });
+  const child = spawnSync(process.execPath, [file], {
+    cwd: dirname(file),
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   expect(child.stderr).toBe('');
   expect(child.status).toBe(0);
   return child.stdout.trim();

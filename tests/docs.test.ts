@@ -32,12 +32,14 @@ function documents(): string[] {
 
 function blocksOf(document: string): Block[] {
   const text = readFileSync(join(root, document), 'utf8');
-  return [...text.matchAll(/(^.*\n)?^```ts\n([\s\S]*?)^```\n(?:\n```text\n([\s\S]*?)^```)?/gm)].map((match, index) => ({
-    name: `${document}, block ${index + 1}`,
-    code: match[2] ?? '',
-    runnable: match[1]?.trim() !== NOT_RUNNABLE,
-    output: match[3],
-  }));
+  return [...text.matchAll(/(^.*\n)?^```ts\n([\s\S]*?)^```\n(?:\n```text\n([\s\S]*?)^```)?/gm)].map(
+    (match, index) => ({
+      name: `${document}, block ${index + 1}`,
+      code: match[2] ?? '',
+      runnable: match[1]?.trim() !== NOT_RUNNABLE,
+      output: match[3],
+    }),
+  );
 }
 
 const blocks = documents().flatMap(blocksOf);
@@ -46,7 +48,12 @@ describe('documents', () => {
   it('there are blocks in the README, the documents and the packages', () => {
     const files = new Set(blocks.map(({ name }) => name.replace(/,.*/, '')));
     expect([...files]).toEqual(
-      expect.arrayContaining(['README.md', 'docs/api.md', 'packages/core/README.md', 'packages/sdk/README.md']),
+      expect.arrayContaining([
+        'README.md',
+        'docs/api.md',
+        'packages/core/README.md',
+        'packages/sdk/README.md',
+      ]),
     );
     expect(blocks.length).toBeGreaterThan(20);
   });
@@ -76,7 +83,10 @@ describe('documents', () => {
     );
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const run = spawnSync(process.execPath, [tsc, '-p', folder], { cwd: folder, encoding: 'utf8' });
-    const complaints = run.stdout.replaceAll(/block-(\d+)\.mts/g, (_, index: string) => blocks[Number(index)]?.name ?? '');
+    const complaints = run.stdout.replaceAll(
+      /block-(\d+)\.mts/g,
+      (_, index: string) => blocks[Number(index)]?.name ?? '',
+    );
     expect(complaints).toBe('');
     expect(run.status).toBe(0);
   });
@@ -104,8 +114,8 @@ describe('documents', () => {
     const words = new Set(text.match(/\w+/g));
     const exported = [...Object.keys(sdk), ...Object.keys(discover)];
     // Used by the facades of the compat entry, not by callers.
-    const internal = ['isNotInstalled'];
-    expect(exported.filter((name) => !words.has(name) && !internal.includes(name))).toEqual([]);
+    const internal = new Set(['isNotInstalled']);
+    expect(exported.filter((name) => !words.has(name) && !internal.has(name))).toEqual([]);
 
     const memory = await sdk.create(join(linkedInstallation(), 'notes.mv2'));
     const members = new Set(Object.getOwnPropertyNames(Object.getPrototypeOf(memory)));
@@ -123,7 +133,9 @@ describe('documents', () => {
 
   it('docs/migrating.md speaks only of names that the compat entry has', () => {
     const text = readFileSync(join(root, 'docs/migrating.md'), 'utf8');
-    const classes = [...text.matchAll(/`([A-Z]\w+(?:Embeddings|Clip|NER|Error))`/g)].map(([, name = '']) => name);
+    const classes = [...text.matchAll(/`([A-Z]\w+(?:Embeddings|Clip|NER|Error))`/g)].map(
+      ([, name = '']) => name,
+    );
     expect(classes.filter((name) => !(name in compat))).toEqual([]);
   });
 
@@ -132,7 +144,9 @@ describe('documents', () => {
     const classes = Object.keys(core).filter((name) => /^[A-Z]\w*Error$/.test(name));
     expect(classes.filter((name) => !text.includes(name))).toEqual([]);
     const named = [...text.matchAll(/`(\w+Error)`/g)].map(([, name = '']) => name);
-    expect(named.filter((name) => !(name in core) && name !== 'AbortError' && name !== 'TypeError')).toEqual([]);
+    expect(named.filter((name) => !(name in core) && name !== 'AbortError' && name !== 'TypeError')).toEqual(
+      [],
+    );
   });
 
   it('links between documents lead somewhere', () => {
@@ -144,7 +158,8 @@ describe('documents', () => {
         try {
           readFileSync(path);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EISDIR') broken.push(`${document}: ${relative(root, path)}`);
+          if ((error as NodeJS.ErrnoException).code !== 'EISDIR')
+            broken.push(`${document}: ${relative(root, path)}`);
         }
       }
     }

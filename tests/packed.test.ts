@@ -68,7 +68,9 @@ describe('packed packages', () => {
         if (/\.[cm]?js$/.test(file)) bytes += gzipSync(readFileSync(join(dist, file))).length;
       }
     }
-    process.stdout.write(`engine tarball ${statSync(engine).size} bytes, JavaScript ${bytes} bytes gzipped\n`);
+    process.stdout.write(
+      `engine tarball ${statSync(engine).size} bytes, JavaScript ${bytes} bytes gzipped\n`,
+    );
     expect(bytes).toBeGreaterThan(1000);
     expect(bytes).toBeLessThanOrEqual(60_000);
   });
@@ -91,8 +93,13 @@ describe('packed packages', () => {
 
   it('hold only what an application needs: built code, types, README, licences and the engine', () => {
     for (const name of readdirSync(join(folder, 'node_modules/@memvid'))) {
-      const files = readdirSync(join(folder, 'node_modules/@memvid', name), { recursive: true, encoding: 'utf8' });
-      const strange = files.filter((file) => !/^(dist(\/.*)?|package\.json|README\.md|LICENSE[\w-]*|[\w.-]+\.node)$/.test(file));
+      const files = readdirSync(join(folder, 'node_modules/@memvid', name), {
+        recursive: true,
+        encoding: 'utf8',
+      });
+      const strange = files.filter(
+        (file) => !/^(dist(\/.*)?|package\.json|README\.md|LICENSE[\w-]*|[\w.-]+\.node)$/.test(file),
+      );
       expect(strange).toEqual([]);
     }
   });

@@ -40,7 +40,7 @@ it('acceptance one: create, put twice, find, ask for context, and the same after
   await using again = await open(file);
   const reopened = await again.find('What database are we using?', { k: 5 });
   expect(reopened.hits).toEqual(found.hits);
-  expect((await again.ask('Which database engine did we pick, and why?', { contextOnly: true })).context).toBe(
-    asked.context,
-  );
+  expect(
+    (await again.ask('Which database engine did we pick, and why?', { contextOnly: true })).context,
+  ).toBe(asked.context);
 });

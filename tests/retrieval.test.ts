@@ -83,7 +83,9 @@ describe.skipIf(absent)('plain questions find the relevant document', () => {
           .filter(({ conv }) => conv === conversation)
           .map(({ id, session, text }) => ({ uri: uri(id), title: `Session ${session}`, text })),
         questions
-          .filter(({ conv, category, evidence }) => conv === conversation && category === 4 && evidence.length > 0)
+          .filter(
+            ({ conv, category, evidence }) => conv === conversation && category === 4 && evidence.length > 0,
+          )
           .map(({ question, evidence }) => ({ text: question, relevant: new Set(evidence.map(uri)) })),
       );
       process.stdout.write(`LoCoMo ${conversation}: ${JSON.stringify(score)}\n`);

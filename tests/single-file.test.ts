@@ -35,7 +35,10 @@ describe('one file', () => {
       expectAlone(file);
     }
     const writing = memory.putMany(
-      Array.from({ length: 3000 }, (_, index) => ({ title: `Row ${index}`, text: `row ${index} of a long table` })),
+      Array.from({ length: 3000 }, (_, index) => ({
+        title: `Row ${index}`,
+        text: `row ${index} of a long table`,
+      })),
     );
     for (let look = 0; look < 20; look += 1) {
       expect(readdirSync(dirname(file))).toEqual([basename(file)]);
@@ -108,7 +111,9 @@ describe('kill -9', () => {
         acknowledged.set(id, { uri, text: words.join(' ') });
       }
       await using memory = await open(file, { readOnly: life % 2 === 0 });
-      expect((await memory.verify({ deep: true })).overall_status, `life ${life}, seed ${number}`).toBe('passed');
+      expect((await memory.verify({ deep: true })).overall_status, `life ${life}, seed ${number}`).toBe(
+        'passed',
+      );
       expect((await memory.stats()).active_frame_count).toBeGreaterThanOrEqual(acknowledged.size);
       for (const line of lines.slice(-50)) {
         const [id = ''] = line.split(' ');
@@ -132,7 +137,10 @@ describe('kill -9', () => {
       const [, batch] = /^mv2:\/\/(.*)\/\d+$/.exec(uri) ?? [];
       if (batch !== undefined) batches.set(batch, (batches.get(batch) ?? 0) + 1);
     }
-    expect([...batches.values()].filter((count) => count !== 40), `seed ${number}`).toEqual([]);
+    expect(
+      [...batches.values()].filter((count) => count !== 40),
+      `seed ${number}`,
+    ).toEqual([]);
     await memory.put({ text: 'goes on' });
   }, 120_000);
 });

@@ -29,7 +29,9 @@ export function runProgram(
     { encoding: 'utf8', timeout, env: { ...process.env, ...env }, maxBuffer: 1 << 28 },
   );
   if (run.status !== 0) {
-    throw new Error(`status ${run.status ?? run.signal}: ${run.stderr.slice(0, 2000)}\n${run.stdout.slice(-500)}`);
+    throw new Error(
+      `status ${run.status ?? run.signal}: ${run.stderr.slice(0, 2000)}\n${run.stdout.slice(-500)}`,
+    );
   }
   return JSON.parse(run.stdout.trimEnd().split('\n').at(-1) ?? '');
 }
@@ -61,7 +63,8 @@ export function startProgram(code: string, file: string, input?: unknown): Runni
     async until(wanted) {
       while (!text.includes(wanted)) {
         const over = await Promise.race([once(child.stdout, 'data'), ended]);
-        if (!Array.isArray(over) && !text.includes(wanted)) throw new Error(`ended without "${wanted}": ${text}`);
+        if (!Array.isArray(over) && !text.includes(wanted))
+          throw new Error(`ended without "${wanted}": ${text}`);
       }
     },
   };

@@ -22,7 +22,10 @@ export function packedPackages(destination: string): Map<string, string> {
     const tarballs = await packAll(packages, ${JSON.stringify(destination)});
     console.log('\\n' + JSON.stringify(packages.map(({ name }, index) => [name, tarballs[index]])));
   `;
-  const run = spawnSync(process.execPath, ['--input-type=module', '-e', code], { cwd: root, encoding: 'utf8' });
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   if (run.status !== 0) throw new Error(`packing failed: ${run.stderr}${run.stdout}`);
   return new Map(JSON.parse(run.stdout.trimEnd().split('\n').at(-1) ?? '') as [string, string][]);
 }
@@ -49,7 +52,11 @@ export function nodeOf(major: 20 | 22 | 24): { path: string; missing: string | u
   const given = process.env[`MEMVID_NODE_${major}`];
   const own = process.versions.node.startsWith(`${major}.`) ? process.execPath : undefined;
   const path = given ?? own ?? join(root, `tests/node_modules/node${major}/bin/node`);
-  const version = existsSync(path) ? spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout?.trim() : undefined;
-  const missing = version?.startsWith(`v${major}.`) ? undefined : `no Node ${major} (MEMVID_NODE_${major} can name one)`;
+  const version = existsSync(path)
+    ? spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout?.trim()
+    : undefined;
+  const missing = version?.startsWith(`v${major}.`)
+    ? undefined
+    : `no Node ${major} (MEMVID_NODE_${major} can name one)`;
   return { path, missing };
 }

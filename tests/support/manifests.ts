@@ -73,9 +73,7 @@ export function indexFixtures(): IndexFixture[] {
   const manifest = JSON.parse(readFileSync(join(folder.path, 'MANIFEST.json'), 'utf8')) as {
     fixtures: Record<string, Omit<IndexFixture, 'name' | 'file'>>;
   };
-  return Object.entries(manifest.fixtures).map(([name, fixture]) => ({
-    ...fixture,
-    name,
-    file: join(folder.path, name),
-  }));
+  return Object.entries(manifest.fixtures).map(([name, fixture]) =>
+    Object.assign(fixture, { name, file: join(folder.path, name) }),
+  );
 }

@@ -3,7 +3,10 @@ import { dirname } from 'node:path';
 import { referenceProgram } from './workspace.ts';
 
 /** Runs the reference's program, offline. Slow: about half a second a call. */
-export function reference(home: string, ...words: string[]): { status: number | null; output: string; error: string } {
+export function reference(
+  home: string,
+  ...words: string[]
+): { status: number | null; output: string; error: string } {
   const { path } = referenceProgram();
   const run = spawnSync(path, words, {
     input: '',

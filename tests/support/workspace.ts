@@ -23,7 +23,10 @@ export function referenceProgram(): { path: string; missing: string | undefined 
     const path = join(dirname(require.resolve('@memvid/cli-linux-x64/package.json')), 'memvid');
     return { path, missing: existsSync(path) ? undefined : 'the reference program is not in its package' };
   } catch {
-    return { path: '', missing: 'the reference program (@memvid/cli-linux-x64, Linux x64 only) is not installed' };
+    return {
+      path: '',
+      missing: 'the reference program (@memvid/cli-linux-x64, Linux x64 only) is not installed',
+    };
   }
 }
 
