@@ -18,6 +18,9 @@ use crate::error::{Error, Result};
 use crate::naming::is_default_uri;
 use crate::{output, text};
 
+/// Tables of contents up to this size are hashed whenever they are opened, bytes: about two milliseconds.
+const HASHED_AT_OPEN: u64 = 8 << 20;
+
 /// Memory of one full-text segment while it is built, in bytes. A larger batch becomes several segments.
 pub const SEGMENT_MEMORY: usize = 192 << 20;
 
@@ -63,7 +66,19 @@ impl Committed {
         let map = output::map(&storage, length)?;
         // Before anything else is read: what changes later is noticed by comparing with these.
         let header_bytes = map.first_chunk::<80>().copied().unwrap_or([0; 80]);
-        let located = mv2::recover::locate(&map, storage.path())?;
+        let path = storage.path();
+        // A table of contents that is large, and that our own directory describes frame by frame with a checksum each,
+        // need not be hashed as a whole before the first answer; `verify` does.
+        let quick = mv2::recover::locate_quick(&map, path)?.filter(|located| {
+            located.footer.toc_len > HASHED_AT_OPEN
+                && located.toc(&map).is_ok_and(|toc| {
+                    stored_directory(&map, toc, located.footer.generation).is_some()
+                })
+        });
+        let located = match quick {
+            Some(located) => located,
+            None => mv2::recover::locate(&map, path)?,
+        };
         let toc_end = located.toc_offset + located.footer.toc_len;
         let toc_bytes = slice(
             &map,
@@ -80,7 +95,7 @@ impl Committed {
         let (head, tail, directory, directory_is_stored) = match stored {
             Some((head, tail, directory)) => (head, tail, directory, true),
             None => {
-                let decoded = toc::decode(toc_bytes)?;
+                let decoded = toc::decode_hashed(toc_bytes)?;
                 let applied = located.header.wal_sequence;
                 let directory =
                     build_directory(&decoded, toc_bytes, located.footer.generation, applied)?;

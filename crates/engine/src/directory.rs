@@ -362,6 +362,12 @@ impl Directory {
     }
 }
 
+/// Whether bytes are a directory section of ours.
+#[must_use]
+pub fn is_directory(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC[..6])
+}
+
 /// The look-up hash of a uri.
 #[must_use]
 pub fn uri_hash(uri: &str) -> u64 {

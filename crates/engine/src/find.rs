@@ -30,12 +30,26 @@ pub struct FindRequest {
     /// The longest snippet, in characters.
     #[serde(default = "default_snippet_characters")]
     pub snippet_chars: usize,
+    /// `question`: the query is plain language, without operators.
+    #[serde(default)]
+    pub ranking: QueryForm,
     /// Whether to give the parts of each score.
     #[serde(default)]
     pub explain: bool,
     /// Which frames.
     #[serde(flatten)]
     pub selection: SelectionRequest,
+}
+
+/// How a query is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum QueryForm {
+    /// With phrases, operators and fields.
+    #[default]
+    Plain,
+    /// As words only.
+    Question,
 }
 
 fn default_snippet_characters() -> usize {
@@ -126,7 +140,11 @@ impl Memory {
         if request.k == 0 {
             return Err(Error::invalid("k", 0, "an integer of at least 1"));
         }
-        let query = Query::parse(&request.query).map_err(|error| match error {
+        let parsed = match request.ranking {
+            QueryForm::Plain => Query::parse(&request.query),
+            QueryForm::Question => Query::words(&request.query),
+        };
+        let query = parsed.map_err(|error| match error {
             lex::Error::EmptyQuery => Error::invalid(
                 "query",
                 format_args!("{:?}", request.query),

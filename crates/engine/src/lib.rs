@@ -18,11 +18,13 @@
 //! ```
 
 mod acl;
+mod additions;
 mod calendar;
 mod capsule;
 mod chunk;
 mod commit;
 mod committed;
+mod compact;
 mod convert;
 mod create;
 mod dedupe;
@@ -33,7 +35,9 @@ mod error;
 mod fields;
 mod filter;
 mod find;
+mod frame_table;
 mod inspect;
+mod lex_sections;
 mod lock;
 mod memory;
 mod merge;
@@ -46,6 +50,7 @@ mod snapshot;
 mod stats;
 mod text;
 mod timeline;
+mod tracks;
 mod verify;
 mod writer;
 
@@ -54,7 +59,7 @@ pub use document::{Content, Document};
 pub use document_at::document_at;
 pub use error::{Code, Error, Result};
 pub use filter::Filter;
-pub use find::{FindHit, FindRequest, FindResult, PreparedFind};
+pub use find::{FindHit, FindRequest, FindResult, PreparedFind, QueryForm};
 pub use inspect::{Asset, FrameInfo};
 pub use lock::{nudge as lock_nudge, who as lock_who};
 pub use memory::Memory;

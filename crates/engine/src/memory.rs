@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::commit::CommitOptions;
 use crate::committed::Committed;
+use crate::compact;
 use crate::create;
 use crate::dedupe::DedupeTable;
 use crate::document::{Document, PreparedDocument, Preparer};
@@ -23,8 +24,6 @@ use crate::writer::{self, Changes};
 
 /// From this many documents on, a batch is prepared on two threads.
 const PARALLEL_FROM: usize = 256;
-/// How often a read looks again at a file that another process is changing this very moment.
-const READ_ATTEMPTS: usize = 5;
 
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
 pub struct Memory {
@@ -352,7 +351,7 @@ impl Memory {
         let (changes, result) = plan(&snapshot, &mut table)?;
         let next = writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
         let sequence = next.pending.last_sequence;
-        self.state.store(Some(Arc::new(next)));
+        self.publish(next);
         Ok((sequence, result))
     }
 
@@ -366,9 +365,28 @@ impl Memory {
         let _table = self.lock_handle(started)?;
         let (_lock, snapshot) = self.lock_file(operation, started)?;
         if let Some(next) = change(&snapshot)? {
-            self.state.store(Some(Arc::new(next)));
+            self.publish(next);
         }
         Ok(())
+    }
+
+    /// Makes `next` the current state, and rewrites the file when most of it is dead. The caller holds the lock.
+    fn publish(&self, next: Snapshot) {
+        let next = Arc::new(next);
+        self.state.store(Some(Arc::clone(&next)));
+        if !compact::is_due(&next) {
+            return;
+        }
+        // Everything is durable already: a file that cannot be rewritten now (no space for a second one, say) goes on as
+        // it is, and the next commit tries again.
+        let compacted = compact::compact(&next, &self.commit_options(&next));
+        if let Ok((committed, _lock)) = compacted
+            && let Ok(pending) = writer::load_pending(&committed, self.lex_is_enabled())
+        {
+            let committed = Arc::new(committed);
+            self.state
+                .store(Some(Arc::new(Snapshot { committed, pending })));
+        }
     }
 
     fn lock_handle(&self, started: Instant) -> Result<parking_lot::MutexGuard<'_, DedupeTable>> {
@@ -389,9 +407,17 @@ impl Memory {
             })?;
             let snapshot = self.snapshot(operation)?;
             // The file may have been replaced while we waited: the lock must be on what we are going to write.
-            if snapshot.committed.storage.identity() == lock.identity() {
+            if snapshot.committed.storage.identity() != lock.identity() {
+                continue;
+            }
+            if !snapshot.pending.is_empty() {
                 return Ok((lock, snapshot));
             }
+            // A log that looks empty is looked at again as a whole: another program may have put records behind older
+            // ones, where no look at the front finds them.
+            let pending = writer::load_pending(&snapshot.committed, self.lex_is_enabled())?;
+            let committed = Arc::clone(&snapshot.committed);
+            return Ok((lock, Arc::new(Snapshot { committed, pending })));
         }
     }
 }
@@ -421,24 +447,21 @@ pub fn lex_enabled(committed: &Committed) -> bool {
 /// Reads the last commit. Another process may be writing in place this moment (the reference does): then the bytes make
 /// no sense for an instant, and a look under the shared lock decides.
 pub fn load(storage: &Arc<FileStorage>, timeout: Duration) -> Result<Committed> {
-    let mut failure = match Committed::load(Arc::clone(storage)) {
-        Err(error) if error.code == Code::Corrupt => error,
+    match Committed::load(Arc::clone(storage)) {
+        Err(error) if error.code == Code::Corrupt => {}
         other => return other,
-    };
-    let started = Instant::now();
-    for _ in 0..READ_ATTEMPTS {
-        let left = timeout.saturating_sub(started.elapsed());
-        let Ok(_lock) = FileLock::shared(storage.path(), left) else {
-            break;
-        };
-        match Committed::load(Arc::clone(storage)) {
-            Err(error) if error.code == Code::Corrupt => failure = error,
-            other => return other,
-        }
-        // Under the lock nobody writes: it is damaged indeed.
-        break;
     }
-    Err(failure)
+    let path = storage.path();
+    let lock = FileLock::shared(path, timeout)
+        .map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
+    if lock.identity() == storage.identity() {
+        return Committed::load(Arc::clone(storage));
+    }
+    // It was replaced meanwhile: what the path names now counts.
+    Committed::load(Arc::new(FileStorage::open_existing(
+        path,
+        storage.is_writable(),
+    )?))
 }
 
 fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {

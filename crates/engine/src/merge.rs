@@ -3,8 +3,8 @@
 use mv2::frame::FrameStatus;
 use mv2::toc::SegmentMeta;
 
-use crate::commit::{Built, write_section};
 use crate::error::Result;
+use crate::lex_sections::{Built, write_section};
 use crate::output::Output;
 use crate::snapshot::Snapshot;
 

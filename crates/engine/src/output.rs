@@ -48,6 +48,14 @@ impl Output {
         Ok(start)
     }
 
+    /// Leaves `length` bytes free and gives the place they start at.
+    pub fn skip(&mut self, length: u64) -> Result<u64> {
+        self.flush()?;
+        let start = self.flushed;
+        self.flushed += length;
+        Ok(start)
+    }
+
     /// Hands everything to the operating system.
     pub fn flush(&mut self) -> Result<()> {
         if !self.buffer.is_empty() {

@@ -95,13 +95,14 @@ impl Selection {
         let Ok(view) = snapshot.view(id) else {
             return false;
         };
-        if let Some(scope) = &self.scope {
-            // A chunk without a uri of its own is in the scope of its document.
-            let parent = brief.parent.and_then(|parent| snapshot.view(parent).ok());
-            let uri = parent.as_ref().map_or(view.uri, |parent| parent.uri);
-            if !uri.is_some_and(|uri| uri.starts_with(scope.as_str())) {
-                return false;
-            }
+        // Conditions are about documents: a chunk is selected when its document is.
+        let parent = brief.parent.map(|parent| snapshot.view(parent)).transpose();
+        let Ok(parent) = parent else { return false };
+        let view = parent.unwrap_or(view);
+        if let Some(scope) = &self.scope
+            && !view.uri.is_some_and(|uri| uri.starts_with(scope.as_str()))
+        {
+            return false;
         }
         self.acl.as_ref().is_none_or(|acl| acl.allows(&view))
             && self

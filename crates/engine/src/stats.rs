@@ -74,6 +74,15 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
         .iter()
         .map(|segment| segment.bytes_length)
         .sum();
+    // Removed documents still take their share of the full text.
+    let lex: u64 = committed
+        .lex_sections()
+        .iter()
+        .map(|section| section.bytes_length)
+        .sum();
+    let frames = committed.frame_count().max(1);
+    let removed = frames.saturating_sub(committed.directory.totals().active);
+    let sections = sections - (u128::from(lex) * u128::from(removed) / u128::from(frames)) as u64;
     let indexes = tail
         .time_index
         .as_ref()

@@ -175,10 +175,13 @@ fn lex_index(committed: &Committed, deep: bool) -> Check {
         );
         return Check::new(NAME, Err(message));
     }
-    Check::new(
-        NAME,
-        committed.lex().map(|_| None).map_err(|error| error.message),
-    )
+    let opened = committed.lex().and_then(|index| {
+        if deep {
+            index.verify()?;
+        }
+        Ok(None)
+    });
+    Check::new(NAME, opened.map_err(|error| error.message))
 }
 
 fn vector_index(committed: &Committed) -> Check {

@@ -1,6 +1,7 @@
 //! The write path: under the lock, either one durable log append or one commit.
 
 use mv2::frame::FrameStatus;
+use mv2::storage::FileStorage;
 use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry};
 use serde_json::json;
 
@@ -26,6 +27,10 @@ pub fn load_pending(committed: &Committed, with_lex: bool) -> Result<Pending> {
     let applied = applied_sequence(committed);
     let mut pending = Pending::new(applied);
     extend_pending(committed, &mut pending, with_lex)?;
+    if pending.is_empty() {
+        // Everything in the log is applied: the next record goes to its front, where all other handles look for it too.
+        pending.head = 0;
+    }
     Ok(pending)
 }
 
@@ -122,12 +127,7 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
         return append(snapshot, records, options.index);
     }
     // Sequences do not depend on where the log starts: the records stay valid.
-    let emptied = if snapshot.pending.is_empty() {
-        restart(snapshot)?
-    } else {
-        checkpoint(snapshot, options)?
-    };
-    append(&emptied, records, options.index)
+    append(&checkpoint(snapshot, options)?, records, options.index)
 }
 
 /// Writes the log and `changes` as one commit.
@@ -150,17 +150,9 @@ fn commit_changes(
     committed_state(committed, options)
 }
 
-/// Starts the log again from the front; all its records are part of the commit.
-fn restart(snapshot: &Snapshot) -> Result<Snapshot> {
-    let committed = &snapshot.committed;
-    output::write_at(
-        &committed.storage,
-        committed.header.wal_offset,
-        &[0; wal::RECORD_HEADER_SIZE],
-    )?;
-    let mut next = snapshot.clone();
-    next.pending.head = 0;
-    Ok(next)
+/// Ends the log at `at`: what stands behind it is not read.
+fn clear(storage: &FileStorage, at: u64) -> Result<()> {
+    output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
 }
 
 /// Moves the log into the file.
@@ -216,9 +208,19 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which
     // every reader understands, also the reference, which refuses a file with a torn record.
     let (header, rest) = bytes.split_at(wal::RECORD_HEADER_SIZE);
-    output::write_at(storage, at + header.len() as u64, rest)?;
-    output::write_at(storage, at, header)?;
-    output::sync(storage)?;
+    let written = if snapshot.pending.head == 0 {
+        clear(storage, at)
+    } else {
+        Ok(())
+    }
+    .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
+    .and_then(|()| output::write_at(storage, at, header))
+    .and_then(|()| output::sync(storage));
+    if let Err(error) = written {
+        // What was not acknowledged must not appear later.
+        let _ = clear(storage, at);
+        return Err(error);
+    }
     Ok(next)
 }
 

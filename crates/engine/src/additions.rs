@@ -1,0 +1,138 @@
+//! Frames on their way into a commit: the log's and new documents', with ids and links.
+
+use imbl::HashMap;
+use mv2::frame::{Frame, FrameStatus};
+use mv2::sketch::SketchHasher;
+
+use crate::committed::decode_frame;
+use crate::document::PreparedDocument;
+use crate::error::{Error, Result};
+use crate::naming::{default_uri, title_from_uri};
+use crate::pending::StatusChange;
+use crate::snapshot::Snapshot;
+use crate::text;
+
+/// Search texts are repeated inside the table of contents, where the reference's `view` shows them, until they sum up
+/// to this many bytes: larger files keep the text in the payload only, because the table is rewritten at every commit.
+const SEARCH_TEXT_BUDGET: u64 = 1 << 20;
+
+/// A frame to be appended.
+pub struct Addition {
+    /// The frame; `payload_offset` is set when the payload has its place.
+    pub frame: Frame,
+    /// Stored payload bytes; `None` when they already have a place.
+    pub payload: Option<Vec<u8>>,
+    /// Text for the lexical index.
+    pub body: Option<String>,
+    /// Entry of the sketch track.
+    pub sketch: [u8; 32],
+}
+
+/// Frames of the log, decoded, with their status in force.
+pub fn pending_additions(snapshot: &Snapshot) -> Result<Vec<Addition>> {
+    let first = snapshot.committed.frame_count();
+    let mut sketches = SketchHasher::new();
+    let mut additions = Vec::with_capacity(snapshot.pending.frames.len());
+    for (index, pending) in snapshot.pending.frames.iter().enumerate() {
+        let id = first + index as u64;
+        let mut frame = decode_frame(&pending.encoded)?;
+        if let Some(change) = snapshot.pending.changes.get(&id) {
+            frame.status = status(change.status);
+            frame.superseded_by = change.superseded_by;
+        }
+        let view = pending.view()?;
+        let body = text::search_body(&view, &|_, _| snapshot.stored_payload(id, &view))?;
+        let sketch = body.as_deref().map_or([0; 32], |body| sketches.entry(body));
+        let body = body.filter(|_| frame.chunk_manifest.is_none());
+        additions.push(Addition {
+            frame,
+            payload: pending.payload.clone(),
+            body,
+            sketch,
+        });
+    }
+    Ok(additions)
+}
+
+/// Gives new documents their ids and links.
+pub fn append_documents(
+    snapshot: &Snapshot,
+    documents: Vec<PreparedDocument>,
+    additions: &mut Vec<Addition>,
+    changed: &mut HashMap<u64, StatusChange>,
+) -> Result<()> {
+    let first = snapshot.committed.frame_count();
+    for document in documents {
+        let parent = first + additions.len() as u64;
+        if let Some(old) = document.supersedes {
+            for id in std::iter::once(old).chain(snapshot.all_chunks_of(old)) {
+                let change = StatusChange {
+                    status: FrameStatus::Superseded as u32,
+                    superseded_by: Some(parent),
+                };
+                if let Some(addition) = id
+                    .checked_sub(first)
+                    .and_then(|index| additions.get_mut(index as usize))
+                {
+                    addition.frame.status = FrameStatus::Superseded;
+                    addition.frame.superseded_by = Some(parent);
+                }
+                changed.insert(id, change);
+            }
+        }
+        for (number, prepared) in document.frames.into_iter().enumerate() {
+            let id = first + additions.len() as u64;
+            if id >= u64::from(u32::MAX) {
+                return Err(Error::invalid(
+                    "documents",
+                    id,
+                    "at most 4294967294 frames in one file",
+                ));
+            }
+            let mut frame = prepared.frame;
+            frame.id = id;
+            frame.parent_id = (number > 0).then_some(parent);
+            frame.supersedes = document.supersedes.filter(|_| number == 0);
+            let uri = frame.uri.get_or_insert_with(|| default_uri(id));
+            if frame.title.is_none() {
+                frame.title = title_from_uri(uri);
+            }
+            additions.push(Addition {
+                frame,
+                payload: Some(prepared.payload),
+                body: prepared.body,
+                sketch: prepared.sketch,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Repeats texts in the table of contents as far as the budget goes; `used` is what it holds already.
+pub fn fill_search_texts(mut used: u64, additions: &mut [Addition]) {
+    for addition in additions {
+        let present = addition
+            .frame
+            .search_text
+            .as_ref()
+            .map(|text| text.len() as u64);
+        match (present, &addition.body) {
+            (Some(length), _) => used += length,
+            (None, Some(body)) if used + body.len() as u64 <= SEARCH_TEXT_BUDGET => {
+                used += body.len() as u64;
+                addition.frame.search_text = Some(body.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The status with this code; unknown codes count as deleted.
+#[must_use]
+pub fn status(code: u32) -> FrameStatus {
+    match code {
+        0 => FrameStatus::Active,
+        1 => FrameStatus::Superseded,
+        _ => FrameStatus::Deleted,
+    }
+}

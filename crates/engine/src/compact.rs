@@ -1,0 +1,228 @@
+//! Winning back dead space: the live content is written to a new file that takes the old one's name.
+//!
+//! Every commit leaves the previous table of contents, merged sections and removed payloads behind as dead bytes. A file
+//! that is mostly dead is rewritten; because that happens each time it has about doubled, the cost stays a constant share
+//! of what was written. The log region, whose size is fixed within a file, grows here with the file: larger files get
+//! rarer checkpoints. The new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mv2::atomic::AtomicFile;
+use mv2::frame::{Frame, FrameStatus};
+use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
+use mv2::lock::FileLock;
+use mv2::storage::FileStorage;
+use mv2::toc::{self, SegmentMeta, TocTail};
+
+use crate::commit::{
+    CommitOptions, clear_reference_lex, frames_start, head_with, publish, register_directory,
+    unplanned_length, write_sketch_track, write_time_index,
+};
+use crate::committed::{Committed, decode_frame};
+use crate::directory::Directory;
+use crate::error::{Error, Result};
+use crate::frame_table::FrameTable;
+use crate::lex_sections::write_section;
+use crate::output::{self, Output};
+use crate::snapshot::Snapshot;
+use crate::stats::live_bytes;
+use crate::tracks;
+
+/// Files with less dead space than this are left alone, bytes.
+const LEAST_DEAD: u64 = 4 << 20;
+/// The log's share of a file is one part in this many.
+const LOG_SHARE: u64 = 16;
+/// The largest log region, bytes.
+const LARGEST_LOG: u64 = 64 << 20;
+
+/// Whether more than half of the file is dead.
+pub fn is_due(snapshot: &Snapshot) -> bool {
+    let size = output::length(&snapshot.committed.storage).unwrap_or(0);
+    let live = live_bytes(snapshot);
+    let dead = size.saturating_sub(live);
+    snapshot.pending.is_empty() && dead > LEAST_DEAD && dead > live
+}
+
+/// Rewrites the file without its dead bytes. The log must be empty. Also gives the lock on the new file, to be held as
+/// long as the one on the old.
+pub fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, FileLock)> {
+    let base = &snapshot.committed;
+    let path = base.storage.path();
+    let file = AtomicFile::create(path)?;
+    let handle = file
+        .file()
+        .try_clone()
+        .map_err(|error| Error::io("create", path, &error))?;
+    let storage = Arc::new(FileStorage::from_file(handle, path, true)?);
+    let wal_size = log_size(live_bytes(snapshot));
+    let mut out = Output::new(Arc::clone(&storage), HEADER_SIZE as u64);
+    write_zeros(&mut out, wal_size)?;
+
+    // Sections first: a commit of the reference that only deletes starts writing behind the last payload.
+    let mut sections = Vec::new();
+    for section in base.lex_sections() {
+        sections.push(move_lex_section(snapshot, section, &mut out)?);
+    }
+    let mut tail = base.tail.clone();
+    move_tracks(base, &mut tail, &mut out)?;
+    let times = tracks::time_entries(snapshot, &[], &snapshot.pending.changes);
+    tail.time_index = Some(write_time_index(&times, &mut out)?);
+    let sketches = tracks::sketch_track(base, &[]);
+    tail.sketch_track = Some(write_sketch_track(&sketches, base.frame_count(), &mut out)?);
+    clear_reference_lex(&mut tail, options.lex_enabled);
+    let copied = sections.len();
+    let mut head = head_with(base, sections);
+    for segment in head.segments.iter_mut().skip(1 + copied) {
+        segment.bytes_offset =
+            out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;
+    }
+    let directory_length = Directory::length(
+        base.frame_count(),
+        base.directory.chunks().count() as u64,
+        base.directory.uris().count() as u64,
+    );
+    let directory_offset = out.skip(directory_length)?;
+
+    let mut table = FrameTable::empty(frames_start(&head));
+    let mut places = HashMap::new();
+    for id in 0..base.frame_count() {
+        let mut frame = decode_frame(base.encoded(id)?)?;
+        move_payload(base, &mut frame, &mut places, &mut out)?;
+        table.push(&frame)?;
+    }
+    table.parts.generation = base.generation + 1;
+    table.parts.applied_sequence = snapshot.pending.last_sequence;
+    let directory = table.finish();
+    if directory.len() as u64 != directory_length {
+        return Err(unplanned_length());
+    }
+    register_directory(&mut head, directory_offset, &directory, table.count);
+    let toc_bytes = toc::encode(&head, table.count, &table.slices(base)?, &tail);
+    let toc_offset = out.write(&toc_bytes)?;
+    out.flush()?;
+    output::write_at(&storage, directory_offset, &directory)?;
+    let header = Header {
+        footer_offset: toc_offset,
+        wal_offset: HEADER_SIZE as u64,
+        wal_size,
+        wal_checkpoint_pos: 0,
+        wal_sequence: snapshot.pending.last_sequence,
+        toc_checksum: [0; 32],
+    };
+    publish(&storage, header, &toc_bytes, base.generation + 1)?;
+    drop(storage);
+    let lock = FileLock::exclusive_on(file.file(), path)?;
+    file.persist(true)?;
+    let storage = Arc::new(FileStorage::open_existing(path, true)?);
+    Ok((Committed::load(storage)?, lock))
+}
+
+/// The log of a file with this much content: a share of it, in whole steps.
+fn log_size(live: u64) -> u64 {
+    (live / LOG_SHARE)
+        .next_multiple_of(DEFAULT_WAL_SIZE)
+        .clamp(DEFAULT_WAL_SIZE, LARGEST_LOG)
+}
+
+fn write_zeros(out: &mut Output, mut count: u64) -> Result<()> {
+    let zeros = [0; 1 << 16];
+    while count > 0 {
+        let piece = count.min(zeros.len() as u64);
+        out.write(zeros.get(..piece as usize).unwrap_or_default())?;
+        count -= piece;
+    }
+    Ok(())
+}
+
+/// Copies a full-text section; one with many removed documents is written without them.
+fn move_lex_section(
+    snapshot: &Snapshot,
+    section: &SegmentMeta,
+    out: &mut Output,
+) -> Result<SegmentMeta> {
+    let base = &snapshot.committed;
+    let (from, to) = (section.frame_from, section.frame_to);
+    let removed = (from..to).filter(|&id| is_removed(base, id)).count() as u64;
+    if removed * 5 > to - from {
+        let keep = |id: u64| !is_removed(base, id);
+        let bytes = lex::merge(&[base.section(section)?], &keep)?;
+        return write_section(&bytes, from, to, out);
+    }
+    let mut copy = section.clone();
+    copy.bytes_offset = out.write(base.payload(section.bytes_offset, section.bytes_length)?)?;
+    Ok(copy)
+}
+
+fn is_removed(base: &Committed, id: u64) -> bool {
+    let record = base.directory.record(id);
+    record.is_none_or(|record| record.flags.status() == FrameStatus::Deleted as u32)
+}
+
+/// Copies a payload and points the frame at it. Removed frames lose theirs.
+fn move_payload(
+    base: &Committed,
+    frame: &mut Frame,
+    places: &mut HashMap<u64, u64>,
+    out: &mut Output,
+) -> Result<()> {
+    if frame.status == FrameStatus::Deleted {
+        frame.payload_offset = 0;
+        frame.payload_length = 0;
+        frame.search_text = None;
+        return Ok(());
+    }
+    if frame.payload_length == 0 {
+        frame.payload_offset = out.position();
+        return Ok(());
+    }
+    let old = frame.payload_offset;
+    // An old version may share the bytes of the new one.
+    frame.payload_offset = match places.get(&old) {
+        Some(&place) => place,
+        None => {
+            let place = out.write(base.payload(old, frame.payload_length)?)?;
+            places.insert(old, place);
+            place
+        }
+    };
+    Ok(())
+}
+
+/// Copies what other parts of the product or the reference keep in the file, byte for byte.
+fn move_tracks(base: &Committed, tail: &mut TocTail, out: &mut Output) -> Result<()> {
+    let mut copy = |offset: &mut u64, length: u64| -> Result<()> {
+        if length > 0 {
+            *offset = out.write(base.payload(*offset, length)?)?;
+        }
+        Ok(())
+    };
+    if let Some(manifest) = &mut tail.indexes.vec {
+        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.indexes.clip {
+        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.temporal_track {
+        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.memories_track {
+        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.logic_mesh {
+        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.replay_manifest {
+        copy(&mut manifest.segment_offset, manifest.segment_size)?;
+    }
+    for segment in &mut tail.segment_catalog.vec_segments {
+        copy(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
+    }
+    for segment in &mut tail.segment_catalog.temporal_segments {
+        copy(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
+    }
+    // Second lists of the same sections, used by nobody (indexes.md §0.2); the reference's vacuum drops them too.
+    tail.segment_catalog.time_segments.clear();
+    tail.segment_catalog.index_segments.clear();
+    Ok(())
+}

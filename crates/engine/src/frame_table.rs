@@ -1,0 +1,185 @@
+//! The frames of the next table of contents, with their directory.
+
+use imbl::HashMap;
+use mv2::frame::{Frame, FrameRole};
+
+use crate::additions::{Addition, status};
+use crate::committed::{self, Committed, decode_frame};
+use crate::directory::{Directory, Parts};
+use crate::error::{Error, Result};
+use crate::naming::is_default_uri;
+use crate::pending::StatusChange;
+
+/// The frames of the next table of contents: copied spans of the current one, re-encoded frames, new frames.
+pub struct FrameTable {
+    /// The directory's content.
+    pub parts: Parts,
+    slices: Vec<Slice>,
+    fresh: Vec<u8>,
+    /// Number of frames.
+    pub count: u64,
+    length: u64,
+}
+
+enum Slice {
+    /// A span of the current frames, relative to the first.
+    Copied { start: u64, end: u64 },
+    /// A span of the fresh bytes.
+    Fresh { start: usize, end: usize },
+}
+
+impl Slice {
+    fn bytes<'a>(&self, base: &'a Committed, fresh: &'a [u8]) -> Result<&'a [u8]> {
+        match *self {
+            Self::Copied { start, end } => {
+                committed::slice_of(base.frame_bytes()?, start, end - start, "frames")
+            }
+            Self::Fresh { start, end } => Ok(fresh.get(start..end).unwrap_or_default()),
+        }
+    }
+}
+
+impl FrameTable {
+    /// A table that is filled from the start.
+    pub fn empty(frames_start: u64) -> Self {
+        Self {
+            parts: Parts {
+                frames_start,
+                ..Parts::default()
+            },
+            slices: Vec::new(),
+            fresh: Vec::new(),
+            count: 0,
+            length: 0,
+        }
+    }
+
+    /// The frames of `base`, with the status changes of `changed`. `frames_start` is where they will stand.
+    pub fn new(
+        base: &Committed,
+        changed: &HashMap<u64, StatusChange>,
+        frames_start: u64,
+    ) -> Result<Self> {
+        let mut table = Self {
+            parts: Parts {
+                frames_start,
+                totals: base.directory.totals(),
+                ..Parts::default()
+            },
+            slices: Vec::new(),
+            fresh: Vec::new(),
+            count: base.frame_count(),
+            length: 0,
+        };
+        table.parts.chunks = base.directory.chunks().collect();
+        table.parts.uris = base.directory.uris().collect();
+        let mut ids: Vec<u64> = changed
+            .keys()
+            .copied()
+            .filter(|&id| id < base.frame_count())
+            .collect();
+        ids.sort_unstable();
+        let (start, end) = base.directory.frames_range();
+        let total = end.saturating_sub(start);
+        let mut copied = 0;
+        let mut shift = 0_i64;
+        let mut next = ids.into_iter().peekable();
+        for id in 0..base.frame_count() {
+            let Some(mut record) = base.directory.record(id) else {
+                continue;
+            };
+            let old_offset = record.toc_offset;
+            record.toc_offset = record.toc_offset.saturating_add_signed(shift);
+            if next.next_if_eq(&id).is_some()
+                && let Some(change) = changed.get(&id)
+            {
+                let encoded = base.encoded(id)?;
+                let mut frame = decode_frame(encoded)?;
+                table.parts.totals.discount(&frame);
+                frame.status = status(change.status);
+                frame.superseded_by = change.superseded_by;
+                table.parts.totals.count(&frame);
+                table.slices.push(Slice::Copied {
+                    start: copied,
+                    end: old_offset,
+                });
+                copied = old_offset + encoded.len() as u64;
+                let bytes = table.encode(&frame);
+                shift += bytes.len() as i64 - encoded.len() as i64;
+                record.checksum = crc32fast::hash(&table.fresh[bytes.clone()]);
+                record.flags = record.flags.with_status(change.status);
+                record.superseded_by = change.superseded_by.and_then(|id| u32::try_from(id).ok());
+                table.slices.push(Slice::Fresh {
+                    start: bytes.start,
+                    end: bytes.end,
+                });
+            }
+            table.parts.records.push(record);
+        }
+        table.slices.push(Slice::Copied {
+            start: copied,
+            end: total,
+        });
+        table.length = total.saturating_add_signed(shift);
+        Ok(table)
+    }
+
+    fn encode(&mut self, frame: &Frame) -> std::ops::Range<usize> {
+        let start = self.fresh.len();
+        self.fresh.extend_from_slice(&frame.to_bytes());
+        start..self.fresh.len()
+    }
+
+    /// Length of the directory once `additions` are pushed; their payload places need not be known yet.
+    pub fn directory_length(&self, additions: &[Addition]) -> u64 {
+        let chunks = additions
+            .iter()
+            .filter(|a| a.frame.role == FrameRole::DocumentChunk && a.frame.parent_id.is_some());
+        let uris = additions.iter().filter(|addition| {
+            addition
+                .frame
+                .uri
+                .as_deref()
+                .is_some_and(|uri| !is_default_uri(uri, addition.frame.id))
+        });
+        Directory::length(
+            self.count + additions.len() as u64,
+            (self.parts.chunks.len() + chunks.count()) as u64,
+            (self.parts.uris.len() + uris.count()) as u64,
+        )
+    }
+
+    /// Appends a frame; its id must be the next one.
+    pub fn push(&mut self, frame: &Frame) -> Result<()> {
+        let bytes = self.encode(frame);
+        let id = u32::try_from(frame.id)
+            .map_err(|_| Error::corrupt("frames", 0, "more than 4294967294 frames"))?;
+        let checksum = crc32fast::hash(&self.fresh[bytes.clone()]);
+        self.parts.push(id, frame, self.length, checksum);
+        self.length += bytes.len() as u64;
+        self.count += 1;
+        match self.slices.last_mut() {
+            Some(Slice::Fresh { end, .. }) if *end == bytes.start => *end = bytes.end,
+            _ => self.slices.push(Slice::Fresh {
+                start: bytes.start,
+                end: bytes.end,
+            }),
+        }
+        Ok(())
+    }
+
+    /// The encoded frames, in pieces.
+    pub fn slices<'a>(&'a self, base: &'a Committed) -> Result<Vec<&'a [u8]>> {
+        self.slices
+            .iter()
+            .map(|slice| slice.bytes(base, &self.fresh))
+            .collect()
+    }
+
+    /// The directory's bytes. Nothing can be pushed afterwards.
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.parts.frames_end = self.parts.frames_start + self.length;
+        self.parts.sort();
+        self.parts.encode()
+    }
+}
