@@ -158,8 +158,9 @@ describe('documents', () => {
         try {
           readFileSync(path);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EISDIR')
+          if ((error as NodeJS.ErrnoException).code !== 'EISDIR') {
             broken.push(`${document}: ${relative(root, path)}`);
+          }
         }
       }
     }

@@ -73,9 +73,9 @@ function infoOf(frame: ManifestFrame): object {
 async function expectText(memory: Memvid, frame: ManifestFrame): Promise<void> {
   const text = await memory.view(frame.id);
   if (frame.text !== undefined && frame.text !== '') expect(text).toBe(frame.text);
-  else if (frame.text === undefined && frame.text_chars !== undefined)
+  else if (frame.text === undefined && frame.text_chars !== undefined) {
     expect([...text]).toHaveLength(frame.text_chars);
-  else if (frame.text === '') expect(text).toMatch(startOf(frame.search_text_start ?? ''));
+  } else if (frame.text === '') expect(text).toMatch(startOf(frame.search_text_start ?? ''));
 }
 
 /** Matches a text that begins as the search text does, before the lines that the reference adds to it. */

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { corpus, questions } from './corpus.ts';
 import { peer, type PeerName } from './peer.ts';
 
-export interface Sample {
+interface Sample {
   value: number;
   unit: string;
   /** Processor time of all threads, in the unit of `value` or, for rates, in microseconds a document. */

@@ -25,7 +25,13 @@ export const MOST_DOCUMENTS: Record<PeerName, number> = {
   reference: 200,
 };
 
+/** Only the one that is measured is loaded. */
+const LOADERS: Record<PeerName, () => Promise<{ default: () => Promise<Peer> }>> = {
+  memvid: () => import('./peers/memvid.ts'),
+  sqlite: () => import('./peers/sqlite.ts'),
+  reference: () => import('./peers/reference.ts'),
+};
+
 export async function peer(name: PeerName): Promise<Peer> {
-  const module = (await import(`./peers/${name}.ts`)) as { default: () => Promise<Peer> };
-  return module.default();
+  return (await LOADERS[name]()).default();
 }

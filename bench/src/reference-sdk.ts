@@ -17,8 +17,9 @@ export function referenceEntry(): string {
  * measured, if so.
  */
 export function missingReference(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64')
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
     return 'the reference SDK is measured on Linux x64 only';
+  }
   for (const name of PACKAGES) {
     const target = join(folder, 'node_modules', name);
     if (existsSync(join(target, 'package.json'))) continue;

@@ -52,11 +52,10 @@ function run(): void {
   const compared = Math.min(...peers.map((name) => MOST_DOCUMENTS[name]));
   // What is too slow for a size is compared at the largest size it can stand.
   const all = Number.isFinite(compared) ? [...new Set([compared, ...sizes])] : sizes;
-  for (const documents of all)
-    measure(
-      documents,
-      peers.filter((name) => MOST_DOCUMENTS[name] >= documents),
-    );
+  for (const documents of all) {
+    const able = peers.filter((name) => MOST_DOCUMENTS[name] >= documents);
+    measure(documents, able);
+  }
 }
 
 /** Peers take turns, so that a busy moment of the machine does not hit one alone. */
@@ -84,8 +83,9 @@ function child(task: string, name: PeerName, documents: number, path: string): S
     timeout: 600_000,
     env: { ...process.env, MEMVID_OFFLINE: '1', HOME: workspace },
   });
-  if (ran.status !== 0)
+  if (ran.status !== 0) {
     throw new Error(`${name} with ${documents}: ${ran.status ?? ran.signal}: ${ran.stderr}`);
+  }
   return JSON.parse(ran.stdout.trimEnd().split('\n').at(-1) ?? '') as Samples;
 }
 

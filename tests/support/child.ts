@@ -63,8 +63,9 @@ export function startProgram(code: string, file: string, input?: unknown): Runni
     async until(wanted) {
       while (!text.includes(wanted)) {
         const over = await Promise.race([once(child.stdout, 'data'), ended]);
-        if (!Array.isArray(over) && !text.includes(wanted))
+        if (!Array.isArray(over) && !text.includes(wanted)) {
           throw new Error(`ended without "${wanted}": ${text}`);
+        }
       }
     },
   };

@@ -28,7 +28,7 @@ export interface ManifestFrame {
   search_text_start?: string;
 }
 
-export interface PendingRecord {
+interface PendingRecord {
   op: 'insert' | 'tombstone';
   uri?: string;
   search_text?: string;
