@@ -74,8 +74,10 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 
 /// Terms to look for: those that score and those of required phrases.
 struct Wanted<'q> {
-    terms: Vec<(&'q Term, String)>,
+    terms: Vec<(&'q Term, Option<char>)>,
     phrase_words: Vec<&'q str>,
+    /// One bit for each ASCII character that a wanted word can begin with: it rules out most words of a text at once.
+    beginnings: u128,
 }
 
 impl<'q> Wanted<'q> {
@@ -85,18 +87,32 @@ impl<'q> Wanted<'q> {
             .must
             .iter()
             .for_each(|node| collect_phrases(node, &mut phrase_words));
-        let terms = query
+        let terms: Vec<_> = query
             .scored_terms()
-            .map(|(_, term)| (term, beginning(&term.text)));
+            .map(|(_, term)| (term, beginning(&term.text)))
+            .collect();
+        let beginnings = terms
+            .iter()
+            .map(|(_, beginning)| *beginning)
+            .chain(phrase_words.iter().map(|word| beginning(word)))
+            .flatten()
+            .filter(char::is_ascii)
+            .fold(0, |bits, character| bits | 1 << u32::from(character));
         Self {
-            terms: terms.collect(),
+            terms,
             phrase_words,
+            beginnings,
         }
     }
 
     /// Which term `word` is a form of, and whether exactly.
     fn find(&self, word: &str) -> Option<(usize, bool)> {
         let start = beginning(word);
+        if start
+            .is_some_and(|start| start.is_ascii() && self.beginnings >> u32::from(start) & 1 == 0)
+        {
+            return None;
+        }
         let mut key = None;
         let mut form = None;
         for (index, (term, term_start)) in self.terms.iter().enumerate() {
@@ -118,9 +134,13 @@ impl<'q> Wanted<'q> {
     }
 }
 
-fn beginning(word: &str) -> String {
-    let first = word.chars().next().map(String::from).unwrap_or_default();
-    fold(&first).chars().take(1).collect()
+/// The first character of a word, without accents.
+fn beginning(word: &str) -> Option<char> {
+    let first = word.chars().next()?;
+    if first.is_ascii() {
+        return Some(first);
+    }
+    fold(first.encode_utf8(&mut [0; 4])).chars().next()
 }
 
 fn collect_phrases<'q>(node: &'q Node, words: &mut Vec<&'q str>) {
