@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -5,7 +6,14 @@ import { describe, expect, it } from 'vitest';
 import { create, open, verifySingleFile } from '@memvid/sdk';
 import { startProgram } from './support/child.ts';
 import { randomNumbers, seed } from './support/random.ts';
-import { expectAlone, scratch } from './support/workspace.ts';
+import { expectAlone, leftOut, scratch, sdkEntry } from './support/workspace.ts';
+
+const noTracer = leftOut(
+  'kills inside a system call',
+  spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
+    ? undefined
+    : 'the program strace cannot trace here',
+);
 
 /** Collects every name that comes up in the folder of a memory, however briefly. */
 function namesBeside(file: string): { names: Set<string>; stop: () => Promise<void> } {
@@ -143,4 +151,48 @@ describe('kill -9', () => {
     ).toEqual([]);
     await memory.put({ text: 'goes on' });
   }, 120_000);
+
+  it.skipIf(noTracer)(
+    'a writer that is killed where the system gives a file its name leaves one file and everything acknowledged',
+    async () => {
+      // Every commit leaves dead bytes behind; what wins them back must not need a second name either.
+      const program = `
+        import { writeSync } from 'node:fs';
+        const sdk = await import(${JSON.stringify(sdkEntry)});
+        const memory = await sdk.open(process.argv[1]);
+        const text = Array.from({ length: 20_000 }, (_, n) => 'words' + n).join(' ');
+        for (let n = 0; n < 6; n += 1) {
+          const [id] = await memory.putMany(Array.from({ length: 20 }, () => ({ title: 't', text })));
+          writeSync(1, id + '\\n');
+          await memory.seal();
+          await memory.removeMany({ where: { frame_id: { $lt: Number(id) } } });
+          await memory.seal();
+        }`;
+      const moments = [
+        ['rename,renameat,renameat2', 1],
+        ['linkat', 1],
+        ['linkat', 2],
+        ['unlink,unlinkat', 1],
+        ['ftruncate', 2],
+        ['fdatasync,fsync', 9],
+      ] as const;
+      for (const [call, when] of moments) {
+        const file = join(scratch(), 'notes.mv2');
+        await (await create(file)).close();
+        const kill = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${when}`];
+        const words = ['-f', '-qq', '-o', '/dev/null', ...kill, process.execPath];
+        const run = spawnSync('strace', [...words, '--input-type=module', '-e', program, file], {
+          encoding: 'utf8',
+          timeout: 60_000,
+        });
+        expect(readdirSync(dirname(file)), `killed at ${call}`).toEqual([basename(file)]);
+        const acknowledged = run.stdout.trimEnd().split('\n').filter(Boolean);
+        await using memory = await open(file);
+        expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+        const last = acknowledged.at(-1);
+        if (last !== undefined) expect(await memory.view(last)).toMatch(/^words0 words1 /);
+      }
+    },
+    240_000,
+  );
 });

@@ -1,0 +1,136 @@
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { create, open, type Memvid, type StatsResult } from '@memvid/sdk';
+import { startProgram } from './support/child.ts';
+import { expectAlone, scratch } from './support/workspace.ts';
+
+/** 140 kB of words that compress little enough to fill a file. */
+function longText(name: string): string {
+  return Array.from({ length: 20_000 }, (_, index) => `${name}${index}`).join(' ');
+}
+
+/** Stores 20 long documents and removes what was there before, again and again: most of the file is dead each time. */
+async function churn(memory: Memvid, rounds: number, name = 'words'): Promise<string[]> {
+  let kept: string[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const ids = await memory.putMany(
+      Array.from({ length: 20 }, (_, index) => ({
+        title: `${name} ${index}`,
+        text: longText(name),
+        tags: [name],
+      })),
+    );
+    await memory.removeMany({ where: { tags: name, frame_id: { $lt: Number(ids[0]) } } });
+    await memory.seal();
+    kept = ids;
+  }
+  return kept;
+}
+
+describe('a file that is mostly dead is rewritten', () => {
+  it('and never holds much more dead than living bytes', async () => {
+    const file = join(scratch(), 'notes.mv2');
+    const memory = await create(file);
+    let kept: string[] = [];
+    for (let round = 0; round < 8; round += 1) {
+      kept = await churn(memory, 1);
+      const stats = (await memory.stats()) as StatsResult & { dead_bytes: number };
+      const { dead_bytes: dead, size_bytes: size } = stats;
+      expect(size).toBe(statSync(file).size);
+      // 4 MiB are not worth a rewrite, and one commit may come on top.
+      expect(dead).toBeLessThan(size / 2 + (8 << 20));
+    }
+    expect(await memory.view(kept[0] ?? '')).toBe(longText('words'));
+    expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+    await memory.close();
+    expectAlone(file);
+  });
+
+  it('and opened, written and closed by short-lived handles it does not grow without end', async () => {
+    const file = join(scratch(), 'notes.mv2');
+    const filled = await create(file);
+    await filled.putMany(
+      Array.from({ length: 5000 }, (_, index) => ({ title: `T ${index}`, text: `row ${index} of a table` })),
+    );
+    await filled.close();
+    const full = statSync(file).size;
+    for (let round = 0; round < 60; round += 1) {
+      const memory = await open(file);
+      await memory.put({ text: `one more ${round}` });
+      await memory.close();
+    }
+    expect(statSync(file).size).toBeLessThan(3 * full + (8 << 20));
+    const memory = await open(file, { readOnly: true });
+    expect((await memory.stats()).frame_count).toBe(5060);
+    expect((await memory.find('more', { k: 1 })).total_hits).toBe(60);
+    await memory.close();
+  });
+
+  it.skipIf(process.platform === 'win32')('and keeps its permissions', async () => {
+    const file = join(scratch(), 'notes.mv2');
+    const memory = await create(file);
+    chmodSync(file, 0o664);
+    const before = statSync(file);
+    await churn(memory, 4);
+    await memory.close();
+    const after = statSync(file);
+    expect(after.ino).not.toBe(before.ino); // Else nothing was rewritten, and nothing was tested.
+    expect(after.mode & 0o777).toBe(0o664);
+    expect([after.uid, after.gid]).toEqual([before.uid, before.gid]);
+  });
+
+  it.skipIf(process.platform === 'win32')('and a symbolic link to it stays one', async () => {
+    const folder = scratch();
+    mkdirSync(join(folder, 'real'));
+    const file = join(folder, 'real/notes.mv2');
+    const link = join(folder, 'link.mv2');
+    await (await create(file)).close();
+    symlinkSync(file, link);
+    const memory = await open(link);
+    const kept = await churn(memory, 4);
+    await memory.close();
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readdirSync(join(folder, 'real'))).toEqual(['notes.mv2']);
+    const real = await open(file, { readOnly: true });
+    expect(await real.view(kept[0] ?? '')).toBe(longText('words'));
+    await real.close();
+  });
+
+  it('while other handles and processes write and read: nothing is lost', async () => {
+    const file = join(scratch(), 'notes.mv2');
+    await (await create(file)).close();
+    await using idle = await open(file);
+    await idle.put({ text: 'quillwort before' });
+    const others = ['b', 'c'].map((name) =>
+      startProgram(
+        `const memory = await sdk.open(file);
+         const text = Array.from({ length: 20_000 }, (_, index) => input + index).join(' ');
+         const ids = [];
+         for (let round = 0; round < 8; round += 1) {
+           const id = await memory.put({ text, tags: [input] });
+           await memory.removeMany({ where: { tags: input, frame_id: { $lt: Number(id) } } });
+           ids.push(await memory.put({ text: 'quillwort ' + input + ' ' + round }));
+           await memory.seal();
+         }
+         await memory.close();
+         console.log(JSON.stringify(ids));`,
+        file,
+        name,
+      ),
+    );
+    const inode = statSync(file).ino;
+    await churn(idle, 6, 'a');
+    expect(await Promise.all(others.map((other) => other.ended))).toEqual([0, 0]);
+    if (process.platform !== 'win32') expect(statSync(file).ino).not.toBe(inode);
+    const ids = others.flatMap((other) => JSON.parse(other.printed()) as string[]);
+    expect(new Set(ids).size).toBe(16);
+    expect((await idle.find('quillwort', { k: 50 })).total_hits).toBe(17);
+    await idle.put({ text: 'quillwort after' });
+    await using fresh = await open(file);
+    expect((await fresh.find('quillwort', { k: 50 })).total_hits).toBe(18);
+    for (const id of ids) expect(await fresh.view(id)).toMatch(/^quillwort [bc] \d$/);
+    expect((await fresh.verify({ deep: true })).overall_status).toBe('passed');
+    expectAlone(file);
+  }, 120_000);
+});
