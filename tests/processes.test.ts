@@ -1,10 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { create, lockWho, open } from '@memvid/sdk';
 import { startProgram } from './support/child.ts';
-import { expectAlone, leftOut, scratch } from './support/workspace.ts';
+import { reference, referenceFinds } from './support/reference.ts';
+import { expectAlone, leftOut, referenceProgram, scratch } from './support/workspace.ts';
 
 const noFlock = leftOut(
   'a lock held from outside',
@@ -12,6 +14,8 @@ const noFlock = leftOut(
     ? undefined
     : 'the program flock of util-linux is not installed',
 );
+
+const noProgram = leftOut('the reference writes between our calls', referenceProgram().missing);
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -182,6 +186,44 @@ describe('several processes', () => {
       const waiting = patient.put({ text: 'written in the end' });
       holder.kill('SIGKILL');
       expect(await waiting).toBe('1');
+    },
+  );
+
+  it.skipIf(noProgram)(
+    'an open handle sees what the reference puts, updates and deletes, and it sees ours',
+    async () => {
+      const file = await newFile();
+      const home = scratch();
+      const program = (...words: string[]): void => {
+        const run = reference(home, ...words);
+        expect(run.error + run.output).toEqual(expect.not.stringMatching(/^error/i));
+        expect(run.status).toBe(0);
+      };
+      await using memory = await open(file);
+      await using reader = await open(file, { readOnly: true });
+      await memory.put({ text: 'ours: quillwort one', uri: 'mv2://one' });
+      const note = join(scratch(), 'note.txt');
+      writeFileSync(note, 'theirs: quillwort two');
+      program('put', file, '--input', note, '--uri', 'mv2://two');
+      const uris = async (handle: typeof memory): Promise<string[]> =>
+        (await handle.find('quillwort', { k: 20 })).hits.map((hit) => hit.uri).toSorted();
+      for (const handle of [memory, reader]) expect(await uris(handle)).toEqual(['mv2://one', 'mv2://two']);
+      await memory.put({ text: 'ours: quillwort three', uri: 'mv2://three' });
+      await memory.seal();
+      expect.soft(referenceFinds(home, file, 'quillwort')).toEqual(['mv2://one', 'mv2://three', 'mv2://two']);
+      program('delete', file, '--uri', 'mv2://one', '--yes');
+      for (const handle of [memory, reader]) expect(await uris(handle)).toEqual(['mv2://three', 'mv2://two']);
+      await expect(memory.viewByUri('mv2://one')).rejects.toMatchObject({ code: 'MV010' });
+      expect(await memory.put({ text: 'ours: quillwort four', uri: 'mv2://four' })).toBe('3');
+      for (const handle of [memory, reader]) {
+        expect(await uris(handle)).toEqual(['mv2://four', 'mv2://three', 'mv2://two']);
+        expect(
+          (await handle.verify({ deep: true })).checks.filter(({ status }) => status === 'failed'),
+        ).toEqual([]);
+      }
+      await memory.seal();
+      expect(reference(home, 'verify', file, '--deep').status).toBe(0);
+      expectAlone(file);
     },
   );
 });
