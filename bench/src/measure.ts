@@ -14,6 +14,8 @@ export type Samples = Record<string, Sample>;
 
 /** Single puts measured at the end. The reference takes half a second for one. */
 const SINGLE_PUTS = { memvid: 300, sqlite: 300, reference: 10 };
+/** Short lives at the end: open, put one, close. */
+const SESSIONS = { memvid: 30, sqlite: 30, reference: 3 };
 const QUESTIONS = { memvid: 200, sqlite: 200, reference: 50 };
 
 const [task, name, documents, path] = process.argv.slice(2) as [
@@ -29,7 +31,8 @@ process.exit(0); // The reference keeps timers.
 async function fill(count: number): Promise<Samples> {
   const store = await peer(name);
   const extra = SINGLE_PUTS[name];
-  const all = corpus(count + extra);
+  const lives = SESSIONS[name];
+  const all = corpus(count + extra + lives);
   const asked = questions(QUESTIONS[name]);
 
   await store.create(path);
@@ -50,13 +53,22 @@ async function fill(count: number): Promise<Samples> {
   });
   const puts: number[] = [];
   const putCpu = await timed(async () => {
-    for (const document of all.slice(count)) {
+    for (const document of all.slice(count, count + extra)) {
       const start = performance.now();
       await store.put(document);
       puts.push(performance.now() - start);
     }
   });
   await store.close();
+  const sealed = statSync(path).size;
+  const sessions: number[] = [];
+  for (const document of all.slice(count + extra)) {
+    const start = performance.now();
+    await store.open(path);
+    await store.put(document);
+    await store.close();
+    sessions.push(performance.now() - start);
+  }
   return {
     ingest: { value: (count / ingest.wall) * 1000, unit: 'documents/s', cpu: (ingest.cpu / count) * 1000 },
     size: { value: size / count, unit: 'bytes/document' },
@@ -65,6 +77,8 @@ async function fill(count: number): Promise<Samples> {
     find_empty: { value: empty, unit: `of ${asked.length} questions` },
     put_p50: { value: quantile(puts, 0.5), unit: 'ms', cpu: putCpu.cpu / extra },
     put_p99: { value: quantile(puts, 0.99), unit: 'ms' },
+    session_p50: { value: quantile(sessions, 0.5), unit: 'ms' },
+    session_growth: { value: (statSync(path).size - sealed) / lives, unit: 'bytes/session' },
   };
 }
 
