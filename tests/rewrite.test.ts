@@ -70,6 +70,27 @@ describe('a file that is mostly dead is rewritten', () => {
     await memory.close();
   });
 
+  it('and a long stream of batches does not blow it up while it runs', async () => {
+    const file = join(scratch(), 'notes.mv2');
+    const memory = await create(file);
+    let largest = 0;
+    await memory.putMany(
+      Array.from({ length: 20_000 }, (_, index) => ({
+        title: `T ${index}`,
+        text: `row ${index} of a long table`,
+      })),
+      {
+        onError: 'report',
+        batchSize: 200,
+        onProgress: () => (largest = Math.max(largest, statSync(file).size)),
+      },
+    );
+    await memory.close();
+    const full = statSync(file).size;
+    process.stdout.write(`streamed: ${largest} bytes at most, ${full} in the end\n`);
+    expect(largest).toBeLessThan(3 * full + (8 << 20));
+  });
+
   it.skipIf(process.platform === 'win32')('and keeps its permissions', async () => {
     const file = join(scratch(), 'notes.mv2');
     const memory = await create(file);
