@@ -3,6 +3,7 @@
 use imbl::HashMap;
 use mv2::frame::{Frame, FrameStatus};
 use mv2::sketch::SketchHasher;
+use mv2::toc::MAX_FRAMES;
 
 use crate::committed::decode_frame;
 use crate::document::PreparedDocument;
@@ -65,7 +66,20 @@ pub fn append_documents(
     for document in documents {
         let parent = first + additions.len() as u64;
         if let Some(old) = document.supersedes {
-            for id in std::iter::once(old).chain(snapshot.all_chunks_of(old)) {
+            let mut replaced = vec![old];
+            replaced.extend(snapshot.all_chunks_of(old));
+            let here = additions.iter().map(|addition| &addition.frame);
+            replaced.extend(
+                here.filter(|frame| frame.parent_id == Some(old))
+                    .map(|frame| frame.id),
+            );
+            replaced.sort_unstable();
+            replaced.dedup();
+            for id in replaced {
+                let in_log = snapshot.pending.status_of(&snapshot.committed, id);
+                if in_log.is_some_and(|(status, _)| status != FrameStatus::Active as u32) {
+                    continue;
+                }
                 let change = StatusChange {
                     status: FrameStatus::Superseded as u32,
                     superseded_by: Some(parent),
@@ -82,12 +96,8 @@ pub fn append_documents(
         }
         for (number, prepared) in document.frames.into_iter().enumerate() {
             let id = first + additions.len() as u64;
-            if id >= u64::from(u32::MAX) {
-                return Err(Error::invalid(
-                    "documents",
-                    id,
-                    "at most 4294967294 frames in one file",
-                ));
+            if id >= MAX_FRAMES {
+                return Err(too_many_frames(id));
             }
             let mut frame = prepared.frame;
             frame.id = id;
@@ -135,4 +145,10 @@ pub fn status(code: u32) -> FrameStatus {
         1 => FrameStatus::Superseded,
         _ => FrameStatus::Deleted,
     }
+}
+
+/// MV019: more frames than a reader of the format accepts.
+#[must_use]
+pub fn too_many_frames(id: u64) -> Error {
+    Error::invalid("documents", id, "at most 10000000 frames in one file")
 }

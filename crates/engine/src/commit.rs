@@ -15,7 +15,7 @@ use mv2::toc::{
     self, SegmentCompression, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail,
 };
 
-use crate::additions::{Addition, append_documents, fill_search_texts, pending_additions};
+use crate::additions::{append_documents, fill_search_texts, pending_additions};
 use crate::committed::{self, Committed};
 use crate::directory::is_directory;
 use crate::document::PreparedDocument;
@@ -41,33 +41,63 @@ pub struct CommitOptions {
 
 /// Writes the log of `snapshot` and `documents` as one commit. The caller holds the writer lock and made sure that
 /// `snapshot` is the current state of the file.
+///
+/// `None`: the commit is in force but could not be opened right now (no memory for another map, say); the next look at
+/// the file opens it.
 pub fn commit(
     snapshot: &Snapshot,
     documents: Vec<PreparedDocument>,
     options: &CommitOptions,
-) -> Result<Committed> {
-    let storage = &snapshot.committed.storage;
+) -> Result<Option<Committed>> {
+    let base = &snapshot.committed;
+    let storage = &base.storage;
     let before = output::length(storage)?;
-    let committed = write(snapshot, documents, options);
-    if committed.is_err() && output::length(storage).is_ok_and(|length| length > before) {
-        // A commit that failed, on a full disk for instance, leaves the file as it was. Should even this fail, what is
-        // behind the footer is ignored by every reader and overwritten by the next commit.
-        let _ = output::set_length(storage, before);
+    let written = match write(snapshot, documents, options) {
+        Ok(written) => written,
+        Err(error) => {
+            // Nothing refers to what was written, and our own readers look behind the footer under a lock only: a commit
+            // that failed, on a full disk for instance, leaves the file as it was.
+            if output::length(storage).is_ok_and(|length| length > before) {
+                let _ = output::set_length(storage, before);
+            }
+            return Err(error);
+        }
+    };
+    let header = Header {
+        footer_offset: written.toc_offset,
+        wal_sequence: snapshot.pending.last_sequence,
+        wal_checkpoint_pos: 0,
+        ..base.header.clone()
+    };
+    if let Err(error) = publish(storage, header, &written.toc_bytes, base.generation + 1) {
+        // The log still holds everything that was acknowledged: the old header puts it in force again.
+        let length = base
+            .end
+            .saturating_sub(base.toc_offset + mv2::footer::FOOTER_SIZE as u64);
+        let _ = write_header(storage, &base.header, length);
+        return Err(error);
     }
-    committed
+    Ok(Committed::load(Arc::clone(storage)).ok())
+}
+
+/// A table of contents that is durable but not in force.
+struct Written {
+    toc_offset: u64,
+    toc_bytes: Vec<u8>,
 }
 
 fn write(
     snapshot: &Snapshot,
     documents: Vec<PreparedDocument>,
     options: &CommitOptions,
-) -> Result<Committed> {
+) -> Result<Written> {
     let base = &snapshot.committed;
     let mut additions = pending_additions(snapshot)?;
     let mut changed = snapshot.pending.changes.clone();
+    let documents_are_empty = documents.is_empty();
     append_documents(snapshot, documents, &mut additions, &mut changed)?;
     fill_search_texts(base.directory.totals().search_text_bytes, &mut additions);
-    check_capacity(base, &additions, options)?;
+    let admits = !documents_are_empty;
 
     let mut out = Output::new(Arc::clone(&base.storage), base.end);
     let last_payload = additions
@@ -111,6 +141,7 @@ fn write(
     }
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
+    table.parts.section_offset = out.position();
     let encoded = table.finish();
     if encoded.len() as u64 != directory_length {
         return Err(unplanned_length());
@@ -124,17 +155,23 @@ fn write(
         out.write(payload)?;
     }
     let toc_bytes = toc::encode(&head, table.count, &table.slices(base)?, &tail);
+    let after_toc = toc_bytes.len() as u64 + mv2::footer::FOOTER_SIZE as u64;
+    // The footer has to be the last thing in the file. What a commit that was cut short left behind our own bytes is not
+    // cut off, because another program may be looking at it; it becomes dead space in front of the table.
+    let least = output::length(&base.storage)?.saturating_sub(after_toc);
+    if out.position() < least {
+        out.skip(least - out.position())?;
+    }
+    if let Some(limit) = options.capacity.filter(|_| admits) {
+        crate::writer::check_capacity(limit, out.position() + after_toc)?;
+    }
     let toc_offset = out.write(&toc_bytes)?;
     out.flush()?;
     output::sync(&base.storage)?;
-    let header = Header {
-        footer_offset: toc_offset,
-        wal_sequence: snapshot.pending.last_sequence,
-        wal_checkpoint_pos: 0,
-        ..base.header.clone()
-    };
-    publish(&base.storage, header, &toc_bytes, base.generation + 1)?;
-    Committed::load(Arc::clone(&base.storage))
+    Ok(Written {
+        toc_offset,
+        toc_bytes,
+    })
 }
 
 /// Makes a table of contents that is already durable the one in force, and empties the log.
@@ -146,21 +183,26 @@ pub fn publish(
 ) -> Result<()> {
     let footer = Footer::for_toc(toc_bytes, generation);
     header.toc_checksum = toc_bytes.last_chunk::<32>().copied().unwrap_or_default();
-    let footer_offset = header.footer_offset + footer.toc_len;
-    let end = footer_offset + mv2::footer::FOOTER_SIZE as u64;
-    output::write_at(storage, footer_offset, &footer.encode())?;
-    if output::length(storage)? > end {
-        // Left by a commit that a crash cut short; no table of contents refers to it.
-        output::set_length(storage, end)?;
-    }
-    output::write_at(storage, 0, &header.encode())?;
-    output::sync(storage)?;
-    // An empty log; should this not reach the disk, the header says that its records are applied.
     output::write_at(
+        storage,
+        header.footer_offset + footer.toc_len,
+        &footer.encode(),
+    )?;
+    write_header(storage, &header, footer.toc_len)?;
+    output::sync(storage)?;
+    // An empty log; should this not reach the disk, or fail, the header says that its records are applied.
+    let _ = output::write_at(
         storage,
         header.wal_offset,
         &[0; mv2::wal::RECORD_HEADER_SIZE],
-    )
+    );
+    Ok(())
+}
+
+fn write_header(storage: &FileStorage, header: &Header, toc_length: u64) -> Result<()> {
+    let mut page = header.encode();
+    mv2::header::set_toc_length(&mut page, toc_length);
+    output::write_at(storage, 0, &page)
 }
 
 /// Writes the time index.
@@ -249,16 +291,4 @@ pub fn unplanned_length() -> Error {
         "the directory has another length than planned",
         serde_json::Value::Null,
     )
-}
-
-fn check_capacity(base: &Committed, additions: &[Addition], options: &CommitOptions) -> Result<()> {
-    let Some(limit) = options.capacity else {
-        return Ok(());
-    };
-    let payloads: u64 = additions
-        .iter()
-        .filter_map(|addition| addition.payload.as_ref())
-        .map(|p| p.len() as u64)
-        .sum();
-    crate::writer::check_capacity(limit, base.end + payloads)
 }

@@ -7,6 +7,7 @@ use mv2::bytes::Bytes;
 use mv2::codec::Reader;
 use mv2::frame::{Frame, FrameRole, FrameStatus};
 use mv2::header::Header;
+use mv2::recover::{self, Located};
 use mv2::storage::FileStorage;
 use mv2::time_index::TimeIndex;
 use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
@@ -60,53 +61,65 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// Reads the last commit of a file.
-    pub fn load(storage: Arc<FileStorage>) -> Result<Self> {
-        let length = output::length(&storage)?;
-        let map = output::map(&storage, length)?;
-        // Before anything else is read: what changes later is noticed by comparing with these.
-        let header_bytes = map.first_chunk::<80>().copied().unwrap_or([0; 80]);
+    /// Reads the last commit without a lock, when the header leads straight to it. `None`: it has to be searched for,
+    /// which is safe only under a lock, because the bytes behind the footer may be cut off by their writer.
+    pub fn load_unlocked(storage: &Arc<FileStorage>) -> Result<Option<Self>> {
+        let map = output::map(storage, output::length(storage)?)?;
         let path = storage.path();
-        // A table of contents that is large, and that our own directory describes frame by frame with a checksum each,
-        // need not be hashed as a whole before the first answer; `verify` does.
-        let quick = mv2::recover::locate_quick(&map, path)?.filter(|located| {
-            located.footer.toc_len > HASHED_AT_OPEN
-                && located.toc(&map).is_ok_and(|toc| {
-                    stored_directory(&map, toc, located.footer.generation).is_some()
-                })
-        });
-        let located = match quick {
+        let found = match recover::locate_quick(&map, path)? {
+            Some(located) => Some(located),
+            None => recover::locate_noted(&map, path)?,
+        };
+        match found.filter(|located| is_sound(&map, located)) {
+            Some(located) => Self::open(Arc::clone(storage), map, located).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the last commit, wherever it is. The caller holds a lock on the file.
+    pub fn load(storage: Arc<FileStorage>) -> Result<Self> {
+        let map = output::map(&storage, output::length(&storage)?)?;
+        let quick = recover::locate_quick(&map, storage.path())?;
+        let located = match quick.filter(|located| is_sound(&map, located)) {
             Some(located) => located,
-            None => mv2::recover::locate(&map, path)?,
+            None => recover::locate(&map, storage.path())?,
         };
-        let toc_end = located.toc_offset + located.footer.toc_len;
-        let toc_bytes = slice(
-            &map,
-            located.toc_offset,
-            located.footer.toc_len,
-            "table of contents",
-        )?;
+        Self::open(storage, map, located)
+    }
+
+    fn open(storage: Arc<FileStorage>, map: Bytes, located: Located) -> Result<Self> {
+        // What changes later is noticed by comparing with the header as it was used.
+        let header_bytes = located
+            .header
+            .encode()
+            .first_chunk::<80>()
+            .copied()
+            .unwrap_or([0; 80]);
+        let toc_bytes = located.toc(&map)?;
         let end = if located.footer_missing {
-            length
+            map.len() as u64
         } else {
-            toc_end + mv2::footer::FOOTER_SIZE as u64
+            located.footer_offset + mv2::footer::FOOTER_SIZE as u64
         };
-        let stored = stored_directory(&map, toc_bytes, located.footer.generation);
+        let generation = located.footer.generation;
+        let stored = stored_directory(&map, toc_bytes, generation);
         let (head, tail, directory, directory_is_stored) = match stored {
-            Some((head, tail, directory)) => (head, tail, directory, true),
-            None => {
+            Some(found) if is_of_this_header(&found.2, &located) => {
+                (found.0, found.1, found.2, true)
+            }
+            stored => {
                 let decoded = toc::decode_hashed(toc_bytes)?;
-                let applied = located.header.wal_sequence;
-                let directory =
-                    build_directory(&decoded, toc_bytes, located.footer.generation, applied)?;
-                (decoded.head, decoded.tail, directory, false)
+                let stored = stored.map(|(_, _, directory)| directory);
+                let (directory, is_stored) =
+                    settle_directory(&decoded, toc_bytes, &located, stored)?;
+                (decoded.head, decoded.tail, directory, is_stored)
             }
         };
         Ok(Self {
             storage,
             map,
             header: located.header,
-            generation: located.footer.generation,
+            generation,
             toc_offset: located.toc_offset,
             end,
             head,
@@ -278,33 +291,57 @@ impl Committed {
             .map_err(Clone::clone)
     }
 
+    /// Whether the first search has to build something before it can answer.
+    #[must_use]
+    pub fn lex_needs_building(&self) -> bool {
+        self.lex.get().is_none() && self.lex_covered() < self.frame_count()
+    }
+
     fn open_lex(&self) -> Result<LexIndex> {
         let mut sections = Vec::new();
         for segment in self.lex_sections() {
-            if segment.bytes_length > 0 {
-                sections.push(self.section(segment)?);
-            }
+            sections.push(self.section(segment)?);
         }
-        let covered = self.lex_covered();
-        if covered < self.frame_count() {
-            let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
-            for id in covered..self.frame_count() {
-                index_frame(&mut builder, self, id)?;
-            }
-            if builder.document_count() > 0 {
-                sections.push(lex::OwnedBytes::new(builder.finish()?));
-            }
+        for built in index_range(self, self.lex_covered(), self.frame_count())? {
+            sections.push(lex::OwnedBytes::new(built.bytes));
         }
         Ok(LexIndex::open(sections)?)
     }
 }
 
+/// A full-text segment that is not in the file yet.
+pub struct Built {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// First frame it covers.
+    pub from: u64,
+    /// Frame behind the last one it covers.
+    pub to: u64,
+}
+
+/// Indexes committed frames anew, in as many segments as the memory budget asks for.
+pub fn index_range(committed: &Committed, from: u64, to: u64) -> Result<Vec<Built>> {
+    let mut built = Vec::new();
+    let mut start = from;
+    while start < to {
+        let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
+        let mut id = start;
+        while id < to && !builder.is_full() {
+            index_frame(&mut builder, committed, id)?;
+            id += 1;
+        }
+        built.push(Built {
+            bytes: builder.finish()?,
+            from: start,
+            to: id,
+        });
+        start = id;
+    }
+    Ok(built)
+}
+
 /// Adds a committed frame to an index being built; removed frames and frames without text are left out.
-pub fn index_frame(
-    builder: &mut lex::SegmentBuilder,
-    committed: &Committed,
-    id: u64,
-) -> Result<()> {
+fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id: u64) -> Result<()> {
     let Some(record) = committed.directory.record(id) else {
         return Ok(());
     };
@@ -322,7 +359,7 @@ pub fn index_frame(
 }
 
 /// Adds one frame with its text. A chunk is found under its document's title.
-pub fn add_to_index(
+fn add_to_index(
     builder: &mut lex::SegmentBuilder,
     id: u64,
     view: &FrameView<'_>,
@@ -385,12 +422,52 @@ fn stored_directory(
     )
     .ok()?;
     let (from, to) = directory.frames_range();
-    if directory.generation() != generation || directory.frames() != count || from != frames_start {
+    if directory.generation() != generation
+        || directory.frames() != count
+        || from != frames_start
+        || directory.section_offset() != first.bytes_offset
+    {
         return None;
     }
     let tail = toc_bytes.get(usize::try_from(to).ok()?..)?;
     let tail = toc::decode_tail(tail).ok()?;
     Some((head, tail, directory))
+}
+
+/// Whether the table of contents that was found can be used. A large one that our own directory describes frame by frame,
+/// with a checksum each, need not be hashed as a whole before the first answer; `verify` does.
+fn is_sound(map: &Bytes, located: &Located) -> bool {
+    let Ok(toc_bytes) = located.toc(map) else {
+        return false;
+    };
+    let described = || {
+        stored_directory(map, toc_bytes, located.footer.generation)
+            .is_some_and(|(_, _, directory)| is_of_this_header(&directory, located))
+    };
+    (located.footer.toc_len > HASHED_AT_OPEN && described())
+        || *blake3::hash(toc_bytes).as_bytes() == located.footer.toc_hash
+}
+
+/// Whether header and directory agree on what the log contributed. The reference applies records in place without a new
+/// generation (container.md §3.1); a header that is older than its footer is what a crash leaves.
+fn is_of_this_header(directory: &Directory, located: &Located) -> bool {
+    !located.header_is_current || directory.applied_sequence() == located.header.wal_sequence
+}
+
+/// The directory of a table of contents whose header tells another log sequence than the stored one: either the frames
+/// changed since, or the header is damaged. The frames decide. Gives whether the stored one holds.
+fn settle_directory(
+    decoded: &toc::DecodedToc,
+    toc_bytes: &[u8],
+    located: &Located,
+    stored: Option<Directory>,
+) -> Result<(Directory, bool)> {
+    let generation = located.footer.generation;
+    let built = build_directory(decoded, toc_bytes, generation, located.header.wal_sequence)?;
+    match stored {
+        Some(stored) if stored.describes_the_same(&built) => Ok((stored, true)),
+        _ => Ok((built, false)),
+    }
 }
 
 /// Look-ups from decoded frames: what opening a file of another program costs, once per commit of it.
@@ -477,6 +554,11 @@ impl Totals {
             .search_text
             .as_ref()
             .map_or(0, |text| text.len() as u64);
+        if frame.status == FrameStatus::Deleted {
+            self.deleted += 1;
+        } else {
+            self.kept_bytes += frame.payload_length;
+        }
         if frame.status == FrameStatus::Active {
             self.active += 1;
             self.payload_bytes += frame.payload_length;
@@ -494,6 +576,8 @@ impl Totals {
         other.count(frame);
         self.active = self.active.saturating_sub(other.active);
         self.payload_bytes = self.payload_bytes.saturating_sub(other.payload_bytes);
+        self.kept_bytes = self.kept_bytes.saturating_sub(other.kept_bytes);
+        self.deleted = self.deleted.saturating_sub(other.deleted);
         self.logical_bytes = self.logical_bytes.saturating_sub(other.logical_bytes);
         self.search_text_bytes = self
             .search_text_bytes

@@ -6,6 +6,7 @@
 //! rarer checkpoints. The new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use mv2::atomic::AtomicFile;
@@ -24,10 +25,12 @@ use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::frame_table::FrameTable;
 use crate::lex_sections::write_section;
+use crate::merge::merge_or_rebuild;
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::stats::live_bytes;
 use crate::tracks;
+use crate::writer::load_pending;
 
 /// Files with less dead space than this are left alone, bytes.
 const LEAST_DEAD: u64 = 4 << 20;
@@ -37,16 +40,38 @@ const LOG_SHARE: u64 = 16;
 const LARGEST_LOG: u64 = 64 << 20;
 
 /// Whether more than half of the file is dead.
-pub fn is_due(snapshot: &Snapshot) -> bool {
+fn is_due(snapshot: &Snapshot) -> bool {
     let size = output::length(&snapshot.committed.storage).unwrap_or(0);
     let live = live_bytes(snapshot);
     let dead = size.saturating_sub(live);
-    snapshot.pending.is_empty() && dead > LEAST_DEAD && dead > live
+    snapshot.pending.is_empty()
+        && dead > LEAST_DEAD
+        && dead > live
+        && !has_other_names(snapshot.committed.storage.file())
+}
+
+/// Rewrites the file when that is due. A file that cannot be rewritten now (no space for a second one, say) goes on as it
+/// is: everything is durable already, and the next commit tries again. A lock that is returned is to be held as long as
+/// the one on the old file.
+pub fn tidy(snapshot: Snapshot, options: &CommitOptions) -> (Snapshot, Option<FileLock>) {
+    if !is_due(&snapshot) {
+        return (snapshot, None);
+    }
+    let Ok((committed, lock)) = compact(&snapshot, options) else {
+        return (snapshot, None);
+    };
+    match load_pending(&committed, options.index) {
+        Ok(pending) => {
+            let committed = Arc::new(committed);
+            (Snapshot { committed, pending }, Some(lock))
+        }
+        Err(_) => (snapshot, Some(lock)),
+    }
 }
 
 /// Rewrites the file without its dead bytes. The log must be empty. Also gives the lock on the new file, to be held as
 /// long as the one on the old.
-pub fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, FileLock)> {
+fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, FileLock)> {
     let base = &snapshot.committed;
     let path = base.storage.path();
     let file = AtomicFile::create(path)?;
@@ -93,6 +118,7 @@ pub fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committe
     }
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
+    table.parts.section_offset = directory_offset;
     let directory = table.finish();
     if directory.len() as u64 != directory_length {
         return Err(unplanned_length());
@@ -112,10 +138,38 @@ pub fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committe
     };
     publish(&storage, header, &toc_bytes, base.generation + 1)?;
     drop(storage);
+    take_over_owner(base, file.file())?;
     let lock = FileLock::exclusive_on(file.file(), path)?;
     file.persist(true)?;
     let storage = Arc::new(FileStorage::open_existing(path, true)?);
     Ok((Committed::load(storage)?, lock))
+}
+
+/// Gives the new file the permissions and the owner of the old one. Where that is not allowed the file is not rewritten.
+fn take_over_owner(base: &Committed, new: &File) -> Result<()> {
+    let path = base.storage.path();
+    let failed = |error: std::io::Error| Error::io("take over the permissions of", path, &error);
+    let old = base.storage.file().metadata().map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let mine = new.metadata().map_err(failed)?;
+        if (mine.uid(), mine.gid()) != (old.uid(), old.gid()) {
+            std::os::unix::fs::fchown(new, Some(old.uid()), Some(old.gid())).map_err(failed)?;
+        }
+    }
+    new.set_permissions(old.permissions()).map_err(failed)
+}
+
+/// Whether other names lead to the file: they would keep the old one.
+fn has_other_names(file: &File) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::nlink(&match file.metadata() {
+        Ok(metadata) => metadata,
+        Err(_) => return true,
+    }) > 1;
+    #[cfg(not(unix))]
+    false
 }
 
 /// The log of a file with this much content: a share of it, in whole steps.
@@ -145,8 +199,7 @@ fn move_lex_section(
     let (from, to) = (section.frame_from, section.frame_to);
     let removed = (from..to).filter(|&id| is_removed(base, id)).count() as u64;
     if removed * 5 > to - from {
-        let keep = |id: u64| !is_removed(base, id);
-        let bytes = lex::merge(&[base.section(section)?], &keep)?;
+        let bytes = merge_or_rebuild(snapshot, vec![base.section(section)?], |_| Some((from, to)))?;
         return write_section(&bytes, from, to, out);
     }
     let mut copy = section.clone();
@@ -163,7 +216,7 @@ fn is_removed(base: &Committed, id: u64) -> bool {
 fn move_payload(
     base: &Committed,
     frame: &mut Frame,
-    places: &mut HashMap<u64, u64>,
+    places: &mut HashMap<(u64, u64), u64>,
     out: &mut Output,
 ) -> Result<()> {
     if frame.status == FrameStatus::Deleted {
@@ -176,12 +229,12 @@ fn move_payload(
         frame.payload_offset = out.position();
         return Ok(());
     }
-    let old = frame.payload_offset;
+    let old = (frame.payload_offset, frame.payload_length);
     // An old version may share the bytes of the new one.
     frame.payload_offset = match places.get(&old) {
         Some(&place) => place,
         None => {
-            let place = out.write(base.payload(old, frame.payload_length)?)?;
+            let place = out.write(base.payload(old.0, old.1)?)?;
             places.insert(old, place);
             place
         }

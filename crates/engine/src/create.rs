@@ -48,6 +48,10 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
         None
     };
     let file = AtomicFile::create(path)?;
+    if let Ok(old) = std::fs::metadata(path) {
+        // Best effort: the new memory is for the same people as the one it replaces.
+        let _ = file.file().set_permissions(old.permissions());
+    }
     let written = file.file().write_all(&empty(options.enable_lex));
     written.map_err(|error| Error::io("write", path, &error))?;
     match file.persist(replace) {

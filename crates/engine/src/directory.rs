@@ -21,7 +21,10 @@
 //! | 96 | 8  | uri entries |
 //! | 104| 8  | frames with an embedding identity |
 //! | 112| 4  | CRC-32 of everything behind the header |
-//! | 116| 44 | zero |
+//! | 116| 8  | offset of this section in the file |
+//! | 124| 8  | stored payload bytes of frames that are not deleted |
+//! | 132| 8  | frames that are deleted |
+//! | 140| 20 | zero |
 //! | 160| 32 × frames | frame records, see [`FrameRecord`] |
 //! |    | 8 × chunks  | (parent u32, chunk u32), ascending |
 //! |    | 16 × uris   | (hash u64, frame u32, zero u32), ascending; default uris are not listed |
@@ -48,6 +51,10 @@ pub struct Totals {
     pub active: u64,
     /// Stored payload bytes of active frames.
     pub payload_bytes: u64,
+    /// Stored payload bytes of active and superseded frames: what a rewritten file keeps.
+    pub kept_bytes: u64,
+    /// Deleted frames.
+    pub deleted: u64,
     /// Decoded size of those payloads.
     pub logical_bytes: u64,
     /// Bytes of search text inside the table of contents, whatever the status.
@@ -119,6 +126,8 @@ pub struct Parts {
     pub applied_sequence: u64,
     /// Totals.
     pub totals: Totals,
+    /// Where the section will stand in the file; 0 when it is only in memory.
+    pub section_offset: u64,
     /// One record a frame, in id order.
     pub records: Vec<FrameRecord>,
     /// (parent, chunk), ascending.
@@ -172,6 +181,9 @@ impl Parts {
             out[16 + index * 8..24 + index * 8].copy_from_slice(&field.to_le_bytes());
         }
         out[112..116].copy_from_slice(&body_checksum.to_le_bytes());
+        out[116..124].copy_from_slice(&self.section_offset.to_le_bytes());
+        out[124..132].copy_from_slice(&self.totals.kept_bytes.to_le_bytes());
+        out[132..140].copy_from_slice(&self.totals.deleted.to_le_bytes());
         let header_checksum = crc32fast::hash(&out[12..HEADER]);
         out[8..12].copy_from_slice(&header_checksum.to_le_bytes());
         out
@@ -264,6 +276,12 @@ impl Directory {
     pub fn frames_range(&self) -> (u64, u64) {
         (self.field(32), self.field(40))
     }
+    /// Where the section stood when it was written. Another place now means that another program moved the file's
+    /// content (container.md §2.1), and with it every payload.
+    #[must_use]
+    pub fn section_offset(&self) -> u64 {
+        self.field(116)
+    }
     /// Highest log sequence contained.
     #[must_use]
     pub fn applied_sequence(&self) -> u64 {
@@ -275,6 +293,8 @@ impl Directory {
         Totals {
             active: self.field(56),
             payload_bytes: self.field(64),
+            kept_bytes: self.field(124),
+            deleted: self.field(132),
             logical_bytes: self.field(72),
             search_text_bytes: self.field(80),
             identified: self.field(104),
@@ -289,6 +309,14 @@ impl Directory {
             .get(HEADER..HEADER + body)
             .map(crc32fast::hash)
             == Some(u32_at(self.section(), 112))
+    }
+
+    /// Whether both describe the same frames at the same places.
+    #[must_use]
+    pub fn describes_the_same(&self, other: &Self) -> bool {
+        self.frames == other.frames
+            && self.frames_range() == other.frames_range()
+            && (0..self.frames()).all(|id| self.record(id) == other.record(id))
     }
 
     /// The record of frame `id`.
@@ -421,9 +449,12 @@ mod tests {
             frames_start: 24,
             frames_end: 99,
             applied_sequence: 12,
+            section_offset: 0,
             totals: Totals {
                 active: 3,
                 payload_bytes: 10,
+                kept_bytes: 11,
+                deleted: 1,
                 logical_bytes: 20,
                 search_text_bytes: 5,
                 identified: 0,

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::chunk;
 use crate::error::{Error, Result};
+use crate::text::is_text_mime;
 
 /// Metadata keys the engine and the reference keep for themselves; they are not the caller's metadata.
 pub const RESERVED_KEYS: [&str; 7] = [
@@ -304,6 +305,15 @@ impl Preparer {
         body: Option<String>,
         sketch: [u8; 32],
     ) -> Result<PreparedFrame> {
+        let has_text_type = frame
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.mime.as_deref())
+            .is_some_and(is_text_mime);
+        if is_text && self.level <= 0 && !has_text_type && frame.search_text.is_none() {
+            // Neither the type nor the encoding would tell a reader that the payload is text.
+            frame.search_text.clone_from(&body);
+        }
         // As the reference: text is compressed whatever its size, other bytes are stored as they are.
         let compress = is_text && self.level > 0 && !bytes.is_empty();
         let payload = if compress {

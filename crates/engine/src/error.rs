@@ -166,6 +166,11 @@ impl Error {
                 format!("path: received {shown}, expected the path of a file ({source})"),
                 json!({ "argument": "path", "received": path.to_string_lossy(), "expected": "the path of a file" }),
             ),
+            ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::invalid(
+                "path",
+                format_args!("{:?}", path.to_string_lossy()),
+                "a path that the system accepts",
+            ),
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::new(
                 Code::Unsupported,
                 format!("{operation}: no permission for {shown} ({source})"),

@@ -154,7 +154,7 @@ impl Memory {
         })?;
         let offset = match &request.cursor {
             None => 0,
-            Some(cursor) => cursor.parse().map_err(|_| {
+            Some(cursor) => parse_cursor(cursor).ok_or_else(|| {
                 Error::invalid(
                     "cursor",
                     format_args!("{cursor:?}"),
@@ -179,6 +179,14 @@ impl Memory {
     }
 }
 
+/// Only what an answer gave: decimal digits.
+fn parse_cursor(cursor: &str) -> Option<usize> {
+    cursor
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| cursor.parse().ok())?
+}
+
 /// MV004: lexical search without a lexical index.
 #[must_use]
 pub fn lex_disabled() -> Error {
@@ -192,6 +200,9 @@ pub fn lex_disabled() -> Error {
 impl PreparedFind {
     /// Whether the search is so cheap that handing it to another thread would cost more.
     pub fn is_cheap(&self) -> Result<bool> {
+        if self.snapshot.committed.lex_needs_building() {
+            return Ok(false);
+        }
         let searcher = Searcher::new(self.snapshot.committed.lex()?, &self.snapshot.pending.lex);
         Ok(searcher.estimate_cost(&self.query) <= INLINE_POSTINGS)
     }

@@ -5,7 +5,7 @@ use mv2::toc::{SegmentCompression, SegmentMeta};
 use serde_json::Value;
 
 use crate::additions::Addition;
-use crate::committed::{self, SEGMENT_MEMORY};
+use crate::committed::{Built, SEGMENT_MEMORY, index_range};
 use crate::error::{Code, Error, Result};
 use crate::merge;
 use crate::output::Output;
@@ -23,27 +23,21 @@ pub fn write(
 ) -> Result<()> {
     let base = &snapshot.committed;
     let first = base.frame_count();
-    let mut covered = sections.last().map_or(0, |section| section.frame_to);
-    if covered < first {
-        let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
-        for id in covered..first {
-            committed::index_frame(&mut builder, base, id)?;
-        }
-        sections.push(write_section(&builder.finish()?, covered, first, out)?);
-        covered = first;
-    }
+    let covered = sections.last().map_or(0, |section| section.frame_to);
+    let uncovered = index_range(base, covered, first)?;
     let half = if additions.len() >= PARALLEL_FROM {
         additions.len() / 2
     } else {
         additions.len()
     };
     let (left, right) = additions.split_at(half);
-    let offset = covered;
+    let offset = first;
     let blobs = std::thread::scope(|scope| -> Result<Vec<Built>> {
         let second = (!right.is_empty()).then(|| {
             scope.spawn(|| build_sections(snapshot, additions, right, offset + half as u64))
         });
-        let mut blobs = build_sections(snapshot, additions, left, offset)?;
+        let mut blobs = uncovered;
+        blobs.extend(build_sections(snapshot, additions, left, offset)?);
         if let Some(second) = second {
             let built = second.join().map_err(|_| {
                 Error::new(Code::Internal, "indexing stopped unexpectedly", Value::Null)
@@ -53,16 +47,6 @@ pub fn write(
         Ok(blobs)
     })?;
     merge::write(snapshot, sections, blobs, out)
-}
-
-/// A full-text segment that is not in the file yet.
-pub struct Built {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// First frame it covers.
-    pub from: u64,
-    /// Frame behind the last one it covers.
-    pub to: u64,
 }
 
 fn build_sections(

@@ -27,7 +27,10 @@ const PARALLEL_FROM: usize = 256;
 
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
 pub struct Memory {
+    /// As the caller gave it.
     path: PathBuf,
+    /// Without links.
+    real: PathBuf,
     options: OpenOptions,
     state: ArcSwapOption<Snapshot>,
     writer: Mutex<DedupeTable>,
@@ -45,16 +48,23 @@ impl Memory {
                 "the path of a memory",
             ));
         }
-        refuse_neighbours(path)?;
+        refuse_neighbours(path, &mv2::neighbours::forbidden(path))?;
         let exists = FileIdentity::of_path(path)?.is_some();
+        // A memory behind a link is the file that the link leads to: that is what gets locked, read and rewritten.
+        let real = if exists {
+            resolve(path)?
+        } else {
+            path.to_path_buf()
+        };
         match options.mode {
             OpenMode::Open if !exists => return Err(missing(path)),
             OpenMode::Open | OpenMode::Auto if exists => {}
             _ if options.read_only => return Err(missing(path)),
-            _ => create::create(path, &options)?,
+            _ => create::create(&real, &options)?,
         }
-        let storage = Arc::new(FileStorage::open_existing(path, !options.read_only)?);
-        let committed = load(&storage, options.lock_timeout)?;
+        let real = resolve(&real)?;
+        let storage = Arc::new(FileStorage::open_existing(&real, !options.read_only)?);
+        let committed = load(&storage, options.lock_timeout, Locked::No)?;
         let lex = options.enable_lex && lex_enabled(&committed);
         let pending = writer::load_pending(&committed, lex)?;
         let snapshot = Snapshot {
@@ -63,6 +73,7 @@ impl Memory {
         };
         Ok(Self {
             path: path.to_path_buf(),
+            real,
             options,
             state: ArcSwapOption::from_pointee(snapshot),
             writer: Mutex::new(DedupeTable::default()),
@@ -91,6 +102,10 @@ impl Memory {
 
     /// The current state, including what other processes wrote since the last call.
     pub fn snapshot(&self, operation: &str) -> Result<Arc<Snapshot>> {
+        self.current(operation, Locked::No)
+    }
+
+    fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {
         let current = self
             .state
             .load_full()
@@ -106,7 +121,7 @@ impl Memory {
         if !self.is_stale(&current)? {
             return Ok(current);
         }
-        let next = Arc::new(self.reload(&current)?);
+        let next = Arc::new(self.reload(&current, locked)?);
         // A write of this handle may have published a newer state meanwhile; then ours is not needed.
         self.state
             .compare_and_swap(&Some(current), Some(Arc::clone(&next)));
@@ -115,7 +130,7 @@ impl Memory {
 
     fn is_stale(&self, current: &Snapshot) -> Result<bool> {
         let committed = &current.committed;
-        match FileIdentity::of_path(&self.path)? {
+        match FileIdentity::of_path(&self.real)? {
             None => Err(missing(&self.path)),
             Some(identity) => Ok(identity != committed.storage.identity()
                 || committed.header_changed()
@@ -123,24 +138,22 @@ impl Memory {
         }
     }
 
-    fn reload(&self, current: &Snapshot) -> Result<Snapshot> {
+    fn reload(&self, current: &Snapshot, locked: Locked) -> Result<Snapshot> {
         let lex = self.lex_is_enabled();
         let storage = &current.committed.storage;
-        let replaced = FileIdentity::of_path(&self.path)? != Some(storage.identity());
+        let replaced = FileIdentity::of_path(&self.real)? != Some(storage.identity());
         if !replaced && !current.committed.header_changed() {
             let mut next = current.clone();
             writer::extend_pending(&next.committed, &mut next.pending, lex)?;
             return Ok(next);
         }
         let storage = if replaced {
-            Arc::new(FileStorage::open_existing(
-                &self.path,
-                !self.options.read_only,
-            )?)
+            let writable = !self.options.read_only;
+            Arc::new(FileStorage::open_existing(&self.real, writable)?)
         } else {
             Arc::clone(storage)
         };
-        let committed = load(&storage, self.options.lock_timeout)?;
+        let committed = load(&storage, self.options.lock_timeout, locked)?;
         let pending = writer::load_pending(&committed, lex)?;
         Ok(Snapshot {
             committed: Arc::new(committed),
@@ -268,12 +281,15 @@ impl Memory {
                 .map(|_| ())
                 .ok_or_else(|| Error::closed("seal"));
         }
-        self.with_lock("seal", |snapshot| {
-            if snapshot.pending.is_empty() {
-                return Ok(None);
-            }
-            writer::checkpoint(snapshot, &self.commit_options(snapshot)).map(Some)
-        })
+        self.with_lock("seal", |snapshot| self.sealed(snapshot))
+    }
+
+    /// The state after moving the log into the file; `None` when there is no newer one at hand.
+    fn sealed(&self, snapshot: &Snapshot) -> Result<Option<Snapshot>> {
+        if snapshot.pending.is_empty() {
+            return Ok(None);
+        }
+        writer::checkpoint(snapshot, &self.commit_options(snapshot))
     }
 
     /// Seals and releases the file. Calling it again does nothing.
@@ -281,7 +297,23 @@ impl Memory {
         if self.state.load().is_none() {
             return Ok(());
         }
-        self.seal()?;
+        if self.options.read_only {
+            self.state.store(None);
+            return Ok(());
+        }
+        // A write that waits for its turn must not come between sealing and releasing.
+        let mut table = self.writer.lock();
+        let Some(current) = self.state.load_full() else {
+            return Ok(());
+        };
+        *table = DedupeTable::default();
+        if current.pending.is_empty() && !self.is_stale(&current).unwrap_or(false) {
+            self.state.store(None);
+            return Ok(());
+        }
+        let (_lock, snapshot) = self.lock_file("close", Instant::now())?;
+        let next = self.sealed(&snapshot)?;
+        self.publish(next);
         self.state.store(None);
         Ok(())
     }
@@ -312,7 +344,7 @@ impl Memory {
                 index: true,
                 capacity: self.options.capacity,
             };
-            writer::checkpoint(&indexed, &options).map(Some)
+            writer::checkpoint(&indexed, &options)
         });
         if enabled.is_err() {
             self.lex.store(false, Ordering::Relaxed);
@@ -345,12 +377,17 @@ impl Memory {
         plan: impl FnOnce(&Snapshot, &mut DedupeTable) -> Result<(Changes, T)>,
     ) -> Result<(u64, T)> {
         self.check_writable(operation)?;
-        let started = Instant::now();
-        let mut table = self.lock_handle(started)?;
-        let (_lock, snapshot) = self.lock_file(operation, started)?;
+        // Calls on one handle take turns; the time-out is for other writers.
+        let mut table = self.writer.lock();
+        let (_lock, snapshot) = self.lock_file(operation, Instant::now())?;
         let (changes, result) = plan(&snapshot, &mut table)?;
-        let next = writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
-        let sequence = next.pending.last_sequence;
+        let (next, _lock_on_rewritten) =
+            writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
+        let sequence = next
+            .as_ref()
+            .map_or(snapshot.pending.last_sequence, |next| {
+                next.pending.last_sequence
+            });
         self.publish(next);
         Ok((sequence, result))
     }
@@ -361,51 +398,32 @@ impl Memory {
         change: impl FnOnce(&Snapshot) -> Result<Option<Snapshot>>,
     ) -> Result<()> {
         self.check_writable(operation)?;
-        let started = Instant::now();
-        let _table = self.lock_handle(started)?;
-        let (_lock, snapshot) = self.lock_file(operation, started)?;
-        if let Some(next) = change(&snapshot)? {
-            self.publish(next);
-        }
+        let _table = self.writer.lock();
+        let (_lock, snapshot) = self.lock_file(operation, Instant::now())?;
+        let next = change(&snapshot)?;
+        self.publish(next);
         Ok(())
     }
 
-    /// Makes `next` the current state, and rewrites the file when most of it is dead. The caller holds the lock.
-    fn publish(&self, next: Snapshot) {
-        let next = Arc::new(next);
-        self.state.store(Some(Arc::clone(&next)));
-        if !compact::is_due(&next) {
+    /// Makes `next` the current state, after rewriting the file when most of it is dead. The caller holds the lock. Without
+    /// a state (it is durable, but could not be opened) the next call finds out that the current one is stale.
+    fn publish(&self, next: Option<Snapshot>) {
+        let Some(next) = next else {
             return;
-        }
-        // Everything is durable already: a file that cannot be rewritten now (no space for a second one, say) goes on as
-        // it is, and the next commit tries again.
-        let compacted = compact::compact(&next, &self.commit_options(&next));
-        if let Ok((committed, _lock)) = compacted
-            && let Ok(pending) = writer::load_pending(&committed, self.lex_is_enabled())
-        {
-            let committed = Arc::new(committed);
-            self.state
-                .store(Some(Arc::new(Snapshot { committed, pending })));
-        }
-    }
-
-    fn lock_handle(&self, started: Instant) -> Result<parking_lot::MutexGuard<'_, DedupeTable>> {
-        let guard = if self.options.lock_timeout.is_zero() {
-            self.writer.try_lock()
-        } else {
-            self.writer.try_lock_for(self.options.lock_timeout)
         };
-        guard.ok_or_else(|| locked(&self.path, started.elapsed()))
+        let options = self.commit_options(&next);
+        let (next, _lock) = compact::tidy(next, &options);
+        self.state.store(Some(Arc::new(next)));
     }
 
     /// Takes the writer lock on the file that the path names now, and the state as of then.
     fn lock_file(&self, operation: &str, started: Instant) -> Result<(FileLock, Arc<Snapshot>)> {
         loop {
             let left = self.options.lock_timeout.saturating_sub(started.elapsed());
-            let lock = FileLock::exclusive(&self.path, left).map_err(|error| {
+            let lock = FileLock::exclusive(&self.real, left).map_err(|error| {
                 crate::lock::describe(Error::from(error), &self.path, started.elapsed())
             })?;
-            let snapshot = self.snapshot(operation)?;
+            let snapshot = self.current(operation, Locked::Yes)?;
             // The file may have been replaced while we waited: the lock must be on what we are going to write.
             if snapshot.committed.storage.identity() != lock.identity() {
                 continue;
@@ -444,12 +462,25 @@ pub fn lex_enabled(committed: &Committed) -> bool {
         || !tail.segment_catalog.tantivy_segments.is_empty()
 }
 
-/// Reads the last commit. Another process may be writing in place this moment (the reference does): then the bytes make
-/// no sense for an instant, and a look under the shared lock decides.
-pub fn load(storage: &Arc<FileStorage>, timeout: Duration) -> Result<Committed> {
-    match Committed::load(Arc::clone(storage)) {
-        Err(error) if error.code == Code::Corrupt => {}
-        other => return other,
+/// Whether the caller holds a lock on the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
+/// Reads the last commit. When the header does not lead straight to it (another program's header, a damaged file, the
+/// reference writing in place) it is searched for under the shared lock.
+pub fn load(storage: &Arc<FileStorage>, timeout: Duration, locked: Locked) -> Result<Committed> {
+    if locked == Locked::Yes {
+        return Committed::load(Arc::clone(storage));
+    }
+    match Committed::load_unlocked(storage) {
+        Ok(Some(committed)) => return Ok(committed),
+        Err(error) if error.code != Code::Corrupt => return Err(error),
+        _ => {}
     }
     let path = storage.path();
     let lock = FileLock::shared(path, timeout)
@@ -462,6 +493,12 @@ pub fn load(storage: &Arc<FileStorage>, timeout: Duration) -> Result<Committed> 
         path,
         storage.is_writable(),
     )?))
+}
+
+/// The file that a path leads to.
+fn resolve(path: &Path) -> Result<PathBuf> {
+    path.canonicalize()
+        .map_err(|error| Error::io("find", path, &error))
 }
 
 fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {
@@ -497,13 +534,8 @@ fn missing(path: &Path) -> Error {
     )
 }
 
-fn locked(path: &Path, waited: Duration) -> Error {
-    crate::lock::locked(path, waited)
-}
-
-/// MV012 when side files of another program stand next to the memory: it would not be one file.
-pub fn refuse_neighbours(path: &Path) -> Result<()> {
-    let offenders = mv2::neighbours::offenders(path);
+/// MV012 when there are `offenders`: the memory would not be one file.
+pub fn refuse_neighbours(path: &Path, offenders: &[PathBuf]) -> Result<()> {
     if offenders.is_empty() {
         return Ok(());
     }

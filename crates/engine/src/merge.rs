@@ -3,8 +3,9 @@
 use mv2::frame::FrameStatus;
 use mv2::toc::SegmentMeta;
 
+use crate::committed::{Built, index_range};
 use crate::error::Result;
-use crate::lex_sections::{Built, write_section};
+use crate::lex_sections::write_section;
 use crate::output::Output;
 use crate::snapshot::Snapshot;
 
@@ -71,22 +72,56 @@ fn full_tier(all: &[Section]) -> Option<usize> {
 fn merge(snapshot: &Snapshot, part: &[Section]) -> Result<Built> {
     let mut bytes = Vec::with_capacity(part.len());
     for section in part {
-        match section {
-            Section::Stored(meta) => bytes.push(snapshot.committed.section(meta)?),
-            Section::Built(built) => bytes.push(lex::OwnedBytes::new(built.bytes.clone())),
-        }
+        bytes.push(match section {
+            Section::Stored(meta) => snapshot.committed.section(meta)?,
+            Section::Built(built) => lex::OwnedBytes::new(built.bytes.clone()),
+        });
     }
+    let from = part.first().map_or(0, |section| section.range().0);
+    let to = part.last().map_or(0, |section| section.range().1);
+    let merged = merge_or_rebuild(snapshot, bytes, |index| part.get(index).map(Section::range))?;
+    Ok(Built {
+        bytes: merged,
+        from,
+        to,
+    })
+}
+
+/// Merges segments without the removed documents. A damaged one is derived anew from its frames: the index is never the
+/// only place where anything is kept. `range` tells which frames the segment at an index covers.
+pub fn merge_or_rebuild(
+    snapshot: &Snapshot,
+    mut segments: Vec<lex::OwnedBytes>,
+    range: impl Fn(usize) -> Option<(u64, u64)>,
+) -> Result<Vec<u8>> {
     // Superseded versions stay findable for `asOf`; removed ones go.
     let keep = |id: u64| {
         snapshot
             .brief(id)
             .is_none_or(|brief| brief.flags.status() != FrameStatus::Deleted as u32)
     };
-    let from = part.first().map_or(0, |section| section.range().0);
-    let to = part.last().map_or(0, |section| section.range().1);
-    Ok(Built {
-        bytes: lex::merge(&bytes, &keep)?,
-        from,
-        to,
-    })
+    for _ in 0..=segments.len() {
+        let damaged = match lex::merge(&segments, &keep) {
+            Err(lex::Error::CorruptSegment { segment, .. }) => segment,
+            other => return Ok(other?),
+        };
+        let Some((from, to)) = range(damaged) else {
+            break;
+        };
+        let rebuilt = index_range(&snapshot.committed, from, to)?;
+        let parts: Vec<_> = rebuilt
+            .into_iter()
+            .map(|built| lex::OwnedBytes::new(built.bytes))
+            .collect();
+        let whole = if parts.len() == 1 {
+            parts.into_iter().next()
+        } else {
+            Some(lex::OwnedBytes::new(lex::merge(&parts, &keep)?))
+        };
+        match (segments.get_mut(damaged), whole) {
+            (Some(slot), Some(whole)) => *slot = whole,
+            _ => break,
+        }
+    }
+    Ok(lex::merge(&segments, &keep)?)
 }

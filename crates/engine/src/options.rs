@@ -46,7 +46,7 @@ impl Default for OpenOptions {
 /// What to do with a document whose content is already stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dedupe {
-    /// Store it again and report the earlier frame.
+    /// Store it again, without looking.
     #[default]
     Keep,
     /// Store nothing; the earlier frame's id is the answer.

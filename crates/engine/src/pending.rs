@@ -126,6 +126,9 @@ impl Pending {
         with_lex: bool,
     ) -> Result<u64> {
         let id = committed.frame_count() + self.frames.len() as u64;
+        if id >= mv2::toc::MAX_FRAMES {
+            return Err(crate::additions::too_many_frames(id));
+        }
         let superseded = match entry.supersedes_frame_id {
             Some(old) => {
                 let current = self

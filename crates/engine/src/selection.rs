@@ -18,11 +18,11 @@ pub struct SelectionRequest {
     /// Only what the memory held when this frame was the newest.
     pub as_of_frame: Option<u64>,
     /// Only what the memory held at this second.
-    pub as_of_ts: Option<i64>,
+    pub as_of_ts: Option<f64>,
     /// Earliest timestamp, inclusive.
-    pub since: Option<i64>,
+    pub since: Option<f64>,
     /// Latest timestamp, inclusive.
-    pub until: Option<i64>,
+    pub until: Option<f64>,
     /// Condition on fields and metadata.
     pub r#where: Option<Value>,
     /// Enforced access context.
@@ -46,11 +46,11 @@ impl Selection {
         Ok(Self {
             as_of: AsOf {
                 frame: request.as_of_frame,
-                timestamp: request.as_of_ts,
+                timestamp: request.as_of_ts.map(whole_seconds),
             },
             scope: request.scope.clone().filter(|scope| !scope.is_empty()),
-            since: request.since,
-            until: request.until,
+            since: request.since.map(|since| -whole_seconds(-since)),
+            until: request.until.map(whole_seconds),
             filter: request
                 .r#where
                 .as_ref()
@@ -110,6 +110,11 @@ impl Selection {
                 .as_ref()
                 .is_none_or(|filter| filter.matches(&|field| fields::lookup(&view, field)))
     }
+}
+
+/// The last whole second up to a time; frames are dated in whole seconds.
+fn whole_seconds(time: f64) -> i64 {
+    time.floor() as i64
 }
 
 /// Parses a request; a malformed one is a bug of the caller's wrapper, reported as MV019.

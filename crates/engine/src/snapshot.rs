@@ -94,13 +94,20 @@ impl Snapshot {
     pub fn brief_is_visible(&self, id: u64, brief: &Brief, as_of: AsOf) -> bool {
         let by_age = as_of.frame.is_none_or(|last| id <= last)
             && as_of.timestamp.is_none_or(|last| brief.timestamp <= last);
-        // A piece of a document is never seen without it (the reference leaves the chunks of removed documents active).
-        if !by_age
-            || brief
-                .parent
-                .is_some_and(|parent| parent != id && !self.is_visible(parent, as_of))
-        {
+        if !by_age {
             return false;
+        }
+        if let Some(parent) = brief.parent {
+            // A piece of a document is never seen without it (the reference leaves the chunks of removed documents
+            // active). Documents come before their chunks and have no parent themselves: anything else is damage.
+            let document = self.brief(parent).filter(|_| parent < id);
+            let document = document.map(|document| Brief {
+                parent: None,
+                ..document
+            });
+            if !document.is_some_and(|document| self.brief_is_visible(parent, &document, as_of)) {
+                return false;
+            }
         }
         if brief.flags.status() == ACTIVE {
             return true;

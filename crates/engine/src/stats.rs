@@ -81,7 +81,7 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
         .map(|section| section.bytes_length)
         .sum();
     let frames = committed.frame_count().max(1);
-    let removed = frames.saturating_sub(committed.directory.totals().active);
+    let removed = committed.directory.totals().deleted.min(frames);
     let sections = sections - (u128::from(lex) * u128::from(removed) / u128::from(frames)) as u64;
     let indexes = tail
         .time_index
@@ -127,7 +127,7 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
             .map_or(0, |manifest| manifest.segment_size);
     let table = committed.end.saturating_sub(committed.toc_offset);
     committed.header.wal_end()
-        + committed.directory.totals().payload_bytes
+        + committed.directory.totals().kept_bytes
         + sections
         + indexes
         + table

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::committed::Committed;
 use crate::error::{Code, Error, Result};
-use crate::memory::{Memory, load, refuse_neighbours};
+use crate::memory::{Locked, Memory, load, refuse_neighbours};
 use crate::writer::{applied_sequence, load_pending};
 
 /// The answer of `verify()`.
@@ -69,9 +69,9 @@ impl Memory {
 
 /// Checks a file. Fails with MV012 when there is no readable commit.
 pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
-    refuse_neighbours(path)?;
+    refuse_neighbours(path, &mv2::neighbours::forbidden(path))?;
     let storage = Arc::new(FileStorage::open_existing(path, false)?);
-    let committed = load(&storage, std::time::Duration::from_secs(10))?;
+    let committed = load(&storage, std::time::Duration::from_secs(10), Locked::No)?;
     Ok(report(path, &committed, deep))
 }
 
@@ -85,7 +85,7 @@ pub fn verify_single_file(path: &Path) -> Result<()> {
             details,
         ));
     }
-    refuse_neighbours(path)
+    refuse_neighbours(path, &mv2::neighbours::offenders(path))
 }
 
 fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {

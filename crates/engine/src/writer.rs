@@ -1,12 +1,14 @@
 //! The write path: under the lock, either one durable log append or one commit.
 
 use mv2::frame::FrameStatus;
+use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
 use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry};
 use serde_json::json;
 
 use crate::commit::{self, CommitOptions};
 use crate::committed::Committed;
+use crate::compact;
 use crate::document::{PreparedDocument, PreparedFrame};
 use crate::error::{Code, Error, Result};
 use crate::output;
@@ -38,12 +40,11 @@ pub fn load_pending(committed: &Committed, with_lex: bool) -> Result<Pending> {
 #[must_use]
 pub fn applied_sequence(committed: &Committed) -> u64 {
     // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
-    let stored = if committed.directory_is_stored {
-        committed.directory.applied_sequence()
-    } else {
-        0
-    };
-    stored.max(committed.header.wal_sequence)
+    // When they differ it is the header that is wrong: the directory belongs to these very frames.
+    if committed.directory_is_stored {
+        return committed.directory.applied_sequence();
+    }
+    committed.header.wal_sequence
 }
 
 /// Applies what other processes appended to the log since; whether there was anything.
@@ -98,8 +99,12 @@ fn log_region(committed: &Committed) -> Result<&[u8]> {
     committed.payload(committed.header.wal_offset, committed.header.wal_size)
 }
 
-/// Applies `changes` durably and gives the new state. The caller holds the writer lock; `snapshot` is current.
-pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Snapshot> {
+/// A new state, or `None` when it is durable but could not be opened right now; with the lock on the file that replaced
+/// the old one, if one did.
+pub type Applied = (Option<Snapshot>, Option<FileLock>);
+
+/// Applies `changes` durably. The caller holds the writer lock; `snapshot` is current.
+pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Applied> {
     let wal_size = snapshot.committed.header.wal_size;
     // A batch that would fill most of the log is cheaper as one commit.
     let most = wal_size / 2;
@@ -109,25 +114,33 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
         .flat_map(|document| &document.frames)
         .map(|frame| frame.payload.len() as u64);
     if payloads.sum::<u64>() > most {
-        return commit_changes(snapshot, changes, options);
+        return Ok((commit_changes(snapshot, changes, options)?, None));
     }
     let records = records(snapshot, &changes);
     let length = records
         .iter()
         .map(|record| record.encoded.len() as u64)
         .sum::<u64>();
-    if length > most {
-        return commit_changes(snapshot, changes, options);
-    }
-    if let Some(limit) = options.capacity {
-        check_capacity(limit, snapshot.committed.end + length)?;
+    let near_limit = |limit| size_after_checkpoint(snapshot, &changes, length) > limit;
+    // Near the limit only a commit tells the exact size before it is acknowledged.
+    if length > most || (!changes.documents.is_empty() && options.capacity.is_some_and(near_limit))
+    {
+        return Ok((commit_changes(snapshot, changes, options)?, None));
     }
     // The head plus one empty record header must stay inside the region (container.md §2.4).
     if snapshot.pending.head + length + wal::RECORD_HEADER_SIZE as u64 <= wal_size {
-        return append(snapshot, records, options.index);
+        return Ok((Some(append(snapshot, records, options.index)?), None));
     }
-    // Sequences do not depend on where the log starts: the records stay valid.
-    append(&checkpoint(snapshot, options)?, records, options.index)
+    let Some(emptied) = checkpoint(snapshot, options)? else {
+        return Err(Error::new(
+            Code::Internal,
+            "the memory could not be opened again after a checkpoint; nothing of this call was stored",
+            json!({}),
+        ));
+    };
+    // Sequences do not depend on where the log starts, nor on which file it is in: the records stay valid.
+    let (emptied, lock) = compact::tidy(emptied, options);
+    Ok((Some(append(&emptied, records, options.index)?), lock))
 }
 
 /// Writes the log and `changes` as one commit.
@@ -135,7 +148,7 @@ fn commit_changes(
     snapshot: &Snapshot,
     changes: Changes,
     options: &CommitOptions,
-) -> Result<Snapshot> {
+) -> Result<Option<Snapshot>> {
     let mut with_removals = snapshot.clone();
     for target in removal_targets(snapshot, &changes.removals) {
         let sequence = with_removals.pending.last_sequence + 1;
@@ -146,8 +159,10 @@ fn commit_changes(
             options.index,
         )?;
     }
-    let committed = commit::commit(&with_removals, changes.documents, options)?;
-    committed_state(committed, options)
+    committed_state(
+        commit::commit(&with_removals, changes.documents, options)?,
+        options,
+    )
 }
 
 /// Ends the log at `at`: what stands behind it is not read.
@@ -155,17 +170,47 @@ fn clear(storage: &FileStorage, at: u64) -> Result<()> {
     output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
 }
 
+/// The largest the file can be once the log is moved into it. `length` is the size of the new records.
+fn size_after_checkpoint(snapshot: &Snapshot, changes: &Changes, length: u64) -> u64 {
+    /// Entries of time index, sketch track and directory, and the fields of a frame.
+    const EACH_FRAME: u64 = 512;
+    /// Full text takes less than this many times the text.
+    const FULL_TEXT: u64 = 4;
+    let committed = &snapshot.committed;
+    let table = committed.end.saturating_sub(committed.toc_offset);
+    let frames = changes
+        .documents
+        .iter()
+        .flat_map(|document| &document.frames);
+    let texts: usize = frames
+        .filter_map(|frame| frame.body.as_ref())
+        .map(String::len)
+        .sum();
+    let log = snapshot.pending.head + length;
+    committed.end
+        + table
+        + EACH_FRAME * snapshot.frame_count()
+        + log * (1 + 2 * FULL_TEXT)
+        + FULL_TEXT * texts as u64
+}
+
 /// Moves the log into the file.
-pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Snapshot> {
+pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Option<Snapshot>> {
     committed_state(commit::commit(snapshot, Vec::new(), options)?, options)
 }
 
-fn committed_state(committed: Committed, options: &CommitOptions) -> Result<Snapshot> {
+fn committed_state(
+    committed: Option<Committed>,
+    options: &CommitOptions,
+) -> Result<Option<Snapshot>> {
+    let Some(committed) = committed else {
+        return Ok(None);
+    };
     let pending = load_pending(&committed, options.index)?;
-    Ok(Snapshot {
+    Ok(Some(Snapshot {
         committed: std::sync::Arc::new(committed),
         pending,
-    })
+    }))
 }
 
 /// MV001 when a file of `required` bytes would pass `limit`.
@@ -226,7 +271,8 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
 
 fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
     let targets = removal_targets(snapshot, &changes.removals);
-    let first = snapshot.pending.last_sequence + 1;
+    // Sequences are checked where they are read: a header that claims the highest possible one is damaged.
+    let first = snapshot.pending.last_sequence.saturating_add(1);
     let mut entries: Vec<FrameEntry> = targets.into_iter().map(tombstone).collect();
     for document in &changes.documents {
         let parent_sequence = first + entries.len() as u64;

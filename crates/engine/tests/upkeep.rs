@@ -161,3 +161,183 @@ fn a_torn_log_record_is_dropped_and_the_intact_ones_stay() {
         assert_eq!(open(&path).stats().unwrap()["frame_count"], count + 1);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_rewritten_file_keeps_its_permissions_and_the_link_that_leads_to_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = fresh();
+    drop(create(&path));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
+    let link = folder.path().join("link.mv2");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let memory = open(&link);
+    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+    let before = inode();
+    let documents: Vec<Document> = (0..3000)
+        .map(|i| Document::text(noise(i, 150), 1))
+        .collect();
+    memory.put(documents, PutOptions::default()).unwrap();
+    memory.remove(&(0..2990).collect::<Vec<_>>()).unwrap();
+    memory.seal().unwrap();
+    assert_ne!(inode(), before, "the file was not rewritten");
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o664
+    );
+    put(&memory, "through the link");
+    assert_eq!(total(&open(&path), "link"), 1);
+}
+
+#[test]
+fn kept_versions_do_not_make_a_file_rewrite_itself_again_and_again() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "start");
+    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+    let mut inodes = std::collections::BTreeSet::new();
+    let mut id = 0;
+    for i in 0..100 {
+        let text = noise(i, 10_000);
+        id = memory
+            .update(id, |snapshot, id| {
+                let mut next = engine::document_at(snapshot, id)?;
+                next.content = engine::Content::Text(text);
+                Ok(next)
+            })
+            .unwrap();
+        memory.seal().unwrap();
+        inodes.insert(inode());
+    }
+    // The old versions stay readable: their bytes are not dead.
+    // Each commit leaves a table of contents behind, so some rewriting is due; not one for every commit.
+    assert!(inodes.len() < 30, "{} rewritings", inodes.len());
+    assert!(memory.text(0).unwrap().starts_with("start"));
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+}
+
+#[test]
+fn a_commit_over_the_rest_of_an_interrupted_one_ends_the_file_and_cuts_nothing_off() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "first");
+    memory.seal().unwrap();
+    let sound = std::fs::metadata(&path).unwrap().len();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.resize(bytes.len() + 300_000, 0xAB);
+    std::fs::write(&path, &bytes).unwrap();
+    let other = open(&path);
+    assert_eq!(total(&other, "first"), 1);
+    put(&memory, "second");
+    memory.seal().unwrap();
+    assert!(std::fs::metadata(&path).unwrap().len() >= sound + 300_000);
+    for memory in [&memory, &other, &open(&path)] {
+        assert_eq!(total(memory, "second"), 1);
+        assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    }
+}
+
+#[test]
+fn a_damaged_full_text_section_does_not_stop_writing() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    for i in 0..7 {
+        put(&memory, &format!("keyword{i}x {}", noise(i, 50)));
+        memory.seal().unwrap();
+    }
+    drop(memory);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - 8)
+        .filter(|&i| bytes[i..].starts_with(b"LEXSEG"))
+        .collect();
+    // Behind the header of a section in force: its content no longer matches its checksums.
+    let place = places[2] + 2000;
+    bytes[place] ^= 0x10;
+    std::fs::write(&path, &bytes).unwrap();
+    let memory = open(&path);
+    assert_eq!(memory.verify(true).unwrap().overall_status, "failed");
+    for i in 7..12 {
+        put(&memory, &format!("keyword{i}x {}", noise(i, 50)));
+        memory.seal().unwrap();
+    }
+    for i in 0..12 {
+        assert_eq!(total(&memory, &format!("keyword{i}x")), 1, "{i}");
+    }
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+}
+
+#[test]
+fn a_limit_is_known_before_anything_is_acknowledged_and_removing_is_always_possible() {
+    let (_folder, path) = fresh();
+    drop(create(&path));
+    let limit = std::fs::metadata(&path).unwrap().len() + 120_000;
+    let memory = Memory::open(
+        &path,
+        OpenOptions {
+            capacity: Some(limit),
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap();
+    let mut stored = 0;
+    let refused = loop {
+        let document = Document::text(noise(stored, 150), 1);
+        match memory.put(vec![document], PutOptions::default()) {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code, engine::Code::CapacityExceeded);
+    assert!(stored > 0);
+    memory.seal().unwrap();
+    assert!(std::fs::metadata(&path).unwrap().len() <= limit);
+    memory.remove(&[0]).unwrap();
+    let batch = (0..200).map(|i| Document::text(noise(i, 200), 1)).collect();
+    assert_eq!(
+        memory.put(batch, PutOptions::default()).unwrap_err().code,
+        engine::Code::CapacityExceeded
+    );
+    assert!(std::fs::metadata(&path).unwrap().len() <= limit);
+    memory.close().unwrap();
+    assert_eq!(
+        open(&path).stats().unwrap()["active_frame_count"],
+        stored - 1
+    );
+}
+
+#[test]
+fn equal_texts_are_found_again_when_the_newest_copy_was_removed() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    assert_eq!(put(&memory, "twice"), 0);
+    assert_eq!(put(&memory, "twice"), 1);
+    memory.remove(&[1]).unwrap();
+    let skip = PutOptions {
+        dedupe: engine::Dedupe::Skip,
+        ..PutOptions::default()
+    };
+    assert_eq!(
+        memory
+            .put(vec![Document::text("twice", 9)], skip)
+            .unwrap()
+            .ids,
+        [0]
+    );
+    let long = noise(1, 2000);
+    let replace = PutOptions {
+        dedupe: engine::Dedupe::Replace,
+        ..PutOptions::default()
+    };
+    let batch = vec![
+        Document::text(long.clone(), 1),
+        Document::text(noise(7, 20_000), 2),
+        Document::text(long, 3),
+    ];
+    let ids = memory.put(batch, replace).unwrap().ids;
+    let chunks = |id: u64| memory.frame(id).unwrap().chunk_count.unwrap_or(0) + 1;
+    let active = memory.stats().unwrap()["active_frame_count"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(active, u64::from(1 + chunks(ids[1]) + chunks(ids[2])));
+}

@@ -97,7 +97,10 @@ fn named(folder: &Path, destination: &Path) -> Result<tempfile::NamedTempFile> {
     let mut prefix = std::ffi::OsString::from(".");
     prefix.push(destination.file_name().unwrap_or_default());
     prefix.push(".");
-    tempfile::Builder::new()
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
         .prefix(&prefix)
         .tempfile_in(folder)
         .map_err(|error| Error::io("create a file in", folder, error))
@@ -119,7 +122,8 @@ fn nameless(folder: &Path) -> Option<File> {
         CWD,
         folder,
         OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
-        Mode::RUSR | Mode::WUSR,
+        // What the user's umask leaves of it, as for any new file.
+        Mode::from_bits_truncate(0o666),
     )
     .ok()
     .map(File::from)

@@ -152,6 +152,24 @@ impl Header {
     }
 }
 
+/// Where the hint stands in the part of the page that readers of the format ignore and the reference zeroes.
+const HINT_OFFSET: usize = 144;
+const HINT_MAGIC: [u8; 8] = *b"MV2TOCLN";
+
+/// Notes the length of the table of contents in a header page. With it a reader finds the footer while another process
+/// writes the next commit behind it; without it (another program wrote the header) the footer is searched for.
+pub fn set_toc_length(page: &mut [u8; HEADER_SIZE], length: u64) {
+    page[HINT_OFFSET..HINT_OFFSET + 8].copy_from_slice(&HINT_MAGIC);
+    page[HINT_OFFSET + 8..HINT_OFFSET + 16].copy_from_slice(&length.to_le_bytes());
+}
+
+/// The noted length of the table of contents, if there is one. Only a hint: what it leads to must be verified.
+#[must_use]
+pub fn toc_length(page: &[u8]) -> Option<u64> {
+    let hint = page.get(HINT_OFFSET..HINT_OFFSET + 16)?;
+    (hint[..8] == HINT_MAGIC).then(|| u64::from_le_bytes(field(hint, 8)))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -68,10 +68,23 @@ pub fn locate_quick(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
     Ok(at_header(bytes, &header))
 }
 
+/// Like [`locate_quick`] with bytes behind the footer, which another process may be writing this moment: the header itself
+/// notes where the footer is.
+pub fn locate_noted(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
+    let header = read_header(bytes, path)?;
+    Ok(crate::header::toc_length(bytes)
+        .and_then(|length| header.footer_offset.checked_add(length))
+        .and_then(|footer_offset| at_footer(bytes, &header, footer_offset)))
+}
+
 fn at_header(bytes: &[u8], header: &Header) -> Option<Located> {
-    let footer_at = bytes.len().checked_sub(FOOTER_SIZE)?;
-    let footer = Footer::decode(bytes.get(footer_at..)?).ok()?;
-    let footer_offset = footer_at as u64;
+    at_footer(bytes, header, bytes.len().checked_sub(FOOTER_SIZE)? as u64)
+}
+
+fn at_footer(bytes: &[u8], header: &Header, footer_offset: u64) -> Option<Located> {
+    let footer_at = usize::try_from(footer_offset).ok()?;
+    let end = footer_at.checked_add(FOOTER_SIZE)?;
+    let footer = Footer::decode(bytes.get(footer_at..end)?).ok()?;
     if header.footer_offset.checked_add(footer.toc_len)? != footer_offset {
         return None;
     }
@@ -82,7 +95,7 @@ fn at_header(bytes: &[u8], header: &Header) -> Option<Located> {
         footer,
         footer_offset,
         header_is_current: true,
-        trailing: 0,
+        trailing: (bytes.len() - end) as u64,
         footer_missing: false,
     })
 }
