@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::memory::refuse_special;
 
 /// Writes an encrypted copy and gives its path: `x.mv2` becomes `x.mv2e` unless an output is named.
 ///
@@ -13,6 +14,7 @@ pub fn lock_capsule(
     password: &str,
     force: bool,
 ) -> Result<String> {
+    check_output(path, output.as_deref())?;
     shown(&mv2::capsule::lock(
         path,
         output.as_deref(),
@@ -28,12 +30,31 @@ pub fn unlock_capsule(
     password: &str,
     force: bool,
 ) -> Result<String> {
+    check_output(path, output.as_deref())?;
     shown(&mv2::capsule::unlock(
         path,
         output.as_deref(),
         password,
         force,
     )?)
+}
+
+/// The output must not be the input under any name, nor a device or folder.
+fn check_output(input: &Path, output: Option<&Path>) -> Result<()> {
+    let Some(output) = output else { return Ok(()) };
+    refuse_special(output)?;
+    let same = |left: &Path, right: &Path| match (left.canonicalize(), right.canonicalize()) {
+        (Ok(left), Ok(right)) => left == right,
+        _ => left == right,
+    };
+    if same(input, output) {
+        return Err(Error::invalid(
+            "output",
+            output.display(),
+            "another file than the input",
+        ));
+    }
+    Ok(())
 }
 
 fn shown(path: &Path) -> Result<String> {

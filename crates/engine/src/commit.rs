@@ -242,18 +242,26 @@ pub fn clear_reference_lex(tail: &mut TocTail, lex_enabled: bool) {
     tail.segment_catalog.version = 1;
 }
 
+/// A head with nothing but a place for the directory.
+pub fn directory_head() -> TocHead {
+    TocHead {
+        toc_version: 0,
+        segments: vec![SegmentMeta {
+            id: 0,
+            frame_from: 0,
+            frame_to: 0,
+            primary_checksum: [0; 32],
+            compression: SegmentCompression::None,
+            bytes_offset: 0,
+            bytes_length: 0,
+        }],
+    }
+}
+
 /// The head of the next table of contents: a place for the directory, the full-text sections, and what other programs
 /// registered, as they registered it.
 pub fn head_with(base: &Committed, sections: Vec<SegmentMeta>) -> TocHead {
-    let mut segments = vec![SegmentMeta {
-        id: 0,
-        frame_from: 0,
-        frame_to: 0,
-        primary_checksum: [0; 32],
-        compression: SegmentCompression::None,
-        bytes_offset: 0,
-        bytes_length: 0,
-    }];
+    let mut segments = directory_head().segments;
     for (index, mut section) in sections.into_iter().enumerate() {
         section.id = index as u64 + 1;
         segments.push(section);

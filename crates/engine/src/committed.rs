@@ -96,6 +96,7 @@ impl Committed {
             .copied()
             .unwrap_or([0; 80]);
         let toc_bytes = located.toc(&map)?;
+        refuse_older_commit(&located, toc_bytes)?;
         let end = if located.footer_missing {
             map.len() as u64
         } else {
@@ -446,6 +447,24 @@ fn is_sound(map: &Bytes, located: &Located) -> bool {
     };
     (located.footer.toc_len > HASHED_AT_OPEN && described())
         || *blake3::hash(toc_bytes).as_bytes() == located.footer.toc_hash
+}
+
+/// The header is written when its commit is durable: when it names a later one than the last that is intact, the later one
+/// is damaged. To go on with the older one would hide what was acknowledged, and overwrite what could still be rescued.
+fn refuse_older_commit(located: &Located, toc_bytes: &[u8]) -> Result<()> {
+    let header = &located.header;
+    let other = toc::stored_checksum(toc_bytes)? != header.toc_checksum;
+    if !located.header_is_current && other && header.footer_offset > located.toc_offset {
+        return Err(Error::corrupt(
+            "table of contents",
+            header.footer_offset,
+            format_args!(
+                "the last commit is damaged; an older one (generation {}) is intact at byte {}",
+                located.footer.generation, located.toc_offset
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// Whether header and directory agree on what the log contributed. The reference applies records in place without a new

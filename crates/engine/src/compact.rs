@@ -102,10 +102,15 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         segment.bytes_offset =
             out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;
     }
+    // Removed frames have no uri any more.
+    let uris = base
+        .directory
+        .uris()
+        .filter(|&(_, id)| !is_removed(base, u64::from(id)));
     let directory_length = Directory::length(
         base.frame_count(),
         base.directory.chunks().count() as u64,
-        base.directory.uris().count() as u64,
+        uris.count() as u64,
     );
     let directory_offset = out.skip(directory_length)?;
 
@@ -220,9 +225,22 @@ fn move_payload(
     out: &mut Output,
 ) -> Result<()> {
     if frame.status == FrameStatus::Deleted {
-        frame.payload_offset = 0;
-        frame.payload_length = 0;
-        frame.search_text = None;
+        // What is removed leaves its id, its time and its place in the order of frames.
+        *frame = Frame {
+            id: frame.id,
+            timestamp: frame.timestamp,
+            anchor_ts: frame.anchor_ts,
+            anchor_source: frame.anchor_source,
+            checksum: *blake3::hash(b"").as_bytes(),
+            role: frame.role,
+            parent_id: frame.parent_id,
+            chunk_index: frame.chunk_index,
+            status: frame.status,
+            supersedes: frame.supersedes,
+            superseded_by: frame.superseded_by,
+            enrichment_state: frame.enrichment_state,
+            ..Frame::default()
+        };
         return Ok(());
     }
     if frame.payload_length == 0 {

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use mv2::atomic::AtomicFile;
 use mv2::footer::{FOOTER_SIZE, Footer};
-use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
+use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header, set_toc_length};
 use mv2::lock::FileLock;
-use mv2::toc::{self, TicketRef, TocHead, TocTail};
+use mv2::toc::{self, TicketRef, TocTail};
 use serde_json::json;
 
+use crate::commit::{directory_head, frames_start, register_directory};
+use crate::directory::Parts;
 use crate::error::{Code, Error, Result};
 use crate::options::{OpenMode, OpenOptions};
 
@@ -30,13 +32,6 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
                 folder.display()
             ),
             json!({ "path": folder.to_string_lossy() }),
-        ));
-    }
-    if path.is_dir() {
-        return Err(Error::invalid(
-            "path",
-            path.display(),
-            "the path of a file, not of a folder",
         ));
     }
     let replace = options.mode == OpenMode::Create;
@@ -74,8 +69,20 @@ pub fn empty(lex_enabled: bool) -> Vec<u8> {
         capacity_bytes: TICKET_CAPACITY,
         verified: false,
     };
-    let toc_bytes = toc::encode(&TocHead::default(), 0, &[], &tail);
-    let toc_offset = HEADER_SIZE as u64 + DEFAULT_WAL_SIZE;
+    // The directory tells that no log record is applied yet, should the header ever claim otherwise.
+    let directory_offset = HEADER_SIZE as u64 + DEFAULT_WAL_SIZE;
+    let mut head = directory_head();
+    let directory = Parts {
+        generation: 1,
+        frames_start: frames_start(&head),
+        frames_end: frames_start(&head),
+        section_offset: directory_offset,
+        ..Parts::default()
+    }
+    .encode();
+    register_directory(&mut head, directory_offset, &directory, 0);
+    let toc_bytes = toc::encode(&head, 0, &[], &tail);
+    let toc_offset = directory_offset + directory.len() as u64;
     let header = Header {
         footer_offset: toc_offset,
         wal_offset: HEADER_SIZE as u64,
@@ -88,8 +95,11 @@ pub fn empty(lex_enabled: bool) -> Vec<u8> {
     // The log is really written, not left as a hole: a later append then changes no block allocation and its sync is
     // one write.
     let mut bytes = vec![0; HEADER_SIZE + DEFAULT_WAL_SIZE as usize];
-    bytes[..HEADER_SIZE].copy_from_slice(&header.encode());
-    bytes.reserve_exact(toc_bytes.len() + FOOTER_SIZE);
+    let mut page = header.encode();
+    set_toc_length(&mut page, toc_bytes.len() as u64);
+    bytes[..HEADER_SIZE].copy_from_slice(&page);
+    bytes.reserve_exact(directory.len() + toc_bytes.len() + FOOTER_SIZE);
+    bytes.extend_from_slice(&directory);
     bytes.extend_from_slice(&toc_bytes);
     bytes.extend_from_slice(&footer.encode());
     bytes

@@ -358,6 +358,16 @@ pub fn parse_metadata(text: Option<&str>, index: usize) -> Result<BTreeMap<Strin
             "at most 4096 keys",
         ));
     }
+    if let Some((key, _)) = map
+        .iter()
+        .find(|(_, value)| serde_json::from_str::<Value>(value.get()).is_err())
+    {
+        return Err(Error::invalid(
+            &format!("{argument}.{key}"),
+            "a value that cannot be read back",
+            "JSON of at most 120 levels and well-formed text",
+        ));
+    }
     if let Some(key) = map.keys().find(|key| RESERVED_KEYS.contains(&key.as_str())) {
         return Err(Error::invalid(
             &format!("{argument}.{key}"),

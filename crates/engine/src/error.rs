@@ -154,6 +154,9 @@ impl Error {
     pub fn io(operation: &str, path: &Path, source: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let shown = path.display();
+        if is_link_loop(source) {
+            return Self::invalid("path", shown, "a path without a loop of links");
+        }
         let details = json!({ "path": path.to_string_lossy(), "operation": operation });
         match source.kind() {
             ErrorKind::NotFound => Self::new(
@@ -190,6 +193,18 @@ impl Error {
             ),
         }
     }
+}
+
+#[cfg(unix)]
+fn is_link_loop(source: &std::io::Error) -> bool {
+    // ELOOP has no stable kind: 40 on Linux, 62 on macOS.
+    matches!(source.raw_os_error(), Some(40)) && cfg!(target_os = "linux")
+        || matches!(source.raw_os_error(), Some(62)) && cfg!(target_os = "macos")
+}
+
+#[cfg(not(unix))]
+fn is_link_loop(_source: &std::io::Error) -> bool {
+    false
 }
 
 impl fmt::Display for Error {

@@ -49,6 +49,7 @@ impl Memory {
             ));
         }
         refuse_neighbours(path, &mv2::neighbours::forbidden(path))?;
+        refuse_special(path)?;
         let exists = FileIdentity::of_path(path)?.is_some();
         // A memory behind a link is the file that the link leads to: that is what gets locked, read and rewritten.
         let real = if exists {
@@ -130,9 +131,19 @@ impl Memory {
 
     fn is_stale(&self, current: &Snapshot) -> Result<bool> {
         let committed = &current.committed;
-        match FileIdentity::of_path(&self.real)? {
+        match FileIdentity::and_length_of_path(&self.real)? {
             None => Err(missing(&self.path)),
-            Some(identity) => Ok(identity != committed.storage.identity()
+            // To touch bytes of the map that are no longer there would kill the process.
+            Some((identity, length))
+                if identity == committed.storage.identity() && length < committed.end =>
+            {
+                Err(Error::corrupt(
+                    "file",
+                    length,
+                    format_args!("{} was cut off while it was open", self.path.display()),
+                ))
+            }
+            Some((identity, _)) => Ok(identity != committed.storage.identity()
                 || committed.header_changed()
                 || writer::has_new_records(committed, &current.pending)),
         }
@@ -311,11 +322,17 @@ impl Memory {
             self.state.store(None);
             return Ok(());
         }
-        let (_lock, snapshot) = self.lock_file("close", Instant::now())?;
-        let next = self.sealed(&snapshot)?;
-        self.publish(next);
+        let sealed = self
+            .lock_file("close", Instant::now())
+            .and_then(|(_lock, snapshot)| {
+                let next = self.sealed(&snapshot)?;
+                self.publish(next);
+                Ok(())
+            });
+        // Released even when the log could not be moved into the file now, on a full disk for instance: what is in the log
+        // is durable, and the next handle goes on with it.
         self.state.store(None);
-        Ok(())
+        sealed
     }
 
     /// Enables lexical search: for this handle, and in the file unless it is read-only.
@@ -493,6 +510,26 @@ pub fn load(storage: &Arc<FileStorage>, timeout: Duration, locked: Locked) -> Re
         path,
         storage.is_writable(),
     )?))
+}
+
+/// MV019 for what is there and is no file: a folder, a device, a pipe, or a link that leads nowhere.
+pub fn refuse_special(path: &Path) -> Result<()> {
+    let refused = |what: &str| {
+        Err(Error::invalid(
+            "path",
+            format_args!("{what} ({})", path.display()),
+            "the path of a file",
+        ))
+    };
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(metadata) if metadata.is_dir() => refused("a folder"),
+        Ok(_) => refused("a device or pipe"),
+        Err(_) if std::fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink()) => {
+            refused("a link that leads nowhere")
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 /// The file that a path leads to.

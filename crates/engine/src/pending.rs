@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdSet, Vector};
-use mv2::frame::{Frame, FrameRole, FrameStatus};
+use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
 use mv2::view::FrameView;
 use mv2::wal::{EntryOperation, FrameEntry};
 
@@ -217,8 +217,12 @@ impl Pending {
             canonical_encoding: entry.canonical_encoding,
             canonical_length: entry.canonical_length,
             metadata: entry.metadata,
-            // The log wants a search text in every insert; an empty one means "none".
-            search_text: entry.search_text.filter(|text| !text.is_empty()),
+            search_text: own_search_text(
+                entry.search_text,
+                &entry.payload,
+                entry.canonical_encoding,
+                entry.canonical_length,
+            ),
             tags: entry.tags,
             labels: entry.labels,
             extra_metadata: entry.extra_metadata,
@@ -303,4 +307,19 @@ impl Pending {
         self.active_delta += i64::from(change.status == active) - i64::from(old == active);
         self.changes.insert(id, change);
     }
+}
+
+/// The search text of a log record, unless it only repeats the content: every insert has one (see `writer`).
+fn own_search_text(
+    search_text: Option<String>,
+    payload: &[u8],
+    encoding: CanonicalEncoding,
+    length: Option<u64>,
+) -> Option<String> {
+    let search_text = search_text.filter(|text| !text.is_empty())?;
+    if length != Some(search_text.len() as u64) {
+        return Some(search_text);
+    }
+    let content = mv2::payload::decompress(payload, encoding, length).ok();
+    (content.as_deref() != Some(search_text.as_bytes())).then_some(search_text)
 }

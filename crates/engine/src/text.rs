@@ -87,9 +87,10 @@ pub fn search_body<'a>(
     }
     let declared =
         view.mime.is_some_and(is_text_mime) || view.canonical_encoding == CanonicalEncoding::Zstd;
-    Ok(if declared {
-        String::from_utf8(payload(view, source)?).ok()
-    } else {
-        None
-    })
+    if !declared && view.mime.is_some() {
+        return Ok(None);
+    }
+    // Without a type the bytes decide: text of other writers often has none.
+    let text = String::from_utf8(payload(view, source)?).ok();
+    Ok(text.filter(|text| declared || !text.contains('\0')))
 }

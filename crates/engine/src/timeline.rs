@@ -151,9 +151,13 @@ fn entry(snapshot: &Snapshot, id: u64) -> Result<TimelineEntry> {
     let chunks = snapshot.chunks_of(id);
     // The start of a split document is the start of its first chunk: the rest need not be read.
     let text = match chunks.first() {
-        Some(&first) if view.payload_length == 0 => snapshot.text(first, &snapshot.view(first)?)?,
-        _ => snapshot.text(id, &view)?,
+        Some(&first) if view.payload_length == 0 => snapshot
+            .view(first)
+            .and_then(|chunk| snapshot.text(first, &chunk)),
+        _ => snapshot.text(id, &view),
     };
+    // One damaged payload must not hide the others: its entry has no preview, `view` and `verify` say why.
+    let text = text.unwrap_or_default();
     Ok(TimelineEntry {
         frame_id: id,
         uri: view.uri.unwrap_or_default().to_owned(),

@@ -193,7 +193,7 @@ fn vector_index(committed: &Committed) -> Check {
         .as_ref()
         .filter(|manifest| manifest.bytes_length > 0)
     else {
-        return Check::skipped(NAME, "the file has no vectors");
+        return vector_segments(committed, NAME);
     };
     let intact = committed
         .payload(manifest.bytes_offset, manifest.bytes_length)
@@ -208,10 +208,43 @@ fn vector_index(committed: &Committed) -> Check {
     )
 }
 
+/// Vectors that the reference keeps in several segments.
+fn vector_segments(committed: &Committed, name: &'static str) -> Check {
+    let segments = &committed.tail.segment_catalog.vec_segments;
+    if segments.is_empty() {
+        return Check::skipped(name, "the file has no vectors");
+    }
+    let damaged = segments.iter().filter(|segment| {
+        committed
+            .payload(segment.entry.bytes_offset, segment.entry.bytes_length)
+            .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == segment.entry.checksum)
+    });
+    let intact = damaged.count();
+    Check::new(
+        name,
+        if intact == segments.len() {
+            Ok(None)
+        } else {
+            let lost = segments.len() - intact;
+            Err(format!(
+                "{lost} of {} vector segments do not match their checksum",
+                segments.len()
+            ))
+        },
+    )
+}
+
 fn log_records(committed: &Committed) -> Check {
     let region = committed.payload(committed.header.wal_offset, committed.header.wal_size);
     let outcome = region.map_err(|error| error.message).and_then(|region| {
-        let scan = wal::scan(region, applied_sequence(committed));
+        let applied = applied_sequence(committed);
+        if committed.header.wal_sequence != applied {
+            return Err(format!(
+                "the header says that log records up to {} are applied, the directory says {applied}",
+                committed.header.wal_sequence
+            ));
+        }
+        let scan = wal::scan(region, applied);
         if let Some(torn) = scan.torn {
             return Err(format!(
                 "the log is torn at byte {}: {}",

@@ -341,8 +341,15 @@ fn insert(
         canonical_encoding: frame.canonical_encoding,
         canonical_length: frame.canonical_length,
         metadata: frame.metadata.clone(),
-        // The reference destroys the file when it replays an insert without one (container.md §3.1).
-        search_text: Some(frame.search_text.clone().unwrap_or_default()),
+        // The reference destroys the file when it replays an insert without one (container.md §3.1), and finds only what
+        // stands here when it applies the log itself.
+        search_text: Some(
+            frame
+                .search_text
+                .clone()
+                .or_else(|| prepared.body.clone())
+                .unwrap_or_default(),
+        ),
         tags: frame.tags.clone(),
         labels: frame.labels.clone(),
         extra_metadata: frame.extra_metadata.clone(),

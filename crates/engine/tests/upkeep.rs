@@ -341,3 +341,123 @@ fn equal_texts_are_found_again_when_the_newest_copy_was_removed() {
         .unwrap();
     assert_eq!(active, u64::from(1 + chunks(ids[1]) + chunks(ids[2])));
 }
+
+#[test]
+fn a_damaged_last_commit_is_not_passed_off_as_the_one_before() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    for part in 0..2 {
+        for i in 0..10 {
+            put(&memory, &format!("document {part} {i}"));
+        }
+        memory.seal().unwrap();
+    }
+    drop(memory);
+    let sound = std::fs::read(&path).unwrap();
+    let table = u64::from_le_bytes(sound[8..16].try_into().unwrap()) as usize;
+    for place in [table + 30, table + 400, sound.len() - 100] {
+        let mut damaged = sound.clone();
+        damaged[place] ^= 1;
+        std::fs::write(&path, &damaged).unwrap();
+        let error = Memory::open(&path, OpenOptions::default()).err().unwrap();
+        assert_eq!(error.code, engine::Code::Corrupt, "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), damaged);
+    }
+    // Cut back to where the older commit ends, it is still not the last one.
+    let older = (0..table)
+        .rev()
+        .find(|&i| sound[i..].starts_with(b"MV2FOOT!"))
+        .unwrap()
+        + 56;
+    std::fs::write(&path, &sound[..older]).unwrap();
+    assert_eq!(
+        Memory::open(&path, OpenOptions::default())
+            .err()
+            .unwrap()
+            .code,
+        engine::Code::Corrupt
+    );
+}
+
+#[test]
+fn a_damaged_log_counter_in_the_header_hides_nothing() {
+    for sealed in [false, true] {
+        let (_folder, path) = fresh();
+        let memory = create(&path);
+        put(&memory, "before");
+        if sealed {
+            memory.seal().unwrap();
+            put(&memory, "after");
+        }
+        drop(memory);
+        let count = if sealed { 2 } else { 1 };
+        let sound = std::fs::read(&path).unwrap();
+        for bit in 0..64 {
+            let mut damaged = sound.clone();
+            damaged[40 + bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &damaged).unwrap();
+            let memory = open(&path);
+            assert_eq!(memory.stats().unwrap()["frame_count"], count, "bit {bit}");
+            assert_eq!(memory.verify(false).unwrap().overall_status, "failed");
+            assert_eq!(put(&memory, "new"), count);
+            assert_eq!(open(&path).stats().unwrap()["frame_count"], count + 1);
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_off_under_an_open_handle_is_an_error() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "alpha");
+    memory.seal().unwrap();
+    for length in [5000, 0] {
+        std::fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(length)
+            .unwrap();
+        assert_eq!(memory.text(0).unwrap_err().code, engine::Code::Corrupt);
+        let document = Document::text("x", 1);
+        assert_eq!(
+            memory
+                .put(vec![document], PutOptions::default())
+                .unwrap_err()
+                .code,
+            engine::Code::Corrupt
+        );
+    }
+    memory.close().unwrap();
+}
+
+#[test]
+fn folders_and_links_to_nowhere_are_no_memories() {
+    let (folder, path) = fresh();
+    let refused = |path: &Path, mode| {
+        let options = OpenOptions {
+            mode,
+            ..OpenOptions::default()
+        };
+        Memory::open(path, options).err().unwrap().code
+    };
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
+    for mode in [OpenMode::Open, OpenMode::Create, OpenMode::Auto] {
+        assert_eq!(refused(folder.path(), mode), engine::Code::InvalidInput);
+        #[cfg(unix)]
+        assert_eq!(refused(&path, mode), engine::Code::InvalidInput);
+        assert_eq!(refused(Path::new("a\0b"), mode), engine::Code::InvalidInput);
+    }
+    let memory = folder.path().join("real.mv2");
+    drop(create(&memory));
+    let before = std::fs::read(&memory).unwrap();
+    let same = engine::lock_capsule(
+        &memory,
+        Some(folder.path().join("./real.mv2")),
+        "secret",
+        true,
+    );
+    assert_eq!(same.unwrap_err().code, engine::Code::InvalidInput);
+    assert_eq!(std::fs::read(&memory).unwrap(), before);
+}

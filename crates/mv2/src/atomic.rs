@@ -142,15 +142,47 @@ fn give_name(file: &File, destination: &Path, replace: bool) -> io::Result<()> {
         Err(error) if replace && error.kind() == io::ErrorKind::AlreadyExists => {}
         result => return result,
     }
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(destination.file_name().unwrap_or_default());
-    name.push(format!(".{:016x}", u64::from_le_bytes(random)));
-    let second = destination.with_file_name(name);
-    link(&second)?;
+    let second = second_name(destination, &link)?;
     std::fs::rename(&second, destination).inspect_err(|_| {
         // Best effort: the first error is the one to report.
         let _ = std::fs::remove_file(&second);
     })
+}
+
+/// Links the file under a second name for the instant before it is renamed. Preferably far from the destination, in the
+/// user's folder for lock records, where a process that dies in that instant leaves nothing beside the memory; the folder
+/// of the destination serves when that one is on another file system.
+#[cfg(target_os = "linux")]
+fn second_name(destination: &Path, link: &impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let name = format!(".memvid-{:016x}", u64::from_le_bytes(random));
+    if let Some(folder) = crate::registry::folder() {
+        remove_abandoned(&folder);
+        let far = folder.join(&name);
+        if link(&far).is_ok() {
+            return Ok(far);
+        }
+    }
+    let near = destination.with_file_name(&name);
+    link(&near).map(|()| near)
+}
+
+/// Removes what died between its two names more than a minute ago.
+#[cfg(target_os = "linux")]
+fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(".memvid-");
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok();
+        let age = age.and_then(|modified| modified.elapsed().ok());
+        if ours && age.is_some_and(|age| age.as_secs() > 60) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }

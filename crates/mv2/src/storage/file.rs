@@ -37,13 +37,18 @@ impl FileIdentity {
         }
     }
 
-    /// Identity of whatever `path` names now; `None` when nothing is there.
-    pub fn of_path(path: &Path) -> Result<Option<Self>> {
+    /// Identity and length in bytes of whatever `path` names now; `None` when nothing is there.
+    pub fn and_length_of_path(path: &Path) -> Result<Option<(Self, u64)>> {
         match std::fs::metadata(path) {
-            Ok(metadata) => Ok(Some(Self::of(&metadata))),
+            Ok(metadata) => Ok(Some((Self::of(&metadata), metadata.len()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("look up", path, error)),
         }
+    }
+
+    /// Identity of whatever `path` names now; `None` when nothing is there.
+    pub fn of_path(path: &Path) -> Result<Option<Self>> {
+        Ok(Self::and_length_of_path(path)?.map(|(identity, _)| identity))
     }
 }
 
