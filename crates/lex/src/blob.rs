@@ -137,6 +137,17 @@ impl fmt::Debug for Blob {
     }
 }
 
+/// Whether `bytes` begin like a blob of [`crate::SegmentBuilder::finish`] or [`crate::merge`]. Says nothing about damage.
+///
+/// ```
+/// assert!(lex::is_segment(&lex::SegmentBuilder::new(15_000_000)?.finish()?));
+/// assert!(!lex::is_segment(b"something else"));
+/// # Ok::<(), lex::Error>(())
+/// ```
+pub fn is_segment(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
@@ -149,7 +160,7 @@ impl Blob {
     /// Checks the header. Does not read the payload.
     pub(crate) fn open(bytes: OwnedBytes) -> Result<Self, String> {
         let slice = bytes.as_slice();
-        if slice.get(..8) != Some(MAGIC.as_slice()) {
+        if !is_segment(slice) {
             return Err("it does not begin with the mark of a full-text segment".to_owned());
         }
         let short = || format!("{} bytes are too few for the header", slice.len());

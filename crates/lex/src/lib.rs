@@ -46,8 +46,9 @@ mod shard;
 mod shard_search;
 mod snippet;
 
+pub use blob::is_segment;
 pub use document::Document;
-pub use error::{Error, Result};
+pub use error::{Error, QueryPart, Result};
 pub use explain::{Explanation, TermExplanation};
 pub use index::LexIndex;
 pub use pending::PendingIndex;

@@ -1,6 +1,7 @@
 //! The query language: text to what is looked up.
 
 mod date;
+mod finish;
 mod lexer;
 mod parser;
 mod plan;
@@ -9,6 +10,13 @@ mod stop;
 use crate::error::{Error, Result};
 use crate::schema::Keyword;
 use std::ops::RangeInclusive;
+
+/// Words and values that one query may look up. Ranked words past it are left out, and that is told; others fail.
+pub(crate) const MAX_TERMS: usize = 1_024;
+/// Words of one phrase: checking takes their number times their occurrences.
+const MAX_PHRASE_WORDS: usize = 64;
+/// Words with a star: each may hold a list of all documents while a search runs.
+const MAX_PREFIXES: usize = 64;
 
 /// A parsed query. See [`Query::parse`] for the language.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +44,14 @@ pub(crate) struct Term {
     pub title_only: bool,
     /// Adds to the score.
     pub scored: bool,
+    /// An operator, quote or field names it: it is never left out.
+    pub required: bool,
     /// An English function word.
     pub stop: bool,
 }
 
 /// Two scored terms and how far the second stands behind the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Pair {
     pub first: usize,
     pub second: usize,
@@ -49,7 +59,7 @@ pub(crate) struct Pair {
 }
 
 /// A condition on documents.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
     /// Holds any form of a term (index into [`Query::terms`]).
     Term(usize),
@@ -98,13 +108,15 @@ impl Query {
     /// - `uri:` `tag:` `label:` `track:` `kind:` match a whole value, `scope:` the beginning of the uri, regardless of
     ///   case, with `"…"` for values with spaces
     /// - `date:[a TO b]` or `date:a`: RFC 3339, day, month, year or `*`; the last day (month, year) counts in full
-    /// - `word*`: words that begin so (the 128 most frequent ones)
+    /// - `word*`: all words that begin so
     ///
     /// A question in plain words that ends in `?` may quote names: its quotes do not make them required.
     ///
     /// A syntax error never fails: the text is then taken as plain words.
     ///
-    /// Fails with [`Error::EmptyQuery`] when nothing in it can be looked up.
+    /// Fails with [`Error::EmptyQuery`] when nothing in it can be looked up, and with [`Error::QueryTooLong`] when
+    /// operators, quotes and fields name more than 1,024 different words and values, a phrase has more than 64 words, or
+    /// more than 64 words end in a star. Of plain words there may be any number.
     ///
     /// ```
     /// assert!(lex::Query::parse("which database (do we use").is_ok());
@@ -112,14 +124,14 @@ impl Query {
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         let tree = lexer::lex(text).and_then(|symbols| parser::parse(&symbols));
-        let tree = tree.map(|tree| {
-            if text.trim_end().ends_with('?') && plan::is_plain_question(&tree) {
-                plan::of_words(text)
-            } else {
-                plan::of_tree(&tree)
+        let query = match tree {
+            Some(tree) if text.trim_end().ends_with('?') && plan::is_plain_question(&tree) => {
+                Some(plan::of_words(text)?)
             }
-        });
-        match tree {
+            Some(tree) => Some(plan::of_tree(&tree)?),
+            None => None,
+        };
+        match query {
             Some(query) if !query.is_empty() => Ok(query),
             // Upper-case operators are no words, whatever they were meant to do.
             _ => Self::words(&without_operators(text)),
@@ -130,7 +142,7 @@ impl Query {
     ///
     /// Fails with [`Error::EmptyQuery`] when there is no word in it.
     pub fn words(text: &str) -> Result<Self> {
-        let query = plan::of_words(text);
+        let query = plan::of_words(text)?;
         if query.is_empty() {
             Err(Error::EmptyQuery)
         } else {

@@ -3,14 +3,12 @@
 use super::lexer::FieldName;
 use super::parser::Tree;
 use super::stop::is_stop_word;
-use super::{Node, Pair, Query, Term, date};
+use super::{Node, Query, Term, date};
 use crate::analyzer::{TokenKind, analyze, class_key};
+use crate::error::Result;
 use crate::schema::Keyword;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-/// More different words are not looked up: such a query is a pasted document.
-const MAX_SCORED_TERMS: usize = 64;
-/// Words further apart in the query (function words lie between) are not looked for side by side.
-const MAX_PAIR_GAP: u32 = 4;
 /// Keeps words apart that an operator or quote separates.
 const SEPARATION: u32 = 100;
 
@@ -18,7 +16,7 @@ const SEPARATION: u32 = 100;
 const QUESTION_WORDS: usize = 3;
 
 /// The query that `tree` stands for.
-pub(super) fn of_tree(tree: &Tree<'_>) -> Query {
+pub(super) fn of_tree(tree: &Tree<'_>) -> Result<Query> {
     let mut planner = Planner::default();
     planner.require(tree);
     planner.finish()
@@ -40,21 +38,26 @@ pub(super) fn is_plain_question(tree: &Tree<'_>) -> bool {
 }
 
 /// The query of all words in `text`.
-pub(super) fn of_words(text: &str) -> Query {
+pub(super) fn of_words(text: &str) -> Result<Query> {
     let mut planner = Planner::default();
     planner.optional_word(text);
     planner.finish()
 }
 
 #[derive(Default)]
-struct Planner {
-    terms: Vec<Term>,
+pub(super) struct Planner {
+    pub terms: Vec<Term>,
+    /// Ids by text, one for each way of looking it up.
+    ids: FxHashMap<String, [Option<usize>; 4]>,
     /// Scored terms by their place in the query.
-    places: Vec<(u32, usize)>,
+    pub places: Vec<(u32, usize)>,
     place: u32,
-    any: Vec<usize>,
-    must: Vec<Node>,
-    must_not: Vec<Node>,
+    pub any: Vec<usize>,
+    optional: FxHashSet<usize>,
+    pub must: Vec<Node>,
+    pub must_not: Vec<Node>,
+    /// Inside of an operator: what it names must not be left out.
+    required: bool,
 }
 
 /// A term as the analysis found it.
@@ -94,10 +97,12 @@ impl Planner {
             Tree::Word(word) => self.optional_word(word),
             Tree::Sequence(items) => items.iter().for_each(|item| self.require(item)),
             Tree::Any(branches) if branches.iter().all(is_optional) => {
+                let outside = std::mem::replace(&mut self.required, true);
                 for branch in branches {
                     self.require(branch);
-                    self.place += SEPARATION;
+                    self.skip(SEPARATION);
                 }
+                self.required = outside;
             }
             Tree::All(items) => items.iter().for_each(|item| self.must(item)),
             Tree::Not(_) | Tree::Must(_) | Tree::Phrase(_) | Tree::Field { .. } | Tree::Any(_) => {
@@ -106,7 +111,12 @@ impl Planner {
         }
     }
 
+    fn skip(&mut self, places: u32) {
+        self.place = self.place.saturating_add(places);
+    }
+
     fn must(&mut self, tree: &Tree<'_>) {
+        let outside = std::mem::replace(&mut self.required, true);
         match tree {
             Tree::Not(inside) => {
                 let node = self.node(inside, false);
@@ -122,7 +132,8 @@ impl Planner {
                 }
             }
         }
-        self.place += SEPARATION;
+        self.required = outside;
+        self.skip(SEPARATION);
     }
 
     fn optional_word(&mut self, word: &str) {
@@ -131,14 +142,14 @@ impl Planner {
         let count = found.len();
         for (index, found) in found.into_iter().enumerate() {
             let is_prefix = prefix && index + 1 == count;
-            let place = (found.kind != TokenKind::Compound).then_some(self.place + found.offset);
-            if let Some(id) = self.term(found.text, is_prefix, false, true, place)
-                && !self.any.contains(&id)
-            {
+            let place = (found.kind != TokenKind::Compound)
+                .then_some(self.place.saturating_add(found.offset));
+            let id = self.term(found.text, is_prefix, false, true, place);
+            if self.optional.insert(id) {
                 self.any.push(id);
             }
         }
-        self.place += length;
+        self.skip(length);
     }
 
     /// Registers a term, once for each way of looking it up.
@@ -149,40 +160,35 @@ impl Planner {
         title_only: bool,
         scored: bool,
         place: Option<u32>,
-    ) -> Option<usize> {
-        let same = |term: &Term| {
-            term.text == text && term.prefix == prefix && term.title_only == title_only
-        };
-        let id = match self.terms.iter().position(same) {
-            Some(id) => id,
-            None => {
-                if scored
-                    && self.terms.iter().filter(|term| term.scored).count() >= MAX_SCORED_TERMS
-                {
-                    return None;
-                }
-                let key = if prefix {
-                    String::new()
-                } else {
-                    class_key(&text).into_owned()
-                };
-                let stop = !prefix && is_stop_word(&text);
-                self.terms.push(Term {
-                    text,
-                    key,
-                    prefix,
-                    title_only,
-                    scored: false,
-                    stop,
-                });
-                self.terms.len() - 1
-            }
-        };
+    ) -> usize {
+        let way = usize::from(prefix) + 2 * usize::from(title_only);
+        let known = self.ids.get(&text).and_then(|ids| ids[way]);
+        let id = known.unwrap_or_else(|| {
+            let id = self.terms.len();
+            self.ids.entry(text.clone()).or_default()[way] = Some(id);
+            let key = if prefix {
+                String::new()
+            } else {
+                class_key(&text).into_owned()
+            };
+            let stop = !prefix && is_stop_word(&text);
+            self.terms.push(Term {
+                text,
+                key,
+                prefix,
+                title_only,
+                scored: false,
+                required: false,
+                stop,
+            });
+            id
+        });
+        self.terms[id].required |= self.required;
         if scored {
             self.terms[id].scored = true;
             self.places.extend(place.map(|place| (place, id)));
         }
-        Some(id)
+        id
     }
 
     /// The condition that `tree` is, registering the terms it is scored by.
@@ -239,7 +245,7 @@ impl Planner {
         let (stem, prefix) = prefix_of(word).map_or((word, false), |stem| (stem, true));
         let (found, length) = look_up(stem);
         let base = self.place;
-        self.place += length;
+        self.skip(length);
         let count = found.len();
         let mut words = Vec::new();
         let mut ids = Vec::new();
@@ -249,10 +255,9 @@ impl Planner {
             if !compound {
                 words.push((found.offset, found.text.clone()));
             }
-            let place = (!compound).then_some(base + found.offset);
-            if let Some(id) = self.term(found.text, is_prefix, title_only, scored, place)
-                && !compound
-            {
+            let place = (!compound).then_some(base.saturating_add(found.offset));
+            let id = self.term(found.text, is_prefix, title_only, scored, place);
+            if !compound {
                 ids.push(id);
             }
         }
@@ -266,12 +271,12 @@ impl Planner {
 
     fn phrase_node(&mut self, text: &str, title_only: bool, scored: bool) -> Node {
         let (found, length) = look_up(text);
-        let base = self.place + SEPARATION;
-        self.place = base + length + SEPARATION;
+        let base = self.place.saturating_add(SEPARATION);
+        self.skip(length.saturating_add(2 * SEPARATION));
         let mut words = Vec::new();
         for found in found {
             let compound = found.kind == TokenKind::Compound;
-            let place = (!compound).then_some(base + found.offset);
+            let place = (!compound).then_some(base.saturating_add(found.offset));
             if scored {
                 self.term(found.text.clone(), false, title_only, true, place);
             }
@@ -316,41 +321,6 @@ impl Planner {
             },
         }
     }
-
-    fn finish(mut self) -> Query {
-        // Function words count only when there is nothing else.
-        if self.terms.iter().any(|term| term.scored && !term.stop) {
-            self.terms
-                .iter_mut()
-                .filter(|term| term.stop)
-                .for_each(|term| term.scored = false);
-            let terms = &self.terms;
-            self.any.retain(|id| terms[*id].scored);
-            self.places.retain(|(_, id)| terms[*id].scored);
-        }
-        self.places.sort_unstable();
-        let mut pairs: Vec<Pair> = Vec::new();
-        for window in self.places.windows(2) {
-            let [(first_place, first), (second_place, second)] = *window else {
-                continue;
-            };
-            let pair = Pair {
-                first,
-                second,
-                gap: second_place - first_place,
-            };
-            if first != second && (1..=MAX_PAIR_GAP).contains(&pair.gap) && !pairs.contains(&pair) {
-                pairs.push(pair);
-            }
-        }
-        Query {
-            terms: self.terms,
-            pairs,
-            any: self.any,
-            must: self.must,
-            must_not: self.must_not,
-        }
-    }
 }
 
 /// Words, or words side by side or joined by `OR`: nothing that a hit must hold.
@@ -362,7 +332,8 @@ fn is_optional(tree: &Tree<'_>) -> bool {
     }
 }
 
-fn all(mut nodes: Vec<Node>) -> Node {
+fn all(nodes: Vec<Node>) -> Node {
+    let mut nodes = without_repeats(nodes);
     match nodes.len() {
         0 => Node::Everything,
         1 => nodes.swap_remove(0),
@@ -370,10 +341,20 @@ fn all(mut nodes: Vec<Node>) -> Node {
     }
 }
 
-fn any(mut nodes: Vec<Node>) -> Node {
+fn any(nodes: Vec<Node>) -> Node {
+    let mut nodes = without_repeats(nodes);
     match nodes.len() {
         0 => Node::Everything,
         1 => nodes.swap_remove(0),
         _ => Node::Any(nodes),
     }
+}
+
+/// What is said twice is checked once.
+pub(super) fn without_repeats(mut nodes: Vec<Node>) -> Vec<Node> {
+    if nodes.len() > 1 {
+        let mut seen = FxHashSet::default();
+        nodes.retain(|node| seen.insert(node.clone()));
+    }
+    nodes
 }

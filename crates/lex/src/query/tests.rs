@@ -1,5 +1,6 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
+use crate::error::QueryPart;
 use proptest::prelude::*;
 
 /// A short form of what a query looks up: `any | must | !must_not`.
@@ -170,10 +171,70 @@ fn pairs_bridge_function_words() {
     assert_eq!(pairs, [("state", "art", 3), ("art", "database", 1)]);
 }
 
+fn too_long(text: &str) -> (QueryPart, usize, usize) {
+    match Query::parse(text) {
+        Err(Error::QueryTooLong { part, terms, limit }) => (part, terms, limit),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn joined(count: usize, by: &str, word: impl Fn(usize) -> String) -> String {
+    (0..count).map(word).collect::<Vec<_>>().join(by)
+}
+
 #[test]
-fn pasted_documents_are_cut_to_a_bounded_number_of_words() {
-    let text: String = (0..10_000).map(|number| format!("word{number} ")).collect();
-    assert_eq!(Query::parse(&text).unwrap().terms().len(), 64);
+fn pasted_documents_keep_all_their_words() {
+    let text = joined(10_000, " ", |number| format!("word{number}"));
+    assert_eq!(Query::parse(&text).unwrap().terms().len(), 10_000);
+    let query = Query::parse(&format!("{text} \"red fox\" tag:x")).unwrap();
+    assert_eq!((query.terms().len(), query.must.len()), (10_002, 2));
+}
+
+#[test]
+fn what_operators_name_is_limited_and_never_dropped() {
+    for by in [" OR ", " AND ", " -", " +"] {
+        let text = joined(1_024, by, |number| format!("x{number}"));
+        let query = Query::parse(&text).unwrap();
+        assert_eq!(
+            query.any.len() + query.must.len() + query.must_not.len(),
+            1_024,
+            "{by}"
+        );
+        let text = joined(1_100, by, |number| format!("x{number}"));
+        let first = usize::from(by == " -" || by == " +");
+        assert_eq!(
+            too_long(&text),
+            (QueryPart::Terms, 1_100 - first, 1_024),
+            "{by}"
+        );
+    }
+    let tags = joined(1_025, " OR ", |number| format!("tag:x{number}"));
+    assert_eq!(too_long(&tags), (QueryPart::Terms, 1_025, 1_024));
+    let stars = joined(65, " ", |number| format!("x{number}*"));
+    assert_eq!(too_long(&stars), (QueryPart::Prefixes, 65, 64));
+    // What is said twice counts once.
+    let same = joined(50_000, " AND ", |_| "same".to_owned());
+    assert_eq!(Query::parse(&same).unwrap().must.len(), 1);
+    let same = joined(50_000, " OR ", |number| {
+        format!("(red AND x{})", number % 3)
+    });
+    assert_eq!(shape(&same), "| ((red & x0) / (red & x1) / (red & x2))");
+}
+
+#[test]
+fn phrases_are_limited() {
+    let phrase = |count: usize| format!("\"{}\"", joined(count, " ", |_| "alpha".to_owned()));
+    assert!(Query::parse(&phrase(64)).is_ok());
+    assert_eq!(too_long(&phrase(65)), (QueryPart::PhraseWords, 65, 64));
+    assert_eq!(
+        too_long(&phrase(50_000)),
+        (QueryPart::PhraseWords, 50_000, 64)
+    );
+    let identifier = joined(65, "-", |_| "a".to_owned());
+    let text = format!("red NOT {identifier}");
+    assert_eq!(too_long(&text), (QueryPart::PhraseWords, 65, 64));
+    let text = format!("title:{}", phrase(65));
+    assert_eq!(too_long(&text), (QueryPart::PhraseWords, 65, 64));
 }
 
 proptest! {
