@@ -124,7 +124,7 @@ pub struct PreparedFind {
     request: FindRequest,
     query: Query,
     selection: Selection,
-    offset: usize,
+    start: Cursor,
     snapshot: std::sync::Arc<Snapshot>,
     started: Instant,
 }
@@ -152,9 +152,12 @@ impl Memory {
             ),
             other => other.into(),
         })?;
-        let offset = match &request.cursor {
-            None => 0,
-            Some(cursor) => parse_cursor(cursor).ok_or_else(|| {
+        let start = match &request.cursor {
+            None => Cursor {
+                offset: 0,
+                frames: snapshot.frame_count(),
+            },
+            Some(cursor) => Cursor::parse(cursor).ok_or_else(|| {
                 Error::invalid(
                     "cursor",
                     format_args!("{cursor:?}"),
@@ -167,7 +170,7 @@ impl Memory {
             request,
             query,
             selection,
-            offset,
+            start,
             snapshot,
             started,
         })
@@ -179,12 +182,34 @@ impl Memory {
     }
 }
 
-/// Only what an answer gave: decimal digits.
-fn parse_cursor(cursor: &str) -> Option<usize> {
-    cursor
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| cursor.parse().ok())?
+/// Where a page starts. Frames that came after the first page was given are not part of the pages that follow: they would
+/// push hits onto a page where they were shown already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor {
+    offset: usize,
+    frames: u64,
+}
+
+impl Cursor {
+    /// Only what an answer gave: two numbers in decimal digits.
+    fn parse(text: &str) -> Option<Self> {
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (offset, frames) = text.split_once('-')?;
+        if !digits(offset) || !digits(frames) {
+            return None;
+        }
+        Some(Self {
+            offset: offset.parse().ok()?,
+            frames: frames.parse().ok()?,
+        })
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}-{}", self.offset, self.frames)
+    }
 }
 
 /// MV004: lexical search without a lexical index.
@@ -211,19 +236,19 @@ impl PreparedFind {
     pub fn run(&self) -> Result<FindResult> {
         let snapshot = &*self.snapshot;
         let searcher = Searcher::new(snapshot.committed.lex()?, &snapshot.pending.lex);
-        let accept = |id: u64| self.selection.accepts(snapshot, id);
+        let accept = |id: u64| id < self.start.frames && self.selection.accepts(snapshot, id);
         let found = searcher.search(&SearchRequest {
             query: &self.query,
             limit: self.request.k,
-            offset: self.offset,
+            offset: self.start.offset,
             accept: Some(&accept),
             explain: self.request.explain,
         })?;
         let mut hits = Vec::with_capacity(found.hits.len());
         for (index, hit) in found.hits.into_iter().enumerate() {
-            hits.push(self.hit(self.offset + index + 1, hit)?);
+            hits.push(self.hit(self.start.offset + index + 1, hit)?);
         }
-        let reached = self.offset + hits.len();
+        let reached = self.start.offset + hits.len();
         let more = !hits.is_empty() && (reached as u64) < found.total;
         Ok(FindResult {
             query: self.request.query.clone(),
@@ -232,7 +257,13 @@ impl PreparedFind {
             hits,
             total_hits: found.total,
             total_is_exact: found.total_is_exact,
-            next_cursor: more.then(|| reached.to_string()),
+            next_cursor: more.then(|| {
+                Cursor {
+                    offset: reached,
+                    frames: self.start.frames,
+                }
+                .to_string()
+            }),
             took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }

@@ -492,3 +492,47 @@ fn a_limit_is_kept() {
     assert_eq!(memory.stats().unwrap()["frame_count"], 1);
     assert_eq!(find(&memory, "small"), [0]);
 }
+
+#[test]
+fn pages_stay_as_they_are_while_documents_come_in() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    for i in 0..25 {
+        put(&memory, "quillwort", i);
+    }
+    let mut seen = Vec::new();
+    let mut cursor = None;
+    for page in 0.. {
+        let mut next = request("quillwort", 10);
+        next.cursor = cursor;
+        let result = memory.find(next).unwrap();
+        assert_eq!(result.total_hits, 25);
+        assert_eq!(result.hits[0].rank, page * 10 + 1);
+        seen.extend(result.hits.iter().map(|hit| hit.frame_id));
+        put(&memory, "quillwort quillwort", 99);
+        cursor = result.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..25).collect::<Vec<_>>());
+    for wrong in [
+        "",
+        "10",
+        "-1",
+        "+1-5",
+        "1-",
+        "1-2-3",
+        "a-b",
+        "99999999999999999999999-1",
+    ] {
+        let mut next = request("quillwort", 10);
+        next.cursor = Some(wrong.to_owned());
+        assert_eq!(
+            memory.find(next).unwrap_err().code,
+            Code::InvalidInput,
+            "{wrong:?}"
+        );
+    }
+}
