@@ -1,4 +1,5 @@
 import { isErrorCode, type ErrorCode, type ErrorDetails } from './error-codes.js';
+import { isError, nativeReport, shown, systemReport, unforeseen } from './reports.js';
 import { withoutSecrets } from './secrets.js';
 import { suggestionFor } from './suggestions.js';
 
@@ -61,7 +62,11 @@ export class MemvidError extends Error {
 
   /** Works across two installed copies of this package, where `instanceof` does not. */
   static isMemvidError(value: unknown): value is MemvidError {
-    return typeof value === 'object' && value !== null && MARKER in value;
+    try {
+      return typeof value === 'object' && value !== null && MARKER in value;
+    } catch {
+      return false; // A proxy that does not let itself be asked.
+    }
   }
 
   /**
@@ -70,29 +75,10 @@ export class MemvidError extends Error {
    */
   static fromNative(error: Error): MemvidError {
     if (MemvidError.isMemvidError(error)) return error;
-    const report = parseReport(error.message);
-    if (report !== undefined) {
-      return createError(report.code, report.message, { details: report.details, cause: error });
-    }
-    const system = fromSystemError(error);
-    if (system !== undefined) return system;
-    if (NATIVE_ARGUMENT_CODES.has(String((error as { code?: unknown }).code))) {
-      return new InvalidInputError('An argument has a type the engine does not accept', { cause: error });
-    }
-    return new MemvidError('MV999', error.message || 'An error without a message', { cause: error });
+    const { code, message, details } = nativeReport(error) ?? systemReport(error) ?? unforeseen(error);
+    return createError(code, message, { details, cause: error });
   }
 }
-
-/** `code` of what the binding layer itself throws when a value cannot be converted. */
-const NATIVE_ARGUMENT_CODES: ReadonlySet<string> = /* @__PURE__ */ new Set([
-  'InvalidArg',
-  'StringExpected',
-  'NumberExpected',
-  'BooleanExpected',
-  'ObjectExpected',
-  'ArrayExpected',
-  'FunctionExpected',
-]);
 
 /** MV001: a write would pass `capacityBytes`, or the disk is full. */
 export class CapacityExceededError extends MemvidError {
@@ -416,33 +402,8 @@ export function createError(code: string, message: string, options: MemvidErrorO
  * @param path what the call was about, when the error does not say.
  */
 export function fromSystemError(error: unknown, path?: string): MemvidError | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  const about = path ?? ('path' in error && typeof error.path === 'string' ? error.path : undefined);
-  const where = about ?? 'the path';
-  const details: ErrorDetails = about === undefined ? {} : { path: about };
-  switch (error.code) {
-    case 'ENOENT':
-      return new FileNotFoundError(`There is no file or folder ${where}`, { details, cause: error });
-    case 'EISDIR':
-      return notThatKind(`${where} is a folder`, 'the path of a file', details, error);
-    case 'ENOTDIR':
-      return notThatKind(`A part of ${where} is not a folder`, 'a path whose folders exist', details, error);
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return new UnsupportedOperationError(`The system does not allow access to ${where} (${error.code})`, {
-        details: { ...details, operation: 'access', reason: 'permission' },
-        cause: error,
-      });
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new CapacityExceededError(`The disk has no room left for ${where}`, {
-        details: { ...details, reason: 'disk' },
-        cause: error,
-      });
-    default:
-      return undefined;
-  }
+  const report = systemReport(error, path);
+  return report && createError(report.code, report.message, { details: report.details, cause: error });
 }
 
 /**
@@ -451,21 +412,9 @@ export function fromSystemError(error: unknown, path?: string): MemvidError | un
  */
 export function toMemvidError(thrown: unknown): MemvidError {
   if (MemvidError.isMemvidError(thrown)) return thrown;
-  if (thrown instanceof Error) return MemvidError.fromNative(thrown);
-  return new MemvidError('MV999', `Something other than an error was thrown: ${String(thrown)}`, {
+  if (isError(thrown)) return MemvidError.fromNative(thrown);
+  return new MemvidError('MV999', `Something other than an error was thrown: ${shown(thrown)}`, {
     cause: thrown,
-  });
-}
-
-function notThatKind(
-  message: string,
-  expected: string,
-  details: ErrorDetails,
-  cause: Error,
-): InvalidInputError {
-  return new InvalidInputError(message, {
-    details: { argument: 'path', received: details.path, expected, ...details },
-    cause,
   });
 }
 
@@ -499,25 +448,4 @@ function quotaOf(details: ErrorDetails | undefined): Quota {
     resetDate: String(details?.resetDate ?? ''),
     planName: String(details?.planName ?? ''),
   };
-}
-
-interface Report {
-  code: ErrorCode;
-  message: string;
-  details: ErrorDetails | undefined;
-}
-
-function parseReport(text: string): Report | undefined {
-  if (!text.startsWith('{')) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { code, message, details } = value as { code?: unknown; message?: unknown; details?: unknown };
-  if (!isErrorCode(code) || typeof message !== 'string') return undefined;
-  const usable = typeof details === 'object' && details !== null && !Array.isArray(details);
-  return { code, message, details: usable ? (details as ErrorDetails) : undefined };
 }

@@ -92,6 +92,7 @@ export {
   describeValue,
   invalidInput,
   isPlainObject,
+  isWellFormed,
   type NumberRule,
   type StringRule,
 } from './validate.js';

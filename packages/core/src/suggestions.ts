@@ -37,7 +37,7 @@ const GENERAL: Readonly<Record<ErrorCode, string>> = {
 
 /** What to do about `code`, or `null` when the code is not one of this project's. */
 export function getErrorSuggestion(code: string): string | null {
-  return Object.hasOwn(GENERAL, code) ? GENERAL[code as ErrorCode] : null;
+  return typeof code === 'string' && Object.hasOwn(GENERAL, code) ? GENERAL[code as ErrorCode] : null;
 }
 
 /** The next step for this very failure: the cause in `details` decides where a code has several. */

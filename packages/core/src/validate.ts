@@ -11,8 +11,17 @@ export function invalidInput(argument: string, received: unknown, expected: stri
   });
 }
 
-/** A value in a few words: strings in quotes and cut, numbers as they are, otherwise the type. */
+/** A value in a few words: strings in quotes and cut, numbers as they are, otherwise the type. Never throws. */
 export function describeValue(value: unknown): string {
+  try {
+    return describe(value);
+  } catch {
+    // A revoked proxy, or one whose traps throw: there is nothing to be said about it.
+    return 'an object that cannot be read';
+  }
+}
+
+function describe(value: unknown): string {
   switch (typeof value) {
     case 'string': {
       if (value.length <= SHOWN_CHARACTERS) return JSON.stringify(value);
@@ -40,28 +49,52 @@ function describeObject(value: object | null): string {
     return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`;
   }
   if (isPlainObject(value)) return 'an object';
-  return `an instance of ${value.constructor?.name ?? 'an unnamed class'}`;
+  const name: unknown = value.constructor?.name;
+  return `an instance of ${typeof name === 'string' && name !== '' ? name : 'an unnamed class'}`;
 }
 
-/** Whether `value` is an object written as `{ … }`, or one without a prototype. */
+/**
+ * Whether `value` is an object written as `{ … }`, or one without a prototype. An object that inherits from another
+ * is none: what it inherits is not listed with its own keys and would be lost.
+ */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype) return true;
   // The prototype of another realm's objects (vm contexts, test runners) is not this `Object.prototype`.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf');
 }
 
 /** What a text must be like. */
 export interface StringRule {
   /** Refuse texts without a visible character. */
   notBlank?: boolean;
+  /** Most UTF-16 code units. */
+  maxLength?: number;
 }
 
-/** Checks that `value` is a string and returns it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * Whether a text can be written as UTF-8 and read back the same: one half of a pair that stands for a character
+ * alone would come back as U+FFFD.
+ */
+export function isWellFormed(text: string): boolean {
+  const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
+  return native === undefined ? !LONE_SURROGATE.test(text) : native.call(text);
+}
+
+/** Checks that `value` is a string that UTF-8 can hold, and returns it. */
 export function checkString(argument: string, value: unknown, rule: StringRule = {}): string {
-  const expected = rule.notBlank ? 'a string that is not blank' : 'a string';
-  if (typeof value !== 'string' || (rule.notBlank === true && value.trim() === '')) {
-    throw invalidInput(argument, value, expected);
+  const { notBlank = false, maxLength = Infinity } = rule;
+  if (typeof value !== 'string' || (notBlank && value.trim() === '')) {
+    throw invalidInput(argument, value, notBlank ? 'a string that is not blank' : 'a string');
+  }
+  if (value.length > maxLength) {
+    throw invalidInput(argument, value, `a string of at most ${maxLength} characters`);
+  }
+  if (!isWellFormed(value)) {
+    throw invalidInput(argument, value, 'a string of whole characters, without a lone surrogate');
   }
   return value;
 }
@@ -120,15 +153,22 @@ function quoteAll(words: readonly string[]): string {
   return words.map((word) => JSON.stringify(word)).join(', ');
 }
 
-/** Checks that `value` is an array and returns it. */
-export function checkArray(argument: string, value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw invalidInput(argument, value, 'an array');
+/**
+ * Checks that `value` is an array without holes and returns it. The first hole ends the check: `new Array(4e9)` has
+ * nothing but holes, and must not be walked through.
+ */
+export function checkArray(argument: string, value: unknown, expected = 'an array'): readonly unknown[] {
+  if (!Array.isArray(value)) throw invalidInput(argument, value, expected);
+  for (let index = 0; index < value.length; index += 1) {
+    if (!(index in value)) throw invalidInput(`${argument}[${index}]`, undefined, `${expected} without holes`);
+  }
   return value;
 }
 
 /** Checks that `value` is an array of strings and returns it; the error names the first item that is none. */
 export function checkStringArray(argument: string, value: unknown): string[] {
   if (!Array.isArray(value)) throw invalidInput(argument, value, 'an array of strings');
+  // Holes of a sparse array come as `undefined`, so that the first one ends the loop.
   for (const [index, item] of value.entries()) checkString(`${argument}[${index}]`, item);
   return value as string[];
 }

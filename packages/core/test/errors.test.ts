@@ -246,6 +246,12 @@ describe('MemvidError.isMemvidError', () => {
 });
 
 describe('fromSystemError', () => {
+  it.each(['ENAMETOOLONG', 'ELOOP', 'ERR_FS_FILE_TOO_LARGE'])('%s is MV019 with the path', (code) => {
+    const error = fromSystemError(Object.assign(new Error('x'), { code }), '/a/b');
+    expect(error).toBeInstanceOf(core.InvalidInputError);
+    expect(error?.message).toContain('/a/b');
+  });
+
   const system = (code: string) => Object.assign(new Error(`${code}: failed`), { code, path: '/data/a.mv2' });
 
   it.each([
@@ -289,6 +295,27 @@ describe('toMemvidError', () => {
     const quota = { limit: 10, used: 11, resetDate: '2026-12-01', planName: 'free' };
     const error = createError('MV023', 'too many', { details: quota });
     expect(error).toMatchObject(quota);
+  });
+});
+
+describe('values that do not let themselves be read', () => {
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+
+  it('become MV999 when they are thrown', () => {
+    for (const thrown of [revoked.proxy, Object.create(null), Symbol('x'), undefined]) {
+      const error = toMemvidError(thrown);
+      expect(error.code).toBe('MV999');
+      expect(error.cause).toBe(thrown);
+    }
+    const odd = Object.assign(new Error('x'), { message: 7 as unknown as string });
+    expect(toMemvidError(odd).message).toBe('7');
+  });
+
+  it('have no suggestion as codes', () => {
+    for (const code of [revoked.proxy, Object.create(null), 7, null, undefined]) {
+      expect(getErrorSuggestion(code as string)).toBeNull();
+    }
   });
 });
 

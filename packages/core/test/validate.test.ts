@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -13,6 +14,7 @@ import {
   describeValue,
   InvalidInputError,
   isPlainObject,
+  isWellFormed,
 } from '../src/index.ts';
 
 function failure(run: () => unknown): InvalidInputError {
@@ -40,6 +42,35 @@ describe('argument checks', () => {
     ['an object as a list', () => checkArray('docs', {}), 'docs', 'an object', /an array/],
     ['a list with a hole', () => checkStringArray('tags', ['a', 3]), 'tags[1]', '3', /a string/],
     ['a list as an object', () => checkObject('options', []), 'options', 'an array of 0', /an object/],
+    [
+      'half a character',
+      () => checkString('title', 'a\uD83Db'),
+      'title',
+      String.raw`"a\ud83db"`,
+      /without a lone surrogate/,
+    ],
+    [
+      'a long query',
+      () => checkString('query', 'x'.repeat(11), { maxLength: 10 }),
+      'query',
+      '"xxxxxxxxxxx"',
+      /at most 10/,
+    ],
+    ['a hole', () => checkArray('docs', new Array(5)), 'docs[0]', 'undefined', /without holes/],
+    [
+      'four billion holes',
+      () => checkArray('docs', new Array(0xffff_ffff)),
+      'docs[0]',
+      'undefined',
+      /without holes/,
+    ],
+    [
+      'texts and holes',
+      () => checkStringArray('tags', Object.assign(new Array<string>(0xffff_ffff), { 0: 'a' })),
+      'tags[1]',
+      'undefined',
+      /a string/,
+    ],
     ['null as an object', () => checkObject('options', null), 'options', 'null', /an object/],
   ])('refuse %s with argument, received and expected', (_, run, argument, received, expected) => {
     const error = failure(run);
@@ -86,7 +117,44 @@ describe('describeValue', () => {
   });
 });
 
+describe('describeValue of what cannot be read', () => {
+  it('does not throw', () => {
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    expect(describeValue(revoked.proxy)).toBe('an object that cannot be read');
+    class Unnamed {
+      static get name(): string {
+        throw new Error('no');
+      }
+    }
+    expect(describeValue(new Unnamed())).toBe('an object that cannot be read');
+  });
+});
+
+describe('isWellFormed', () => {
+  it.each([
+    ['', true],
+    ['plain', true],
+    ['\u{1F600}', true],
+    ['\uD83D', false],
+    ['\uDE00\uD83D', false],
+  ])('of %j is %s, with the method of strings and without', (text, expected) => {
+    expect(isWellFormed(text)).toBe(expected);
+    const old = { isWellFormed: undefined, toString: () => text };
+    expect(isWellFormed(old as unknown as string)).toBe(expected);
+  });
+});
+
 describe('isPlainObject', () => {
+  it('refuses what inherits from another object: the inherited keys would be lost', () => {
+    expect(isPlainObject(Object.create({ a: 1 }))).toBe(false);
+    expect(isPlainObject(Object.create(Object.assign(Object.create(null) as object, { a: 1 })))).toBe(false);
+  });
+
+  it('accepts the objects of another realm', () => {
+    expect(isPlainObject(runInNewContext('({ a: 1 })'))).toBe(true);
+  });
+
   it.each([new Date(), [], null, new Map(), 'x', new URL('file:///')])('refuses %s', (value) => {
     expect(isPlainObject(value)).toBe(false);
   });
