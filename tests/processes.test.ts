@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { create, lockWho, open } from '@memvid/sdk';
@@ -188,6 +189,30 @@ describe('several processes', () => {
       expect(await waiting).toBe('1');
     },
   );
+
+  it.skipIf(noFlock)("writes that wait for a lock leave Node's own threads free", async () => {
+    const file = await newFile();
+    const holder = spawn('flock', ['-F', '-x', file, 'sh', '-c', 'echo held; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(holder);
+    await once(holder.stdout, 'data');
+    const handles = await Promise.all(
+      Array.from({ length: 8 }, () => open(file, { lockTimeoutMs: 20_000 })),
+    );
+    let written = 0;
+    const waiting = handles.map(async (handle, index) => {
+      await handle.put({ text: `waited ${index}` });
+      written += 1;
+    });
+    // With all four threads of the pool asleep this would not come back before the lock is free.
+    expect((await readFile(import.meta.filename, 'utf8')).length).toBeGreaterThan(1000);
+    expect(written).toBe(0);
+    holder.kill('SIGKILL');
+    await Promise.all(waiting);
+    expect((await handles[0]?.stats())?.frame_count).toBe(8);
+    for (const handle of handles) await handle.close();
+  });
 
   it.skipIf(noProgram)(
     'an open handle sees what the reference puts, updates and deletes, and it sees ours',

@@ -11,6 +11,7 @@ mod document;
 mod failure;
 mod memory;
 mod task;
+mod worker;
 
 use engine::{OpenMode, OpenOptions};
 use napi::bindgen_prelude::*;

@@ -12,10 +12,12 @@ use napi_derive::napi;
 use crate::document::{Input, NativeDocument};
 use crate::failure::{guard, to_napi};
 use crate::task::{Job, json};
+use crate::worker::Worker;
 
 #[napi]
 pub struct NativeMemory {
     memory: Arc<Memory>,
+    writer: Worker,
     path: String,
 }
 
@@ -52,6 +54,7 @@ impl NativeMemory {
         let memory = Memory::open(&path, options)?;
         Ok(Self {
             memory: Arc::new(memory),
+            writer: Worker::default(),
             path: path.to_string_lossy().into_owned(),
         })
     }
@@ -73,14 +76,15 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<NativePutResult>")]
-    pub fn put(
+    pub fn put<'env>(
         &self,
+        env: &'env Env,
         documents: Vec<NativeDocument>,
         options: NativePutOptions,
-    ) -> AsyncTask<Job<NativePutResult>> {
+    ) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
         let inputs: Vec<Input> = documents.into_iter().map(Input::from).collect();
-        Job::spawn(move || {
+        self.writer.run(env, move || {
             let dedupe = match options.dedupe.as_str() {
                 "keep" => Dedupe::Keep,
                 "skip" => Dedupe::Skip,
@@ -126,10 +130,15 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<number>")]
-    pub fn update(&self, id: f64, patch: NativeDocument) -> AsyncTask<Job<f64>> {
+    pub fn update<'env>(
+        &self,
+        env: &'env Env,
+        id: f64,
+        patch: NativeDocument,
+    ) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
         let patch = Input::from(patch);
-        Job::spawn(move || {
+        self.writer.run(env, move || {
             let id = frame_id(id, "id")?;
             let new = memory.update(id, |snapshot, id| {
                 let mut document = engine::document_at(snapshot, id)?;
@@ -141,9 +150,9 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<NativeRemoveResult>")]
-    pub fn remove(&self, ids: Vec<f64>) -> AsyncTask<Job<NativeRemoveResult>> {
+    pub fn remove<'env>(&self, env: &'env Env, ids: Vec<f64>) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        Job::spawn(move || {
+        self.writer.run(env, move || {
             let ids = ids
                 .into_iter()
                 .map(|id| frame_id(id, "id"))
@@ -220,21 +229,23 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn enable_lex(&self) -> AsyncTask<Job<()>> {
+    pub fn enable_lex<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        Job::spawn(move || memory.enable_lex())
+        self.writer.run(env, move || memory.enable_lex())
     }
 
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn seal(&self) -> AsyncTask<Job<()>> {
+    pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        Job::spawn(move || memory.seal())
+        self.writer.run(env, move || memory.seal())
     }
 
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn close(&self) -> AsyncTask<Job<()>> {
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        Job::spawn(move || memory.close())
+        let closed = self.writer.run(env, move || memory.close())?;
+        self.writer.end();
+        Ok(closed)
     }
 
     #[napi(ts_return_type = "Promise<string>")]
