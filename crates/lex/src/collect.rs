@@ -41,7 +41,7 @@ pub(crate) struct Best {
 }
 
 /// Bounds are sums in another order than scores: they may be off by this factor.
-const ROUNDING: f32 = 1.0 - 1e-5;
+pub(crate) const ROUNDING: f32 = 1.0 - 1e-5;
 
 impl Best {
     pub(crate) fn new(limit: usize) -> Self {
@@ -49,6 +49,11 @@ impl Best {
             heap: BinaryHeap::new(),
             limit,
         }
+    }
+
+    /// How many candidates are kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Documents that score less cannot be hits any more. Negative infinity while there is room.

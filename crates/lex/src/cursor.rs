@@ -2,6 +2,8 @@
 
 use crate::index::TextField;
 use crate::pending::MemoryPostings;
+use crate::union::Union;
+use std::sync::Arc;
 use tantivy::postings::{BlockSegmentPostings, Postings, SegmentPostings};
 use tantivy::{DocSet, TERMINATED};
 
@@ -19,6 +21,10 @@ pub(crate) enum Cursor<'a> {
     Memory {
         postings: &'a MemoryPostings,
         length: usize,
+        index: usize,
+    },
+    Union {
+        union: Arc<Union>,
         index: usize,
     },
 }
@@ -39,6 +45,10 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    pub(crate) fn union(union: Arc<Union>) -> Self {
+        Self::Union { union, index: 0 }
+    }
+
     #[inline]
     pub(crate) fn document(&self) -> u32 {
         match self {
@@ -49,6 +59,7 @@ impl<'a> Cursor<'a> {
                 index,
             } if index < length => postings.documents[*index],
             Self::Memory { .. } => END,
+            Self::Union { union, index } => union.documents.get(*index).copied().unwrap_or(END),
         }
     }
 
@@ -59,6 +70,7 @@ impl<'a> Cursor<'a> {
             Self::Memory {
                 postings, index, ..
             } => postings.frequency(*index),
+            Self::Union { union, index } => union.frequencies[*index].into(),
         }
     }
 
@@ -74,7 +86,7 @@ impl<'a> Cursor<'a> {
                 }
                 block.doc(*index)
             }
-            Self::Memory { index, .. } => {
+            Self::Memory { index, .. } | Self::Union { index, .. } => {
                 *index += 1;
                 self.document()
             }
@@ -97,6 +109,11 @@ impl<'a> Cursor<'a> {
                 index,
             } => {
                 let rest = &postings.documents[*index..*length];
+                *index += rest.partition_point(|document| *document < target);
+                self.document()
+            }
+            Self::Union { union, index } => {
+                let rest = &union.documents[*index..];
                 *index += rest.partition_point(|document| *document < target);
                 self.document()
             }

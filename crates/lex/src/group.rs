@@ -20,6 +20,26 @@ struct List<'a> {
     /// Turns a block's peak into a bound on the evidence.
     peak_factor: f32,
     positions: Option<PositionCursor<'a>>,
+    has_positions: bool,
+}
+
+/// What one document scores, while all documents of a shard are scored word by word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot {
+    /// What the words so far add.
+    pub sum: f32,
+    /// What the current word has in it; negative when it has not been met.
+    evidence: f32,
+    /// One bit for each word that has been met.
+    pub present: u64,
+}
+
+impl Slot {
+    pub(crate) const UNTOUCHED: Self = Self {
+        sum: 0.0,
+        evidence: -1.0,
+        present: 0,
+    };
 }
 
 /// All postings of one query term in one shard.
@@ -64,7 +84,7 @@ impl<'a> Group<'a> {
     /// Opens the postings of a term; `None` when the shard holds no form of it.
     pub(crate) fn open(
         term: usize,
-        resolved: &Resolved<'a>,
+        resolved: &Resolved,
         shard_index: usize,
         scoring: &Scoring<'_, 'a>,
     ) -> Result<Option<Self>> {
@@ -82,6 +102,7 @@ impl<'a> Group<'a> {
                     text_field: scoring.shard.text_field(field),
                     peak_factor: scoring.peak_factors[field],
                     positions: None,
+                    has_positions: handle.has_positions(),
                 });
             }
         }
@@ -101,12 +122,7 @@ impl<'a> Group<'a> {
     }
 
     /// The best possible score: exact for words so rare that all their postings are in one block.
-    fn upper_bound(
-        &mut self,
-        resolved: &Resolved<'a>,
-        shard_index: usize,
-        ranking: &Ranking,
-    ) -> f32 {
+    fn upper_bound(&mut self, resolved: &Resolved, shard_index: usize, ranking: &Ranking) -> f32 {
         let frequency = |list: &List<'a>| {
             let handle = resolved.forms[shard_index][list.form].handles[list.field].as_ref();
             handle.map_or(0, Handle::document_frequency)
@@ -205,6 +221,40 @@ impl<'a> Group<'a> {
         self.document = next;
     }
 
+    /// Whether [`Group::positions`] knows all positions.
+    pub(crate) fn has_positions(&self) -> bool {
+        self.lists.iter().all(|list| list.has_positions)
+    }
+
+    /// Adds what this word scores to every document from the current one on; moves to the end. `touched` is a buffer.
+    pub(crate) fn add_scores(
+        &mut self,
+        slots: &mut [Slot],
+        bit: u64,
+        scoring: &Scoring<'_, 'a>,
+        touched: &mut Vec<u32>,
+    ) {
+        touched.clear();
+        for list in &mut self.lists {
+            while list.document != END {
+                let slot = &mut slots[list.document as usize];
+                if slot.evidence < 0.0 {
+                    slot.evidence = 0.0;
+                    touched.push(list.document);
+                }
+                slot.evidence += list.evidence(scoring);
+                list.document = list.cursor.advance();
+            }
+        }
+        self.document = END;
+        for document in touched {
+            let slot = &mut slots[*document as usize];
+            slot.sum += self.idf * scoring.ranking.evidence(slot.evidence);
+            slot.evidence = Slot::UNTOUCHED.evidence;
+            slot.present |= bit;
+        }
+    }
+
     /// Calls `found` for every document from the current one on, not in order; moves to the end.
     pub(crate) fn drain(&mut self, found: &mut dyn FnMut(u32)) {
         for list in &mut self.lists {
@@ -221,7 +271,7 @@ impl<'a> Group<'a> {
         &mut self,
         document: u32,
         field: usize,
-        forms: &[Form<'a>],
+        forms: &[Form],
         shard: Shard<'a>,
         scratch: &mut Vec<u32>,
         positions: &mut Vec<u32>,

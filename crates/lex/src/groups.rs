@@ -37,7 +37,7 @@ impl<'a> Groups<'a> {
     /// Opens the postings of all scored terms in one shard.
     pub(crate) fn open(
         query: &Query,
-        resolved: &[Resolved<'a>],
+        resolved: &[Resolved],
         shard_index: usize,
         scoring: &Scoring<'_, 'a>,
     ) -> Result<Self> {
@@ -47,10 +47,17 @@ impl<'a> Groups<'a> {
                 groups.extend(Group::open(id, resolved, shard_index, scoring)?);
             }
         }
-        let find = |id: usize| groups.iter().position(|group| group.term == id);
+        let mut by_term = vec![None; query.terms.len()];
+        for (index, group) in groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| group.has_positions())
+        {
+            by_term[group.term] = Some(index);
+        }
         let mut pairs = Vec::new();
         for pair in &query.pairs {
-            let (Some(first), Some(second)) = (find(pair.first), find(pair.second)) else {
+            let (Some(first), Some(second)) = (by_term[pair.first], by_term[pair.second]) else {
                 continue;
             };
             let bonus = scoring.ranking.adjacency * groups[first].idf.min(groups[second].idf);
@@ -93,6 +100,7 @@ impl<'a> Groups<'a> {
 
     /// Whether one of `terms` matches `document`, at which the groups must stand.
     pub(crate) fn holds_any(&self, document: u32, terms: &[usize]) -> bool {
+        // Nearly always all terms of a query are optional: then this is a short look.
         self.groups
             .iter()
             .any(|group| group.document() == document && terms.contains(&group.term))
@@ -115,7 +123,7 @@ impl<'a> Groups<'a> {
         &mut self,
         document: u32,
         scores: &[f32],
-        resolved: &[Resolved<'a>],
+        resolved: &[Resolved],
         scoring: &Scoring<'_, 'a>,
     ) -> Result<f32> {
         let Self {

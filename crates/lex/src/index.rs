@@ -83,6 +83,11 @@ impl LexIndex {
         self.segments.iter().try_for_each(Segment::verify)
     }
 
+    /// Whether both are clones of one opened index.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.segments, &other.segments)
+    }
+
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments
     }

@@ -38,7 +38,7 @@ impl<'a> Matcher<'a> {
     /// The documents of `shard` (number `index` of those resolved) that fulfil `node`.
     pub(crate) fn new(
         node: &Node,
-        resolved: &[Resolved<'a>],
+        resolved: &[Resolved],
         shard: Shard<'a>,
         index: usize,
     ) -> Result<Self> {
@@ -97,7 +97,7 @@ impl<'a> Matcher<'a> {
     /// All of several conditions; everything when there are none.
     pub(crate) fn all_of(
         nodes: &[Node],
-        resolved: &[Resolved<'a>],
+        resolved: &[Resolved],
         shard: Shard<'a>,
         index: usize,
     ) -> Result<Self> {

@@ -10,7 +10,7 @@
 //! ending of a common word does not count as rare. `coordination` is what a document gets for holding a word at all: the more
 //! words of the query match, the higher it ranks, and being a sum it can be bounded while searching.
 
-use crate::shard::{BODY, TITLE};
+use crate::shard::{BODY, Shard, TITLE};
 use tantivy::fieldnorm::FieldNormReader;
 
 /// Parameters of ranking. For measuring only; searches use [`Ranking::DEFAULT`].
@@ -73,6 +73,21 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
+    /// The sums over `shards`.
+    pub(crate) fn of(shards: &[Shard<'_>]) -> Self {
+        let mut statistics = Self {
+            documents: 0,
+            token_counts: [0; 2],
+        };
+        for shard in shards {
+            statistics.documents += u64::from(shard.document_count());
+            for (sum, count) in statistics.token_counts.iter_mut().zip(shard.token_counts()) {
+                *sum = sum.saturating_add(count);
+            }
+        }
+        statistics
+    }
+
     /// How telling a word is that `frequency` documents hold.
     pub(crate) fn idf(&self, frequency: u64) -> f32 {
         let frequency = frequency.min(self.documents) as f32;

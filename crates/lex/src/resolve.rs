@@ -2,57 +2,142 @@
 
 use crate::analyzer::fold;
 use crate::error::Result;
-use crate::query::{Query, Term};
+use crate::query::{MAX_TERMS, Node, Query, Term};
 use crate::rank::{Ranking, Statistics};
 use crate::shard::{BODY, Handle, Shard, TITLE};
-use rustc_hash::FxHashMap;
+use crate::union::Union;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
-/// Forms of one prefix that are looked up: the most frequent ones.
+/// A prefix with more forms is looked up as one term made of them all.
 const MAX_PREFIX_FORMS: usize = 128;
-/// Forms of one prefix that are considered in each shard, in alphabetical order.
-const MAX_PREFIX_CANDIDATES: usize = 4_096;
+/// Forms of one prefix that are gone through to estimate its frequency.
+const MAX_COUNTED_FORMS: usize = 4_096;
+/// Stands for the frequency of a prefix with even more forms.
+const MANY_POSTINGS: u64 = 1 << 32;
 
 /// One form of a term in one shard.
-pub(crate) struct Form<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
     pub text: String,
     /// How much it counts compared with the exact form.
     pub weight: f32,
     /// Postings in title and body.
-    pub handles: [Option<Handle<'a>>; 2],
+    pub handles: [Option<Handle>; 2],
 }
 
 /// One query term over all shards.
-pub(crate) struct Resolved<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
     /// Per shard, ordered by text so that sums come out the same everywhere.
-    pub forms: Vec<Vec<Form<'a>>>,
+    pub forms: Vec<Vec<Form>>,
     pub idf: f32,
     /// Documents that hold it, a document with two forms counted twice.
     pub frequency: u64,
+    /// A prefix with so many forms that they are brought together when the search runs; `forms` is empty until then.
+    many_forms: bool,
 }
 
-/// Looks all terms of `query` up in all shards.
-pub(crate) fn resolve<'a>(
-    query: &Query,
-    shards: &[Shard<'a>],
-    ranking: &Ranking,
-    statistics: &Statistics,
-) -> Result<Vec<Resolved<'a>>> {
-    query
-        .terms
+/// What a query comes to in the shards.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    pub statistics: Statistics,
+    resolved: Vec<Resolved>,
+    /// Ranked words that are not searched for because there are too many.
+    pub left_out: usize,
+}
+
+impl Lookup {
+    /// Looks all terms of `query` up in all shards.
+    pub(crate) fn new(query: &Query, shards: &[Shard<'_>], ranking: &Ranking) -> Result<Self> {
+        let statistics = Statistics::of(shards);
+        let resolve = |term| resolve_term(term, shards, ranking, &statistics);
+        let mut resolved = query
+            .terms
+            .iter()
+            .map(resolve)
+            .collect::<Result<Vec<_>>>()?;
+        let left_out = leave_out_common(query, &mut resolved);
+        Ok(Self {
+            statistics,
+            resolved,
+            left_out,
+        })
+    }
+
+    /// About how many postings a search may read.
+    pub(crate) fn cost(&self, query: &Query) -> u64 {
+        let words: u64 = self.resolved.iter().map(|term| term.frequency).sum();
+        let scans = query.any.is_empty() && !query.must.iter().any(Node::is_text);
+        if scans {
+            words + self.statistics.documents
+        } else {
+            words
+        }
+    }
+
+    /// All terms with their postings: those of large prefixes are brought together here.
+    pub(crate) fn resolved(
+        &self,
+        query: &Query,
+        shards: &[Shard<'_>],
+        ranking: &Ranking,
+    ) -> Result<Cow<'_, [Resolved]>> {
+        if !self.resolved.iter().any(|resolved| resolved.many_forms) {
+            return Ok(Cow::Borrowed(&self.resolved));
+        }
+        let mut all = self.resolved.clone();
+        for (term, resolved) in query.terms.iter().zip(&mut all) {
+            if resolved.many_forms {
+                *resolved = resolve_union(term, shards, ranking, &self.statistics)?;
+            }
+        }
+        Ok(Cow::Owned(all))
+    }
+}
+
+/// Of more ranked words than can be searched for, keeps the rarest: they tell most. Returns how many are left out.
+fn leave_out_common(query: &Query, resolved: &mut [Resolved]) -> usize {
+    let found = |(id, term): &(usize, &Term)| term.scored && resolved[*id].frequency > 0;
+    let found: Vec<(usize, &Term)> = query.terms.iter().enumerate().filter(found).collect();
+    if found.len() <= MAX_TERMS {
+        return 0;
+    }
+    let mut optional: Vec<usize> = found
         .iter()
-        .map(|term| resolve_term(term, shards, ranking, statistics))
-        .collect()
+        .filter(|(_, term)| !term.required && !term.prefix)
+        .map(|(id, _)| *id)
+        .collect();
+    let room = MAX_TERMS.saturating_sub(found.len() - optional.len());
+    optional.sort_unstable_by_key(|id| (resolved[*id].frequency, *id));
+    let common = optional.get(room..).unwrap_or_default();
+    for id in common {
+        resolved[*id].frequency = 0;
+        resolved[*id].forms.iter_mut().for_each(Vec::clear);
+    }
+    common.len()
 }
 
-fn resolve_term<'a>(
+fn resolve_term(
     term: &Term,
-    shards: &[Shard<'a>],
+    shards: &[Shard<'_>],
     ranking: &Ranking,
     statistics: &Statistics,
-) -> Result<Resolved<'a>> {
+) -> Result<Resolved> {
     let prefix_forms = if term.prefix {
-        Some(prefix_forms(term, shards)?)
+        match prefix_forms(term, shards)? {
+            PrefixForms::Few(texts) => Some(texts),
+            PrefixForms::Many { frequency } => {
+                return Ok(Resolved {
+                    forms: Vec::new(),
+                    idf: 0.0,
+                    frequency,
+                    many_forms: true,
+                });
+            }
+        }
     } else {
         None
     };
@@ -60,75 +145,139 @@ fn resolve_term<'a>(
     let mut frequencies = [0_u64; 2];
     for shard in shards {
         let texts = match &prefix_forms {
-            Some(texts) => texts.clone(),
+            Some(texts) => texts.iter().cloned().collect(),
             None => class_forms(term, shard),
         };
         let mut found = Vec::with_capacity(texts.len());
         for text in texts {
-            let title = shard.term(TITLE, &text)?;
-            let body = if term.title_only {
-                None
-            } else {
-                shard.term(BODY, &text)?
-            };
-            let handles = [title, body];
-            for (frequency, handle) in frequencies.iter_mut().zip(&handles) {
-                *frequency += handle.as_ref().map_or(0, Handle::document_frequency);
-            }
-            if handles.iter().any(Option::is_some) {
-                let weight = form_weight(term, &text, ranking);
-                found.push(Form {
-                    text,
-                    weight,
-                    handles,
-                });
-            }
+            found.extend(form(term, text, shard, ranking, &mut frequencies)?);
         }
         forms.push(found);
     }
-    // Fields are not added: most words of a title are in the body as well.
-    let frequency = frequencies[TITLE].max(frequencies[BODY]);
-    Ok(Resolved {
-        forms,
-        idf: statistics.idf(frequency),
-        frequency: frequencies[TITLE] + frequencies[BODY],
-    })
+    Ok(Resolved::new(forms, frequencies, statistics))
 }
 
-fn class_forms(term: &Term, shard: &Shard<'_>) -> BTreeSet<String> {
-    let mut texts = BTreeSet::from([term.text.clone()]);
-    if term.key != term.text {
-        texts.insert(term.key.clone());
+/// A prefix as its exact form and one term made of all longer ones.
+fn resolve_union(
+    term: &Term,
+    shards: &[Shard<'_>],
+    ranking: &Ranking,
+    statistics: &Statistics,
+) -> Result<Resolved> {
+    let mut forms = Vec::with_capacity(shards.len());
+    let mut frequencies = [0_u64; 2];
+    for shard in shards {
+        let exact = form(term, term.text.clone(), shard, ranking, &mut frequencies)?;
+        let mut handles = [None, None];
+        for field in fields(term) {
+            let union: Union = shard.union(*field, &term.text)?;
+            frequencies[*field] += union.documents.len() as u64;
+            if !union.documents.is_empty() {
+                handles[*field] = Some(Handle::Union(Arc::new(union)));
+            }
+        }
+        let longer = Form {
+            text: format!("{}*", term.text),
+            weight: ranking.prefix_weight,
+            handles,
+        };
+        forms.push(exact.into_iter().chain([longer]).collect());
     }
-    shard.class_forms(&term.key, &mut |form| {
-        texts.insert(form.to_owned());
-    });
-    texts
+    Ok(Resolved::new(forms, frequencies, statistics))
 }
 
-fn prefix_forms(term: &Term, shards: &[Shard<'_>]) -> Result<BTreeSet<String>> {
-    let mut frequencies: FxHashMap<String, u64> = FxHashMap::default();
-    let fields: &[usize] = if term.title_only {
+impl Resolved {
+    fn new(forms: Vec<Vec<Form>>, frequencies: [u64; 2], statistics: &Statistics) -> Self {
+        // Fields are not added: most words of a title are in the body as well.
+        let frequency = frequencies[TITLE].max(frequencies[BODY]);
+        Self {
+            forms,
+            idf: statistics.idf(frequency),
+            frequency: frequencies[TITLE] + frequencies[BODY],
+            many_forms: false,
+        }
+    }
+}
+
+fn fields(term: &Term) -> &'static [usize] {
+    if term.title_only {
         &[TITLE]
     } else {
         &[TITLE, BODY]
-    };
+    }
+}
+
+/// One form in one shard, if it is there; adds to the frequencies in title and body.
+fn form(
+    term: &Term,
+    text: String,
+    shard: &Shard<'_>,
+    ranking: &Ranking,
+    frequencies: &mut [u64; 2],
+) -> Result<Option<Form>> {
+    let mut handles = [None, None];
+    for field in fields(term) {
+        handles[*field] = shard.term(*field, &text)?;
+        frequencies[*field] += handles[*field]
+            .as_ref()
+            .map_or(0, Handle::document_frequency);
+    }
+    let found = handles.iter().any(Option::is_some);
+    Ok(found.then(|| Form {
+        weight: form_weight(term, &text, ranking),
+        text,
+        handles,
+    }))
+}
+
+fn class_forms(term: &Term, shard: &Shard<'_>) -> Vec<String> {
+    let mut texts = vec![term.text.clone()];
+    if term.key != term.text {
+        texts.push(term.key.clone());
+    }
+    shard.class_forms(&term.key, &mut |form| {
+        if form != term.text {
+            texts.push(form.to_owned());
+        }
+    });
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+enum PrefixForms {
+    Few(BTreeSet<String>),
+    Many {
+        /// Sum over the forms, or a large number.
+        frequency: u64,
+    },
+}
+
+fn prefix_forms(term: &Term, shards: &[Shard<'_>]) -> Result<PrefixForms> {
+    let mut texts = BTreeSet::new();
+    let (mut counted, mut frequency) = (0, 0);
     for shard in shards {
-        for field in fields {
-            shard.prefix_terms(
-                *field,
-                &term.text,
-                MAX_PREFIX_CANDIDATES,
-                &mut |text, frequency| {
-                    *frequencies.entry(text.to_owned()).or_default() += frequency;
-                },
-            )?;
+        for field in fields(term) {
+            shard.prefix_terms(*field, &term.text, &mut |text, documents| {
+                counted += 1;
+                frequency += documents;
+                if texts.len() <= MAX_PREFIX_FORMS && !texts.contains(text) {
+                    texts.insert(text.to_owned());
+                }
+                if counted > MAX_COUNTED_FORMS && texts.len() > MAX_PREFIX_FORMS {
+                    frequency = MANY_POSTINGS;
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })?;
         }
     }
-    let mut ranked: Vec<_> = frequencies.into_iter().collect();
-    ranked.sort_unstable_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    ranked.truncate(MAX_PREFIX_FORMS);
-    Ok(ranked.into_iter().map(|(text, _)| text).collect())
+    Ok(if texts.len() <= MAX_PREFIX_FORMS {
+        PrefixForms::Few(texts)
+    } else {
+        PrefixForms::Many { frequency }
+    })
 }
 
 fn form_weight(term: &Term, form: &str, ranking: &Ranking) -> f32 {

@@ -5,9 +5,10 @@ use crate::error::{Error, Result};
 use crate::explain::{Explanation, explain};
 use crate::index::LexIndex;
 use crate::pending::PendingIndex;
-use crate::query::{Node, Query};
-use crate::rank::{Norms, Ranking, Statistics};
-use crate::resolve::{Resolved, resolve};
+use crate::plan::Plan;
+use crate::query::{MAX_TERMS, Node, Query};
+use crate::rank::{Norms, Ranking};
+use crate::resolve::{Lookup, Resolved};
 use crate::shard::Shard;
 use crate::shard_search::ShardSearch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,8 +43,11 @@ pub struct SearchResult {
     /// Documents that match, or a lower bound.
     pub total: u64,
     /// Whether `total` is exact: always for queries with a required part (phrase, field, `AND`, `+`) and for filters; for
-    /// ranked words as long as their document frequencies add up to 20,000 at most.
+    /// ranked words as long as their document frequencies add up to 20,000 at most and none of them is left out.
     pub total_is_exact: bool,
+    /// What was not searched for, one sentence each; ordinarily empty. Of more than 1,024 ranked words that occur, the
+    /// most frequent are left out. Nothing else ever is.
+    pub warnings: Vec<String>,
 }
 
 /// One matching document.
@@ -63,9 +67,9 @@ pub struct Hit {
 /// wherever it is. Cheap to make.
 #[derive(Debug, Clone, Copy)]
 pub struct Searcher<'a> {
-    index: &'a LexIndex,
-    pending: &'a PendingIndex,
-    ranking: Ranking,
+    pub(crate) index: &'a LexIndex,
+    pub(crate) pending: &'a PendingIndex,
+    pub(crate) ranking: Ranking,
 }
 
 impl<'a> Searcher<'a> {
@@ -88,33 +92,38 @@ impl<'a> Searcher<'a> {
     ///
     /// Fails with [`Error::CorruptSegment`] when a segment turns out to be damaged.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchResult> {
-        // Checksums catch damage. What was written wrongly on purpose can still make the library panic.
-        catch_unwind(AssertUnwindSafe(|| {
-            self.with_shards(|shards| self.search_shards(request, shards))
-        }))
-        .unwrap_or_else(|_| Err(panicked()))
-    }
-
-    /// Sum of the document frequencies of the query's words: about how many postings a search may read. 0 when the
-    /// index cannot be read; the search will say why.
-    pub fn estimate_cost(&self, query: &Query) -> u64 {
-        let cost = catch_unwind(AssertUnwindSafe(|| {
+        guarded(|| {
             self.with_shards(|shards| {
-                let statistics = statistics(shards);
-                let resolved = resolve(query, shards, &self.ranking, &statistics)?;
-                let words: u64 = resolved.iter().map(|term| term.frequency).sum();
-                let scans = query.any.is_empty() && !query.must.iter().any(Node::is_text);
-                Ok(if scans {
-                    words + statistics.documents
-                } else {
-                    words
-                })
+                let lookup = Lookup::new(request.query, shards, &self.ranking)?;
+                self.search_shards(request, shards, &lookup)
             })
-        }));
-        cost.unwrap_or_else(|_| Err(panicked())).unwrap_or(0)
+        })
     }
 
-    fn with_shards<T>(&self, run: impl FnOnce(&[Shard<'_>]) -> Result<T>) -> Result<T> {
+    /// Looks a query up without searching yet, see [`Searcher::run`].
+    ///
+    /// Fails with [`Error::CorruptSegment`] when a segment turns out to be damaged.
+    pub fn plan(&self, query: &Query) -> Result<Plan> {
+        Plan::new(self, query)
+    }
+
+    /// [`Searcher::search`] with what [`Searcher::plan`] looked up. A plan for another query or another state of the
+    /// index is of no use, and of no harm: the search then looks up for itself.
+    pub fn run(&self, plan: &Plan, request: &SearchRequest<'_>) -> Result<SearchResult> {
+        match plan.lookup(self, request.query) {
+            Some(lookup) => {
+                guarded(|| self.with_shards(|shards| self.search_shards(request, shards, lookup)))
+            }
+            None => self.search(request),
+        }
+    }
+
+    /// [`Plan::cost`]. 0 when the index cannot be read; the search will say why.
+    pub fn estimate_cost(&self, query: &Query) -> u64 {
+        self.plan(query).map_or(0, |plan| plan.cost())
+    }
+
+    pub(crate) fn with_shards<T>(&self, run: impl FnOnce(&[Shard<'_>]) -> Result<T>) -> Result<T> {
         let (store, visible) = self.pending.read();
         let mut shards = Vec::with_capacity(self.index.segments().len() + 1);
         for segment in self.index.segments() {
@@ -136,15 +145,17 @@ impl<'a> Searcher<'a> {
         &self,
         request: &SearchRequest<'_>,
         shards: &[Shard<'_>],
+        lookup: &Lookup,
     ) -> Result<SearchResult> {
         let query = request.query;
-        let statistics = statistics(shards);
-        let resolved = resolve(query, shards, &self.ranking, &statistics)?;
+        let statistics = lookup.statistics;
+        let resolved = lookup.resolved(query, shards, &self.ranking)?;
         let norms = Norms::new(&self.ranking, &statistics);
         let documents = usize::try_from(statistics.documents).unwrap_or(usize::MAX);
         let mut best = Best::new(request.limit.saturating_add(request.offset).min(documents));
-        let plan = Plan::of(query, shards, &resolved)?;
+        let method = Method::of(query, shards, &resolved)?;
         let mut total = 0;
+        let mut counted = true;
         for (index, shard) in shards.iter().enumerate() {
             let mut search = ShardSearch::new(
                 query,
@@ -155,21 +166,31 @@ impl<'a> Searcher<'a> {
                 &norms,
                 request.accept,
             );
-            match plan {
-                Plan::Filtered { require_any } => {
+            match method {
+                Method::Filtered { require_any } => {
                     total += search.filtered(&mut best, require_any)?
                 }
-                Plan::Ranked { count } => {
+                Method::Ranked { postings } => {
+                    let count = postings <= MAX_COUNTED_POSTINGS;
+                    if let Some(found) =
+                        search.exhaustive(&mut best, postings, MAX_COUNTED_POSTINGS)?
+                    {
+                        total += found;
+                        continue;
+                    }
                     search.ranked(&mut best)?;
                     if count {
                         total += search.count()?;
                     }
+                    counted &= count;
                 }
             }
         }
-        let total_is_exact = !matches!(plan, Plan::Ranked { count: false });
+        let is_complete =
+            lookup.left_out == 0 || matches!(method, Method::Filtered { require_any: false });
+        let total_is_exact = counted && is_complete;
         let sorted = best.into_sorted();
-        if !total_is_exact {
+        if !counted {
             total = lower_bound(query, &resolved, request, sorted.len());
         }
         let page = sorted.into_iter().skip(request.offset).take(request.limit);
@@ -178,6 +199,7 @@ impl<'a> Searcher<'a> {
             hits: hits.collect::<Result<_>>()?,
             total,
             total_is_exact,
+            warnings: left_out_warning(lookup.left_out).into_iter().collect(),
         })
     }
 
@@ -186,7 +208,7 @@ impl<'a> Searcher<'a> {
         candidate: &Candidate,
         request: &SearchRequest<'_>,
         shards: &[Shard<'_>],
-        resolved: &[Resolved<'_>],
+        resolved: &[Resolved],
         norms: &Norms,
     ) -> Result<Hit> {
         let explain = if request.explain {
@@ -214,6 +236,20 @@ impl<'a> Searcher<'a> {
     }
 }
 
+/// Checksums catch damage. What was written wrongly on purpose can still make the library panic.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()))
+}
+
+fn left_out_warning(left_out: usize) -> Option<String> {
+    (left_out > 0).then(|| {
+        format!(
+            "The query has too many different words: the {MAX_TERMS} rarest that occur were searched for, the {left_out} \
+             most frequent were left out."
+        )
+    })
+}
+
 fn panicked() -> Error {
     Error::Index {
         operation: "search",
@@ -221,24 +257,10 @@ fn panicked() -> Error {
     }
 }
 
-fn statistics(shards: &[Shard<'_>]) -> Statistics {
-    let mut statistics = Statistics {
-        documents: 0,
-        token_counts: [0; 2],
-    };
-    for shard in shards {
-        statistics.documents += u64::from(shard.document_count());
-        for (sum, count) in statistics.token_counts.iter_mut().zip(shard.token_counts()) {
-            *sum = sum.saturating_add(count);
-        }
-    }
-    statistics
-}
-
 /// How many documents match at least.
 fn lower_bound(
     query: &Query,
-    resolved: &[Resolved<'_>],
+    resolved: &[Resolved],
     request: &SearchRequest<'_>,
     found: usize,
 ) -> u64 {
@@ -249,7 +271,7 @@ fn lower_bound(
     let handles = query.any.iter().flat_map(|id| {
         (0..2).filter_map(|field| {
             let shards = resolved.get(*id)?.forms.iter();
-            let frequency = |forms: &Vec<crate::resolve::Form<'_>>| {
+            let frequency = |forms: &Vec<crate::resolve::Form>| {
                 forms
                     .iter()
                     .filter_map(|form| Some(form.handles[field].as_ref()?.document_frequency()))
@@ -267,21 +289,21 @@ fn lower_bound(
 
 /// How a query is run.
 #[derive(Debug, Clone, Copy)]
-enum Plan {
+enum Method {
     /// Every document that fulfils the conditions is looked at.
     Filtered {
         /// ... and must hold one of the optional words.
         require_any: bool,
     },
-    /// Only documents that can become hits are looked at.
+    /// Documents that hold a word are looked at.
     Ranked {
-        /// Count all matches in a second pass.
-        count: bool,
+        /// How many postings the words have.
+        postings: u64,
     },
 }
 
-impl Plan {
-    fn of(query: &Query, shards: &[Shard<'_>], resolved: &[Resolved<'_>]) -> Result<Self> {
+impl Method {
+    fn of(query: &Query, shards: &[Shard<'_>], resolved: &[Resolved]) -> Result<Self> {
         if query.any.is_empty() || query.must.iter().any(Node::is_text) {
             return Ok(Self::Filtered { require_any: false });
         }
@@ -304,8 +326,6 @@ impl Plan {
                 return Ok(Self::Filtered { require_any: true });
             }
         }
-        Ok(Self::Ranked {
-            count: postings <= MAX_COUNTED_POSTINGS,
-        })
+        Ok(Self::Ranked { postings })
     }
 }

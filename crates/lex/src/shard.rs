@@ -3,7 +3,9 @@
 use crate::cursor::{Cursor, END, PositionCursor};
 use crate::error::{Error, Result};
 use crate::index::{Parts, Segment, TextField};
-use crate::pending::{MemoryPostings, Store};
+use crate::pending::Store;
+use crate::union::Union;
+use std::sync::Arc;
 use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 
@@ -25,18 +27,28 @@ pub(crate) enum Shard<'a> {
     },
 }
 
-/// Where the postings of a term are.
-pub(crate) enum Handle<'a> {
+/// Where the postings of a term are. Of use with the shard that it comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Handle {
     Disk(TermInfo),
-    Memory(&'a MemoryPostings, usize),
+    /// Number of the term, and how many documents of the snapshot hold it.
+    Memory(u32, usize),
+    /// All terms that begin alike, brought together.
+    Union(Arc<Union>),
 }
 
-impl Handle<'_> {
+impl Handle {
     pub(crate) fn document_frequency(&self) -> u64 {
         match self {
             Self::Disk(info) => u64::from(info.doc_freq),
             Self::Memory(_, length) => *length as u64,
+            Self::Union(union) => union.documents.len() as u64,
         }
+    }
+
+    /// Whether [`Shard::positions`] knows where in a document the term is.
+    pub(crate) fn has_positions(&self) -> bool {
+        !matches!(self, Self::Union(_))
     }
 }
 
@@ -97,41 +109,41 @@ impl<'a> Shard<'a> {
     }
 
     /// Looks a term up; `None` when no document holds it.
-    pub(crate) fn term(&self, field: usize, term: &str) -> Result<Option<Handle<'a>>> {
+    pub(crate) fn term(&self, field: usize, term: &str) -> Result<Option<Handle>> {
         match self {
+            // Many memories have no titles.
+            Self::Disk { segment, .. } if segment.token_counts()[field] == 0 => Ok(None),
             Self::Disk { parts, .. } => {
                 let found = parts.text(field).inverted.terms().get(term.as_bytes());
                 Ok(found
                     .map_err(|error| self.failed(&error))?
                     .map(Handle::Disk))
             }
-            Self::Memory { store, visible } => {
-                Ok(store.postings(field, term).and_then(|postings| {
-                    let length = postings.document_frequency(*visible);
-                    (length > 0).then_some(Handle::Memory(postings, length))
-                }))
-            }
+            Self::Memory { store, visible } => Ok(store.term(term).and_then(|number| {
+                let length = store.postings(field, number).document_frequency(*visible);
+                (length > 0).then_some(Handle::Memory(number, length))
+            })),
         }
     }
 
-    pub(crate) fn cursor(&self, field: usize, handle: &Handle<'a>) -> Result<Cursor<'a>> {
+    pub(crate) fn cursor(&self, field: usize, handle: &Handle) -> Result<Cursor<'a>> {
         match (self, handle) {
+            (_, Handle::Union(union)) => Ok(Cursor::union(Arc::clone(union))),
             (Self::Disk { parts, .. }, Handle::Disk(info)) => {
                 let inverted = &parts.text(field).inverted;
                 let block =
                     inverted.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs);
                 block.map(Cursor::disk).map_err(|error| self.failed(&error))
             }
-            (_, Handle::Memory(postings, length)) => Ok(Cursor::memory(postings, *length)),
-            (Self::Memory { .. }, Handle::Disk(_)) => Err(mixed_up()),
+            (Self::Memory { store, .. }, Handle::Memory(number, length)) => {
+                Ok(Cursor::memory(store.postings(field, *number), *length))
+            }
+            _ => Err(mixed_up()),
         }
     }
 
-    pub(crate) fn positions(
-        &self,
-        field: usize,
-        handle: &Handle<'a>,
-    ) -> Result<PositionCursor<'a>> {
+    /// Fails when [`Handle::has_positions`] says no.
+    pub(crate) fn positions(&self, field: usize, handle: &Handle) -> Result<PositionCursor<'a>> {
         match (self, handle) {
             (Self::Disk { parts, .. }, Handle::Disk(info)) => {
                 let inverted = &parts.text(field).inverted;
@@ -141,11 +153,13 @@ impl<'a> Shard<'a> {
                     .map(|postings| PositionCursor::Disk(Box::new(postings)))
                     .map_err(|error| self.failed(&error))
             }
-            (_, Handle::Memory(postings, length)) => Ok(PositionCursor::Memory {
-                postings,
-                length: *length,
-            }),
-            (Self::Memory { .. }, Handle::Disk(_)) => Err(mixed_up()),
+            (Self::Memory { store, .. }, Handle::Memory(number, length)) => {
+                Ok(PositionCursor::Memory {
+                    postings: store.postings(field, *number),
+                    length: *length,
+                })
+            }
+            _ => Err(mixed_up()),
         }
     }
 
@@ -155,49 +169,6 @@ impl<'a> Shard<'a> {
             Self::Disk { parts, .. } => parts.classes.forms(key, found),
             Self::Memory { store, .. } => store.forms(key).for_each(found),
         }
-    }
-
-    /// Calls `found` with terms of `field` that begin with `prefix`, at most `limit` of them, and how many documents
-    /// hold each.
-    pub(crate) fn prefix_terms(
-        &self,
-        field: usize,
-        prefix: &str,
-        limit: usize,
-        found: &mut dyn FnMut(&str, u64),
-    ) -> Result<()> {
-        match self {
-            Self::Disk { parts, .. } => {
-                let terms = parts.text(field).inverted.terms();
-                let mut stream = terms
-                    .range()
-                    .ge(prefix.as_bytes())
-                    .into_stream()
-                    .map_err(|error| self.failed(&error))?;
-                let mut count = 0;
-                while count < limit
-                    && stream.advance()
-                    && stream.key().starts_with(prefix.as_bytes())
-                {
-                    if let Ok(term) = std::str::from_utf8(stream.key()) {
-                        found(term, u64::from(stream.value().doc_freq));
-                    }
-                    count += 1;
-                }
-            }
-            Self::Memory { store, visible } => {
-                let mut all: Vec<_> = store
-                    .terms_with_prefix(prefix)
-                    .map(|(term, fields)| (term, fields[field].document_frequency(*visible)))
-                    .filter(|(_, frequency)| *frequency > 0)
-                    .collect();
-                all.sort_unstable();
-                all.iter()
-                    .take(limit)
-                    .for_each(|(term, frequency)| found(term, *frequency as u64));
-            }
-        }
-        Ok(())
     }
 
     /// How many documents hold a keyword.
@@ -295,6 +266,6 @@ impl<'a> Shard<'a> {
 fn mixed_up() -> Error {
     Error::Index {
         operation: "search",
-        message: "postings of a segment asked of memory".to_owned(),
+        message: "postings asked of a part that does not hold them".to_owned(),
     }
 }

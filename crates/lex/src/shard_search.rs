@@ -18,7 +18,7 @@ pub(crate) const CONSTANT_SCORE: f32 = 1.0;
 /// One search in one shard.
 pub(crate) struct ShardSearch<'s, 'a> {
     pub query: &'s Query,
-    pub resolved: &'s [Resolved<'a>],
+    pub resolved: &'s [Resolved],
     pub scoring: Scoring<'s, 'a>,
     pub shard_index: usize,
     accept: Option<Accept<'s>>,
@@ -27,7 +27,7 @@ pub(crate) struct ShardSearch<'s, 'a> {
 impl<'s, 'a> ShardSearch<'s, 'a> {
     pub(crate) fn new(
         query: &'s Query,
-        resolved: &'s [Resolved<'a>],
+        resolved: &'s [Resolved],
         shard: Shard<'a>,
         shard_index: usize,
         ranking: &'s Ranking,
@@ -47,17 +47,17 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         Groups::open(self.query, self.resolved, self.shard_index, &self.scoring)
     }
 
-    fn matcher(&self, nodes: &[crate::query::Node]) -> Result<Matcher<'a>> {
+    pub(crate) fn matcher(&self, nodes: &[crate::query::Node]) -> Result<Matcher<'a>> {
         Matcher::all_of(nodes, self.resolved, self.scoring.shard, self.shard_index)
     }
 
     /// Documents that must not match: one matcher for each excluded condition.
-    fn excluded(&self) -> Result<Vec<Matcher<'a>>> {
+    pub(crate) fn excluded(&self) -> Result<Vec<Matcher<'a>>> {
         let build = |node| Matcher::new(node, self.resolved, self.scoring.shard, self.shard_index);
         self.query.must_not.iter().map(build).collect()
     }
 
-    fn accepts(&self, frame_id: u64) -> bool {
+    pub(crate) fn accepts(&self, frame_id: u64) -> bool {
         self.accept.is_none_or(|accept| accept(frame_id))
     }
 
@@ -69,7 +69,14 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         }
     }
 
-    fn push(&self, best: &mut Best, document: u32, frame_id: u64, score: f32, matches: u32) {
+    pub(crate) fn push(
+        &self,
+        best: &mut Best,
+        document: u32,
+        frame_id: u64,
+        score: f32,
+        matches: u32,
+    ) {
         best.push(Candidate {
             score,
             frame_id,

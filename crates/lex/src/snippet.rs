@@ -1,8 +1,11 @@
 //! The part of a text that shows best why it matches.
 
-use crate::analyzer::{TokenKind, analyze, class_key, fold};
-use crate::query::{Node, Query, Term};
+mod wanted;
+
+use crate::analyzer::{TokenKind, analyze};
+use crate::query::Query;
 use std::ops::Range;
+use wanted::Wanted;
 
 /// Bytes of a text that are looked at: enough for any document that is read as a whole.
 const MAX_BYTES: usize = 512 * 1024;
@@ -72,102 +75,17 @@ fn floor_boundary(text: &str, at: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// Terms to look for: those that score and those of required phrases.
-struct Wanted<'q> {
-    terms: Vec<(&'q Term, Option<char>)>,
-    phrase_words: Vec<&'q str>,
-    /// One bit for each ASCII character that a wanted word can begin with: it rules out most words of a text at once.
-    beginnings: u128,
-}
-
-impl<'q> Wanted<'q> {
-    fn of(query: &'q Query) -> Self {
-        let mut phrase_words = Vec::new();
-        query
-            .must
-            .iter()
-            .for_each(|node| collect_phrases(node, &mut phrase_words));
-        let terms: Vec<_> = query
-            .scored_terms()
-            .map(|(_, term)| (term, beginning(&term.text)))
-            .collect();
-        let beginnings = terms
-            .iter()
-            .map(|(_, beginning)| *beginning)
-            .chain(phrase_words.iter().map(|word| beginning(word)))
-            .flatten()
-            .filter(char::is_ascii)
-            .fold(0, |bits, character| bits | 1 << u32::from(character));
-        Self {
-            terms,
-            phrase_words,
-            beginnings,
-        }
-    }
-
-    /// Which term `word` is a form of, and whether exactly.
-    fn find(&self, word: &str) -> Option<(usize, bool)> {
-        let start = beginning(word);
-        if start
-            .is_some_and(|start| start.is_ascii() && self.beginnings >> u32::from(start) & 1 == 0)
-        {
-            return None;
-        }
-        let mut key = None;
-        let mut form = None;
-        for (index, (term, term_start)) in self.terms.iter().enumerate() {
-            if term.text == word || term.prefix && word.starts_with(&term.text) {
-                return Some((index, true));
-            }
-            // Forms of one word begin alike: this spares the stemmer nearly all words.
-            if form.is_none() && !term.prefix && *term_start == start {
-                let key = key.get_or_insert_with(|| class_key(word));
-                if *key == term.key {
-                    form = Some((index, false));
-                }
-            }
-        }
-        if form.is_none() && self.phrase_words.contains(&word) {
-            return Some((self.terms.len(), false));
-        }
-        form
-    }
-}
-
-/// The first character of a word, without accents.
-fn beginning(word: &str) -> Option<char> {
-    let first = word.chars().next()?;
-    if first.is_ascii() {
-        return Some(first);
-    }
-    fold(first.encode_utf8(&mut [0; 4])).chars().next()
-}
-
-fn collect_phrases<'q>(node: &'q Node, words: &mut Vec<&'q str>) {
-    match node {
-        Node::Phrase { words: phrase, .. } => {
-            words.extend(phrase.iter().map(|(_, word)| word.as_str()))
-        }
-        Node::All(nodes) | Node::Any(nodes) => {
-            nodes.iter().for_each(|node| collect_phrases(node, words))
-        }
-        _ => {}
-    }
-}
-
 /// The matches in order, not more than can be weighed, and how many there are.
 fn find_matches(query: &Query, text: &str) -> (Vec<Match>, u32) {
     let wanted = Wanted::of(query);
     let mut matches: Vec<Match> = Vec::new();
     let mut count = 0_u32;
     let (mut counted_to, mut characters) = (0, 0);
-    if wanted.terms.is_empty() && wanted.phrase_words.is_empty() {
+    if wanted.is_empty() {
         return (matches, 0);
     }
     analyze(text, &mut |token| {
-        if token.kind == TokenKind::Single
-            && !wanted.terms.iter().any(|(term, _)| term.text == token.term)
-        {
+        if token.kind == TokenKind::Single && !wanted.names(token.term) {
             return;
         }
         let Some((term, exact)) = wanted.find(token.term) else {

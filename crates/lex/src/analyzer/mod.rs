@@ -195,11 +195,8 @@ fn split_ascii(scratch: &mut Scratch, text: &str, start: usize, end: usize) {
             at += 1;
         }
         let buffer = scratch.normalised.len();
-        scratch.normalised.extend(
-            bytes[from..at]
-                .iter()
-                .map(|byte| char::from(byte.to_ascii_lowercase())),
-        );
+        scratch.normalised.push_str(&text[from..at]);
+        scratch.normalised[buffer..].make_ascii_lowercase();
         push_part(
             &mut scratch.parts,
             &mut scratch.normalised,

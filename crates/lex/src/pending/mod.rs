@@ -90,6 +90,11 @@ impl PendingIndex {
         self.visible == 0
     }
 
+    /// Whether both are the same snapshot.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.store, &other.store) && self.visible == other.visible
+    }
+
     /// The documents for reading, and how many of them are visible.
     pub(crate) fn read(&self) -> (RwLockReadGuard<'_, Store>, u32) {
         (

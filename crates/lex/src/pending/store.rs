@@ -74,7 +74,9 @@ pub(crate) struct Store {
     /// Sum of the quantised lengths up to and including each document.
     token_counts: Vec<[u64; 2]>,
     boosted: Vec<(u32, f32)>,
-    terms: FxHashMap<Box<str>, [MemoryPostings; 2]>,
+    /// Number of each term, which never changes, and postings by that number.
+    terms: FxHashMap<Box<str>, u32>,
+    postings: Vec<[MemoryPostings; 2]>,
     /// Forms of each class that differ from its key.
     classes: FxHashMap<Box<str>, Vec<Box<str>>>,
     keywords: BTreeMap<Box<str>, Vec<u32>>,
@@ -104,8 +106,8 @@ impl Store {
     }
 
     pub(super) fn push(&mut self, document: u32, field: usize, term: &str, position: u32) {
-        if let Some(postings) = self.terms.get_mut(term) {
-            postings[field].push(document, position);
+        if let Some(number) = self.terms.get(term) {
+            self.postings[*number as usize][field].push(document, position);
             return;
         }
         let key = class_key(term);
@@ -117,7 +119,9 @@ impl Store {
         }
         let mut postings: [MemoryPostings; 2] = Default::default();
         postings[field].push(document, position);
-        self.terms.insert(term.into(), postings);
+        // More than 4 billion terms cannot fit in memory.
+        self.terms.insert(term.into(), self.postings.len() as u32);
+        self.postings.push(postings);
     }
 
     /// Ends the document begun last, which has so many terms in title and body.
@@ -133,19 +137,17 @@ impl Store {
 
     pub(super) fn truncated(&self, visible: u32) -> Self {
         let count = visible as usize;
-        let terms: FxHashMap<_, _> = self
-            .terms
-            .iter()
-            .map(|(term, fields)| {
-                (
-                    term.clone(),
-                    fields
-                        .each_ref()
-                        .map(|postings| postings.truncated(visible)),
-                )
-            })
-            .filter(|(_, fields)| fields.iter().any(|postings| !postings.documents.is_empty()))
-            .collect();
+        let mut terms = FxHashMap::default();
+        let mut postings = Vec::new();
+        for (term, number) in &self.terms {
+            let fields = self.postings[*number as usize]
+                .each_ref()
+                .map(|postings| postings.truncated(visible));
+            if fields.iter().any(|postings| !postings.documents.is_empty()) {
+                terms.insert(term.clone(), postings.len() as u32);
+                postings.push(fields);
+            }
+        }
         let keywords = self.keywords.iter().map(|(term, documents)| {
             (
                 term.clone(),
@@ -163,6 +165,7 @@ impl Store {
                 .filter(|(_, documents)| !documents.is_empty())
                 .collect(),
             terms,
+            postings,
         }
     }
 
@@ -192,8 +195,13 @@ impl Store {
             .unwrap_or_default()
     }
 
-    pub(crate) fn postings(&self, field: usize, term: &str) -> Option<&MemoryPostings> {
-        self.terms.get(term).map(|fields| &fields[field])
+    /// The number of a term, for [`Store::postings`].
+    pub(crate) fn term(&self, term: &str) -> Option<u32> {
+        self.terms.get(term).copied()
+    }
+
+    pub(crate) fn postings(&self, field: usize, term: u32) -> &MemoryPostings {
+        &self.postings[term as usize][field]
     }
 
     pub(crate) fn forms(&self, key: &str) -> impl Iterator<Item = &str> {
@@ -212,7 +220,7 @@ impl Store {
         self.terms
             .iter()
             .filter(move |(term, _)| term.starts_with(prefix))
-            .map(|(term, fields)| (term.as_ref(), fields))
+            .map(|(term, number)| (term.as_ref(), &self.postings[*number as usize]))
     }
 
     pub(crate) fn keyword(&self, term: &str, visible: u32) -> &[u32] {
