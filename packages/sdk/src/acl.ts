@@ -1,4 +1,5 @@
-import { isRecord, optionalOneOf, optionalString, optionalStrings, type Options } from './check.js';
+import { reading } from './border.js';
+import { isRecord, optionalOneOf, optionalString, optionalStrings, recordOf, type Options } from './check.js';
 import { invalidInput } from '@memvid/core';
 
 /** Who is asking. Needed with `aclEnforcementMode: "enforce"`. */
@@ -40,10 +41,9 @@ export interface AclScope extends AclContextInput {
 export function aclOf(options: Options): AclContextInput | undefined {
   const mode = optionalOneOf(options['aclEnforcementMode'], 'aclEnforcementMode', ['audit', 'enforce']);
   const context = options['aclContext'] ?? undefined;
-  if (context !== undefined && !isRecord(context)) {
-    throw invalidInput('aclContext', context, 'an object { tenantId, subjectId?, roles?, groupIds? }');
-  }
-  const checked: AclContextInput = context === undefined ? {} : contextOf(context, 'aclContext');
+  const expected = 'an object { tenantId, subjectId?, roles?, groupIds? }';
+  const checked: AclContextInput =
+    context === undefined ? {} : contextOf(recordOf(context, 'aclContext', expected), 'aclContext');
   if (mode !== 'enforce') return undefined;
   if (checked.tenantId === undefined || checked.tenantId.trim() === '') {
     throw invalidInput(
@@ -110,12 +110,16 @@ function word(value: unknown): string {
 
 /** The `aclContext` of a scope: its tenant, subject, roles and groups. */
 export function aclContextFromScope(scope: AclScope): AclContextInput {
-  const checked = contextOf(scopeOf(scope), 'scope');
+  const checked = reading('scope', () => contextOf(scopeOf(scope), 'scope'));
   return { ...checked, roles: [...(checked.roles ?? [])], groupIds: [...(checked.groupIds ?? [])] };
 }
 
 /** The metadata to `put` with a document so that only the scope may read it. */
 export function aclMetadataFromScope(scope: AclScope): AclMetadata {
+  return reading('scope', () => metadataFromScope(scope));
+}
+
+function metadataFromScope(scope: AclScope): AclMetadata {
   const options = scopeOf(scope);
   const at = 'scope';
   const tenant = optionalString(options['tenantId'], `${at}.tenantId`);
@@ -143,6 +147,5 @@ export function aclMetadataFromScope(scope: AclScope): AclMetadata {
 }
 
 function scopeOf(scope: unknown): Options {
-  if (!isRecord(scope)) throw invalidInput('scope', scope, 'an object { tenantId, … }');
-  return scope;
+  return recordOf(scope, 'scope', 'an object { tenantId, … }');
 }

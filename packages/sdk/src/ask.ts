@@ -1,13 +1,13 @@
 import { adaptiveCount } from './adaptive.js';
 import { extractAnswer } from './ask/answer.js';
-import { contextOf, shorten } from './ask/context.js';
+import { contextOf, passagesOf } from './ask/context.js';
 import { newestFrames } from './ask/fallback.js';
 import { followUpOf, type FollowUp } from './ask/follow-up.js';
 import { groundingOf, groundingWithoutAnswer, type Grounding } from './ask/grounding.js';
 import { checkModel } from './ask/model.js';
 import { maskedResult } from './ask/masking.js';
 import { sourceOf, type AskSource } from './ask/sources.js';
-import { filledString, optionalBoolean, optionalNumber, optionalString, optionsOf } from './check.js';
+import { optionalBoolean, optionalNumber, optionalString, optionsOf, queryOf } from './check.js';
 import { queryWarnings, search, type FindHit } from './find.js';
 import type { Handle } from './handle.js';
 import { searchSettings, type SearchInput, type SearchSettings } from './search-options.js';
@@ -23,7 +23,7 @@ export interface AskInput extends SearchInput {
   model?: string | undefined;
   /** Default: the provider's environment variable. */
   modelApiKey?: string | undefined;
-  /** Most characters of context. Default: all of the retrieved text. */
+  /** Most characters of `context`, headings included. Default: all of the retrieved text. */
   llmContextChars?: number | undefined;
   /** Mask personal data in everything that comes back. Default `false`. */
   maskPii?: boolean | undefined;
@@ -81,7 +81,7 @@ const RANK_OFFSET = 60;
 /** Answers a question from the memory, or gives the context for an answer. */
 export async function ask(handle: Handle, question: string, options?: AskInput): Promise<AskResult> {
   handle.assertOpen('ask');
-  const asked = filledString(question, 'question');
+  const asked = queryOf(question, 'question');
   const given = optionsOf(options);
   const withVector = (given['queryEmbedding'] ?? given['embedder'] ?? undefined) !== undefined;
   const settings = searchSettings(given, { mode: withVector ? 'auto' : 'lex', k: DEFAULT_K });
@@ -94,17 +94,24 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   const modelApiKey = optionalString(given['modelApiKey'], 'modelApiKey');
   if (!contextOnly && model !== undefined) checkModel(model, modelApiKey, handle.settings.apiKeys);
   const pending = queryWarnings(handle, 'ask', settings, given);
-  const warnings = Array.isArray(pending) ? pending : await pending;
+  const vectorWarnings = Array.isArray(pending) ? pending : await pending;
 
   const started = performance.now();
-  const { hits, isFallback } = await retrieve(handle, asked, settings);
+  const { hits, isFallback, reasons } = await retrieve(handle, asked, settings);
   const retrieved = performance.now();
-  const passages = limitTexts(hits, most);
+  const passages = passagesOf(hits, most);
+  const warnings = [...vectorWarnings, ...reasons];
   const fragments = hits.map((hit, index) => fragmentOf(hit, passages[index] ?? ''));
   const answer = contextOnly ? null : extractAnswer(asked, fragments);
-  const grounding = answer === null ? groundingWithoutAnswer() : groundingOf(answer, passages);
+  const grounding =
+    answer === null
+      ? groundingWithoutAnswer()
+      : groundingOf(
+          answer,
+          fragments.map(({ text }) => text),
+        );
   const followUp = followUpOf({ hits, isFallback, grounding });
-  const context = contextOf(hits, (hit) => passages[hit.rank - 1] ?? '');
+  const context = contextOf(hits, (hit) => passages[hit.rank - 1]);
   const finished = performance.now();
   const result: AskResult = {
     question: asked,
@@ -136,9 +143,9 @@ async function retrieve(
   handle: Handle,
   question: string,
   settings: SearchSettings,
-): Promise<{ hits: FindHit[]; isFallback: boolean }> {
+): Promise<{ hits: FindHit[]; isFallback: boolean; reasons: readonly string[] }> {
   const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
-  const found = (await search(handle, 'ask', request)).hits;
+  const { hits: found, warnings: reasons = [] } = await search(handle, 'ask', request);
   const count =
     settings.adaptive === undefined
       ? found.length
@@ -146,23 +153,13 @@ async function retrieve(
           found.map((hit) => hit.score),
           settings.adaptive,
         );
-  if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false };
+  if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false, reasons };
   const newest = await newestFrames(handle, settings.request);
-  return { hits: ranked(newest), isFallback: newest.length > 0 };
+  return { hits: ranked(newest), isFallback: newest.length > 0, reasons };
 }
 
 function ranked(hits: readonly FindHit[]): FindHit[] {
   return hits.map((hit, index) => ({ ...hit, rank: index + 1, score: 1 / (RANK_OFFSET + index + 1) }));
-}
-
-/** The text of each hit, the lower ranks shortened or left out when all together pass `most` characters. */
-function limitTexts(hits: readonly FindHit[], most: number | undefined): string[] {
-  let left = most ?? Number.POSITIVE_INFINITY;
-  return hits.map((hit) => {
-    const text = shorten(hit.text, left);
-    left -= text.length;
-    return text;
-  });
 }
 
 function fragmentOf(hit: FindHit, text: string): ContextFragment {

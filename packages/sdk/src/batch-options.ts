@@ -1,4 +1,12 @@
-import { invalidInput, type EmbeddingIdentity, type NativePutOptions } from '@memvid/core';
+import {
+  checkArray,
+  invalidInput,
+  InvalidInputError,
+  type EmbeddingIdentity,
+  type MemvidError,
+  type NativePutOptions,
+} from '@memvid/core';
+import { messageOf, reading } from './border.js';
 import { optionalNumber, optionalOneOf, type Options } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
 
@@ -37,4 +45,52 @@ export function progressOf(value: unknown): ((progress: PutManyProgress) => void
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'function') throw invalidInput('onProgress', value, 'a function');
   return value as (progress: PutManyProgress) => void;
+}
+
+/** The input of a batch, checked as far as that is possible without taking anything from it. */
+export function sourceOf(docs: unknown): readonly unknown[] | Iterable<unknown> | AsyncIterable<unknown> {
+  return reading('docs', () => {
+    // A hole is found before the first document is stored, and four billion of them are not walked through.
+    if (Array.isArray(docs)) return checkArray('docs', docs, 'an array of documents');
+    const isIterable =
+      typeof docs === 'object' &&
+      docs !== null &&
+      !ArrayBuffer.isView(docs) &&
+      (Symbol.iterator in docs || Symbol.asyncIterator in docs);
+    if (!isIterable) throw invalidInput('docs', docs, 'an array or an iterable of documents');
+    return docs as Iterable<unknown> | AsyncIterable<unknown>;
+  });
+}
+
+/** Takes the documents one by one; an error of the caller's iterator comes out as MV019 with that error as cause. */
+export async function* taken(docs: ReturnType<typeof sourceOf>): AsyncGenerator<unknown, void, undefined> {
+  let count = 0;
+  try {
+    for await (const doc of docs) {
+      yield doc;
+      count += 1;
+    }
+  } catch (cause) {
+    throw callerFailed(`docs[${count}]`, 'an input that can be read to its end', cause);
+  }
+}
+
+/** Calls `onProgress` and waits for it. What it throws is given back: it must not hide that documents are stored. */
+export async function report(
+  onProgress: ((progress: PutManyProgress) => unknown) | undefined,
+  progress: PutManyProgress,
+): Promise<MemvidError | undefined> {
+  try {
+    await onProgress?.(progress);
+    return undefined;
+  } catch (cause) {
+    return callerFailed('onProgress', 'a function that does not throw', cause);
+  }
+}
+
+function callerFailed(argument: string, expected: string, cause: unknown): InvalidInputError {
+  return new InvalidInputError(`\`${argument}\` must be ${expected}, but threw: ${messageOf(cause)}`, {
+    details: { argument, received: 'an error', expected },
+    cause,
+  });
 }

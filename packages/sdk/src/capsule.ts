@@ -1,5 +1,7 @@
-import { callNativeAsync, EncryptionError, loadNative } from '@memvid/core';
-import { filledString, optionalBoolean, optionalFilledString, optionsOf, type Options } from './check.js';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { callNativeAsync, EncryptionError, invalidInput, loadNative } from '@memvid/core';
+import { pathOf, optionalBoolean, optionalPath, optionsOf, type Options } from './check.js';
 
 export interface CapsuleOptions {
   password: string;
@@ -11,15 +13,17 @@ export interface CapsuleOptions {
 
 /** Writes an encrypted copy of a memory, the capsule, and gives its path. The original stays. */
 export async function lock(path: string, options: CapsuleOptions): Promise<string> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'lock', file);
+  await refuseSameFile(file, output);
   return callNativeAsync(() => loadNative().lockCapsule(file, password, output, force));
 }
 
 /** Writes the memory that a capsule holds, byte for byte, and gives its path. */
 export async function unlock(path: string, options: CapsuleOptions): Promise<string> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'unlock', file);
+  await refuseSameFile(file, output);
   return callNativeAsync(() => loadNative().unlockCapsule(file, password, output, force));
 }
 
@@ -29,7 +33,7 @@ function capsuleOptions(
   path: string,
 ): { password: string; output: string | null; force: boolean } {
   const given: Options = optionsOf(options);
-  const output = optionalFilledString(given['output'], 'output') ?? null;
+  const output = optionalPath(given['output'], 'output') ?? null;
   const force = optionalBoolean(given['force'], 'force', false);
   const password = given['password'];
   if (typeof password !== 'string' || password.trim() === '') {
@@ -39,4 +43,21 @@ function capsuleOptions(
     });
   }
   return { password, output, force };
+}
+
+/** The output replaces what is at its path: the input must not stand there, under this name or by a link. */
+async function refuseSameFile(path: string, output: string | null): Promise<void> {
+  if (output === null) return;
+  if (resolve(path) === resolve(output) || (await areSameFile(path, output))) {
+    throw invalidInput('output', output, `another file than the input ${path}`);
+  }
+}
+
+async function areSameFile(left: string, right: string): Promise<boolean> {
+  try {
+    const [one, other] = await Promise.all([left, right].map((path) => stat(path, { bigint: true })));
+    return one !== undefined && other !== undefined && one.dev === other.dev && one.ino === other.ino;
+  } catch {
+    return false; // One of them is missing or out of reach; whatever is wrong is said by the work itself.
+  }
 }

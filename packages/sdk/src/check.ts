@@ -5,8 +5,10 @@ import {
   checkString,
   checkStringArray,
   invalidInput,
+  isPlainObject,
+  type NumberRule,
 } from '@memvid/core';
-import type { NumberRule } from '@memvid/core';
+import { reading } from './border.js';
 
 /**
  * Checks on optional arguments, where `undefined` and `null` both mean "not given". Each gives the value back with
@@ -34,13 +36,55 @@ function isAbsent(value: unknown): value is undefined | null {
 
 /** The options argument of a call: an object, or nothing. */
 export function optionsOf(value: unknown, argument: string = 'options'): Options {
-  if (isAbsent(value)) return {};
-  if (!isRecord(value)) throw invalidInput(argument, value, 'an object with options');
-  return value;
+  return isAbsent(value) ? {} : recordOf(value, argument, 'an object with options');
+}
+
+/**
+ * The named values of an object, read once and now: getters that throw do so here, where the argument can be named,
+ * and what the caller changes afterwards changes nothing.
+ */
+export function recordOf(value: unknown, argument: string, expected: string): Options {
+  const object = reading(argument, () => (isRecord(value) ? value : undefined));
+  if (object === undefined) throw invalidInput(argument, value, expected);
+  const read: Record<string, unknown> = Object.create(null);
+  for (const name of reading(argument, () => namesOf(object))) {
+    read[name] = reading(`${argument}.${name}`, () => object[name]);
+  }
+  return read;
+}
+
+/** Own names, and those of the classes an object is an instance of: options may be getters of a class. */
+function namesOf(object: object): string[] {
+  if (isPlainObject(object)) return Object.keys(object);
+  const names = new Set<string>();
+  let from: object | null = object;
+  while (from !== null && from !== Object.prototype) {
+    for (const name of Object.getOwnPropertyNames(from)) if (name !== 'constructor') names.add(name);
+    from = Object.getPrototypeOf(from) as object | null;
+  }
+  return [...names];
 }
 
 export function filledString(value: unknown, argument: string): string {
   return checkString(argument, value, { notBlank: true });
+}
+
+/** The path of a file or folder. The system ends a path at a NUL, so that one with it would name another file. */
+export function pathOf(value: unknown, argument: string): string {
+  const path = filledString(value, argument);
+  if (path.includes('\0')) throw invalidInput(argument, value, 'a path without NUL characters');
+  return path;
+}
+
+export function optionalPath(value: unknown, argument: string): string | undefined {
+  return isAbsent(value) ? undefined : pathOf(value, argument);
+}
+
+/** Longest query in UTF-16 code units: longer than any question, shorter than any document to be worth searching by. */
+const MOST_QUERY_CHARACTERS = 32_768;
+
+export function queryOf(value: unknown, argument: string): string {
+  return checkString(argument, value, { notBlank: true, maxLength: MOST_QUERY_CHARACTERS });
 }
 
 export function optionalString(value: unknown, argument: string): string | undefined {

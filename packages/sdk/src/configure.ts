@@ -1,5 +1,6 @@
-import { ApiKeyRequiredError, invalidInput, type Plugin } from '@memvid/core';
-import { filledString, isRecord, optionalFilledString, optionalString, optionsOf } from './check.js';
+import { ApiKeyRequiredError, checkArray, invalidInput, type Plugin } from '@memvid/core';
+import { reading } from './border.js';
+import { filledString, isRecord, optionalFilledString, optionalString, recordOf } from './check.js';
 
 /** Settings of the whole process. Explicit arguments of a call come first, then these, then the environment. */
 export interface Config {
@@ -19,7 +20,11 @@ let current: Config = {};
 
 /** Merges settings into those of the process; `memories` and `plugins` are added to, the others replaced. */
 export function configure(settings: Config): void {
-  const given = optionsOf(settings, 'settings');
+  current = reading('settings', () => merged(settings));
+}
+
+function merged(settings: Config): Config {
+  const given = recordOf(settings, 'settings', 'an object with settings');
   const apiKey = optionalString(given['apiKey'], 'apiKey');
   if (apiKey !== undefined) checkMemvidKey(apiKey, 'apiKey');
   for (const name of [
@@ -34,8 +39,8 @@ export function configure(settings: Config): void {
   const plugins = pluginsOf(given['plugins']);
   const named = new Map((current.plugins ?? []).map((plugin) => [plugin.name, plugin]));
   for (const plugin of plugins) named.set(plugin.name, plugin);
-  const { memories: _memories, plugins: _plugins, ...plain } = settings;
-  current = {
+  const { memories: _memories, plugins: _plugins, ...plain } = given as Config;
+  return {
     ...current,
     ...Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined && value !== null)),
     ...(memories === undefined ? {} : { memories: { ...current.memories, ...memories } }),
@@ -81,19 +86,20 @@ export function checkMemvidKey(key: string, setting: string): void {
 
 function memoriesOf(value: unknown): Record<string, string> | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!isRecord(value)) throw invalidInput('memories', value, 'an object of names and paths');
+  const given = recordOf(value, 'memories', 'an object of names and paths');
   return Object.fromEntries(
-    Object.entries(value).map(([name, path]) => [name, filledString(path, `memories.${name}`)]),
+    Object.entries(given).map(([name, path]) => [name, filledString(path, `memories.${name}`)]),
   );
 }
 
 function pluginsOf(value: unknown): readonly Plugin[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw invalidInput('plugins', value, 'an array of plugins');
-  return value.map((plugin: unknown, index) => {
-    if (!isRecord(plugin) || plugin['spec'] !== 'plugin/v1' || typeof plugin['name'] !== 'string') {
-      throw invalidInput(`plugins[${index}]`, plugin, 'a plugin with spec "plugin/v1" and a name');
-    }
-    return plugin as unknown as Plugin;
-  });
+  return checkArray('plugins', value, 'an array of plugins').map((plugin, index) =>
+    reading(`plugins[${index}]`, () => {
+      if (!isRecord(plugin) || plugin['spec'] !== 'plugin/v1' || typeof plugin['name'] !== 'string') {
+        throw invalidInput(`plugins[${index}]`, plugin, 'a plugin with spec "plugin/v1" and a name');
+      }
+      return plugin as unknown as Plugin;
+    }),
+  );
 }

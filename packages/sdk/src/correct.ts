@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { invalidInput, type NativeDocument } from '@memvid/core';
+import { checkArray, type NativeDocument } from '@memvid/core';
 import {
   filledString,
-  isRecord,
   optionalFilledString,
   optionalNumber,
   optionalStrings,
   optionsOf,
+  recordOf,
 } from './check.js';
-import { DEFAULT_LEVEL, switchesOf, textDocument } from './document.js';
+import { DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Handle } from './handle.js';
 import { store } from './write-queue.js';
 
@@ -38,12 +38,10 @@ export async function correct(handle: Handle, statement: string, options?: Corre
 /** Stores several corrections in one transaction. */
 export async function correctMany(handle: Handle, corrections: readonly Correction[]): Promise<string[]> {
   handle.assertWritable('correctMany');
-  if (!Array.isArray(corrections)) {
-    throw invalidInput('corrections', corrections, 'an array of { statement, … }');
-  }
-  const documents = (corrections as readonly unknown[]).map((item, index) => {
-    if (!isRecord(item)) throw invalidInput(`corrections[${index}]`, item, 'an object { statement, … }');
-    return correctionDocument(item['statement'], item, `corrections[${index}].`);
+  const list = checkArray('corrections', corrections, 'an array of { statement, … }');
+  const documents = list.map((item, index) => {
+    const given = recordOf(item, `corrections[${index}]`, 'an object { statement, … }');
+    return correctionDocument(given['statement'], given, `corrections[${index}].`);
   });
   if (documents.length === 0) return [];
   const stored = await handle.write('correctMany', (native) => store(native, documents, STORE));
@@ -67,5 +65,5 @@ function correctionDocument(
     ...(topics === undefined ? {} : { tags: topics }),
     ...(source === undefined ? {} : { metadata: { source } }),
   };
-  return { ...textDocument(fields, '', text, switchesOf({})), boost };
+  return { ...textDocument(fieldsOf(fields, ''), text, switchesOf({})), boost };
 }

@@ -1,5 +1,5 @@
 import type { VerifyReport } from './verify.js';
-import { filledString, optionalBoolean, optionsOf } from './check.js';
+import { pathOf, optionalBoolean, optionsOf } from './check.js';
 import { notYet } from './failures.js';
 
 export interface DoctorOptions {
@@ -33,7 +33,7 @@ const SWITCHES = ['rebuildTimeIndex', 'rebuildLexIndex', 'rebuildVecIndex', 'vac
 
 /** Repairs a memory. Not available in this version: rejects with MV018, and the file stays as it is. */
 export async function doctorMemvid(path: string, options?: DoctorOptions): Promise<DoctorReport> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const given = optionsOf(options);
   for (const name of SWITCHES) optionalBoolean(given[name], name, false);
   throw notYet(

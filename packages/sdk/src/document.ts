@@ -1,14 +1,15 @@
-import { checkString, invalidInput, type NativeDocument } from '@memvid/core';
+import { checkString, type NativeDocument } from '@memvid/core';
 import { derivedTags } from './auto-tag.js';
 import {
-  isRecord,
   optionalBoolean,
   optionalFilledString,
   optionalString,
   optionalStrings,
+  recordOf,
   type Options,
 } from './check.js';
 import { contentDates } from './content-dates.js';
+import { metadataOf } from './metadata.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 
 /** What a document may carry beside its text. */
@@ -40,6 +41,11 @@ export interface IngestSwitches {
   extractDates?: boolean | undefined;
 }
 
+/** What a document carries beside its content, as the engine takes it. */
+export type Fields = Omit<Partial<NativeDocument>, 'text' | 'bytes'>;
+
+const DEFAULT_LABEL = 'text';
+
 export interface Switches {
   readonly autoTag: boolean;
   readonly extractDates: boolean;
@@ -55,9 +61,8 @@ export function switchesOf(options: Options): Switches {
   };
 }
 
-/** A text document with every default filled in, checked field by field. `at` is a prefix of argument names. */
-export function textDocument(input: Options, at: string, text: string, switches: Switches): NativeDocument {
-  const fields = fieldsOf(input, at);
+/** A text document with every default filled in. */
+export function textDocument(fields: Fields, text: string, switches: Switches): NativeDocument {
   const tags = fields.tags ?? [];
   const words = fields.searchText ?? text;
   const dates = switches.extractDates ? contentDates(words) : [];
@@ -65,22 +70,26 @@ export function textDocument(input: Options, at: string, text: string, switches:
     ...fields,
     text,
     title: fields.title ?? 'Untitled',
-    labels: labelsOf(input, at) ?? ['text'],
+    labels: fields.labels ?? [DEFAULT_LABEL],
     tags: switches.autoTag ? [...tags, ...derivedTags(words, tags)] : tags,
     timestamp: fields.timestamp ?? Math.floor(Date.now() / 1000),
     ...(dates.length > 0 ? { contentDates: dates } : {}),
   };
 }
 
-/** The fields a caller gave, checked, without defaults. */
-export function fieldsOf(input: Options, at: string): Partial<NativeDocument> {
-  const given: Partial<NativeDocument> = {};
+/**
+ * The fields a caller gave, checked one by one, without defaults. `at` is a prefix of argument names; `label` stands
+ * first when only further labels were given.
+ */
+export function fieldsOf(input: Options, at: string, label: string = DEFAULT_LABEL): Fields {
+  const given: Fields = {};
   const title = optionalString(input['title'], `${at}title`);
   const uri = optionalFilledString(input['uri'], `${at}uri`);
   const kind = optionalString(input['kind'], `${at}kind`);
   const track = optionalString(input['track'], `${at}track`);
   const searchText = optionalString(input['searchText'], `${at}searchText`);
   const tags = optionalStrings(input['tags'], `${at}tags`);
+  const labels = labelsOf(input, at, label);
   const timestamp = optionalSeconds(input['timestamp'], `${at}timestamp`);
   const metadata = metadataOf(input['metadata'], `${at}metadata`);
   if (title !== undefined) given.title = title;
@@ -89,37 +98,18 @@ export function fieldsOf(input: Options, at: string): Partial<NativeDocument> {
   if (track !== undefined) given.track = track;
   if (searchText !== undefined) given.searchText = searchText;
   if (tags !== undefined) given.tags = tags;
+  if (labels !== undefined) given.labels = labels;
   if (timestamp !== undefined) given.timestamp = timestamp;
   if (metadata !== undefined) given.metadata = metadata;
   return given;
 }
 
 /** `label` first, then `labels`, each once; `undefined` when neither was given. */
-export function labelsOf(input: Options, at: string, fallback = 'text'): string[] | undefined {
+function labelsOf(input: Options, at: string, fallback: string): string[] | undefined {
   const label = optionalString(input['label'], `${at}label`);
   const labels = optionalStrings(input['labels'], `${at}labels`);
   if (label === undefined && labels === undefined) return undefined;
   return [...new Set([label ?? fallback, ...(labels ?? [])])];
-}
-
-/** JSON text of an object, or a refusal naming the field that JSON cannot hold. */
-export function metadataOf(value: unknown, argument: string): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (!isRecord(value)) throw invalidInput(argument, value, 'an object of JSON values');
-  try {
-    return JSON.stringify(value, (key, item: unknown) => {
-      if (typeof item === 'bigint') throw new TypeError(`"${key}" is a bigint`);
-      if (typeof item === 'function' || typeof item === 'symbol') {
-        throw new TypeError(`"${key}" is a ${typeof item}`);
-      }
-      if (typeof item === 'number' && !Number.isFinite(item)) throw new TypeError(`"${key}" is ${item}`);
-      return item;
-    });
-  } catch (error) {
-    const reason =
-      error instanceof TypeError && error.message.startsWith('"') ? error.message : 'it refers to itself';
-    throw invalidInput(argument, reason, 'an object of JSON values');
-  }
 }
 
 export const LEVEL_RULE = { min: 0, max: 11, integer: true } as const;
@@ -130,8 +120,8 @@ export type Dedupe = (typeof DEDUPE)[number];
 
 /** One document of a batch; `title` and `text` must be there. `at` is the prefix of its argument names: `docs[3].`. */
 export function batchDocument(input: unknown, at: string, switches: Switches): NativeDocument {
-  if (!isRecord(input)) throw invalidInput(at.slice(0, -1), input, 'an object { title, text, … }');
-  checkString(`${at}title`, input['title']);
-  const text = checkString(`${at}text`, input['text']);
-  return textDocument(input, at, text, switches);
+  const given = recordOf(input, at.slice(0, -1), 'an object { title, text, … }');
+  checkString(`${at}title`, given['title']);
+  const text = checkString(`${at}text`, given['text']);
+  return textDocument(fieldsOf(given, at), text, switches);
 }

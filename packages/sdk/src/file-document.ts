@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
   FileNotFoundError,
@@ -7,8 +8,7 @@ import {
   toMemvidError,
   type NativeDocument,
 } from '@memvid/core';
-import { filledString, type Options } from './check.js';
-import { fieldsOf, labelsOf, textDocument, type Switches } from './document.js';
+import { textDocument, type Fields, type Switches } from './document.js';
 import { pluginMissing } from './failures.js';
 
 /** File kinds the core reads by itself, and the media type each is stored with. */
@@ -49,13 +49,21 @@ export function extensionOf(path: string): string {
   return extname(path).slice(1).toLowerCase();
 }
 
-/** The bytes of an input file. Missing: MV013; a folder: MV019. */
+/** Opening a pipe that nobody writes to must not wait for a writer. Windows has no such flag, and needs none. */
+const READ_AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/** The bytes of an input file. Missing: MV013; a folder, a pipe, a device, a socket: MV019. */
 async function readInput(path: string): Promise<Uint8Array> {
   try {
-    if ((await stat(path)).isDirectory()) {
-      throw invalidInput('file', path, 'the path of a file, not of a folder');
+    // Looked at before it is opened, since opening a device may do something; and again, since it may have changed.
+    requireFile(await stat(path), path);
+    const file = await open(path, READ_AT_ONCE);
+    try {
+      requireFile(await file.stat(), path);
+      return await file.readFile();
+    } finally {
+      await file.close();
     }
-    return await readFile(path);
   } catch (error) {
     const failure = fromSystemError(error, path);
     if (failure instanceof FileNotFoundError) {
@@ -66,6 +74,12 @@ async function readInput(path: string): Promise<Uint8Array> {
     }
     throw failure ?? toMemvidError(error);
   }
+}
+
+function requireFile(found: Stats, path: string): void {
+  if (found.isFile()) return;
+  const kind = found.isDirectory() ? 'a folder' : 'a pipe, a socket or a device';
+  throw invalidInput('file', path, `the path of a file, not of ${kind}`);
 }
 
 /** The text of UTF-8 bytes, a byte-order mark included so that the bytes can be given back; `undefined` for others. */
@@ -90,32 +104,35 @@ export async function readTextFile(operation: string, path: string): Promise<Tex
   throw pluginMissing(operation, `${name} is not a text file (known types: ${known})`, DOCUMENTS_PACKAGE);
 }
 
+/** The label of a file's document when none is given: its ending. */
+export function fileLabel(path: string): string {
+  return extensionOf(path) || 'file';
+}
+
 /** The document `put({ file })` stores: the file's bytes, found by its text or by the `searchText` given with it. */
 export async function readFileDocument(
-  input: Options,
+  fields: Fields,
   operation: string,
-  file: unknown,
+  path: string,
   switches: Switches,
 ): Promise<NativeDocument> {
-  const path = filledString(file, 'file');
-  const fields = fieldsOf(input, '');
-  const [name, extension] = [basename(path), extensionOf(path)];
+  const name = basename(path);
   const defaults = {
     title: fields.title ?? name.slice(0, name.length - extname(name).length),
     uri: fields.uri ?? `mv2://files/${name}`,
-    labels: labelsOf(input, '', extension || 'file') ?? [extension || 'file'],
+    labels: fields.labels ?? [fileLabel(path)],
     filename: name,
   };
   if (fields.searchText === undefined) {
     const read = await readTextFile(operation, path);
-    return { ...textDocument(input, '', read.text, switches), ...defaults, mime: read.mime };
+    return { ...textDocument(fields, read.text, switches), ...defaults, mime: read.mime };
   }
   // The caller's words describe it, so bytes of any kind may be kept.
   const bytes = await readInput(path);
-  const described = textDocument(input, '', fields.searchText, switches);
+  const described = textDocument(fields, fields.searchText, switches);
   const text = textOf(bytes);
   if (text !== undefined) {
-    return { ...described, ...defaults, text, mime: TEXT_KINDS[extension] ?? 'text/plain' };
+    return { ...described, ...defaults, text, mime: TEXT_KINDS[extensionOf(path)] ?? 'text/plain' };
   }
   delete described.text;
   return { ...described, ...defaults, bytes, mime: 'application/octet-stream' };

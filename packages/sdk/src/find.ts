@@ -1,7 +1,7 @@
 import { InvalidInputError } from '@memvid/core';
 import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
-import { filledString, optionalString, optionsOf, type Options } from './check.js';
+import { optionalString, optionsOf, queryOf, type Options } from './check.js';
 import type { Handle } from './handle.js';
 import {
   explainOf,
@@ -73,7 +73,7 @@ const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel'];
 /** Searches the memory by words. */
 export async function find(handle: Handle, query: string, options?: FindInput): Promise<FindResult> {
   handle.assertOpen('find');
-  const words = filledString(query, 'query');
+  const words = queryOf(query, 'query');
   const given = optionsOf(options);
   const settings = searchSettings(given, { mode: 'lex', k: DEFAULT_K });
   const cursor = optionalString(given['cursor'], 'cursor');

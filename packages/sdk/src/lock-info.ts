@@ -1,5 +1,5 @@
 import { callNative, loadNative } from '@memvid/core';
-import { filledString } from './check.js';
+import { pathOf } from './check.js';
 
 export interface LockOwner {
   pid: number;
@@ -14,12 +14,12 @@ export type LockState = { locked: false } | { locked: true; owner: LockOwner; st
 
 /** Who is writing to a memory right now, in this process or another. */
 export async function lockWho(path: string): Promise<LockState> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   return JSON.parse(callNative(() => loadNative().lockWho(file))) as LockState;
 }
 
 /** Clears a lock whose owner is gone, or asks a live owner to let go; `false` when there is nothing to do. */
 export async function lockNudge(path: string): Promise<boolean> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   return callNative(() => loadNative().lockNudge(file));
 }

@@ -1,6 +1,7 @@
 import { extractAsset, extractAssetByUri, type Asset } from './assets.js';
 import { ask, type AskInput, type AskResult } from './ask.js';
 import type { PutManyInput, PutManySource } from './batch-options.js';
+import { guarded } from './border.js';
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
 import { doctorMemvid, type DoctorOptions, type DoctorReport } from './doctor.js';
 import { find, type FindInput, type FindResult } from './find.js';
@@ -60,11 +61,12 @@ export class Memvid implements AsyncDisposable {
 
   /** The path as it was given. */
   async path(): Promise<string> {
+    this.#handle.assertOpen('path');
     return this.#handle.path;
   }
   /** Stores one document, durably, and gives its frame id. */
   put(input: PutInput): Promise<string> {
-    return put(this.#handle, input);
+    return guarded(put(this.#handle, input));
   }
   /** Stores every document or none, and gives their frame ids in order. */
   putMany(docs: PutManySource<PutManyInput>, options?: PutManyOptions): Promise<string[]>;
@@ -74,19 +76,19 @@ export class Memvid implements AsyncDisposable {
     docs: PutManySource<PutManyInput>,
     options?: PutManyOptions | PutManyStreamOptions,
   ): Promise<string[] | PutManyReport> {
-    return putMany(this.#handle, docs, options);
+    return guarded(putMany(this.#handle, docs, options));
   }
   /** Stores a text file. */
   putFile(path: string, options?: PutFileOptions): Promise<PutFileResult> {
-    return putFile(this.#handle, path, options);
+    return guarded(putFile(this.#handle, path, options));
   }
   /** Stores the text files of a folder; a bad one does not stop the others. */
   putFiles(dir: string, options?: PutFilesOptions): Promise<PutFilesResult> {
-    return putFiles(this.#handle, dir, options);
+    return guarded(putFiles(this.#handle, dir, options));
   }
   /** Stores a new version of a document and gives its frame id. */
   update(id: FrameRef, changes: UpdateInput): Promise<string> {
-    return update(this.#handle, id, changes);
+    return guarded(update(this.#handle, id, changes));
   }
   /** Removes a document with its chunks. */
   remove(id: FrameRef): Promise<number> {
@@ -94,19 +96,19 @@ export class Memvid implements AsyncDisposable {
   }
   /** Removes every document that matches, in one transaction. */
   removeMany(selection: RemoveManyInput): Promise<RemoveManyResult> {
-    return removeMany(this.#handle, selection);
+    return guarded(removeMany(this.#handle, selection));
   }
   /** Stores a statement that outranks what it corrects. */
   correct(statement: string, options?: CorrectOptions): Promise<string> {
-    return correct(this.#handle, statement, options);
+    return guarded(correct(this.#handle, statement, options));
   }
   correctMany(corrections: readonly Correction[]): Promise<string[]> {
-    return correctMany(this.#handle, corrections);
+    return guarded(correctMany(this.#handle, corrections));
   }
 
   /** Searches by words. */
   find(query: string, options?: FindInput): Promise<FindResult> {
-    return find(this.#handle, query, options);
+    return guarded(find(this.#handle, query, options));
   }
   /** Searches by a vector. Not available in this version: rejects with the code of what is missing. */
   vecSearch(
@@ -114,15 +116,15 @@ export class Memvid implements AsyncDisposable {
     queryEmbedding: readonly number[] | Float32Array,
     options?: VecSearchInput,
   ): Promise<FindResult> {
-    return vecSearch(this.#handle, query, queryEmbedding, options);
+    return guarded(vecSearch(this.#handle, query, queryEmbedding, options));
   }
   /** Answers a question from what is stored. */
   ask(question: string, options?: AskInput): Promise<AskResult> {
-    return ask(this.#handle, question, options);
+    return guarded(ask(this.#handle, question, options));
   }
   /** Documents by time. */
   timeline(options?: TimelineInput): Promise<TimelineEntry[]> {
-    return timeline(this.#handle, options);
+    return guarded(timeline(this.#handle, options));
   }
   /** Counts and sizes. */
   stats(): Promise<StatsResult> {
@@ -130,7 +132,7 @@ export class Memvid implements AsyncDisposable {
   }
   /** Checks the file. */
   verify(options?: VerifyOptions): Promise<VerifyReport> {
-    return verify(this.#handle, options);
+    return guarded(verify(this.#handle, options));
   }
   /** The whole text of a frame. */
   view(id: FrameRef): Promise<string> {

@@ -6,17 +6,20 @@ import {
   type NativeOpenOptions,
 } from '@memvid/core';
 import {
-  filledString,
+  pathOf,
   isRecord,
   optionalBoolean,
   optionalNumber,
   optionalOneOf,
   optionalString,
+  optionsOf,
+  recordOf,
   type Options,
 } from './check.js';
 import { checkMemvidKey } from './configure.js';
 import { doctorMemvid } from './doctor.js';
-import { failureOn } from './failures.js';
+import { reading } from './border.js';
+import { failureOn, notYet } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
 import { Memvid } from './memory.js';
@@ -61,6 +64,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'capacityBytes',
   'memvidApiKey',
   'memoryId',
+  'salvage',
 ]);
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
 /** Where a key stands that came without a provider's name. */
@@ -117,7 +121,9 @@ function slots(
   kindOrOptions: Kind | OpenOptions | undefined,
   argument: Argument,
 ): { kind: Kind; argument: Argument } {
-  if (isRecord(kindOrOptions)) return { kind: 'basic', argument: kindOrOptions as OpenOptions };
+  if (reading('options', () => isRecord(kindOrOptions))) {
+    return { kind: 'basic', argument: kindOrOptions as OpenOptions };
+  }
   return { kind: checkKind(kindOrOptions ?? 'basic'), argument };
 }
 
@@ -128,7 +134,7 @@ async function openMemory(
   last: OpenOptions | undefined,
   mode: 'create' | undefined,
 ): Promise<Memvid> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const { keys, options } = settingsOf(argument, last);
   const native = nativeOptions(file, options, mode);
   // Before the file is touched: a missing adapter must not leave a new, empty memory behind.
@@ -155,27 +161,24 @@ function settingsOf(
   argument: Argument,
   last: OpenOptions | undefined,
 ): { keys: ReadonlyMap<string, string>; options: Options } {
-  if (last !== undefined && last !== null && !isRecord(last)) {
-    throw invalidInput('options', last, 'an object with options');
-  }
+  const behind = optionsOf(last);
   const keys = new Map<string, string>();
-  if (argument === undefined || argument === null) return { keys, options: { ...last } };
+  if (argument === undefined || argument === null) return { keys, options: behind };
   if (typeof argument === 'string') {
     keys.set(ANY_PROVIDER, argument);
-    return { keys, options: { ...last } };
+    return { keys, options: behind };
   }
-  if (!isRecord(argument)) throw invalidInput('options', argument, 'an object with options, or a key');
-  const given: Options = argument;
+  const given = recordOf(argument, 'options', 'an object with options, or a key');
   if (typeof given['provider'] === 'string' && typeof given['key'] === 'string') {
     keys.set(given['provider'].toLowerCase(), given['key']);
-    return { keys, options: { ...last } };
+    return { keys, options: behind };
   }
   const names = Object.keys(given);
   const isKeys =
     names.length > 0 && names.every((name) => typeof given[name] === 'string' && !OPTION_NAMES.has(name));
-  if (!isKeys) return { keys, options: { ...given, ...last } };
+  if (!isKeys) return { keys, options: { ...given, ...behind } };
   for (const name of names) keys.set(name.toLowerCase(), String(given[name]));
-  return { keys, options: { ...last } };
+  return { keys, options: behind };
 }
 
 function nativeOptions(path: string, options: Options, forced: 'create' | undefined): NativeOpenOptions {
@@ -187,6 +190,7 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
     throw invalidInput('readOnly', true, 'left out when a memory is created');
   }
   if (readOnly && forceWritable) throw invalidInput('forceWritable', true, 'left out when readOnly is true');
+  refuseSalvage(path, options['salvage']);
   const force = options['force'] ?? undefined;
   const key = optionalString(options['memvidApiKey'], 'memvidApiKey');
   if (key !== undefined) checkMemvidKey(key, 'memvidApiKey');
@@ -209,4 +213,14 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
     forceWritable,
     ...(capacity === undefined ? {} : { capacityBytes: capacity }),
   };
+}
+
+/** Said instead of passed over: who asks to read past damage must not take what comes for everything that is left. */
+function refuseSalvage(path: string, value: unknown): void {
+  if (!optionalBoolean(value, 'salvage', false)) return;
+  throw notYet(
+    'open with salvage',
+    `${path} was not opened`,
+    'Open it without `salvage`: that already falls back to the last complete commit. `verifyMemvid(path, { deep: true })` lists the damage.',
+  );
 }

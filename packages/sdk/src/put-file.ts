@@ -7,15 +7,16 @@ import {
   toMemvidError,
   type NativeDocument,
 } from '@memvid/core';
+import { optionalNumber, optionalString, optionalStrings, optionsOf, pathOf, type Options } from './check.js';
 import {
-  filledString,
-  optionalNumber,
-  optionalString,
-  optionalStrings,
-  optionsOf,
-  type Options,
-} from './check.js';
-import { DEFAULT_LEVEL, metadataOf, switchesOf, textDocument, type IngestSwitches } from './document.js';
+  DEFAULT_LEVEL,
+  fieldsOf,
+  switchesOf,
+  textDocument,
+  type Fields,
+  type IngestSwitches,
+  type Switches,
+} from './document.js';
 import { DOCUMENT_KINDS, extensionOf, readTextFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
 import { checkVectors, vectorRequest, type EmbeddingProvider } from './vectors.js';
@@ -60,10 +61,11 @@ export async function putFile(
   options?: PutFileOptions,
 ): Promise<PutFileResult> {
   handle.assertWritable('putFile');
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const given = optionsOf(options);
+  const plan = planOf(given);
   await refuseVectors(handle, 'putFile', given);
-  return storeFile(handle, file, given);
+  return storeFile(handle, file, plan);
 }
 
 /** Stores every known file of a folder (not of its sub-folders), in the order of their names. */
@@ -73,7 +75,7 @@ export async function putFiles(
   options?: PutFilesOptions,
 ): Promise<PutFilesResult> {
   handle.assertWritable('putFiles');
-  const folder = filledString(dir, 'dir');
+  const folder = pathOf(dir, 'dir');
   const given = optionsOf(options);
   const wanted = optionalStrings(given['extensions'], 'extensions');
   const extensions = new Set(
@@ -81,12 +83,13 @@ export async function putFiles(
       name.replace(/^\./, '').toLowerCase(),
     ),
   );
+  const plan = planOf(given);
   await refuseVectors(handle, 'putFiles', given);
   const result: PutFilesResult = { filesProcessed: 0, framesAdded: 0, files: [], errors: [] };
   for (const filename of await filesOf(folder)) {
     if (!extensions.has(extensionOf(filename))) continue;
     try {
-      const added = await storeFile(handle, join(folder, filename), given);
+      const added = await storeFile(handle, join(folder, filename), plan);
       result.filesProcessed += 1;
       result.framesAdded += added.framesAdded;
       result.files.push({ filename, framesAdded: added.framesAdded, type: added.type });
@@ -123,30 +126,48 @@ async function refuseVectors(handle: Handle, operation: string, options: Options
   if (request !== undefined) await checkVectors(handle, operation, request);
 }
 
-async function storeFile(handle: Handle, path: string, options: Options): Promise<PutFileResult> {
-  const chunkSize = optionalNumber(options['chunkSize'], 'chunkSize', { min: 100, integer: true });
+/** How files are stored, checked before the first is read. */
+interface Plan {
+  readonly chunkSize: number | undefined;
+  readonly switches: Switches;
+  readonly fields: Fields;
+}
+
+function planOf(options: Options): Plan {
+  const label = optionalString(options['label'], 'label') ?? 'document';
+  return {
+    chunkSize: optionalNumber(options['chunkSize'], 'chunkSize', { min: 100, integer: true }),
+    switches: switchesOf(options),
+    fields: fieldsOf({ label, metadata: options['metadata'] }, ''),
+  };
+}
+
+async function storeFile(handle: Handle, path: string, plan: Plan): Promise<PutFileResult> {
   const stored = await handle.write('putFile', async (native) => {
-    const documents = documentsOf(await readTextFile('putFile', path), options, chunkSize);
+    const documents = documentsOf(await readTextFile('putFile', path), plan);
     return store(native, documents, { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' });
   });
   return { framesAdded: stored.length, type: 'text', filename: basename(path) };
 }
 
-function documentsOf(file: TextFile, options: Options, chunkSize: number | undefined): NativeDocument[] {
-  const switches = switchesOf(options);
-  const label = optionalString(options['label'], 'label') ?? 'document';
-  metadataOf(options['metadata'], 'metadata');
+function documentsOf(file: TextFile, { chunkSize, switches, fields }: Plan): NativeDocument[] {
   const chunks = chunkSize === undefined ? [file.text] : splitAtWords(file.text, chunkSize);
   return chunks.map((text, index) => {
     const split = chunks.length > 1;
-    const own: Record<string, unknown> = Object.assign({}, options['metadata'], {
-      doc_name: file.name,
-      doc_type: 'text',
-    });
-    if (split) Object.assign(own, { chunk_index: index, total_chunks: chunks.length });
-    const title = split ? `${file.name} [Chunk ${index + 1}/${chunks.length}]` : file.name;
-    const uri = `mv2://files/${file.name}${split ? `#chunk-${index + 1}` : ''}`;
-    const document = textDocument({ title, uri, label, metadata: own }, '', text, switches);
+    // Parsed anew for each: an object made by JSON has every key as its own, `__proto__` too.
+    const metadata = JSON.parse(fields.metadata ?? '{}') as Record<string, unknown>;
+    Object.assign(metadata, { doc_name: file.name, doc_type: 'text' });
+    if (split) Object.assign(metadata, { chunk_index: index, total_chunks: chunks.length });
+    const document = textDocument(
+      {
+        ...fields,
+        title: split ? `${file.name} [Chunk ${index + 1}/${chunks.length}]` : file.name,
+        uri: `mv2://files/${file.name}${split ? `#chunk-${index + 1}` : ''}`,
+        metadata: JSON.stringify(metadata),
+      },
+      text,
+      switches,
+    );
     return Object.assign(document, { mime: file.mime }, split ? {} : { filename: file.name });
   });
 }

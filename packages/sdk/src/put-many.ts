@@ -1,5 +1,5 @@
-import { invalidInput, type EmbeddingIdentity } from '@memvid/core';
-import { progressOf, signalOf, storeOptionsOf } from './batch-options.js';
+import type { EmbeddingIdentity } from '@memvid/core';
+import { progressOf, report, signalOf, sourceOf, storeOptionsOf, taken } from './batch-options.js';
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 import { optionalOneOf, optionsOf, type Options } from './check.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
@@ -21,7 +21,7 @@ export interface PutManyOptions extends IngestSwitches {
   compressionLevel?: number | undefined;
   /** What to do with documents whose content is stored already. Default `"keep"`. */
   dedupe?: Dedupe | undefined;
-  /** Called once, when the documents are stored. */
+  /** Called once, when the documents are stored; what it throws is passed over, for they are. */
   onProgress?: ((progress: PutManyProgress) => void) | undefined;
   /** Aborted before the transaction begins: nothing is stored. */
   signal?: AbortSignal | undefined;
@@ -35,13 +35,11 @@ export async function putMany(
 ): Promise<string[] | PutManyReport> {
   handle.assertWritable('putMany');
   const given = optionsOf(options);
-  const isIterable =
-    typeof docs === 'object' && docs !== null && (Symbol.iterator in docs || Symbol.asyncIterator in docs);
-  if (!isIterable) throw invalidInput('docs', docs, 'an array or an iterable of documents');
+  const source = sourceOf(docs);
   if (optionalOneOf(given['onError'], 'onError', ['throw', 'report']) === 'report') {
-    return putStream(handle, docs, given, storeOptionsOf(given));
+    return putStream(handle, source, given, storeOptionsOf(given));
   }
-  return putTogether(handle, Array.isArray(docs) ? docs : await collect(docs), given);
+  return putTogether(handle, Array.isArray(source) ? source : await collect(source), given);
 }
 
 async function putTogether(handle: Handle, docs: readonly unknown[], options: Options): Promise<string[]> {
@@ -57,12 +55,12 @@ async function putTogether(handle: Handle, docs: readonly unknown[], options: Op
     if (signal?.aborted === true) throw aborted('putMany', signal);
     return store(native, documents, storeOptions);
   });
-  onProgress?.({ processed: stored.length, stored: stored.length, failed: 0 });
+  await report(onProgress, { processed: stored.length, stored: stored.length, failed: 0 });
   return stored.map(({ id }) => String(id));
 }
 
-async function collect(docs: PutManySource<unknown>): Promise<unknown[]> {
+async function collect(docs: ReturnType<typeof sourceOf>): Promise<unknown[]> {
   const collected: unknown[] = [];
-  for await (const doc of docs) collected.push(doc);
+  for await (const doc of taken(docs)) collected.push(doc);
   return collected;
 }

@@ -1,15 +1,10 @@
 import { toMemvidError, type MemvidError, type NativeDocument, type NativePutOptions } from '@memvid/core';
 import { optionalNumber, type Options } from './check.js';
+import { unreadable } from './border.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
 import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
-import {
-  progressOf,
-  signalOf,
-  type PutManyInput,
-  type PutManyProgress,
-  type PutManySource,
-} from './batch-options.js';
+import { progressOf, report, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
 import { checkVectors, vectorRequest } from './vectors.js';
 import { storeEach } from './write-queue.js';
 
@@ -18,7 +13,7 @@ export interface PutManyStreamOptions extends IngestSwitches {
   onError: 'report';
   /** Documents in one transaction. Default 500. */
   batchSize?: number | undefined;
-  /** Called after each batch. */
+  /** Called after each batch, and waited for. When it throws, the call ends behind that batch: see `error`. */
   onProgress?: ((progress: PutManyProgress) => void) | undefined;
   /** Ends the call behind the batch in flight; what was stored stays, and the report says where to go on. */
   signal?: AbortSignal | undefined;
@@ -47,8 +42,9 @@ export interface PutManyReport extends PutManyProgress {
   readonly skipped: number;
   /** `true` when every document of the input was taken. */
   readonly complete: boolean;
-  /** Why the call ended early: the signal, or an error that concerns the file and not a document. */
+  /** Why the call ended early: the signal, or an error. */
   readonly stopped_by: 'signal' | 'error' | null;
+  /** An error that concerns the file, the input or `onProgress`, and not a document; the items say what is stored. */
   readonly error: MemvidError | null;
   /** Where to go on: pass it as `startAt` with the same input. */
   readonly next: number;
@@ -64,7 +60,7 @@ interface Batch {
 /** Nothing but one batch and the report is held in memory, however long the input is. */
 export async function putStream(
   handle: Handle,
-  docs: PutManySource<PutManyInput>,
+  docs: ReturnType<typeof sourceOf>,
   options: Options,
   storeOptions: NativePutOptions,
 ): Promise<PutManyReport> {
@@ -85,23 +81,24 @@ export async function putStream(
     ),
   );
 
-  const report = new Report(startAt);
+  const outcome = new Report(startAt);
   let batch: Batch = { indexes: [], documents: [] };
   const flush = async (): Promise<void> => {
     const { indexes, documents } = batch;
     batch = { indexes: [], documents: [] };
     if (documents.length > 0) {
-      const outcomes = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
-      outcomes.forEach((outcome, at) => report.add(indexes[at] ?? 0, outcome, storeOptions.dedupe));
+      const stored = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
+      stored.forEach((item, at) => outcome.add(indexes[at] ?? 0, item, storeOptions.dedupe));
     }
-    onProgress?.(report.progress());
+    const failure = await report(onProgress, outcome.progress());
+    outcome.fatal ??= failure;
   };
 
   let index = 0;
   try {
-    for await (const doc of docs) {
+    for await (const doc of taken(docs)) {
       if (index >= startAt) {
-        if (signal?.aborted === true || report.fatal !== undefined) break;
+        if (signal?.aborted === true || outcome.fatal !== undefined) break;
         try {
           const document = batchDocument(doc, `docs[${index}].`, switches);
           const vectors = vectorRequest({}, [doc], false);
@@ -109,20 +106,23 @@ export async function putStream(
           batch.documents.push(document);
           batch.indexes.push(index);
         } catch (error) {
-          report.refuse(index, toMemvidError(error));
+          outcome.refuse(index, unreadable(`docs[${index}]`, error));
         }
         if (batch.documents.length >= batchSize) await flush();
       }
       index += 1;
     }
     // An aborted call gives up the documents it gathered but did not store: `next` points at them.
-    if (signal?.aborted === true) return report.end('signal', false);
-    if (report.fatal === undefined) await flush();
+    if (signal?.aborted === true) return outcome.end('signal', false);
+    if (outcome.fatal !== undefined) return outcome.end('error', false);
+    await flush();
+    // What only `onProgress` threw behind the last batch ended nothing early.
+    if (!outcome.isFileFault) return outcome.end(null, true);
   } catch (error) {
     // The input itself threw, or the handle was closed under the call.
-    report.fatal ??= toMemvidError(error);
+    outcome.fatal ??= toMemvidError(error);
   }
-  return report.fatal === undefined ? report.end(null, true) : report.end('error', false);
+  return outcome.end('error', false);
 }
 
 /** Gathers what became of the documents. */
@@ -136,6 +136,11 @@ class Report {
 
   constructor(startAt: number) {
     this.#startAt = startAt;
+  }
+
+  /** Whether the error that ends the call came from the file: documents behind it were not stored. */
+  get isFileFault(): boolean {
+    return this.fatal !== undefined && isEnvironmental(this.fatal);
   }
 
   /** What the engine did with a document. An error that concerns the file ends the call. */

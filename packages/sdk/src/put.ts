@@ -1,8 +1,8 @@
 import { checkString, invalidInput } from '@memvid/core';
-import { isRecord, optionalOneOf } from './check.js';
-import { DEDUPE, DEFAULT_LEVEL, switchesOf, textDocument } from './document.js';
+import { optionalOneOf, pathOf, recordOf } from './check.js';
+import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
-import { readFileDocument } from './file-document.js';
+import { fileLabel, readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
 import { checkVectors, vectorRequest, type VectorInput } from './vectors.js';
 import { store } from './write-queue.js';
@@ -22,9 +22,9 @@ export interface PutInput extends DocumentFields, IngestSwitches, VectorInput {
 /** Stores one document, durably, and gives its frame id. */
 export async function put(handle: Handle, input: PutInput): Promise<string> {
   handle.assertWritable('put');
-  if (!isRecord(input)) throw invalidInput('input', input, 'an object { text, … } or { file, … }');
-  const text = input.text ?? undefined;
-  const file = input.file ?? undefined;
+  const given = recordOf(input, 'input', 'an object { text, … } or { file, … }');
+  const text = given['text'] ?? undefined;
+  const file = given['file'] ?? undefined;
   if ((text === undefined) === (file === undefined)) {
     throw invalidInput(
       'text, file',
@@ -32,18 +32,20 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
       'exactly one of "text" and "file"',
     );
   }
-  const switches = switchesOf(input);
-  const dedupe = optionalOneOf(input.dedupe, 'dedupe', DEDUPE) ?? 'keep';
+  const switches = switchesOf(given);
+  const dedupe = optionalOneOf(given['dedupe'], 'dedupe', DEDUPE) ?? 'keep';
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe } as const;
-  const request = vectorRequest(input, [input], false);
+  const request = vectorRequest(given, [given], false);
   if (request !== undefined) await checkVectors(handle, 'put', request);
   if (file === undefined) {
-    const document = textDocument(input, '', checkString('text', text), switches);
+    const document = textDocument(fieldsOf(given, ''), checkString('text', text), switches);
     return String((await handle.put('put', document, options)).id);
   }
+  const path = pathOf(file, 'file');
+  const fields = fieldsOf(given, '', fileLabel(path));
   // The file is read when the turn of this call has come, so that the order of the calls is kept.
   return handle.write('put', async (native) => {
-    const document = await readFileDocument(input, 'put', file, switches);
+    const document = await readFileDocument(fields, 'put', path, switches);
     const [stored] = await store(native, [document], options);
     return String(stored?.id);
   });

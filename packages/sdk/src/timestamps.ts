@@ -9,8 +9,11 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 const FULL_MONTHS =
   'january february march april may june july august september october november december'.split(' ');
 
-/** From here on a number can only have been meant as milliseconds (year 5138 in seconds). */
-const MILLISECONDS_FROM = 1e11;
+/** The years that dates are written with, 0000 to 9999. A number beyond can only have been meant as milliseconds. */
+const EARLIEST = -62_167_219_200;
+const LATEST = 253_402_300_799;
+/** Farthest that a clock on earth is from UTC. */
+const MOST_ZONE_SECONDS = 14 * 3600;
 
 const YEAR_FIRST = /^(\d{4})-(\d{2})-(\d{2})$/;
 const SLASHES = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/;
@@ -42,21 +45,20 @@ export function dayToSeconds(year: number, month: number, day: number): number |
  * A date without a time is midnight UTC; a time without a zone is UTC, on every machine the same.
  */
 export function toSeconds(value: unknown, argument: string): number {
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw invalidInput(argument, value, FORMS);
-    if (Math.abs(value) >= MILLISECONDS_FROM) {
-      throw invalidInput(argument, value, 'seconds since 1970; this looks like milliseconds, pass seconds');
-    }
-    return Math.floor(value);
-  }
-  if (value instanceof Date) {
-    const seconds = Math.floor(value.getTime() / 1000);
-    if (!Number.isFinite(seconds)) throw invalidInput(argument, 'an invalid Date', FORMS);
-    return seconds;
-  }
-  const seconds = typeof value === 'string' ? textToSeconds(value.trim()) : undefined;
-  if (seconds === undefined) throw invalidInput(argument, value, FORMS);
-  return seconds;
+  const seconds = Math.floor(secondsOf(value));
+  if (!Number.isFinite(seconds)) throw invalidInput(argument, value, FORMS);
+  if (seconds >= EARLIEST && seconds <= LATEST) return seconds;
+  const expected =
+    typeof value === 'number'
+      ? 'seconds since 1970 in the years 0000 to 9999; this looks like milliseconds, pass seconds'
+      : 'a time in the years 0000 to 9999';
+  throw invalidInput(argument, value, expected);
+}
+
+function secondsOf(value: unknown): number {
+  if (typeof value === 'number') return value;
+  if (value instanceof Date) return value.getTime() / 1000;
+  return (typeof value === 'string' ? textToSeconds(value.trim()) : undefined) ?? Number.NaN;
 }
 
 export function optionalSeconds(value: unknown, argument: string): number | undefined {
@@ -76,12 +78,16 @@ function textToSeconds(text: string): number | undefined {
   const [hours, minutes, seconds] = [Number(timed[4]), Number(timed[5]), Number(timed[6] ?? 0)];
   if (day === undefined || hours > 24 || minutes > 59 || seconds > 60) return undefined;
   if (hours === 24 && (minutes > 0 || seconds > 0)) return undefined;
-  return day + hours * 3600 + minutes * 60 + seconds - zoneSeconds(timed[8]);
+  const zone = zoneSeconds(timed[8]);
+  return zone === undefined ? undefined : day + hours * 3600 + minutes * 60 + seconds - zone;
 }
 
-function zoneSeconds(zone: string | undefined): number {
+/** How far a zone is ahead of UTC; `undefined` for one that does not exist on earth. */
+function zoneSeconds(zone: string | undefined): number | undefined {
   if (zone === undefined || zone === 'Z' || zone === 'z') return 0;
   const digits = zone.slice(1).replace(':', '');
-  const size = Number(digits.slice(0, 2)) * 3600 + Number(digits.slice(2)) * 60;
+  const minutes = Number(digits.slice(2));
+  const size = Number(digits.slice(0, 2)) * 3600 + minutes * 60;
+  if (minutes > 59 || size > MOST_ZONE_SECONDS) return undefined;
   return zone.startsWith('-') ? -size : size;
 }

@@ -1,8 +1,8 @@
 import { checkString, invalidInput, type NativeDocument } from '@memvid/core';
 import { derivedTags } from './auto-tag.js';
-import { frameId, isRecord } from './check.js';
+import { frameId, recordOf, type Options } from './check.js';
 import { contentDates } from './content-dates.js';
-import { fieldsOf, labelsOf, switchesOf, type DocumentFields, type IngestSwitches } from './document.js';
+import { fieldsOf, switchesOf, type DocumentFields, type IngestSwitches } from './document.js';
 import type { Handle } from './handle.js';
 import { checkVectors, vectorRequest, type VectorInput } from './vectors.js';
 import type { FrameRef } from './view.js';
@@ -19,8 +19,8 @@ export interface UpdateInput extends DocumentFields, IngestSwitches, VectorInput
 export async function update(handle: Handle, id: FrameRef, input: UpdateInput): Promise<string> {
   handle.assertWritable('update');
   const frame = frameId(id, 'id');
-  if (!isRecord(input)) throw invalidInput('changes', input, 'an object with the fields to change');
-  const patch = patchOf(input);
+  const given = recordOf(input, 'changes', 'an object with the fields to change');
+  const patch = patchOf(given);
   if (Object.keys(patch).length === 0) {
     throw invalidInput(
       'changes',
@@ -28,18 +28,17 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
       'an object with at least one of text, title, tags, labels, metadata …',
     );
   }
-  const request = vectorRequest(input, [input], false);
+  const request = vectorRequest(given, [given], false);
   if (request !== undefined) await checkVectors(handle, 'update', request);
   return String(await handle.write('update', (native) => native.update(frame, patch)));
 }
 
-function patchOf(input: UpdateInput): Partial<NativeDocument> {
-  const patch = fieldsOf(input as Record<string, unknown>, '');
-  const switches = switchesOf(input as Record<string, unknown>);
-  const labels = labelsOf(input as Record<string, unknown>, '');
-  if (labels !== undefined) patch.labels = labels;
-  if (input.text !== undefined && input.text !== null) {
-    patch.text = checkString('text', input.text);
+function patchOf(input: Options): Partial<NativeDocument> {
+  const patch: Partial<NativeDocument> = fieldsOf(input, '');
+  const switches = switchesOf(input);
+  const text = input['text'] ?? undefined;
+  if (text !== undefined) {
+    patch.text = checkString('text', text);
     // Dates of the old text must not stay with the new one.
     patch.contentDates = switches.extractDates ? contentDates(patch.searchText ?? patch.text) : [];
     if (switches.autoTag) patch.tags = [...(patch.tags ?? []), ...derivedTags(patch.text, patch.tags ?? [])];

@@ -1,5 +1,5 @@
 import { invalidInput } from '@memvid/core';
-import { optionsOf } from './check.js';
+import { optionsOf, queryOf } from './check.js';
 import { semanticNotYet } from './failures.js';
 import type { FindResult } from './find.js';
 import type { Handle } from './handle.js';
@@ -27,7 +27,7 @@ export async function vecSearch(
   options?: VecSearchInput,
 ): Promise<FindResult> {
   handle.assertOpen('vecSearch');
-  if (typeof query !== 'string') throw invalidInput('query', query, 'a string');
+  queryOf(query, 'query');
   if (queryEmbedding === undefined || queryEmbedding === null) {
     throw invalidInput('queryEmbedding', queryEmbedding, 'an array of numbers or a Float32Array');
   }

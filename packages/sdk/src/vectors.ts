@@ -1,4 +1,5 @@
-import { invalidInput, type EmbeddingIdentity, UnsupportedOperationError } from '@memvid/core';
+import { checkArray, invalidInput, type EmbeddingIdentity, UnsupportedOperationError } from '@memvid/core';
+import { reading } from './border.js';
 import { isRecord, optionalBoolean, optionalFilledString, type Options } from './check.js';
 import {
   dimensionMismatch,
@@ -52,7 +53,9 @@ export function vectorRequest(
 ): VectorRequest | undefined {
   const vectors: { vector: ArrayLike<number>; index: number | undefined }[] = [];
   documents.forEach((document, index) => {
-    const vector = isRecord(document) ? document['embedding'] : undefined;
+    const vector = reading(`docs[${index}].embedding`, () =>
+      isRecord(document) ? document['embedding'] : undefined,
+    );
     if (vector === undefined || vector === null) return;
     vectors.push({
       vector: vectorOf(vector, batch ? `docs[${index}].embedding` : 'embedding'),
@@ -68,7 +71,7 @@ export function vectorRequest(
         `an array of ${documents.length} vectors, one for each document`,
       );
     }
-    given.forEach((vector: unknown, index) =>
+    checkArray('embeddings', given, 'an array of vectors').forEach((vector, index) =>
       vectors.push({ vector: vectorOf(vector, `embeddings[${index}]`), index }),
     );
   }

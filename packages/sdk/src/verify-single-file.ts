@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { CorruptFileError, fromSystemError, toMemvidError } from '@memvid/core';
-import { filledString } from './check.js';
+import { pathOf } from './check.js';
 
 const SUFFIXES = ['wal', 'shm', 'lock', 'journal'];
 
@@ -11,7 +11,7 @@ const SUFFIXES = ['wal', 'shm', 'lock', 'journal'];
  * `details.offenders`.
  */
 export async function verifySingleFile(path: string): Promise<void> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const [folder, name] = [dirname(file), basename(file)];
   const stem = name.slice(0, name.length - extname(name).length);
   const suspects = new Set([

@@ -1,5 +1,5 @@
 import { loadNative } from '@memvid/core';
-import { filledString, optionalBoolean, optionsOf } from './check.js';
+import { pathOf, optionalBoolean, optionsOf } from './check.js';
 import { failureOn } from './failures.js';
 import type { Handle } from './handle.js';
 
@@ -29,7 +29,7 @@ export async function verify(handle: Handle, options?: VerifyOptions): Promise<V
 
 /** Checks a file that need not be open. Never writes. */
 export async function verifyMemvid(path: string, options?: VerifyOptions): Promise<VerifyReport> {
-  const file = filledString(path, 'path');
+  const file = pathOf(path, 'path');
   const deep = optionalBoolean(optionsOf(options)['deep'], 'deep', false);
   try {
     return JSON.parse(await loadNative().verifyFile(file, deep)) as VerifyReport;

@@ -1,5 +1,5 @@
-import { invalidInput } from '@memvid/core';
-import { isRecord } from './check.js';
+import { checkArray, checkString, invalidInput, isPlainObject } from '@memvid/core';
+import { reading } from './border.js';
 
 /** A value to compare with: JSON, or a `Date` in the form the field has. */
 export type WhereValue =
@@ -44,12 +44,12 @@ const OPERATORS = '$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $not';
 const DEEPEST = 32;
 
 /**
- * Checks a filter and gives the form the engine evaluates. `undefined` stays `undefined`. An unknown operator is
- * refused by name instead of matching nothing.
+ * Checks a filter and gives the form the engine evaluates. `undefined` stays `undefined`. Whatever cannot be a
+ * condition is refused by name: a condition that is dropped selects more than was meant.
  */
 export function whereOf(value: unknown, argument: string): Where | undefined {
   if (value === undefined || value === null) return undefined;
-  return groupOf(value, argument, 0);
+  return reading(argument, () => groupOf(value, argument, 0));
 }
 
 /** True when a filter says nothing, so that a bulk delete by it would delete everything. */
@@ -60,17 +60,18 @@ export function isEmptyWhere(where: Where): boolean {
 }
 
 function groupOf(value: unknown, argument: string, depth: number): Where {
-  if (!isRecord(value)) throw invalidInput(argument, value, 'a filter object such as { field: value }');
   checkDepth(argument, value, depth);
-  const result: Where = {};
-  for (const [key, part] of Object.entries(value)) {
-    if (part === undefined) continue;
+  // Without a prototype, so that a field named `__proto__` is one like any other.
+  const result: Where = Object.create(null);
+  for (const [key, part] of entriesOf(value, argument, 'a filter object such as { field: value }')) {
     const at = `${argument}.${key}`;
     if (key === '$and' || key === '$or') {
       if (!Array.isArray(part) || part.length === 0) {
         throw invalidInput(at, part, 'an array of one or more filters');
       }
-      result[key] = part.map((item, index) => groupOf(item, `${at}[${index}]`, depth + 1));
+      result[key] = checkArray(at, part, 'an array of filters').map((item, index) =>
+        groupOf(item, `${at}[${index}]`, depth + 1),
+      );
     } else if (key === '$not') {
       result[key] = groupOf(part, at, depth + 1);
     } else if (key.startsWith('$')) {
@@ -82,14 +83,30 @@ function groupOf(value: unknown, argument: string, depth: number): Where {
   return result;
 }
 
+/** The entries of a plain object whose values are all there. Others hold, or hide, what is not listed. */
+function entriesOf(value: unknown, argument: string, expected: string): [string, unknown][] {
+  if (!isPlainObject(value)) throw invalidInput(argument, value, expected);
+  if (Object.getOwnPropertySymbols(value).length > 0) {
+    throw invalidInput(argument, 'an object with a symbol as key', expected);
+  }
+  const entries = Object.entries(value);
+  for (const [key, part] of entries) {
+    checkString(`${argument} (key)`, key);
+    if (part === undefined) {
+      throw invalidInput(`${argument}.${key}`, part, 'a value; leave the key out when there is none');
+    }
+  }
+  return entries;
+}
+
 function conditionOf(
   value: unknown,
   argument: string,
   field: string,
   depth: number,
 ): WhereValue | WhereOperators {
-  if (!isRecord(value)) return valueOf(value, argument, field, depth);
-  const entries = Object.entries(value).filter(([, part]) => part !== undefined);
+  if (!isPlainObject(value)) return valueOf(value, argument, field, depth);
+  const entries = entriesOf(value, argument, `a value or one of ${OPERATORS}`);
   if (entries.length === 0) throw invalidInput(argument, value, `a value or one of ${OPERATORS}`);
   // An object without operators is a value to be equal to.
   if (!entries.some(([key]) => key.startsWith('$'))) return valueOf(value, argument, field, depth);
@@ -116,8 +133,9 @@ function operandOf(operator: string, part: unknown, at: string, field: string, d
       return valueOf(part, at, field, depth);
     case '$in':
     case '$nin':
-      if (!Array.isArray(part)) throw invalidInput(at, part, 'an array of values');
-      return part.map((item, index) => valueOf(item, `${at}[${index}]`, field, depth));
+      return checkArray(at, part, 'an array of values').map((item, index) =>
+        valueOf(item, `${at}[${index}]`, field, depth),
+      );
     case '$exists':
       if (typeof part !== 'boolean') throw invalidInput(at, part, 'true or false');
       return part;
@@ -129,21 +147,23 @@ function operandOf(operator: string, part: unknown, at: string, field: string, d
 }
 
 function valueOf(value: unknown, argument: string, field: string, depth: number): WhereValue {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'string') return checkString(argument, value);
+  if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (value instanceof Date && Number.isFinite(value.getTime())) return dateOf(value, field);
   checkDepth(argument, value, depth);
   if (Array.isArray(value)) {
-    return value.map((item, index) => valueOf(item, `${argument}[${index}]`, field, depth + 1));
-  }
-  if (isRecord(value)) {
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([, part]) => part !== undefined)
-        .map(([key, part]) => [key, valueOf(part, `${argument}.${key}`, field, depth + 1)]),
+    return checkArray(argument, value, 'an array of values').map((item, index) =>
+      valueOf(item, `${argument}[${index}]`, field, depth + 1),
     );
   }
-  throw invalidInput(argument, value, 'a JSON value or a Date');
+  // `fromEntries` defines keys, it does not assign them: `__proto__` becomes one too.
+  return Object.fromEntries(
+    entriesOf(value, argument, 'a JSON value or a Date').map(([key, part]) => [
+      key,
+      valueOf(part, `${argument}.${key}`, field, depth + 1),
+    ]),
+  );
 }
 
 /** A date as the field holds it: seconds in `timestamp`, days in `dates`, ISO 8601 in metadata. */

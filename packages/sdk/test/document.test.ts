@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { derivedTags } from '../src/auto-tag.ts';
 import { contentDates } from '../src/content-dates.ts';
-import { labelsOf, metadataOf, switchesOf, textDocument } from '../src/document.ts';
+import { fieldsOf, switchesOf, textDocument } from '../src/document.ts';
+import { metadataOf } from '../src/metadata.ts';
 import { splitAtWords } from '../src/put-file.ts';
 
 const plain = switchesOf({});
@@ -9,7 +10,7 @@ const plain = switchesOf({});
 describe('textDocument', () => {
   it('fills in the defaults of the contract', () => {
     const before = Math.floor(Date.now() / 1000);
-    const document = textDocument({}, '', 'hello', plain);
+    const document = textDocument({}, 'hello', plain);
     expect(document).toMatchObject({ text: 'hello', title: 'Untitled', labels: ['text'], tags: [] });
     expect(document.timestamp).toBeGreaterThanOrEqual(before);
     expect(document.uri).toBeUndefined();
@@ -17,23 +18,19 @@ describe('textDocument', () => {
   });
 
   it('puts the label first and every label once', () => {
-    expect(labelsOf({ label: 'a', labels: ['b', 'a', 'c'] }, '')).toEqual(['a', 'b', 'c']);
-    expect(labelsOf({ labels: ['b'] }, '')).toEqual(['text', 'b']);
-    expect(labelsOf({}, '')).toBeUndefined();
+    expect(fieldsOf({ label: 'a', labels: ['b', 'a', 'c'] }, '').labels).toEqual(['a', 'b', 'c']);
+    expect(fieldsOf({ labels: ['b'] }, '').labels).toEqual(['text', 'b']);
+    expect(fieldsOf({ labels: ['b'] }, '', 'md').labels).toEqual(['md', 'b']);
+    expect(fieldsOf({}, '').labels).toBeUndefined();
   });
 
   it('notes dates unless it is told not to, and tags only when it is told to (§17.26)', () => {
     const text = 'The bridge opened on 2024-05-01. The bridge is long.';
-    expect(textDocument({ tags: ['x'] }, '', text, plain)).toMatchObject({
+    expect(textDocument({ tags: ['x'] }, text, plain)).toMatchObject({
       tags: ['x'],
       contentDates: ['2024-05-01'],
     });
-    const tagged = textDocument(
-      { tags: ['x'] },
-      '',
-      text,
-      switchesOf({ autoTag: true, extractDates: false }),
-    );
+    const tagged = textDocument({ tags: ['x'] }, text, switchesOf({ autoTag: true, extractDates: false }));
     expect(tagged.contentDates).toBeUndefined();
     expect(tagged.tags?.slice(0, 2)).toEqual(['x', 'bridge']);
     expect(tagged.labels).toEqual(['text']);
@@ -47,16 +44,16 @@ describe('textDocument', () => {
     [{ tags: {} }, 'tags'],
     [{ metadata: [] }, 'metadata'],
     [{ metadata: 'x' }, 'metadata'],
-    [{ metadata: { a: 1n } }, 'metadata'],
-    [{ metadata: { a: () => 1 } }, 'metadata'],
-    [{ metadata: { a: Number.NaN } }, 'metadata'],
+    [{ metadata: { a: 1n } }, 'metadata.a'],
+    [{ metadata: { a: () => 1 } }, 'metadata.a'],
+    [{ metadata: { a: Number.NaN } }, 'metadata.a'],
     [{ uri: ' ' }, 'uri'],
     [{ kind: 1 }, 'kind'],
     [{ track: 1 }, 'track'],
     [{ searchText: 1 }, 'searchText'],
     [{ timestamp: 'never' }, 'timestamp'],
   ])('refuses %o naming the field', (input, argument) => {
-    expect(() => textDocument(input, 'docs[2].', 'x', plain)).toThrow(
+    expect(() => fieldsOf(input, 'docs[2].')).toThrow(
       expect.objectContaining({
         code: 'MV019',
         details: expect.objectContaining({ argument: `docs[2].${argument}` }),

@@ -17,6 +17,9 @@ describe('toSeconds', () => {
     ['2023-01-15T10:30:00-0530', midnight + 37_800 + 19_800],
     ['2023-01-15T10:30', midnight + 37_800],
     ['2023-01-15 10:30:15', midnight + 37_815],
+    ['2023-01-15T10:30:00+14:00', midnight + 37_800 - 14 * 3600],
+    ['9999-12-31', 253_402_214_400],
+    ['0000-01-01', -62_167_219_200],
     ['0099-12-31', Date.parse('0099-12-31T00:00:00Z') / 1000],
   ])('reads %s', (text, seconds) => {
     expect(toSeconds(text, 'timestamp')).toBe(seconds);
@@ -37,6 +40,9 @@ describe('toSeconds', () => {
     ['2023-01-15T25:00:00Z'],
     ['2023-01-15T10:61:00Z'],
     ['1700000000'],
+    ['2023-01-15T10:30:00+14:01'],
+    ['2023-01-15T10:30:00-99:99'],
+    ['2023-01-15T10:30:00+05:60'],
     [Number.NaN],
     [Number.POSITIVE_INFINITY],
     [new Date('nonsense')],
@@ -54,7 +60,24 @@ describe('toSeconds', () => {
 
   it('takes a number of milliseconds for a mistake and says so', () => {
     expect(() => toSeconds(1_700_000_000_000, 'timestamp')).toThrow(/pass seconds/);
-    expect(() => toSeconds(1e11, 'timestamp')).toThrow(/milliseconds/);
-    expect(toSeconds(1e11 - 1, 'timestamp')).toBe(1e11 - 1);
+    expect(() => toSeconds(1e12, 'timestamp')).toThrow(/milliseconds/);
+  });
+
+  it('has one range for every form: the years 0000 to 9999', () => {
+    const last = 253_402_300_799;
+    expect(toSeconds(last, 'timestamp')).toBe(last);
+    expect(toSeconds(new Date(last * 1000), 'timestamp')).toBe(last);
+    expect(toSeconds('9999-12-31T23:59:59Z', 'timestamp')).toBe(last);
+    for (const beyond of [
+      last + 1,
+      new Date((last + 1) * 1000),
+      '9999-12-31T23:59:59-01:00',
+      8.64e12,
+      new Date(8.64e15),
+      new Date(-8.64e15),
+      -62_167_219_201,
+    ]) {
+      expect(() => toSeconds(beyond, 'timestamp')).toThrow(/years 0000 to 9999/);
+    }
   });
 });

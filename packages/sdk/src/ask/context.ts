@@ -9,9 +9,38 @@ function headingOf(hit: { readonly uri: string; readonly title: string }): strin
   return `${place} — ${hit.title === '' ? hit.uri : hit.title}`;
 }
 
-/** Numbered blocks of stored text, one a hit, with nothing in them but that text and its place. */
-export function contextOf(hits: readonly FindHit[], textOf: (hit: FindHit) => string): string {
-  return hits.map((hit, index) => `### [${index + 1}] ${headingOf(hit)}\n${textOf(hit)}`).join('\n\n');
+const BETWEEN_BLOCKS = '\n\n';
+
+/** What stands above the text of a hit. */
+function lineAbove(hit: FindHit, index: number): string {
+  return `### [${index + 1}] ${headingOf(hit)}\n`;
+}
+
+/**
+ * Numbered blocks of stored text, one a hit, with nothing in them but that text and its place. A hit without a text
+ * (`undefined`) has no block.
+ */
+export function contextOf(hits: readonly FindHit[], textOf: (hit: FindHit) => string | undefined): string {
+  const blocks = hits.flatMap((hit, index) => {
+    const text = textOf(hit);
+    return text === undefined ? [] : [lineAbove(hit, index) + text];
+  });
+  return blocks.join(BETWEEN_BLOCKS);
+}
+
+/**
+ * The text of each hit as far as a context of `most` characters has room for it, the headings counted: the last one
+ * with room is shortened, those behind it are `undefined`.
+ */
+export function passagesOf(hits: readonly FindHit[], most: number | undefined): (string | undefined)[] {
+  let left = most ?? Number.POSITIVE_INFINITY;
+  return hits.map((hit, index) => {
+    const room = left - lineAbove(hit, index).length - (index === 0 ? 0 : BETWEEN_BLOCKS.length);
+    const text = room > 0 ? shorten(hit.text, room) : undefined;
+    // Where one had no room, a shorter one behind it gets none either: what is left out is always the lower ranks.
+    left = text === undefined || text.length < hit.text.length ? 0 : room - text.length;
+    return text;
+  });
 }
 
 /** A text cut to at most `most` characters, at a word boundary where one is near. */
