@@ -160,8 +160,8 @@ function quoteAll(words: readonly string[]): string {
 export function checkArray(argument: string, value: unknown, expected = 'an array'): readonly unknown[] {
   if (!Array.isArray(value)) throw invalidInput(argument, value, expected);
   for (let index = 0; index < value.length; index += 1) {
-    if (!(index in value))
-      throw invalidInput(`${argument}[${index}]`, undefined, `${expected} without holes`);
+    if (index in value) continue;
+    throw invalidInput(`${argument}[${index}]`, undefined, `${expected} without holes`);
   }
   return value;
 }

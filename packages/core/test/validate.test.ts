@@ -17,6 +17,13 @@ import {
   isWellFormed,
 } from '../src/index.ts';
 
+/** An array of nothing but holes. */
+function holes(length: number): unknown[] {
+  const list: unknown[] = [];
+  list.length = length;
+  return list;
+}
+
 function failure(run: () => unknown): InvalidInputError {
   try {
     run();
@@ -56,17 +63,17 @@ describe('argument checks', () => {
       '"xxxxxxxxxxx"',
       /at most 10/,
     ],
-    ['a hole', () => checkArray('docs', new Array(5)), 'docs[0]', 'undefined', /without holes/],
+    ['a hole', () => checkArray('docs', holes(5)), 'docs[0]', 'undefined', /without holes/],
     [
       'four billion holes',
-      () => checkArray('docs', new Array(0xffff_ffff)),
+      () => checkArray('docs', holes(0xffff_ffff)),
       'docs[0]',
       'undefined',
       /without holes/,
     ],
     [
       'texts and holes',
-      () => checkStringArray('tags', Object.assign(new Array<string>(0xffff_ffff), { 0: 'a' })),
+      () => checkStringArray('tags', Object.assign(holes(0xffff_ffff), { 0: 'a' })),
       'tags[1]',
       'undefined',
       /a string/,
@@ -122,12 +129,12 @@ describe('describeValue of what cannot be read', () => {
     const revoked = Proxy.revocable({}, {});
     revoked.revoke();
     expect(describeValue(revoked.proxy)).toBe('an object that cannot be read');
-    class Unnamed {
-      static get name(): string {
+    const unnamed = Object.create({
+      get constructor(): never {
         throw new Error('no');
-      }
-    }
-    expect(describeValue(new Unnamed())).toBe('an object that cannot be read');
+      },
+    }) as unknown;
+    expect(describeValue(unnamed)).toBe('an object that cannot be read');
   });
 });
 
