@@ -1,11 +1,13 @@
 //! Seconds since 1970 as a date, in UTC.
 
+use mv2::time::civil_from_days;
+
 /// `2023-01-15T00:00:00Z`. Years outside 0000–9999 get a sign, as ISO 8601 wants.
 #[must_use]
 pub fn iso8601(seconds: i64) -> String {
     let days = seconds.div_euclid(86_400);
     let time = seconds.rem_euclid(86_400);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil_from_days(days);
     let year = if (0..=9999).contains(&year) {
         format!("{year:04}")
     } else {
@@ -17,24 +19,6 @@ pub fn iso8601(seconds: i64) -> String {
         time / 60 % 60,
         time % 60
     )
-}
-
-/// Proleptic Gregorian date of a day count (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use mv2::toc::{
 };
 
 use crate::additions::{append_documents, fill_search_texts, pending_additions};
-use crate::committed::{self, Committed};
+use crate::committed::Committed;
 use crate::directory::is_directory;
 use crate::document::PreparedDocument;
 use crate::error::{Code, Error, Result};
@@ -268,7 +268,7 @@ pub fn head_with(base: &Committed, sections: Vec<SegmentMeta>) -> TocHead {
     }
     let foreign = base.head.segments.iter().filter(|segment| {
         base.payload(segment.bytes_offset, segment.bytes_length)
-            .is_ok_and(|bytes| !is_directory(bytes) && !committed::is_lex_section(bytes))
+            .is_ok_and(|bytes| !is_directory(bytes) && !lex::is_segment(bytes))
     });
     segments.extend(foreign.cloned());
     TocHead {

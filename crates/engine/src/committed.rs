@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use lex::LexIndex;
 use mv2::bytes::Bytes;
 use mv2::codec::Reader;
-use mv2::frame::{Frame, FrameRole, FrameStatus};
+use mv2::frame::Frame;
 use mv2::header::Header;
 use mv2::recover::{self, Located};
 use mv2::storage::FileStorage;
@@ -13,26 +13,13 @@ use mv2::time_index::TimeIndex;
 use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
 use mv2::view::FrameView;
 
-use crate::directory::{Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
-use crate::document::BOOST_KEY;
+use crate::describe::{
+    is_of_this_header, is_sound, refuse_older_commit, settle_directory, stored_directory,
+};
+use crate::directory::Directory;
 use crate::error::{Error, Result};
-use crate::naming::is_default_uri;
-use crate::{output, text};
-
-/// Tables of contents up to this size are hashed whenever they are opened, bytes: about two milliseconds.
-const HASHED_AT_OPEN: u64 = 8 << 20;
-
-/// Memory of one full-text segment while it is built, in bytes. A larger batch becomes several segments.
-pub const SEGMENT_MEMORY: usize = 192 << 20;
-
-/// How the bytes of a full-text section start, whatever its version.
-const LEX_SECTION: &[u8] = b"LEXSEG";
-
-/// Whether these are the bytes of a full-text section of ours.
-#[must_use]
-pub fn is_lex_section(bytes: &[u8]) -> bool {
-    bytes.starts_with(LEX_SECTION)
-}
+use crate::indexing::index_range;
+use crate::output;
 
 /// The state a commit left in the file.
 pub struct Committed {
@@ -236,7 +223,7 @@ impl Committed {
                 segment.bytes_length,
                 "section",
             )
-            .is_ok_and(is_lex_section)
+            .is_ok_and(lex::is_segment)
             {
                 break;
             }
@@ -307,301 +294,6 @@ impl Committed {
             sections.push(lex::OwnedBytes::new(built.bytes));
         }
         Ok(LexIndex::open(sections)?)
-    }
-}
-
-/// A full-text segment that is not in the file yet.
-pub struct Built {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// First frame it covers.
-    pub from: u64,
-    /// Frame behind the last one it covers.
-    pub to: u64,
-}
-
-/// Indexes committed frames anew, in as many segments as the memory budget asks for.
-pub fn index_range(committed: &Committed, from: u64, to: u64) -> Result<Vec<Built>> {
-    let mut built = Vec::new();
-    let mut start = from;
-    while start < to {
-        let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
-        let mut id = start;
-        while id < to && !builder.is_full() {
-            index_frame(&mut builder, committed, id)?;
-            id += 1;
-        }
-        built.push(Built {
-            bytes: builder.finish()?,
-            from: start,
-            to: id,
-        });
-        start = id;
-    }
-    Ok(built)
-}
-
-/// Adds a committed frame to an index being built; removed frames and frames without text are left out.
-fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id: u64) -> Result<()> {
-    let Some(record) = committed.directory.record(id) else {
-        return Ok(());
-    };
-    if record.flags.status() == FrameStatus::Deleted as u32 || record.flags.has_chunks() {
-        return Ok(());
-    }
-    let view = committed.frame(id)?;
-    // A damaged payload must not make the other frames unfindable; `verify({ deep: true })` names it.
-    let body = text::search_body(&view, &|offset, length| committed.payload(offset, length));
-    let Ok(Some(body)) = body else { return Ok(()) };
-    let parent = record
-        .parent
-        .and_then(|parent| committed.frame(u64::from(parent)).ok());
-    add_to_index(builder, id, &view, parent.as_ref(), &body)
-}
-
-/// Adds one frame with its text. A chunk is found under its document's title.
-fn add_to_index(
-    builder: &mut lex::SegmentBuilder,
-    id: u64,
-    view: &FrameView<'_>,
-    parent: Option<&FrameView<'_>>,
-    body: &str,
-) -> Result<()> {
-    with_lex_document(id, view, parent, body, |document| {
-        builder.add(document).map_err(Error::from)
-    })
-}
-
-/// Calls `use_document` with the form of a frame that the full-text index takes.
-pub fn with_lex_document<T>(
-    id: u64,
-    view: &FrameView<'_>,
-    parent: Option<&FrameView<'_>>,
-    body: &str,
-    use_document: impl FnOnce(&lex::Document<'_>) -> T,
-) -> T {
-    let tags: Vec<String> = view.tags.iter().map(str::to_owned).collect();
-    let labels: Vec<String> = view.labels.iter().map(str::to_owned).collect();
-    let title = parent
-        .and_then(|parent| parent.title)
-        .or(view.title)
-        .unwrap_or_default();
-    let boost = view
-        .extra_metadata
-        .get(BOOST_KEY)
-        .and_then(|value| value.parse::<f32>().ok())
-        .filter(|boost| boost.is_finite() && *boost > 0.0)
-        .unwrap_or(1.0);
-    use_document(&lex::Document {
-        frame_id: id,
-        title,
-        body,
-        uri: view.uri.unwrap_or_default(),
-        kind: view.kind,
-        track: view.track,
-        tags: &tags,
-        labels: &labels,
-        timestamp: view.timestamp,
-        boost,
-    })
-}
-
-/// A directory read from the file, with the parts of the table of contents around the frames; `None` when there is
-/// none for this very table of contents.
-fn stored_directory(
-    map: &Bytes,
-    toc_bytes: &[u8],
-    generation: u64,
-) -> Option<(TocHead, TocTail, Directory)> {
-    let (head, count, frames_start) = toc::decode_head(toc_bytes).ok()?;
-    let first = head.segments.first().filter(|segment| segment.id == 0)?;
-    let start = usize::try_from(first.bytes_offset).ok()?;
-    let directory = Directory::parse(
-        map.clone(),
-        start,
-        usize::try_from(first.bytes_length).ok()?,
-    )
-    .ok()?;
-    let (from, to) = directory.frames_range();
-    if directory.generation() != generation
-        || directory.frames() != count
-        || from != frames_start
-        || directory.section_offset() != first.bytes_offset
-    {
-        return None;
-    }
-    let tail = toc_bytes.get(usize::try_from(to).ok()?..)?;
-    let tail = toc::decode_tail(tail).ok()?;
-    Some((head, tail, directory))
-}
-
-/// Whether the table of contents that was found can be used. A large one that our own directory describes frame by frame,
-/// with a checksum each, need not be hashed as a whole before the first answer; `verify` does.
-fn is_sound(map: &Bytes, located: &Located) -> bool {
-    let Ok(toc_bytes) = located.toc(map) else {
-        return false;
-    };
-    let described = || {
-        stored_directory(map, toc_bytes, located.footer.generation)
-            .is_some_and(|(_, _, directory)| is_of_this_header(&directory, located))
-    };
-    (located.footer.toc_len > HASHED_AT_OPEN && described())
-        || *blake3::hash(toc_bytes).as_bytes() == located.footer.toc_hash
-}
-
-/// The header is written when its commit is durable: when it names a later one than the last that is intact, the later one
-/// is damaged. To go on with the older one would hide what was acknowledged, and overwrite what could still be rescued.
-fn refuse_older_commit(located: &Located, toc_bytes: &[u8]) -> Result<()> {
-    let header = &located.header;
-    let other = toc::stored_checksum(toc_bytes)? != header.toc_checksum;
-    if !located.header_is_current && other && header.footer_offset > located.toc_offset {
-        return Err(Error::corrupt(
-            "table of contents",
-            header.footer_offset,
-            format_args!(
-                "the last commit is damaged; an older one (generation {}) is intact at byte {}",
-                located.footer.generation, located.toc_offset
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// Whether header and directory agree on what the log contributed. The reference applies records in place without a new
-/// generation (container.md §3.1); a header that is older than its footer is what a crash leaves.
-fn is_of_this_header(directory: &Directory, located: &Located) -> bool {
-    !located.header_is_current || directory.applied_sequence() == located.header.wal_sequence
-}
-
-/// The directory of a table of contents whose header tells another log sequence than the stored one: either the frames
-/// changed since, or the header is damaged. The frames decide. Gives whether the stored one holds.
-fn settle_directory(
-    decoded: &toc::DecodedToc,
-    toc_bytes: &[u8],
-    located: &Located,
-    stored: Option<Directory>,
-) -> Result<(Directory, bool)> {
-    let generation = located.footer.generation;
-    let built = build_directory(decoded, toc_bytes, generation, located.header.wal_sequence)?;
-    match stored {
-        Some(stored) if stored.describes_the_same(&built) => Ok((stored, true)),
-        _ => Ok((built, false)),
-    }
-}
-
-/// Look-ups from decoded frames: what opening a file of another program costs, once per commit of it.
-fn build_directory(
-    decoded: &toc::DecodedToc,
-    toc_bytes: &[u8],
-    generation: u64,
-    applied_sequence: u64,
-) -> Result<Directory> {
-    let frames_start = decoded
-        .frame_offsets
-        .first()
-        .copied()
-        .unwrap_or(decoded.frames_end);
-    let mut parts = Parts {
-        generation,
-        frames_start,
-        frames_end: decoded.frames_end,
-        applied_sequence,
-        ..Parts::default()
-    };
-    for (index, frame) in decoded.frames.iter().enumerate() {
-        let start = decoded.frame_offsets[index];
-        let end = decoded
-            .frame_offsets
-            .get(index + 1)
-            .copied()
-            .unwrap_or(decoded.frames_end);
-        if frame.id != index as u64 {
-            return Err(Error::corrupt(
-                "frame",
-                start,
-                format_args!("frame at position {index} has the id {}", frame.id),
-            ));
-        }
-        let encoded = slice_of(toc_bytes, start, end - start, "frame")?;
-        let id = u32::try_from(index)
-            .map_err(|_| Error::corrupt("frames", start, "more than 4294967294 frames"))?;
-        parts.push(id, frame, start - frames_start, crc32fast::hash(encoded));
-    }
-    parts.sort();
-    Directory::from_parts(&parts)
-}
-
-impl Parts {
-    /// Appends the look-ups of one frame. Call [`Parts::sort`] when all are in.
-    pub fn push(&mut self, id: u32, frame: &Frame, toc_offset: u64, checksum: u32) {
-        let role = frame.role as u32;
-        let parent = frame
-            .parent_id
-            .and_then(|parent| u32::try_from(parent).ok());
-        self.records.push(FrameRecord {
-            toc_offset,
-            timestamp: frame.timestamp,
-            parent,
-            superseded_by: frame.superseded_by.and_then(|id| u32::try_from(id).ok()),
-            checksum,
-            flags: Flags::new(frame.status as u32, role, frame.chunk_manifest.is_some()),
-        });
-        if let (FrameRole::DocumentChunk, Some(parent)) = (frame.role, parent) {
-            self.chunks.push((parent, id));
-        }
-        if let Some(uri) = frame
-            .uri
-            .as_deref()
-            .filter(|uri| !is_default_uri(uri, u64::from(id)))
-        {
-            self.uris.push((uri_hash(uri), id));
-        }
-        self.totals.count(frame);
-    }
-
-    /// Brings the look-up tables into the order that searching them needs.
-    pub fn sort(&mut self) {
-        self.chunks.sort_unstable();
-        self.uris.sort_unstable();
-    }
-}
-
-impl Totals {
-    /// Adds a frame.
-    pub fn count(&mut self, frame: &Frame) {
-        self.search_text_bytes += frame
-            .search_text
-            .as_ref()
-            .map_or(0, |text| text.len() as u64);
-        if frame.status == FrameStatus::Deleted {
-            self.deleted += 1;
-        } else {
-            self.kept_bytes += frame.payload_length;
-        }
-        if frame.status == FrameStatus::Active {
-            self.active += 1;
-            self.payload_bytes += frame.payload_length;
-            self.logical_bytes += frame.canonical_length.unwrap_or(0);
-            self.identified +=
-                u64::from(frame.extra_metadata.contains_key("memvid.embedding.model"));
-        }
-    }
-}
-
-impl Totals {
-    /// Takes a frame out again, before its status changes.
-    pub fn discount(&mut self, frame: &Frame) {
-        let mut other = Self::default();
-        other.count(frame);
-        self.active = self.active.saturating_sub(other.active);
-        self.payload_bytes = self.payload_bytes.saturating_sub(other.payload_bytes);
-        self.kept_bytes = self.kept_bytes.saturating_sub(other.kept_bytes);
-        self.deleted = self.deleted.saturating_sub(other.deleted);
-        self.logical_bytes = self.logical_bytes.saturating_sub(other.logical_bytes);
-        self.search_text_bytes = self
-            .search_text_bytes
-            .saturating_sub(other.search_text_bytes);
-        self.identified = self.identified.saturating_sub(other.identified);
     }
 }
 

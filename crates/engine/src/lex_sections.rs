@@ -5,8 +5,8 @@ use mv2::toc::{SegmentCompression, SegmentMeta};
 use serde_json::Value;
 
 use crate::additions::Addition;
-use crate::committed::{Built, SEGMENT_MEMORY, index_range};
 use crate::error::{Code, Error, Result};
+use crate::indexing::{Built, SEGMENT_MEMORY, index_range};
 use crate::merge;
 use crate::output::Output;
 use crate::snapshot::Snapshot;

@@ -3,8 +3,8 @@
 use mv2::frame::FrameStatus;
 use mv2::toc::SegmentMeta;
 
-use crate::committed::{Built, index_range};
 use crate::error::Result;
+use crate::indexing::{Built, index_range};
 use crate::lex_sections::write_section;
 use crate::output::Output;
 use crate::snapshot::Snapshot;

@@ -9,9 +9,10 @@ use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
 use mv2::view::FrameView;
 use mv2::wal::{EntryOperation, FrameEntry};
 
-use crate::committed::{Committed, with_lex_document};
+use crate::committed::Committed;
 use crate::directory::{Flags, uri_hash};
 use crate::error::{Error, Result};
+use crate::indexing::with_lex_document;
 use crate::naming::{default_uri, is_default_uri, title_from_uri};
 use crate::text;
 

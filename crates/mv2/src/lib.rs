@@ -41,6 +41,7 @@ pub mod registry;
 pub mod search_text;
 pub mod sketch;
 pub mod storage;
+pub mod time;
 pub mod time_index;
 pub mod toc;
 pub mod verify;

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::lock::FileLock;
 use crate::storage::FileIdentity;
+use crate::time;
 
 mod process;
-mod time;
 
 /// A record whose heartbeat is older than this is stale.
 pub const STALE_AFTER: Duration = Duration::from_secs(10);

@@ -54,7 +54,7 @@ pub(super) fn holder(path: &Path, identity: FileIdentity) -> Option<OwnerRecord>
     })?;
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&command).replace('\0', " ");
-    let now = super::time::to_rfc3339(std::time::SystemTime::now());
+    let now = crate::time::to_rfc3339(std::time::SystemTime::now());
     Some(OwnerRecord {
         pid,
         cmd: command.trim_end().to_owned(),

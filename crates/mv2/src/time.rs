@@ -1,14 +1,14 @@
-//! RFC 3339 in UTC, the one form that lock records use.
+//! Dates and times in UTC: RFC 3339 as lock records use it, and the calendar behind it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY: u64 = 86_400;
 
 /// `2024-05-01T12:00:00.123Z`. Times before 1970 read as 1970.
-pub(super) fn to_rfc3339(time: SystemTime) -> String {
+pub fn to_rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / DAY, since.as_secs() % DAY);
-    let (year, month, day) = civil_from_days(days);
+    let (year, month, day) = civil_from_days(i64::try_from(days).unwrap_or_default());
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
         second / 3600,
@@ -19,7 +19,7 @@ pub(super) fn to_rfc3339(time: SystemTime) -> String {
 }
 
 /// Reads a time with any fraction and offset. `None` when it is not one, or is before 1970.
-pub(super) fn from_rfc3339(text: &str) -> Option<SystemTime> {
+pub fn from_rfc3339(text: &str) -> Option<SystemTime> {
     let number = |range: std::ops::Range<usize>| -> Option<u64> {
         let digits = text.get(range)?;
         digits
@@ -78,10 +78,12 @@ fn leading_digits(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Days since 1970-01-01 to year, month and day. Years are counted from March, so that the leap day comes last.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
+/// Year, month and day of a count of days since 1970-01-01. Years are counted from March inside, so that the leap day
+/// comes last (Howard Hinnant, "chrono-compatible low-level date algorithms").
+#[must_use]
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -92,7 +94,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     } else {
         shifted_month - 9
     };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {

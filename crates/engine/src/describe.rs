@@ -1,0 +1,211 @@
+//! Which directory describes a table of contents: the stored one when it belongs to it, else one built from the frames.
+
+use mv2::bytes::Bytes;
+use mv2::frame::{Frame, FrameRole, FrameStatus};
+use mv2::recover::Located;
+use mv2::toc::{self, TocHead, TocTail};
+
+use crate::committed::slice_of;
+use crate::directory::{Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
+use crate::error::{Error, Result};
+use crate::naming::is_default_uri;
+
+/// Tables of contents up to this size are hashed whenever they are opened, bytes: about two milliseconds.
+const HASHED_AT_OPEN: u64 = 8 << 20;
+
+/// A directory read from the file, with the parts of the table of contents around the frames; `None` when there is
+/// none for this very table of contents.
+pub fn stored_directory(
+    map: &Bytes,
+    toc_bytes: &[u8],
+    generation: u64,
+) -> Option<(TocHead, TocTail, Directory)> {
+    let (head, count, frames_start) = toc::decode_head(toc_bytes).ok()?;
+    let first = head.segments.first().filter(|segment| segment.id == 0)?;
+    let start = usize::try_from(first.bytes_offset).ok()?;
+    let directory = Directory::parse(
+        map.clone(),
+        start,
+        usize::try_from(first.bytes_length).ok()?,
+    )
+    .ok()?;
+    let (from, to) = directory.frames_range();
+    if directory.generation() != generation
+        || directory.frames() != count
+        || from != frames_start
+        || directory.section_offset() != first.bytes_offset
+    {
+        return None;
+    }
+    let tail = toc_bytes.get(usize::try_from(to).ok()?..)?;
+    let tail = toc::decode_tail(tail).ok()?;
+    Some((head, tail, directory))
+}
+
+/// Whether the table of contents that was found can be used. A large one that our own directory describes frame by frame,
+/// with a checksum each, need not be hashed as a whole before the first answer; `verify` does.
+pub fn is_sound(map: &Bytes, located: &Located) -> bool {
+    let Ok(toc_bytes) = located.toc(map) else {
+        return false;
+    };
+    let described = || {
+        stored_directory(map, toc_bytes, located.footer.generation)
+            .is_some_and(|(_, _, directory)| is_of_this_header(&directory, located))
+    };
+    (located.footer.toc_len > HASHED_AT_OPEN && described())
+        || *blake3::hash(toc_bytes).as_bytes() == located.footer.toc_hash
+}
+
+/// The header is written when its commit is durable: when it names a later one than the last that is intact, the later one
+/// is damaged. To go on with the older one would hide what was acknowledged, and overwrite what could still be rescued.
+pub fn refuse_older_commit(located: &Located, toc_bytes: &[u8]) -> Result<()> {
+    let header = &located.header;
+    let other = toc::stored_checksum(toc_bytes)? != header.toc_checksum;
+    if !located.header_is_current && other && header.footer_offset > located.toc_offset {
+        return Err(Error::corrupt(
+            "table of contents",
+            header.footer_offset,
+            format_args!(
+                "the last commit is damaged; an older one (generation {}) is intact at byte {}",
+                located.footer.generation, located.toc_offset
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether header and directory agree on what the log contributed. The reference applies records in place without a new
+/// generation (container.md §3.1); a header that is older than its footer is what a crash leaves.
+pub fn is_of_this_header(directory: &Directory, located: &Located) -> bool {
+    !located.header_is_current || directory.applied_sequence() == located.header.wal_sequence
+}
+
+/// The directory of a table of contents whose header tells another log sequence than the stored one: either the frames
+/// changed since, or the header is damaged. The frames decide. Gives whether the stored one holds.
+pub fn settle_directory(
+    decoded: &toc::DecodedToc,
+    toc_bytes: &[u8],
+    located: &Located,
+    stored: Option<Directory>,
+) -> Result<(Directory, bool)> {
+    let generation = located.footer.generation;
+    let built = build_directory(decoded, toc_bytes, generation, located.header.wal_sequence)?;
+    match stored {
+        Some(stored) if stored.describes_the_same(&built) => Ok((stored, true)),
+        _ => Ok((built, false)),
+    }
+}
+
+/// Look-ups from decoded frames: what opening a file of another program costs, once per commit of it.
+fn build_directory(
+    decoded: &toc::DecodedToc,
+    toc_bytes: &[u8],
+    generation: u64,
+    applied_sequence: u64,
+) -> Result<Directory> {
+    let frames_start = decoded
+        .frame_offsets
+        .first()
+        .copied()
+        .unwrap_or(decoded.frames_end);
+    let mut parts = Parts {
+        generation,
+        frames_start,
+        frames_end: decoded.frames_end,
+        applied_sequence,
+        ..Parts::default()
+    };
+    for (index, frame) in decoded.frames.iter().enumerate() {
+        let start = decoded.frame_offsets[index];
+        let end = decoded
+            .frame_offsets
+            .get(index + 1)
+            .copied()
+            .unwrap_or(decoded.frames_end);
+        if frame.id != index as u64 {
+            return Err(Error::corrupt(
+                "frame",
+                start,
+                format_args!("frame at position {index} has the id {}", frame.id),
+            ));
+        }
+        let encoded = slice_of(toc_bytes, start, end - start, "frame")?;
+        let id = u32::try_from(index)
+            .map_err(|_| Error::corrupt("frames", start, "more than 4294967294 frames"))?;
+        parts.push(id, frame, start - frames_start, crc32fast::hash(encoded));
+    }
+    parts.sort();
+    Directory::from_parts(&parts)
+}
+
+impl Parts {
+    /// Appends the look-ups of one frame. Call [`Parts::sort`] when all are in.
+    pub fn push(&mut self, id: u32, frame: &Frame, toc_offset: u64, checksum: u32) {
+        let role = frame.role as u32;
+        let parent = frame
+            .parent_id
+            .and_then(|parent| u32::try_from(parent).ok());
+        self.records.push(FrameRecord {
+            toc_offset,
+            timestamp: frame.timestamp,
+            parent,
+            superseded_by: frame.superseded_by.and_then(|id| u32::try_from(id).ok()),
+            checksum,
+            flags: Flags::new(frame.status as u32, role, frame.chunk_manifest.is_some()),
+        });
+        if let (FrameRole::DocumentChunk, Some(parent)) = (frame.role, parent) {
+            self.chunks.push((parent, id));
+        }
+        if let Some(uri) = frame
+            .uri
+            .as_deref()
+            .filter(|uri| !is_default_uri(uri, u64::from(id)))
+        {
+            self.uris.push((uri_hash(uri), id));
+        }
+        self.totals.count(frame);
+    }
+
+    /// Brings the look-up tables into the order that searching them needs.
+    pub fn sort(&mut self) {
+        self.chunks.sort_unstable();
+        self.uris.sort_unstable();
+    }
+}
+
+impl Totals {
+    /// Adds a frame.
+    pub fn count(&mut self, frame: &Frame) {
+        self.search_text_bytes += frame
+            .search_text
+            .as_ref()
+            .map_or(0, |text| text.len() as u64);
+        if frame.status == FrameStatus::Deleted {
+            self.deleted += 1;
+        } else {
+            self.kept_bytes += frame.payload_length;
+        }
+        if frame.status == FrameStatus::Active {
+            self.active += 1;
+            self.payload_bytes += frame.payload_length;
+            self.logical_bytes += frame.canonical_length.unwrap_or(0);
+            self.identified +=
+                u64::from(frame.extra_metadata.contains_key("memvid.embedding.model"));
+        }
+    }
+
+    /// Takes a frame out again, before its status changes.
+    pub fn discount(&mut self, frame: &Frame) {
+        let mut other = Self::default();
+        other.count(frame);
+        self.active = self.active.saturating_sub(other.active);
+        self.payload_bytes = self.payload_bytes.saturating_sub(other.payload_bytes);
+        self.kept_bytes = self.kept_bytes.saturating_sub(other.kept_bytes);
+        self.deleted = self.deleted.saturating_sub(other.deleted);
+        self.logical_bytes = self.logical_bytes.saturating_sub(other.logical_bytes);
+        self.search_text_bytes = self
+            .search_text_bytes
+            .saturating_sub(other.search_text_bytes);
+        self.identified = self.identified.saturating_sub(other.identified);
+    }
+}

@@ -1,0 +1,108 @@
+//! From frames to full-text segments.
+
+use mv2::frame::FrameStatus;
+use mv2::view::FrameView;
+
+use crate::committed::Committed;
+use crate::document::BOOST_KEY;
+use crate::error::{Error, Result};
+use crate::text;
+
+/// Memory of one full-text segment while it is built, in bytes. A larger batch becomes several segments.
+pub const SEGMENT_MEMORY: usize = 192 << 20;
+
+/// A full-text segment that is not in the file yet.
+pub struct Built {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// First frame it covers.
+    pub from: u64,
+    /// Frame behind the last one it covers.
+    pub to: u64,
+}
+
+/// Indexes committed frames anew, in as many segments as the memory budget asks for.
+pub fn index_range(committed: &Committed, from: u64, to: u64) -> Result<Vec<Built>> {
+    let mut built = Vec::new();
+    let mut start = from;
+    while start < to {
+        let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
+        let mut id = start;
+        while id < to && !builder.is_full() {
+            index_frame(&mut builder, committed, id)?;
+            id += 1;
+        }
+        built.push(Built {
+            bytes: builder.finish()?,
+            from: start,
+            to: id,
+        });
+        start = id;
+    }
+    Ok(built)
+}
+
+/// Adds a committed frame to an index being built; removed frames and frames without text are left out.
+fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id: u64) -> Result<()> {
+    let Some(record) = committed.directory.record(id) else {
+        return Ok(());
+    };
+    if record.flags.status() == FrameStatus::Deleted as u32 || record.flags.has_chunks() {
+        return Ok(());
+    }
+    let view = committed.frame(id)?;
+    // A damaged payload must not make the other frames unfindable; `verify({ deep: true })` names it.
+    let body = text::search_body(&view, &|offset, length| committed.payload(offset, length));
+    let Ok(Some(body)) = body else { return Ok(()) };
+    let parent = record
+        .parent
+        .and_then(|parent| committed.frame(u64::from(parent)).ok());
+    add_to_index(builder, id, &view, parent.as_ref(), &body)
+}
+
+/// Adds one frame with its text. A chunk is found under its document's title.
+fn add_to_index(
+    builder: &mut lex::SegmentBuilder,
+    id: u64,
+    view: &FrameView<'_>,
+    parent: Option<&FrameView<'_>>,
+    body: &str,
+) -> Result<()> {
+    with_lex_document(id, view, parent, body, |document| {
+        builder.add(document).map_err(Error::from)
+    })
+}
+
+/// Calls `use_document` with the form of a frame that the full-text index takes.
+pub fn with_lex_document<T>(
+    id: u64,
+    view: &FrameView<'_>,
+    parent: Option<&FrameView<'_>>,
+    body: &str,
+    use_document: impl FnOnce(&lex::Document<'_>) -> T,
+) -> T {
+    let tags: Vec<String> = view.tags.iter().map(str::to_owned).collect();
+    let labels: Vec<String> = view.labels.iter().map(str::to_owned).collect();
+    let title = parent
+        .and_then(|parent| parent.title)
+        .or(view.title)
+        .unwrap_or_default();
+    let boost = view
+        .extra_metadata
+        .get(BOOST_KEY)
+        .and_then(|value| value.parse::<f32>().ok())
+        .filter(|boost| boost.is_finite() && *boost > 0.0)
+        .unwrap_or(1.0);
+    use_document(&lex::Document {
+        frame_id: id,
+        title,
+        body,
+        uri: view.uri.unwrap_or_default(),
+        kind: view.kind,
+        track: view.track,
+        tags: &tags,
+        labels: &labels,
+        timestamp: view.timestamp,
+        boost,
+    })
+}
