@@ -1,6 +1,6 @@
 // From a fresh clone to something that runs: tools, packages, the native engine, the TypeScript packages.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { manifests } from './manifests.mjs';
@@ -63,22 +63,19 @@ function checkTools() {
   console.log(`      Node ${process.versions.node}, ${cargo}`);
 }
 
-/** The newest `rust-version` that one of the crates asks for. */
+/** The `rust-version` that the crates ask for. */
 function oldestRust() {
-  const crates = readdirSync(join(root, 'crates')).map((name) => `crates/${name}/Cargo.toml`);
-  return ['Cargo.toml', ...crates, 'packages/core/native/Cargo.toml']
-    .map((path) => /^rust-version = "([\d.]+)"/m.exec(readFileSync(join(root, path), 'utf8'))?.[1] ?? '0')
-    .toSorted(compareVersions)
-    .at(-1);
+  const manifest = readFileSync(join(root, 'Cargo.toml'), 'utf8');
+  return /^rust-version = "([\d.]+)"/m.exec(manifest)?.[1] ?? '0';
 }
 
 /**
  * Compares the first dotted number in each text.
  * @param {string} left
- * @param {string | undefined} right
+ * @param {string} right
  */
 function compareVersions(left, right) {
-  const [leftParts, rightParts] = [left, right ?? ''].map((text) =>
+  const [leftParts, rightParts] = [left, right].map((text) =>
     (/\d+(\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number),
   );
   for (const index of [0, 1, 2]) {

@@ -34,11 +34,11 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
   setVectorCompression: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
   reembed: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
   compact: [
-    'rewriting a file comes with a later one',
-    'Copy what is to stay into a new memory with `putMany`.',
+    'compaction on demand comes with a later one',
+    'Leave the call out: a file is compacted by itself when more than half of it is dead.',
   ],
   purge: [
-    'rewriting a file comes with a later one',
+    'erasing removed documents on demand comes with a later one',
     'Copy what is to stay into a new memory with `putMany`.',
   ],
   scope: [
