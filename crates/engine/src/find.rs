@@ -1,8 +1,9 @@
 //! Lexical search: from a request to hits with their text.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
-use lex::{Query, SearchRequest, Searcher};
+use lex::{Plan, Query, SearchRequest, Searcher};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -73,6 +74,9 @@ pub struct FindResult {
     pub context: String,
     /// Give it back for the next page.
     pub next_cursor: Option<String>,
+    /// What was not searched for, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Time taken, in milliseconds.
     pub took_ms: u64,
 }
@@ -127,6 +131,8 @@ pub struct PreparedFind {
     start: Cursor,
     snapshot: std::sync::Arc<Snapshot>,
     started: Instant,
+    /// The query looked up, when its cost was asked for.
+    plan: OnceLock<Plan>,
 }
 
 impl Memory {
@@ -149,6 +155,11 @@ impl Memory {
                 "query",
                 format_args!("{:?}", request.query),
                 "a text with at least one word or filter",
+            ),
+            lex::Error::QueryTooLong { part, terms, limit } => Error::invalid(
+                "query",
+                format_args!("{terms} {part}"),
+                &format!("at most {limit}"),
             ),
             other => other.into(),
         })?;
@@ -173,6 +184,7 @@ impl Memory {
             start,
             snapshot,
             started,
+            plan: OnceLock::new(),
         })
     }
 
@@ -229,7 +241,11 @@ impl PreparedFind {
             return Ok(false);
         }
         let searcher = Searcher::new(self.snapshot.committed.lex()?, &self.snapshot.pending.lex);
-        Ok(searcher.estimate_cost(&self.query) <= INLINE_POSTINGS)
+        // What cannot be looked up fails soon enough: the search says why.
+        Ok(match searcher.plan(&self.query) {
+            Ok(plan) => self.plan.get_or_init(|| plan).cost() <= INLINE_POSTINGS,
+            Err(_) => true,
+        })
     }
 
     /// Runs the search.
@@ -237,13 +253,17 @@ impl PreparedFind {
         let snapshot = &*self.snapshot;
         let searcher = Searcher::new(snapshot.committed.lex()?, &snapshot.pending.lex);
         let accept = |id: u64| id < self.start.frames && self.selection.accepts(snapshot, id);
-        let found = searcher.search(&SearchRequest {
+        let request = SearchRequest {
             query: &self.query,
             limit: self.request.k,
             offset: self.start.offset,
             accept: Some(&accept),
             explain: self.request.explain,
-        })?;
+        };
+        let found = match self.plan.get() {
+            Some(plan) => searcher.run(plan, &request),
+            None => searcher.search(&request),
+        }?;
         let mut hits = Vec::with_capacity(found.hits.len());
         for (index, hit) in found.hits.into_iter().enumerate() {
             hits.push(self.hit(self.start.offset + index + 1, hit)?);
@@ -264,6 +284,7 @@ impl PreparedFind {
                 }
                 .to_string()
             }),
+            warnings: found.warnings,
             took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
