@@ -17,16 +17,16 @@ import { reading } from './border.js';
 
 export type Options = Readonly<Record<string, unknown>>;
 
-/** True for objects that hold named values: no array, no bytes, no date, no collection. */
+/** What objects with named values call themselves: literals, instances of classes, and modules. */
+const RECORD_TAGS: ReadonlySet<string> = /* @__PURE__ */ new Set(['[object Object]', '[object Module]']);
+
+/**
+ * True for objects that hold named values. Not for arrays, dates, collections, and not for promises: options that
+ * somebody forgot to await would be read as no options at all.
+ */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !ArrayBuffer.isView(value) &&
-    !(value instanceof Date) &&
-    !(value instanceof Map) &&
-    !(value instanceof Set)
+    typeof value === 'object' && value !== null && RECORD_TAGS.has(Object.prototype.toString.call(value))
   );
 }
 

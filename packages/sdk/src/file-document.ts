@@ -49,15 +49,13 @@ export function extensionOf(path: string): string {
   return extname(path).slice(1).toLowerCase();
 }
 
-/** Opening a pipe that nobody writes to must not wait for a writer. Windows has no such flag, and needs none. */
-const READ_AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
-
 /** The bytes of an input file. Missing: MV013; a folder, a pipe, a device, a socket: MV019. */
 async function readInput(path: string): Promise<Uint8Array> {
   try {
     // Looked at before it is opened, since opening a device may do something; and again, since it may have changed.
     requireFile(await stat(path), path);
-    const file = await open(path, READ_AT_ONCE);
+    // A pipe that nobody writes to must not be waited for. Windows has no such flag, and needs none.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       requireFile(await file.stat(), path);
       return await file.readFile();

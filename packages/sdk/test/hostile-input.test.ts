@@ -130,6 +130,14 @@ describe('filters never select more than they say', () => {
     await expectRefused(() => memory.find('x', { where: wrong({ [Symbol('owner')]: 1 }) }), 'where');
   });
 
+  it.each(STRANGE.slice(0, 12))('%s holds no options: a filter in it would be lost', async (_, make) => {
+    await using memory = await freshMemory();
+    await expectRefused(() => memory.find('x', wrong(make())), 'options');
+    await expectRefused(() => memory.removeMany(wrong(make())), 'selection');
+    await expectRefused(() => memory.put(wrong(make())), 'input');
+    await expectRefused(() => memory.putMany([wrong(make())]), 'docs[0]');
+  });
+
   it('removing everything needs all: true, but a filter may select everything', async () => {
     await using memory = await freshMemory();
     await memory.put({ text: 'one' });
