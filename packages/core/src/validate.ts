@@ -154,16 +154,20 @@ function quoteAll(words: readonly string[]): string {
 }
 
 /**
- * Checks that `value` is an array without holes and returns it. The first hole ends the check: `new Array(4e9)` has
- * nothing but holes, and must not be walked through.
+ * Checks that `value` is an array without holes and gives a copy, which has none of the methods and properties that a
+ * class of its own may have. The first hole ends the check: `new Array(4e9)` has nothing but holes, and must not be
+ * walked through.
  */
-export function checkArray(argument: string, value: unknown, expected = 'an array'): readonly unknown[] {
+export function checkArray(argument: string, value: unknown, expected = 'an array'): unknown[] {
   if (!Array.isArray(value)) throw invalidInput(argument, value, expected);
+  const items: unknown[] = [];
   for (let index = 0; index < value.length; index += 1) {
-    if (index in value) continue;
-    throw invalidInput(`${argument}[${index}]`, undefined, `${expected} without holes`);
+    if (!(index in value)) {
+      throw invalidInput(`${argument}[${index}]`, undefined, `${expected} without holes`);
+    }
+    items.push(value[index]);
   }
-  return value;
+  return items;
 }
 
 /** Checks that `value` is an array of strings and returns it; the error names the first item that is none. */

@@ -96,6 +96,8 @@ describe('argument checks', () => {
     expect(checkNumber('a', -0.5)).toBe(-0.5);
     expect(checkOneOf('a', 'sem', ['lex', 'sem'])).toBe('sem');
     expect(checkStringArray('a', ['x'])).toEqual(['x']);
+    const odd = Object.assign([1, 2], { map: () => [] });
+    expect(checkArray('a', odd).map((item) => item)).toEqual([1, 2]);
     expect(checkObject('a', { b: 1 })).toEqual({ b: 1 });
     expect(checkOptional('a', undefined, checkString)).toBeUndefined();
     expect(checkOptional('a', 'x', checkString)).toBe('x');

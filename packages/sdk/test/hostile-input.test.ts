@@ -2,7 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join, relative } from 'node:path';
+import type { NativeMemory } from '@memvid/core';
 import { describe, expect, it } from 'vitest';
+import { ask } from '../src/ask.ts';
+import { find } from '../src/find.ts';
+import { Handle } from '../src/handle.ts';
 import * as sdk from '../src/index.ts';
 import type { Where } from '../src/index.ts';
 import { digest, freshMemory, scratch } from './support/memory.ts';
@@ -592,6 +596,40 @@ describe('paths', () => {
     await expectRefused(() => sdk.unlock(capsule, { password: 'p', output: capsule, force: true }), 'output');
     expect(await sdk.unlock(capsule, { password: 'p', force: true })).toBe(file);
     expect(digest(file)).toBe(before);
+  });
+});
+
+describe('what the engine warns of', () => {
+  const settings = { readOnly: false, enableVec: true, apiKeys: new Map<string, string>() };
+  const warning = 'pre* stands for more words than are searched for';
+  const answer = {
+    query: 'pre*',
+    engine: 'tantivy',
+    hits: [],
+    total_hits: 0,
+    total_is_exact: false,
+    context: '',
+    next_cursor: null,
+    took_ms: 0,
+    warnings: [warning],
+  };
+  const native = {
+    find: () => JSON.stringify(answer),
+    timeline: () => '[]',
+    stats: () => '{"effective_vec_dimension":null}',
+  };
+  const handle = new Handle('notes.mv2', native as unknown as NativeMemory, settings);
+
+  it('comes through find, behind what the call itself has to say', async () => {
+    expect(await find(handle, 'pre*')).toMatchObject({ warnings: [warning], total_is_exact: false });
+    expect((await find(handle, 'pre*', { adaptive: true })).warnings).toEqual([warning]);
+    const both = (await find(handle, 'pre*', { mode: 'auto' })).warnings;
+    expect(both).toHaveLength(2);
+    expect(both?.[1]).toBe(warning);
+  });
+
+  it('comes through ask', async () => {
+    expect((await ask(handle, 'pre*')).warnings).toEqual([warning]);
   });
 });
 
