@@ -1,0 +1,89 @@
+import type { NativeMemory } from '@memvid/core';
+import { describe, expect, it } from 'vitest';
+import { ask } from '../src/ask.ts';
+import { find } from '../src/find.ts';
+import { Handle } from '../src/handle.ts';
+import * as sdk from '../src/index.ts';
+import { freshMemory } from './support/memory.ts';
+import { expectRefused, wrong } from './support/refusals.ts';
+
+describe('what the engine warns of', () => {
+  const settings = { readOnly: false, enableVec: true, apiKeys: new Map<string, string>() };
+  const warning = 'pre* stands for more words than are searched for';
+  const answer = {
+    query: 'pre*',
+    engine: 'tantivy',
+    hits: [],
+    total_hits: 0,
+    total_is_exact: false,
+    context: '',
+    next_cursor: null,
+    took_ms: 0,
+    warnings: [warning],
+  };
+  const native = {
+    find: () => JSON.stringify(answer),
+    timeline: () => '[]',
+    stats: () => '{"effective_vec_dimension":null}',
+  };
+  const handle = new Handle('notes.mv2', native as unknown as NativeMemory, settings);
+
+  it('comes through find, behind what the call itself has to say', async () => {
+    expect(await find(handle, 'pre*')).toMatchObject({ warnings: [warning], total_is_exact: false });
+    expect((await find(handle, 'pre*', { adaptive: true })).warnings).toEqual([warning]);
+    const both = (await find(handle, 'pre*', { mode: 'auto' })).warnings;
+    expect(both).toHaveLength(2);
+    expect(both?.[1]).toBe(warning);
+  });
+
+  it('comes through ask', async () => {
+    expect((await ask(handle, 'pre*')).warnings).toEqual([warning]);
+  });
+});
+
+describe('options that are checked', () => {
+  it('open with salvage says that it is not there yet', async () => {
+    const memory = await freshMemory();
+    await memory.close();
+    for (const call of [
+      () => sdk.open(memory.file, wrong({ salvage: true })),
+      () => sdk.use('basic', memory.file, wrong({ salvage: true })),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'MV018',
+        message: expect.stringContaining('salvage'),
+      });
+    }
+    await expectRefused(() => sdk.open(memory.file, wrong({ salvage: 'yes' })), 'salvage');
+    await (await sdk.open(memory.file, wrong({ salvage: false }))).close();
+  });
+
+  it('llmContextChars bounds the context, headings included', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(
+      Array.from({ length: 6 }, (_, index) => ({
+        title: `Title ${index}`,
+        text: `apple pie of number ${index} 🦜 `.repeat(10),
+      })),
+    );
+    for (const llmContextChars of [1, 2, 10, 20, 40, 41, 42, 60, 100, 333, 1000]) {
+      const result = await memory.ask('apple?', { llmContextChars });
+      expect(result.context.length).toBeLessThanOrEqual(llmContextChars);
+      const texts = result.context_fragments.map((fragment) => fragment.text);
+      expect(texts.join('').length).toBeLessThanOrEqual(llmContextChars);
+      for (const text of texts) expect(result.context).toContain(text);
+      expect(result.hits).toHaveLength(6);
+      if (result.context === '') expect(result.answer).toBeNull();
+      else expect(result.answer).toMatch(/\[1\]$/);
+    }
+  });
+
+  it('fractions of seconds are allowed and floored', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'apple', timestamp: 100.9 });
+    expect((await memory.find('apple', { asOfTs: 100.5 })).total_hits).toBe(1);
+    expect((await memory.find('apple', { since: 100.5, until: 100.5 })).total_hits).toBe(1);
+    expect(await memory.timeline({ since: 100.2, until: 100.7, asOfTs: 100.1 })).toHaveLength(1);
+    expect((await memory.ask('apple', { asOfTs: 99.9 })).hits).toEqual([]);
+  });
+});
