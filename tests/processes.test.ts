@@ -197,9 +197,7 @@ describe('several processes', () => {
     });
     children.push(holder);
     await once(holder.stdout, 'data');
-    const handles = await Promise.all(
-      Array.from({ length: 8 }, () => open(file, { lockTimeoutMs: 20_000 })),
-    );
+    const handles = await Promise.all(Array.from({ length: 8 }, () => open(file, { lockTimeoutMs: 20_000 })));
     let written = 0;
     const waiting = handles.map(async (handle, index) => {
       await handle.put({ text: `waited ${index}` });

@@ -9,9 +9,11 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 const FULL_MONTHS =
   'january february march april may june july august september october november december'.split(' ');
 
-/** The years that dates are written with, 0000 to 9999. A number beyond can only have been meant as milliseconds. */
+/** The years that dates are written with, 0000 to 9999. */
 const EARLIEST = -62_167_219_200;
 const LATEST = 253_402_300_799;
+/** A number from here on (the year 5138 in seconds, March 1973 in milliseconds) was meant as milliseconds. */
+const MILLISECONDS_FROM = 1e11;
 /** Farthest that a clock on earth is from UTC. */
 const MOST_ZONE_SECONDS = 14 * 3600;
 
@@ -47,12 +49,11 @@ export function dayToSeconds(year: number, month: number, day: number): number |
 export function toSeconds(value: unknown, argument: string): number {
   const seconds = Math.floor(secondsOf(value));
   if (!Number.isFinite(seconds)) throw invalidInput(argument, value, FORMS);
+  if (typeof value === 'number' && seconds >= MILLISECONDS_FROM) {
+    throw invalidInput(argument, value, 'seconds since 1970; this looks like milliseconds, pass seconds');
+  }
   if (seconds >= EARLIEST && seconds <= LATEST) return seconds;
-  const expected =
-    typeof value === 'number'
-      ? 'seconds since 1970 in the years 0000 to 9999; this looks like milliseconds, pass seconds'
-      : 'a time in the years 0000 to 9999';
-  throw invalidInput(argument, value, expected);
+  throw invalidInput(argument, value, 'a time in the years 0000 to 9999');
 }
 
 function secondsOf(value: unknown): number {

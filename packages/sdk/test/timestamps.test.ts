@@ -61,18 +61,17 @@ describe('toSeconds', () => {
   it('takes a number of milliseconds for a mistake and says so', () => {
     expect(() => toSeconds(1_700_000_000_000, 'timestamp')).toThrow(/pass seconds/);
     expect(() => toSeconds(1e12, 'timestamp')).toThrow(/milliseconds/);
+    expect(() => toSeconds(1e11, 'timestamp')).toThrow(/pass seconds/);
+    expect(toSeconds(1e11 - 1, 'timestamp')).toBe(99_999_999_999);
   });
 
-  it('has one range for every form: the years 0000 to 9999', () => {
+  it('takes dates of the years 0000 to 9999', () => {
     const last = 253_402_300_799;
-    expect(toSeconds(last, 'timestamp')).toBe(last);
     expect(toSeconds(new Date(last * 1000), 'timestamp')).toBe(last);
     expect(toSeconds('9999-12-31T23:59:59Z', 'timestamp')).toBe(last);
     for (const beyond of [
-      last + 1,
       new Date((last + 1) * 1000),
       '9999-12-31T23:59:59-01:00',
-      8.64e12,
       new Date(8.64e15),
       new Date(-8.64e15),
       -62_167_219_201,
