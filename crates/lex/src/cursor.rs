@@ -93,6 +93,31 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes the current and all further documents with their frequencies to `found`; moves to the end.
+    #[inline]
+    pub(crate) fn drain(&mut self, mut found: impl FnMut(u32, u32)) {
+        if let Self::Disk { block, index } = self {
+            // Block by block, because this is where most of the time of a search goes.
+            while block.block_len() > 0 {
+                for at in *index..block.block_len() {
+                    let document = block.doc(at);
+                    if document == END {
+                        return;
+                    }
+                    found(document, block.freq(at));
+                }
+                block.advance();
+                *index = 0;
+            }
+            return;
+        }
+        let mut document = self.document();
+        while document != END {
+            found(document, self.frequency());
+            document = self.advance();
+        }
+    }
+
     /// Moves to the first document at or behind `target`, which must not lie before the current one.
     #[inline]
     pub(crate) fn seek(&mut self, target: u32) -> u32 {

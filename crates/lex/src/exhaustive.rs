@@ -90,17 +90,24 @@ impl<'a> ShardSearch<'_, 'a> {
                 present[*document as usize / 64] |= 1 << (document % 64);
             }
         }
-        let mut filter = self.matcher(&self.query.must)?;
+        let mut filter = if self.query.must.is_empty() {
+            None
+        } else {
+            Some(self.matcher(&self.query.must)?)
+        };
         let mut excluded = self.excluded()?;
         let boosts = !self.scoring.shard.boosted().is_empty();
-        let mut found = Vec::new();
+        let count = present.iter().map(|word| word.count_ones() as usize).sum();
+        let mut found = Vec::with_capacity(count);
         for (index, mut word) in present.into_iter().enumerate() {
             while word != 0 {
                 let document = index as u32 * 64 + word.trailing_zeros();
                 word &= word - 1;
                 let slot = &slots[document as usize];
                 if slot.present & optional == 0
-                    || filter.seek(document) != document
+                    || filter
+                        .as_mut()
+                        .is_some_and(|filter| filter.seek(document) != document)
                     || excluded
                         .iter_mut()
                         .any(|matcher| matcher.seek(document) == document)

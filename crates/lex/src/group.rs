@@ -236,15 +236,18 @@ impl<'a> Group<'a> {
     ) {
         touched.clear();
         for list in &mut self.lists {
-            while list.document != END {
-                let slot = &mut slots[list.document as usize];
+            let factors = scoring.norms.table(list.field);
+            let weight = list.weight;
+            let add = |document: u32, frequency: u32, norm: u8| {
+                let slot = &mut slots[document as usize];
                 if slot.evidence < 0.0 {
                     slot.evidence = 0.0;
-                    touched.push(list.document);
+                    touched.push(document);
                 }
-                slot.evidence += list.evidence(scoring);
-                list.document = list.cursor.advance();
-            }
+                slot.evidence += weight * frequency as f32 * factors[usize::from(norm)];
+            };
+            scoring.shard.drain(list.field, &mut list.cursor, add);
+            list.document = END;
         }
         self.document = END;
         for document in touched {
@@ -258,10 +261,8 @@ impl<'a> Group<'a> {
     /// Calls `found` for every document from the current one on, not in order; moves to the end.
     pub(crate) fn drain(&mut self, found: &mut dyn FnMut(u32)) {
         for list in &mut self.lists {
-            while list.document != END {
-                found(list.document);
-                list.document = list.cursor.advance();
-            }
+            list.cursor.drain(|document, _| found(document));
+            list.document = END;
         }
         self.document = END;
     }

@@ -108,11 +108,45 @@ pub(crate) struct Parts {
     pub title: TextField,
     pub body: TextField,
     pub keywords: Arc<InvertedIndexReader>,
-    pub frames: Arc<dyn ColumnValues<u64>>,
+    pub frames: Frames,
     pub timestamps: Arc<dyn ColumnValues<i64>>,
     /// Documents whose boost is not 1, ascending.
     pub boosted: Vec<(u32, f32)>,
     pub classes: Classes,
+}
+
+/// Segments of at most this many documents keep their frame ids unpacked: each document that matches is asked for its.
+const MAX_UNPACKED: u32 = 1 << 18;
+
+/// The frame id of each document.
+pub(crate) enum Frames {
+    Unpacked { lowest: u64, offsets: Vec<u32> },
+    Packed(Arc<dyn ColumnValues<u64>>),
+}
+
+impl Frames {
+    fn new(column: Arc<dyn ColumnValues<u64>>, documents: u32) -> Self {
+        if documents > MAX_UNPACKED {
+            return Self::Packed(column);
+        }
+        let lowest = column.min_value();
+        let offset = |document| {
+            let offset = column.get_val(document).checked_sub(lowest)?;
+            u32::try_from(offset).ok()
+        };
+        match (0..documents).map(offset).collect() {
+            Some(offsets) => Self::Unpacked { lowest, offsets },
+            None => Self::Packed(column),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, document: u32) -> u64 {
+        match self {
+            Self::Unpacked { lowest, offsets } => lowest + u64::from(offsets[document as usize]),
+            Self::Packed(column) => column.get_val(document),
+        }
+    }
 }
 
 /// A field with positions and lengths.
@@ -270,7 +304,7 @@ impl Segment {
             title: self.text_field(title)?,
             body: self.text_field(body)?,
             keywords: self.reader.inverted_index(keyword)?,
-            frames,
+            frames: Frames::new(frames, documents),
             timestamps,
             boosted,
             classes: Classes::new(classes.read_bytes(0..classes.len())?),

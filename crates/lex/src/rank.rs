@@ -125,6 +125,11 @@ impl Norms {
         self.factors[field][usize::from(norm)]
     }
 
+    /// [`Norms::factor`] for all lengths.
+    pub(crate) fn table(&self, field: usize) -> &[f32; 256] {
+        &self.factors[field]
+    }
+
     /// By how much the evidence of an occurrence can exceed what tantivy (k1 = 1.2, b = 0.75) makes of it in a segment
     /// with this average length and this longest document. Turns the peak of a block into a bound of ours.
     pub(crate) fn peak_factor(&self, field: usize, average_length: f32, longest: u8) -> f32 {

@@ -71,7 +71,7 @@ impl<'a> Shard<'a> {
     #[inline]
     pub(crate) fn frame(&self, document: u32) -> u64 {
         match self {
-            Self::Disk { parts, .. } => parts.frames.get_val(document),
+            Self::Disk { parts, .. } => parts.frames.get(document),
             Self::Memory { store, .. } => store.frame(document),
         }
     }
@@ -89,6 +89,27 @@ impl<'a> Shard<'a> {
         match self {
             Self::Disk { parts, .. } => parts.text(field).norms.fieldnorm_id(document),
             Self::Memory { store, .. } => store.norm(field, document),
+        }
+    }
+
+    /// Passes every posting that is left in `cursor` to `found`: document, frequency and quantised length.
+    #[inline]
+    pub(crate) fn drain(
+        &self,
+        field: usize,
+        cursor: &mut Cursor<'a>,
+        mut found: impl FnMut(u32, u32, u8),
+    ) {
+        match self {
+            Self::Disk { parts, .. } => {
+                let norms = &parts.text(field).norms;
+                cursor.drain(|document, frequency| {
+                    found(document, frequency, norms.fieldnorm_id(document));
+                });
+            }
+            Self::Memory { store, .. } => cursor.drain(|document, frequency| {
+                found(document, frequency, store.norm(field, document));
+            }),
         }
     }
 

@@ -105,8 +105,26 @@ pub(crate) fn analyze_with(scratch: &mut Scratch, text: &str, sink: &mut dyn FnM
             }
         }
         let (end, ascii) = chunk_end(text, at);
-        scratch.parts.clear();
         scratch.normalised.clear();
+        if ascii
+            && end - at <= MAX_TERM_BYTES
+            && bytes[at..end].iter().all(u8::is_ascii_alphanumeric)
+        {
+            // Most words are plain: they need none of the rest.
+            scratch.normalised.push_str(&text[at..end]);
+            scratch.normalised.make_ascii_lowercase();
+            sink(Token {
+                term: &scratch.normalised,
+                position,
+                start: at,
+                end,
+                kind: TokenKind::Word,
+            });
+            position += 1;
+            at = end;
+            continue;
+        }
+        scratch.parts.clear();
         if ascii {
             split_ascii(scratch, text, at, end);
         } else {
