@@ -182,7 +182,7 @@ fn long_texts_are_kept_byte_for_byte_and_every_word_is_found() {
     let (_folder, path) = fresh();
     let memory = create(&path);
     let words: Vec<String> = (0..2000).map(|i| format!("w{i}q")).collect();
-    let text = words.join(if words.len() % 2 == 0 { " " } else { "\r\n" });
+    let text = words.join(" \r\n");
     let ids = memory
         .put(
             vec![Document::text(text.clone(), 7), Document::text("after", 8)],
