@@ -74,6 +74,11 @@ impl From<lex::Error> for Error {
             lex::Error::EmptyQuery => {
                 Self::invalid("query", "nothing searchable", "at least one word or filter")
             }
+            lex::Error::QueryTooLong { part, terms, limit } => Self::invalid(
+                "query",
+                format_args!("{terms} {part}"),
+                &format!("at most {limit}"),
+            ),
             lex::Error::CorruptSegment { segment, .. } => Self::new(
                 Code::Corrupt,
                 message,

@@ -156,11 +156,6 @@ impl Memory {
                 format_args!("{:?}", request.query),
                 "a text with at least one word or filter",
             ),
-            lex::Error::QueryTooLong { part, terms, limit } => Error::invalid(
-                "query",
-                format_args!("{terms} {part}"),
-                &format!("at most {limit}"),
-            ),
             other => other.into(),
         })?;
         let start = match &request.cursor {
@@ -257,7 +252,8 @@ impl PreparedFind {
             query: &self.query,
             limit: self.request.k,
             offset: self.start.offset,
-            accept: Some(&accept),
+            // Asking is what most of a search's time would go to; where every answer is yes it is not asked.
+            accept: (!self.accepts_all()).then_some(&accept),
             explain: self.request.explain,
         };
         let found = match self.plan.get() {
@@ -287,6 +283,14 @@ impl PreparedFind {
             warnings: found.warnings,
             took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Whether every frame of the state may be a hit.
+    fn accepts_all(&self) -> bool {
+        let snapshot = &self.snapshot;
+        self.selection.is_unrestricted()
+            && self.start.frames >= snapshot.frame_count()
+            && snapshot.active_count() == snapshot.frame_count()
     }
 
     fn hit(&self, rank: usize, hit: lex::Hit) -> Result<FindHit> {

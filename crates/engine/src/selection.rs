@@ -65,6 +65,17 @@ impl Selection {
         })
     }
 
+    /// Whether every active frame is selected.
+    #[must_use]
+    pub fn is_unrestricted(&self) -> bool {
+        !self.is_past()
+            && self.scope.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+            && self.filter.is_none()
+            && self.acl.is_none()
+    }
+
     /// Whether the past is asked for.
     #[must_use]
     pub fn is_past(&self) -> bool {
