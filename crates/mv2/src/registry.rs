@@ -25,6 +25,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A record is a few hundred bytes; anything much longer is not one.
 const MAX_RECORD: u64 = 64 << 10;
 
+/// How often the owner of a lock is looked for before it stays nameless.
+const LOOKS: u32 = 20;
+
 /// What a process says about itself while it writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerRecord {
@@ -208,20 +211,29 @@ pub fn who(path: &Path) -> Result<Who> {
         return Ok(Who::default());
     };
     let record = find(path, identity)?.map(|(_, record)| record);
-    let held = match FileLock::is_held_exclusively(path) {
-        // The file went away in between.
-        Err(Error::NotFound { .. }) => return Ok(Who::default()),
-        other => other?,
-    };
-    if held {
+    for attempt in 1..=LOOKS {
+        let held = match FileLock::is_held_exclusively(path) {
+            // The file went away in between.
+            Err(Error::NotFound { .. }) => return Ok(Who::default()),
+            other => other?,
+        };
+        if !held {
+            break;
+        }
         let owner = record
+            .clone()
             .filter(|record| process::is_alive(record.pid))
-            .or_else(|| process::holder(path, identity));
-        return Ok(Who {
-            locked: true,
-            stale: false,
-            owner,
-        });
+            // The file may be another one than a moment ago: writers replace it when they rewrite it.
+            .or_else(|| process::holder(path, FileIdentity::of_path(path).ok()??));
+        // Most writers hold the lock for less than a millisecond: one that is gone before it could be named is looked
+        // for again, so that the answer describes one moment.
+        if owner.is_some() || attempt == LOOKS {
+            return Ok(Who {
+                locked: true,
+                stale: false,
+                owner,
+            });
+        }
     }
     Ok(match record {
         Some(record) if record.is_stale() => Who {
