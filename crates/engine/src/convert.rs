@@ -10,11 +10,15 @@ impl From<mv2::Error> for Error {
         match error {
             mv2::Error::Corrupt {
                 section, offset, ..
-            } => Self::new(
-                Code::Corrupt,
-                message,
-                json!({ "section": section, "offset": offset }),
-            ),
+            } => {
+                let message = if section == "header" {
+                    format!("this is not an .mv2 memory, or its beginning is damaged ({message})")
+                } else {
+                    message
+                };
+                let details = json!({ "section": section, "offset": offset });
+                Self::new(Code::Corrupt, message, details)
+            }
             mv2::Error::Io {
                 operation,
                 path,

@@ -390,6 +390,13 @@ fn mistakes_are_typed_and_leave_the_file_alone() {
         Memory::open(&nowhere, options).err().unwrap().code,
         Code::NotFound
     );
+    std::fs::write(&path, "a letter to nobody").unwrap();
+    let stranger = Memory::open(&path, OpenOptions::default()).err().unwrap();
+    assert_eq!(stranger.code, Code::Corrupt);
+    assert!(
+        stranger.message.starts_with("this is not an .mv2 memory"),
+        "{stranger}"
+    );
     let memory = create(&path);
     put(&memory, "one", 1);
     let before = std::fs::read(&path).unwrap();
