@@ -41,6 +41,7 @@ pub fn unlock_capsule(
 
 /// The output must not be the input under any name, nor a device or folder.
 fn check_output(input: &Path, output: Option<&Path>) -> Result<()> {
+    refuse_special(input)?;
     let Some(output) = output else { return Ok(()) };
     refuse_special(output)?;
     let same = |left: &Path, right: &Path| match (left.canonicalize(), right.canonicalize()) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error, Result};
+use crate::memory::refuse_special;
 
 /// MV007 after waiting for another writer.
 #[must_use]
@@ -39,6 +40,7 @@ pub fn describe(error: Error, path: &Path, waited: Duration) -> Error {
 
 /// `{ locked: false }`, or the owner of the writer lock as far as the system tells.
 pub fn who(path: &Path) -> Result<Value> {
+    refuse_special(path)?;
     let who = mv2::registry::who(path)?;
     if !who.locked {
         return Ok(json!({ "locked": false }));
@@ -48,5 +50,6 @@ pub fn who(path: &Path) -> Result<Value> {
 
 /// Removes what a dead or silent owner left behind; whether there was anything.
 pub fn nudge(path: &Path) -> Result<bool> {
+    refuse_special(path)?;
     Ok(mv2::registry::nudge(path)?)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::committed::Committed;
 use crate::error::{Code, Error, Result};
-use crate::memory::{Locked, Memory, load, refuse_neighbours};
+use crate::memory::{Locked, Memory, load, refuse_neighbours, refuse_special};
 use crate::writer::{applied_sequence, load_pending};
 
 /// The answer of `verify()`.
@@ -69,6 +69,7 @@ impl Memory {
 
 /// Checks a file. Fails with MV012 when there is no readable commit.
 pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
+    refuse_special(path)?;
     refuse_neighbours(path, &mv2::neighbours::forbidden(path))?;
     let storage = Arc::new(FileStorage::open_existing(path, false)?);
     let committed = load(&storage, std::time::Duration::from_secs(10), Locked::No)?;
