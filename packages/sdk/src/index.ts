@@ -60,7 +60,15 @@ export type { CallableTool, OpenAITool } from './kinds/tools.js';
 export { lockNudge, lockWho, type LockOwner, type LockState } from './lock-info.js';
 export { maskPii } from './mask-pii.js';
 export type { Memvid } from './memory.js';
-export { create, open, use, type ApiKey, type OpenOptions, type UseOptions } from './open.js';
+export {
+  create,
+  open,
+  use,
+  type ApiKey,
+  type CreateOptions,
+  type OpenOptions,
+  type UseOptions,
+} from './open.js';
 export type { PutInput } from './put.js';
 export type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
 export type { PutManyOptions } from './put-many.js';

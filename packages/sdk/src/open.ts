@@ -1,5 +1,6 @@
 import {
   checkOneOf,
+  createError,
   invalidInput,
   loadNative,
   type NativeMemory,
@@ -50,6 +51,9 @@ export interface OpenOptions {
   memoryId?: string | undefined;
 }
 
+/** `create` always empties the file, so that it takes no other mode. */
+export type CreateOptions = Omit<OpenOptions, 'mode'> & { mode?: 'create' | undefined };
+
 /** The name the reference uses. */
 export type UseOptions = OpenOptions;
 
@@ -95,12 +99,12 @@ export const use: Use = /* @__PURE__ */ Object.assign(useKind, {
   doctor: doctorMemvid,
 });
 
-/** Makes a new memory; an existing file at the path is emptied. */
+/** Makes a new memory; an existing file at the path is emptied. To keep one: `open(path, { mode: 'auto' })`. */
 export async function create(
   path: string,
-  kindOrOptions?: Kind | OpenOptions,
-  apiKeyOrOptions?: ApiKey | OpenOptions,
-  options?: OpenOptions,
+  kindOrOptions?: Kind | CreateOptions,
+  apiKeyOrOptions?: ApiKey | CreateOptions,
+  options?: CreateOptions,
 ): Promise<Memvid> {
   const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
   return openMemory(kind, path, argument, options, 'create');
@@ -183,6 +187,7 @@ function settingsOf(
 
 function nativeOptions(path: string, options: Options, forced: 'create' | undefined): NativeOpenOptions {
   const given = optionalOneOf(options['mode'], 'mode', ['open', 'create', 'auto']);
+  if (forced !== undefined && given !== undefined && given !== forced) refuseMode(given);
   const mode = forced ?? given ?? 'open';
   const readOnly = optionalBoolean(options['readOnly'], 'readOnly', false);
   const forceWritable = optionalBoolean(options['forceWritable'], 'forceWritable', false);
@@ -213,6 +218,14 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
     forceWritable,
     ...(capacity === undefined ? {} : { capacityBytes: capacity }),
   };
+}
+
+/** Passed over, it would empty the file of a caller who asked to keep it. */
+function refuseMode(mode: 'open' | 'auto'): never {
+  throw createError('MV019', `create() empties an existing file, which mode: "${mode}" asks to keep`, {
+    details: { argument: 'mode', received: JSON.stringify(mode), expected: '"create", or left out' },
+    suggestion: `To keep what is there, call \`open(path, { mode: '${mode}' })\`.`,
+  });
 }
 
 /** Said instead of passed over: who asks to read past damage must not take what comes for everything that is left. */

@@ -43,6 +43,27 @@ describe('use, create, open', () => {
     expect((await emptied.stats()).frame_count).toBe(0);
   });
 
+  it.each(['open', 'auto'] as const)('create with mode %j empties nothing', async (mode) => {
+    const file = freshPath();
+    const made = await create(file, { mode: 'create' });
+    await made.put({ text: 'kept' });
+    await made.close();
+    for (const call of [
+      () => create(file, { mode } as never),
+      () => create(file, 'basic', { mode } as never),
+      () => create(file, 'basic', 'some-key', { mode } as never),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'MV019',
+        name: 'InvalidInputError',
+        details: { argument: 'mode' },
+        suggestion: expect.stringContaining(`open(path, { mode: '${mode}' })`),
+      });
+    }
+    await using again = await open(file, { mode });
+    expect(await again.view(0)).toBe('kept');
+  });
+
   it('a missing folder is named', async () => {
     const file = join(scratch(), 'nowhere', 'x.mv2');
     await expect(create(file)).rejects.toMatchObject({

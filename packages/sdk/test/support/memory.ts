@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
-import { create, type Memvid, type OpenOptions } from '../../src/index.ts';
+import { create, type Memvid, type CreateOptions } from '../../src/index.ts';
 
 // These tests write files and start programs; a busy machine is no reason to fail.
 vi.setConfig({ testTimeout: 60_000 });
@@ -26,7 +26,7 @@ export function freshPath(): string {
 }
 
 /** A new memory, closed at the end of the block that holds it (`await using`). */
-export async function freshMemory(options?: OpenOptions): Promise<Memvid & { file: string }> {
+export async function freshMemory(options?: CreateOptions): Promise<Memvid & { file: string }> {
   const file = freshPath();
   return Object.assign(await create(file, options), { file });
 }
