@@ -118,7 +118,7 @@ async function converse(memory: Memory): Promise<void> {
     if (question === '') break;
     const [result, milliseconds] = await timed(() => memory.ask(question, { k: 4 }));
     console.log(
-      `${result.answer ?? 'Nothing was found.'}\n${dim(`${time(milliseconds)}, grounded: ${result.grounding.label}`)}`,
+      `${result.answer ?? result.follow_up?.reason ?? 'Nothing was found.'}\n${dim(`${time(milliseconds)}, grounded: ${result.grounding.label}`)}`,
     );
     for (const source of result.sources) console.log(dim(`  ${source.uri}`));
     terminal.prompt();

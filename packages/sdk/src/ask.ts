@@ -3,7 +3,12 @@ import { extractAnswer } from './ask/answer.js';
 import { contextOf, passagesOf } from './ask/context.js';
 import { newestFrames } from './ask/fallback.js';
 import { followUpOf, type FollowUp } from './ask/follow-up.js';
-import { groundingOf, groundingWithoutAnswer, type Grounding } from './ask/grounding.js';
+import {
+  groundingOf,
+  groundingWithoutAnswer,
+  groundingWithoutMatch,
+  type Grounding,
+} from './ask/grounding.js';
 import { checkModel } from './ask/model.js';
 import { maskedResult } from './ask/masking.js';
 import { sourceOf, type AskSource } from './ask/sources.js';
@@ -54,7 +59,7 @@ export interface AskChunk {
 
 export interface AskResult {
   question: string;
-  /** With citation marks; `null` with `contextOnly` and when nothing is stored. */
+  /** With citation marks; `null` with `contextOnly` and when nothing stored matches. */
   answer: string | null;
   /** The same as `answer`. */
   text: string | null;
@@ -102,14 +107,7 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   const passages = passagesOf(hits, most);
   const warnings = [...vectorWarnings, ...reasons];
   const fragments = hits.map((hit, index) => fragmentOf(hit, passages[index] ?? ''));
-  const answer = contextOnly ? null : extractAnswer(asked, fragments);
-  const grounding =
-    answer === null
-      ? groundingWithoutAnswer()
-      : groundingOf(
-          answer,
-          fragments.map(({ text }) => text),
-        );
+  const { answer, grounding } = quoted(asked, fragments, { contextOnly, isFallback });
   const followUp = followUpOf({ hits, isFallback, grounding });
   const context = contextOf(hits, (hit) => passages[hit.rank - 1]);
   const finished = performance.now();
@@ -136,6 +134,19 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
     ...(warnings.length === 0 ? {} : { warnings }),
   };
   return masks ? maskedResult(result) : result;
+}
+
+/** The answer quoted from the fragments. Documents that are only the newest ones answer nothing. */
+function quoted(
+  question: string,
+  fragments: readonly ContextFragment[],
+  { contextOnly, isFallback }: { contextOnly: boolean; isFallback: boolean },
+): { answer: string | null; grounding: Grounding } {
+  if (contextOnly) return { answer: null, grounding: groundingWithoutAnswer() };
+  const answer = isFallback ? null : extractAnswer(question, fragments);
+  if (answer === null) return { answer, grounding: groundingWithoutMatch() };
+  const passages = fragments.map(({ text }) => text);
+  return { answer, grounding: groundingOf(answer, passages) };
 }
 
 /** What the question finds; when that is nothing, the newest frames, so that a first question is never empty-handed. */

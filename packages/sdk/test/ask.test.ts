@@ -35,6 +35,34 @@ describe('ask', () => {
     }
   });
 
+  it('does not answer when nothing matched: the newest documents are context, and the grounding is LOW', async () => {
+    await using memory = await freshMemory();
+    const unfounded = {
+      answer: null,
+      text: null,
+      grounding: {
+        score: 0,
+        label: 'LOW',
+        sentence_count: 0,
+        grounded_sentences: 0,
+        has_warning: true,
+        warning_reason: 'No stored text matches the question',
+      },
+    };
+    expect(await memory.ask('Who won the cup?')).toMatchObject(unfounded);
+    await memory.put({ title: 'Lunch', text: 'The team meets for lunch at noon.' });
+    const result = await memory.ask('Who won the cup?');
+    expect(result).toMatchObject({
+      ...unfounded,
+      retriever: 'timeline_fallback',
+      follow_up: { needed: true, reason: expect.stringContaining('No stored text matches') },
+    });
+    expect(result.context).toContain('The team meets for lunch at noon.');
+    expect(result.hits).toHaveLength(1);
+    const context = await memory.ask('Who won the cup?', { contextOnly: true });
+    expect(context).toMatchObject({ answer: null, grounding: { score: 1, label: 'HIGH' } });
+  });
+
   it('§17.22 fills in every key of the contract, `text` and typed fragments included', async () => {
     await using memory = await freshMemory();
     await memory.putMany([

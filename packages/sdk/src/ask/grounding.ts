@@ -15,7 +15,19 @@ export interface Grounding {
 const SUPPORT = 0.6;
 const CITATION = /\s*\[\d+\]/g;
 
-/** Nothing was said, so nothing can be unfounded. */
+/** An answer was wanted, and nothing that is stored could give one. */
+export function groundingWithoutMatch(): Grounding {
+  return {
+    score: 0,
+    label: 'LOW',
+    sentence_count: 0,
+    grounded_sentences: 0,
+    has_warning: true,
+    warning_reason: 'No stored text matches the question',
+  };
+}
+
+/** No answer was asked for, so nothing can be unfounded. */
 export function groundingWithoutAnswer(): Grounding {
   return { score: 1, label: 'HIGH', sentence_count: 0, grounded_sentences: 0, has_warning: false };
 }
