@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   checkOneOf,
   createError,
@@ -70,6 +72,9 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'memoryId',
   'salvage',
 ]);
+const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
+  [...OPTION_NAMES].map((name) => [simplified(name), name]),
+);
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
 /** Where a key stands that came without a provider's name. */
 const ANY_PROVIDER = '*';
@@ -156,7 +161,13 @@ async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {
   try {
     return await loadNative().openMemory(options);
   } catch (error) {
-    throw failureOn(options.path, error);
+    const failure = failureOn(options.path, error);
+    if (failure.code !== 'MV013' || existsSync(dirname(options.path))) throw failure;
+    // Making the memory is no help while its folder is missing; the reason leads to the right suggestion.
+    throw createError('MV013', failure.message, {
+      details: { ...failure.details, reason: 'parent' },
+      cause: error,
+    });
   }
 }
 
@@ -179,13 +190,32 @@ function settingsOf(
   }
   const names = Object.keys(given);
   const isKeys =
-    names.length > 0 && names.every((name) => typeof given[name] === 'string' && !OPTION_NAMES.has(name));
+    names.length > 0 &&
+    names.every((name) => typeof given[name] === 'string' && !SIMPLIFIED_NAMES.has(simplified(name)));
   if (!isKeys) return { keys, options: { ...given, ...behind } };
   for (const name of names) keys.set(name.toLowerCase(), String(given[name]));
   return { keys, options: behind };
 }
 
+/** A name without what is easily got wrong: `readonly` and `read_only` are `readOnly`. */
+function simplified(name: string): string {
+  return name.replaceAll(/[_-]/g, '').toLowerCase();
+}
+
+/** Other unknown options are ignored, but `readonly: true` must not open a memory for writing. */
+function refuseMisspelt(options: Options): void {
+  for (const [given, value] of Object.entries(options)) {
+    const meant = SIMPLIFIED_NAMES.get(simplified(given));
+    if (meant === undefined || meant === given || value === undefined || value === null) continue;
+    throw createError('MV019', `There is no option \`${given}\`; it is spelt \`${meant}\``, {
+      details: { argument: given, received: given, expected: meant },
+      suggestion: `Write \`${meant}\` instead of \`${given}\`.`,
+    });
+  }
+}
+
 function nativeOptions(path: string, options: Options, forced: 'create' | undefined): NativeOpenOptions {
+  refuseMisspelt(options);
   const given = optionalOneOf(options['mode'], 'mode', ['open', 'create', 'auto']);
   if (forced !== undefined && given !== undefined && given !== forced) refuseMode(given);
   const mode = forced ?? given ?? 'open';

@@ -113,6 +113,7 @@ async function filesOf(folder: string): Promise<string[]> {
     if (failure instanceof FileNotFoundError) {
       throw new FileNotFoundError(`There is no folder ${folder}`, {
         details: { path: folder, reason: 'input' },
+        suggestion: 'Make the folder first, or correct its path.',
         cause: error,
       });
     }

@@ -66,10 +66,37 @@ describe('use, create, open', () => {
 
   it('a missing folder is named', async () => {
     const file = join(scratch(), 'nowhere', 'x.mv2');
-    await expect(create(file)).rejects.toMatchObject({
-      code: 'MV013',
-      message: expect.stringContaining('nowhere'),
+    for (const call of [() => create(file), () => open(file), () => open(file, { mode: 'auto' })]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'MV013',
+        message: expect.stringContaining('nowhere'),
+        details: { reason: 'parent' },
+        suggestion: expect.stringMatching(/^Make the folder first/),
+      });
+    }
+    await expect(open(freshPath())).rejects.toMatchObject({
+      suggestion: expect.stringContaining('create(path)'),
     });
+  });
+
+  it('a misspelt option is refused with the right spelling', async () => {
+    const file = freshPath();
+    await (await create(file)).close();
+    for (const [given, meant] of [
+      ['readonly', 'readOnly'],
+      ['read_only', 'readOnly'],
+      ['Mode', 'mode'],
+      ['lockTimeoutMS', 'lockTimeoutMs'],
+    ] as const) {
+      for (const value of [true, 'open']) {
+        await expect(open(file, { [given]: value })).rejects.toMatchObject({
+          code: 'MV019',
+          message: expect.stringContaining(`\`${meant}\``),
+          suggestion: `Write \`${meant}\` instead of \`${given}\`.`,
+        });
+      }
+    }
+    await (await open(file, { readonly: undefined, unknown: 1 } as never)).close();
   });
 
   it.each([
