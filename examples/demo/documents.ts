@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, sep } from 'node:path';
 
@@ -21,7 +22,7 @@ export async function textFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   const waiting = [folder];
   for (let current = waiting.pop(); current !== undefined; current = waiting.pop()) {
-    for (const entry of await readdir(current, { withFileTypes: true })) {
+    for (const entry of await entriesOf(current)) {
       const path = join(current, entry.name);
       if (entry.isDirectory() && !['.git', 'target', 'dist'].includes(entry.name)) waiting.push(path);
       else if (entry.isFile() && TEXT_KINDS.has(extname(entry.name).toLowerCase())) files.push(path);
@@ -30,12 +31,26 @@ export async function textFiles(folder: string): Promise<string[]> {
   return files.toSorted();
 }
 
+/** What a folder holds; one that cannot be read is told about and passed over. */
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    notRead(folder, error);
+    return [];
+  }
+}
+
+function notRead(path: string, error: unknown): undefined {
+  console.error(`not read: ${path} (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+}
+
 /** Reads the files one after the other, while the ones before are being stored. */
 export async function* readDocuments(folder: string, files: readonly string[]): AsyncGenerator<TextDocument> {
   for (const file of files) {
-    const { size, mtimeMs } = await stat(file);
-    if (size === 0 || size > LARGEST_FILE) continue;
-    const text = await readFile(file, 'utf8');
+    const found = await contentOf(file).catch((error: unknown) => notRead(file, error));
+    if (found === undefined) continue;
+    const { text, size, mtimeMs } = found;
     const path = shortPath(folder, file);
     yield {
       title: titleOf(text, path),
@@ -46,6 +61,13 @@ export async function* readDocuments(folder: string, files: readonly string[]): 
       metadata: { path, bytes: size },
     };
   }
+}
+
+/** A file's text; `undefined` for one that is empty or too large. */
+async function contentOf(file: string): Promise<{ text: string; size: number; mtimeMs: number } | undefined> {
+  const { size, mtimeMs } = await stat(file);
+  if (size === 0 || size > LARGEST_FILE) return undefined;
+  return { text: await readFile(file, 'utf8'), size, mtimeMs };
 }
 
 /** `…/node_modules/yargs/README.md` is `yargs/README.md` to a reader. */
