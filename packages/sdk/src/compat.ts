@@ -1,5 +1,5 @@
 /**
- * The whole surface of the reference SDK, for code that migrates by changing one import. New code takes
+ * The surface of the reference SDK without OCR and the ingestion of images, for code that migrates by changing one import. New code takes
  * `@memvid/sdk` and passes plugins in; `docs/migrating.md` shows the way from here to there.
  */
 export * from './index.js';
