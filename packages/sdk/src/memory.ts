@@ -35,7 +35,7 @@ import { view, viewByUri, type FrameRef } from './view.js';
  * An open memory. Every call rejects with a `MemvidError` and leaves the handle usable; a change that rejects
  * leaves the file as it was. Changes run in the order they were called, and reads see the changes called before.
  */
-export class Memvid implements AsyncDisposable {
+export class Memvid {
   readonly #handle: Handle;
   readonly #slots: AdapterSlots;
 

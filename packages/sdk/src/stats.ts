@@ -45,6 +45,15 @@ export interface StatsResult {
   capacity_bytes: number;
   remaining_capacity_bytes: number;
   storage_utilisation_percent: number;
+  /** Of the file on disk, that nothing refers to any more. */
+  dead_bytes: number;
+  /** Number of the last commit. */
+  generation: number;
+  /** Frames in the log: durable and found, but not yet in their final place. */
+  pending_frame_count: number;
+  lex_segment_count: number;
+  /** Whether the reference implementation can read the file. */
+  reference_compatible: boolean;
 }
 
 /** Counts and sizes of the memory as it is on disk now. */

@@ -87,6 +87,11 @@ describe('stats', () => {
     expect(await memory.stats()).toMatchObject({
       frame_count: 0,
       active_frame_count: 0,
+      dead_bytes: expect.any(Number),
+      generation: expect.any(Number),
+      pending_frame_count: 0,
+      lex_segment_count: expect.any(Number),
+      reference_compatible: true,
       payload_bytes: 0,
       logical_bytes: 0,
       saved_bytes: 0,
