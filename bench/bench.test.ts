@@ -2,16 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { corpus, missingData, questions } from './src/corpus.ts';
 
 if (missingData !== undefined) process.stderr.write(`skipped: benchmarks: ${missingData}\n`);
 
-const folder = mkdtempSync(join(tmpdir(), 'memvid-bench-test-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
 describe.skipIf(missingData !== undefined)('benchmarks', () => {
   it('a small run measures every figure of both peers and writes one JSON line each', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'memvid-bench-test-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const output = join(folder, 'figures.jsonl');
     const script = join(import.meta.dirname, 'src/run.ts');
     const words = ['--n', '50', '--peers', 'memvid,sqlite', '--rounds', '1', '--out', output];
