@@ -132,15 +132,24 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
         return Ok((Some(append(snapshot, records, options.index)?), None));
     }
     let Some(emptied) = checkpoint(snapshot, options)? else {
-        return Err(Error::new(
-            Code::Internal,
-            "the memory could not be opened again after a checkpoint; nothing of this call was stored",
-            json!({}),
-        ));
+        return Err(not_reopened());
     };
     // Sequences do not depend on where the log starts, nor on which file it is in: the records stay valid.
     let (emptied, lock) = compact::tidy(emptied, options);
+    // A file that was rewritten but could not be opened has taken the name: what is appended to the old one would be lost.
+    if !emptied.committed.storage.is_current()? {
+        return Err(not_reopened());
+    }
     Ok((Some(append(&emptied, records, options.index)?), lock))
+}
+
+/// A checkpoint is in force, but the memory could not be opened afterwards (no memory for a map, no descriptor left).
+fn not_reopened() -> Error {
+    Error::new(
+        Code::Internal,
+        "the memory could not be opened again after a checkpoint; nothing of this call was stored",
+        json!({}),
+    )
 }
 
 /// Writes the log and `changes` as one commit.
