@@ -94,10 +94,9 @@ fn write(
     let base = &snapshot.committed;
     let mut additions = pending_additions(snapshot)?;
     let mut changed = snapshot.pending.changes.clone();
-    let documents_are_empty = documents.is_empty();
+    let admits = !documents.is_empty();
     append_documents(snapshot, documents, &mut additions, &mut changed)?;
     fill_search_texts(base.directory.totals().search_text_bytes, &mut additions);
-    let admits = !documents_are_empty;
 
     let mut out = Output::new(Arc::clone(&base.storage), base.end);
     let last_payload = additions
@@ -118,7 +117,7 @@ fn write(
         }
     }
 
-    let mut sections = base.lex_sections().into_iter().cloned().collect::<Vec<_>>();
+    let mut sections = base.lex_sections().to_vec();
     if options.lex_enabled && options.index {
         lex_sections::write(snapshot, &additions, &mut sections, &mut out)?;
     }

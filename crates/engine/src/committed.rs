@@ -44,6 +44,7 @@ pub struct Committed {
     /// Whether the directory was read from the file (otherwise it was built by decoding all frames).
     pub directory_is_stored: bool,
     header_bytes: [u8; 80],
+    lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
 }
 
@@ -115,6 +116,7 @@ impl Committed {
             directory,
             directory_is_stored,
             header_bytes,
+            lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
         })
     }
@@ -205,9 +207,14 @@ impl Committed {
         TimeIndex::parse(bytes).ok()
     }
 
-    /// The private full-text sections in frame order, as far as they join up from frame 0.
+    /// The private full-text sections in frame order, as far as they join up from frame 0. Looked for once: after a commit
+    /// by another program it takes hashing them.
     #[must_use]
-    pub fn lex_sections(&self) -> Vec<&SegmentMeta> {
+    pub fn lex_sections(&self) -> &[SegmentMeta] {
+        self.lex_sections.get_or_init(|| self.find_lex_sections())
+    }
+
+    fn find_lex_sections(&self) -> Vec<SegmentMeta> {
         let mut next = 0;
         let mut sections = Vec::new();
         for segment in self.head.segments.iter().filter(|segment| segment.id != 0) {
@@ -232,7 +239,7 @@ impl Committed {
                 break;
             }
             next = segment.frame_to;
-            sections.push(segment);
+            sections.push(segment.clone());
         }
         sections
     }

@@ -298,8 +298,6 @@ impl PreparedFind {
         let view = self.snapshot.view(id)?;
         let text = self.snapshot.text(id, &view)?;
         let snippet = lex::snippet(&self.query, &text, self.request.snippet_chars);
-        let owned =
-            |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
         Ok(FindHit {
             rank,
             frame_id: id,
@@ -310,11 +308,11 @@ impl PreparedFind {
             snippet: snippet.text,
             text,
             score: hit.score,
-            tags: owned(view.tags),
-            labels: owned(view.labels),
+            tags: view.tags.to_strings(),
+            labels: view.labels.to_strings(),
             kind: view.kind.map(str::to_owned),
             track: view.track.map(str::to_owned),
-            content_dates: owned(view.content_dates),
+            content_dates: view.content_dates.to_strings(),
             created_at: iso8601(view.timestamp),
             timestamp: view.timestamp,
             metadata: fields::metadata(&view),

@@ -81,8 +81,8 @@ pub fn with_lex_document<T>(
     body: &str,
     use_document: impl FnOnce(&lex::Document<'_>) -> T,
 ) -> T {
-    let tags: Vec<String> = view.tags.iter().map(str::to_owned).collect();
-    let labels: Vec<String> = view.labels.iter().map(str::to_owned).collect();
+    let tags = view.tags.to_strings();
+    let labels = view.labels.to_strings();
     let title = parent
         .and_then(|parent| parent.title)
         .or(view.title)

@@ -86,8 +86,6 @@ impl Memory {
         } else {
             view.canonical_length.unwrap_or(0)
         };
-        let owned =
-            |texts: mv2::view::TextList<'_>| texts.iter().map(str::to_owned).collect::<Vec<_>>();
         Ok(FrameInfo {
             id,
             uri: view.uri.unwrap_or_default().to_owned(),
@@ -95,10 +93,10 @@ impl Memory {
             timestamp: view.timestamp,
             kind: view.kind.map(str::to_owned),
             track: view.track.map(str::to_owned),
-            tags: owned(view.tags),
-            labels: owned(view.labels),
+            tags: view.tags.to_strings(),
+            labels: view.labels.to_strings(),
             metadata: fields::metadata(&view),
-            content_dates: owned(view.content_dates),
+            content_dates: view.content_dates.to_strings(),
             parent_id: view.parent_id,
             chunk_index: view.chunk_index,
             chunk_count: view.chunk_count,

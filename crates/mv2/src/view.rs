@@ -39,6 +39,12 @@ impl<'a> TextList<'a> {
         self.count == 0
     }
 
+    /// The texts in order, copied.
+    #[must_use]
+    pub fn to_strings(&self) -> Vec<String> {
+        self.iter().map(str::to_owned).collect()
+    }
+
     /// The texts in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut reader = Reader::new(self.bytes);
