@@ -1,124 +1,196 @@
-// `pnpm bench [--n 1000,10000] [--peers memvid,sqlite,reference] [--rounds 3] [--out FILE]`: one JSON line a figure.
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+// `pnpm bench [--n 1000,10000] [--peers memvid,sqlite] [--corpora real,synthetic] [--rounds 3] [--publish]`: measures,
+// prints a table for each size, and writes one JSON line a figure.
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { missingData } from './corpus.ts';
-import type { Samples } from './measure.ts';
-import { MOST_DOCUMENTS, PEERS, type PeerName } from './peer.ts';
-import { missingReference } from './reference-sdk.ts';
+import { missing } from './availability.ts';
+import { spawnTask } from './child.ts';
+import { CORPORA, corpus, type CorpusName } from './corpus/corpus.ts';
+import { missingData } from './corpus/real.ts';
+import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
+import { stagesOf, tasksOf, type Stage } from './plan.ts';
+import { publish } from './publish.ts';
+import { makeQueries, QUERIES_OF_A_CLASS, vocabularyOf } from './queries.ts';
+import { linesOf, type Figure, type Measured, type Samples } from './record.ts';
+import { circumstances, figureOf } from './summary.ts';
+import { stageTable } from './report/terminal.ts';
+import type { Job, TaskName } from './tasks/job.ts';
+import { writeLines } from './write-lines.ts';
 
 const { values: options } = parseArgs({
   options: {
-    n: { type: 'string', default: '1000,10000' },
+    n: { type: 'string', default: '1000,10000,100000,1000000' },
     peers: { type: 'string', default: PEERS.join(',') },
+    corpora: { type: 'string', default: CORPORA.join(',') },
     rounds: { type: 'string', default: '3' },
+    /** Puts of the tasks with many of them. */
+    puts: { type: 'string', default: '10000' },
+    /** Longest time of one loop, in seconds. */
+    budget: { type: 'string', default: '10' },
+    queries: { type: 'string', default: String(QUERIES_OF_A_CLASS) },
+    /** Peers that are not there are left out instead of fetched. */
+    'no-fetch': { type: 'boolean', default: false },
     out: { type: 'string' },
+    publish: { type: 'boolean', default: false },
   },
   // `pnpm bench -- --n 1000` hands the two dashes on.
   args: process.argv.slice(2).filter((word) => word !== '--'),
 });
-const sizes = options.n.split(',').map(Number);
-const rounds = Number(options.rounds);
 const output =
   options.out ??
   join(import.meta.dirname, '../results', `${new Date().toISOString().replaceAll(':', '-')}.jsonl`);
-
-/** Children of one peer must not reach a network, and least of all the reference, which would report what it did. */
-const QUIET = ['--import', join(import.meta.dirname, '../../tests/support/socket-trap.mjs')];
-
+const puts = Number(options.puts);
+const now = circumstances();
 const workspace = mkdtempSync(join(tmpdir(), 'memvid-bench-'));
+const figures: Figure[] = [];
 try {
   run();
 } finally {
   rmSync(workspace, { recursive: true, force: true });
 }
+if (options.publish) console.error(`published: ${publish(figures)}`);
 
 function run(): void {
-  if (missingData !== undefined) {
-    console.error(`skipped: ${missingData}`);
-    return;
-  }
-  const wanted = options.peers.split(',').map((name) => {
-    const known = PEERS.find((peer) => peer === name.trim());
-    if (known === undefined) throw new Error(`unknown peer ${name}: ${PEERS.join(', ')}`);
-    return known;
+  const corpora = named(CORPORA, options.corpora).filter((name) => {
+    if (name !== 'real' || missingData === undefined) return true;
+    console.error(`skipped: real text: ${missingData}`);
+    return false;
   });
-  const absent = wanted.includes('reference') ? missingReference() : undefined;
-  if (absent !== undefined) console.error(`skipped: reference: ${absent}`);
-  const peers = wanted.filter((name) => name !== 'reference' || absent === undefined);
+  const peers = named(PEERS, options.peers).filter((name) => {
+    const reason = missing(name, !options['no-fetch']);
+    if (reason !== undefined) console.error(`skipped: ${FACTS[name].label}: ${reason}`);
+    return reason === undefined;
+  });
   mkdirSync(dirname(output), { recursive: true });
-  const compared = Math.min(...peers.map((name) => MOST_DOCUMENTS[name]));
-  // What is too slow for a size is compared at the largest size it can stand.
-  const all = Number.isFinite(compared) ? [...new Set([compared, ...sizes])] : sizes;
-  for (const documents of all) {
-    const able = peers.filter((name) => MOST_DOCUMENTS[name] >= documents);
-    measure(documents, able);
-  }
+  const sizes = options.n.split(',').map(Number);
+  const stages = stagesOf({ sizes, corpora, peers, rounds: Number(options.rounds) });
+  for (const stage of stages) measureStage(stage);
+  const durable = peers.filter((peer) => FACTS[peer].manyPuts);
+  for (const name of corpora) measureManyPuts(name, durable);
 }
 
-/** Peers take turns, so that a busy moment of the machine does not hit one alone. */
-function measure(documents: number, peers: readonly PeerName[]): void {
-  const collected = new Map<PeerName, Samples[]>(peers.map((name) => [name, []]));
+function named<T extends string>(known: readonly T[], words: string): T[] {
+  return words.split(',').map((word) => {
+    const name = known.find((item) => item === word.trim());
+    if (name === undefined) throw new Error(`unknown name ${word}: ${known.join(', ')}`);
+    return name;
+  });
+}
+
+/** Files of a corpus that every peer is given. */
+function prepare(
+  name: CorpusName,
+  documents: number,
+  peers: readonly PeerName[],
+): Pick<Job, 'queries' | 'lines'> {
+  const source = corpus(name);
+  const files = {
+    queries: join(workspace, `${name}-${documents}.queries.json`),
+    lines: join(workspace, `${name}-${documents}.lines`),
+  };
+  const queries = makeQueries(vocabularyOf(source, documents), source.questions(), Number(options.queries));
+  writeFileSync(files.queries, JSON.stringify(queries));
+  if (peers.includes('tantivy')) writeLines(files.lines, source.documents(0, documents));
+  return files;
+}
+
+/** Tasks in order, and at each task the peers in turn, so that a busy moment of the machine does not hit one alone. */
+function measureStage({ corpus: name, documents, peers, rounds }: Stage): void {
+  progress(`${name}, ${documents} documents: ${peers.join(', ')}`);
+  const job = {
+    corpus: name,
+    documents,
+    puts,
+    budget: Number(options.budget) * 1000,
+    ...prepare(name, documents, peers),
+  };
+  const collected = new Map<Measured, Samples[]>();
+  const failed = new Set<PeerName>();
   for (let round = 0; round < rounds; round += 1) {
-    for (const name of peers) {
-      // The reference needs minutes for what others do in a second, and varies little.
-      if (name === 'reference' && round > 0) continue;
-      const path = join(workspace, `${name}-${documents}-${round}.${name === 'sqlite' ? 'db' : 'mv2'}`);
-      const filled = child('fill', name, documents, path);
-      collected.get(name)?.push({ ...filled, ...child('first-hit', name, documents, path) });
+    const able = peers.filter((peer) => round < (FACTS[peer].rounds ?? rounds));
+    for (const [place, task] of tasksOf('memvid').entries()) {
+      // The order changes with each task: to be always the first, or the last, may be an advantage.
+      for (const peer of turned(able, round + place)) {
+        if (failed.has(peer) || tasksOf(peer)[place] !== task) continue;
+        const store = join(workspace, `${peer}-${round}${FACTS[peer].ending}`);
+        progress(`${round + 1}/${rounds} ${task} ${peer}`);
+        if (!collect(collected, { ...job, task, peer, store })) failed.add(peer);
+      }
+    }
+    for (const peer of able) {
+      rmSync(join(workspace, `${peer}-${round}${FACTS[peer].ending}`), { recursive: true, force: true });
+    }
+    collect(collected, { ...job, task: 'disk', peer: 'memvid', store: join(workspace, 'disk') }, 'machine');
+  }
+  record(name, documents, collected);
+  rmSync(job.lines, { force: true });
+}
+
+function measureManyPuts(name: CorpusName, peers: readonly PeerName[]): void {
+  progress(`${name}, ${puts} single puts: ${peers.join(', ')}`);
+  const job = {
+    corpus: name,
+    documents: puts,
+    puts,
+    budget: Number(options.budget) * 1000,
+    ...prepare(name, puts, []),
+  };
+  const collected = new Map<Measured, Samples[]>();
+  for (let round = 0; round < Number(options.rounds); round += 1) {
+    for (const task of ['many-puts', 'find-after-puts'] as const) {
+      for (const peer of turned(peers, round)) {
+        collect(collected, {
+          ...job,
+          task,
+          peer,
+          store: join(workspace, `puts-${round}${FACTS[peer].ending}`),
+        });
+      }
     }
   }
-  for (const [name, list] of collected) {
-    for (const figure of Object.keys(list[0] ?? {})) report(name, documents, figure, list);
+  record(name, puts, collected);
+}
+
+function turned<T>(items: readonly T[], by: number): T[] {
+  const start = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}
+
+/** Runs one task in a process of its own. Whether it ended well. */
+function collect(
+  into: Map<Measured, Samples[]>,
+  job: Job & { task: TaskName },
+  as: Measured = job.peer,
+): boolean {
+  const result = spawnTask(job, workspace);
+  if (typeof result === 'string') {
+    console.error(`failed: ${job.task} of ${job.peer} with ${job.documents}: ${result}`);
+    process.exitCode = 1;
+    return false;
   }
+  into.set(as, [...(into.get(as) ?? []), result]);
+  return true;
 }
 
-function child(task: string, name: PeerName, documents: number, path: string): Samples {
-  const script = join(import.meta.dirname, 'measure.ts');
-  const ran = spawnSync(process.execPath, [...QUIET, script, task, name, String(documents), path], {
-    encoding: 'utf8',
-    cwd: workspace,
-    timeout: 600_000,
-    env: { ...process.env, MEMVID_OFFLINE: '1', HOME: workspace },
-  });
-  if (ran.status !== 0) {
-    throw new Error(`${name} with ${documents}: ${ran.status ?? ran.signal}: ${ran.stderr}`);
+function record(
+  name: CorpusName,
+  documents: number,
+  collected: ReadonlyMap<Measured, readonly Samples[]>,
+): void {
+  const made: Figure[] = [];
+  for (const [peer, list] of collected) {
+    for (const figure of new Set(list.flatMap((samples) => Object.keys(samples)))) {
+      const taken = list.flatMap((samples) => samples[figure] ?? []);
+      made.push(figureOf({ peer, corpus: name, documents, figure }, taken, now));
+    }
   }
-  return JSON.parse(ran.stdout.trimEnd().split('\n').at(-1) ?? '') as Samples;
+  figures.push(...made);
+  appendFileSync(output, linesOf(made));
+  process.stdout.write(linesOf(made));
+  console.error(stageTable(name, documents, figures));
 }
 
-function report(peer: PeerName, documents: number, figure: string, list: readonly Samples[]): void {
-  const taken = list.flatMap((samples) => samples[figure] ?? []);
-  const line = JSON.stringify({
-    peer,
-    documents,
-    figure,
-    value: rounded(median(taken.map(({ value }) => value))),
-    unit: taken[0]?.unit,
-    ...(taken[0]?.cpu === undefined
-      ? {}
-      : {
-          cpu: rounded(median(taken.flatMap(({ cpu }) => cpu ?? []))),
-          cpu_unit: figure === 'ingest' ? 'us/document' : 'ms',
-        }),
-    rounds: taken.length,
-    spread: taken.length > 1 ? taken.map(({ value }) => rounded(value)) : undefined,
-    machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
-    node: process.versions.node,
-  });
-  console.log(line);
-  appendFileSync(output, `${line}\n`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = Number.NaN, high = Number.NaN] = [sorted[middle - 1], sorted[middle]];
-  return sorted.length % 2 === 1 ? high : (low + high) / 2;
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(4));
+function progress(text: string): void {
+  if (process.stderr.isTTY) console.error(`… ${text}`);
 }

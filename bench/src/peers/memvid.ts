@@ -1,5 +1,6 @@
 import type { Memvid } from '@memvid/sdk';
 import type { Peer } from '../peer.ts';
+import type { Query } from '../queries.ts';
 
 /** This project, through its public calls. */
 export default async function memvid(): Promise<Peer> {
@@ -12,15 +13,39 @@ export default async function memvid(): Promise<Peer> {
     async open(path) {
       memory = await open(path);
     },
-    async putMany(documents) {
-      await memory.putMany(documents);
+    async putMany(batch) {
+      await memory.putMany(batch.documents());
     },
     async put(document) {
       await memory.put(document);
     },
-    async find(question) {
-      return (await memory.find(question, { k: 10 })).hits.length;
+    async find(query, limit = 10) {
+      const where = query.track === undefined ? {} : { where: { track: query.track } };
+      return (await memory.find(written(query), { k: limit, ...where })).hits;
+    },
+    async timeline(limit) {
+      return (await memory.timeline({ limit, reverse: true })).length;
+    },
+    async count() {
+      return (await memory.stats()).active_frame_count;
+    },
+    async dead() {
+      const stats = await memory.stats();
+      return stats.dead_bytes / stats.size_bytes;
     },
     close: () => memory.close(),
   };
+}
+
+function written(query: Query): string {
+  switch (query.class) {
+    case 'phrase':
+      return `"${query.text}"`;
+    case 'boolean':
+      return query.words.join(' AND ');
+    case 'prefix':
+      return `${query.text}*`;
+    default:
+      return query.text;
+  }
 }

@@ -1,13 +1,14 @@
 import { pathToFileURL } from 'node:url';
-import type { Document } from '../corpus.ts';
-import type { Peer } from '../peer.ts';
-import { referenceEntry } from '../reference-sdk.ts';
+import type { Document } from '../corpus/document.ts';
+import type { Found, Peer } from '../peer.ts';
+import { referenceEntry } from './reference-sdk.ts';
 
 /** The calls of the reference SDK that are measured. */
 interface Memory {
   put(document: Document & { enableEmbedding: boolean }): Promise<unknown>;
   putMany(documents: readonly Document[]): Promise<unknown>;
-  find(query: string, options: { mode: string; k: number }): Promise<{ hits: unknown[] }>;
+  find(query: string, options: { mode: string; k: number }): Promise<{ hits: Found[] }>;
+  stats(): Promise<{ frame_count: number }>;
   seal(): Promise<void>;
 }
 interface Sdk {
@@ -26,18 +27,22 @@ export default async function reference(): Promise<Peer> {
     async open(path) {
       memory = await open(path);
     },
-    async putMany(documents) {
-      await memory.putMany(documents);
+    async putMany(batch) {
+      await memory.putMany([...batch.documents()]);
     },
     async put(document) {
       await memory.put({ ...document, enableEmbedding: false });
     },
-    async find(question) {
+    async find(query, limit = 10) {
       // It fails where it should find nothing; that costs it no time, and is counted as nothing found.
-      return memory.find(question, { mode: 'lex', k: 10 }).then(
-        ({ hits }) => hits.length,
-        () => 0,
+      return memory.find(query.text, { mode: 'lex', k: limit }).then(
+        ({ hits }) => hits,
+        () => [],
       );
+    },
+    timeline: () => Promise.reject(new Error('not measured')),
+    async count() {
+      return (await memory.stats()).frame_count;
     },
     close: () => memory.seal(),
   };

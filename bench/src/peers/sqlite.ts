@@ -1,26 +1,42 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Peer } from '../peer.ts';
+import type { Found, Peer } from '../peer.ts';
+import type { Query } from '../queries.ts';
 
-const COLUMNS = 'uri unindexed, title, text';
+const TABLES = `
+  create table if not exists documents (id integer primary key, uri text, title text, text text, track text, timestamp integer);
+  create index if not exists by_time on documents (timestamp);
+  create virtual table if not exists words using fts5(
+    title, text, content = 'documents', content_rowid = 'id', tokenize = 'porter unicode61'
+  );`;
+const FIND = (filter: string): string => `
+  select d.id, d.uri, d.title, d.text, d.timestamp, snippet(words, 1, '', '', '…', 40) as snippet, words.rank
+  from words join documents d on d.id = words.rowid where words match ? ${filter} order by words.rank limit ?`;
 
 /** SQLite with FTS5 and its Porter stemmer, each write durable; the words of a question joined by OR, ranked by BM25. */
 export default async function sqlite(): Promise<Peer> {
   const { default: SQLite } = await import('better-sqlite3');
   let database: Database;
   let insert: Statement;
-  let select: Statement;
+  let index: Statement;
+  let select: Statement<unknown[], Found>;
+  let filtered: Statement<unknown[], Found>;
+  let newest: Statement;
+  let counted: Statement<unknown[], { count: number }>;
   const open = (path: string): void => {
     database = new SQLite(path);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
-    database.exec(
-      `create virtual table if not exists documents using fts5(${COLUMNS}, tokenize = 'porter unicode61')`,
+    database.exec(TABLES);
+    insert = database.prepare(
+      'insert into documents (uri, title, text, track, timestamp) values (@uri, @title, @text, @track, @timestamp)',
     );
-    insert = database.prepare('insert into documents (uri, title, text) values (@uri, @title, @text)');
-    select = database.prepare(
-      `select rowid, uri, title, text, snippet(documents, 2, '', '', '…', 40) as snippet
-       from documents where documents match ? order by rank limit 10`,
+    index = database.prepare('insert into words (rowid, title, text) values (?, ?, ?)');
+    select = database.prepare(FIND(''));
+    filtered = database.prepare(FIND('and d.track = ?'));
+    newest = database.prepare(
+      'select id, uri, timestamp, substr(text, 1, 120) as preview from documents order by timestamp desc limit ?',
     );
+    counted = database.prepare('select count(*) as count from documents');
   };
   return {
     async create(path) {
@@ -29,21 +45,48 @@ export default async function sqlite(): Promise<Peer> {
     async open(path) {
       open(path);
     },
-    async putMany(documents) {
+    async putMany(batch) {
       database.transaction(() => {
-        for (const document of documents) insert.run(document);
+        for (const document of batch.documents()) {
+          const { lastInsertRowid } = insert.run(document);
+          index.run(lastInsertRowid, document.title, document.text);
+        }
       })();
     },
     async put(document) {
-      insert.run(document);
+      database.transaction(() => {
+        const { lastInsertRowid } = insert.run(document);
+        index.run(lastInsertRowid, document.title, document.text);
+      })();
     },
-    async find(question) {
-      const words = question.match(/[\p{L}\p{N}]+/gu) ?? [];
-      return select.all(words.map((word) => `"${word}"`).join(' OR ')).length;
+    async find(query, limit = 10) {
+      if (query.words.length === 0) return [];
+      return query.track === undefined
+        ? select.all(written(query), limit)
+        : filtered.all(written(query), query.track, limit);
+    },
+    async timeline(limit) {
+      return newest.all(limit).length;
+    },
+    async count() {
+      return counted.get()?.count ?? 0;
     },
     async close() {
       database.pragma('wal_checkpoint(TRUNCATE)');
       database.close();
     },
   };
+}
+
+function written(query: Query): string {
+  switch (query.class) {
+    case 'phrase':
+      return `"${query.text}"`;
+    case 'boolean':
+      return query.words.map((word) => `"${word}"`).join(' AND ');
+    case 'prefix':
+      return `"${query.text}"*`;
+    default:
+      return query.words.map((word) => `"${word}"`).join(' OR ');
+  }
 }

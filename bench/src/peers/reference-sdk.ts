@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const VERSION = '2.0.159';
-const folder = join(import.meta.dirname, '../.cache/reference-sdk', VERSION);
+const folder = join(import.meta.dirname, '../../.cache/reference-sdk', VERSION);
 const PACKAGES = ['@memvid/sdk', '@memvid/sdk-linux-x64-gnu'];
 
 /** The file that an import of the reference SDK loads. */

@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Samples } from './record.ts';
+import type { Job } from './tasks/job.ts';
+
+/** Children must not reach a network, and least of all the reference, which would report what it did. */
+const QUIET = ['--import', join(import.meta.dirname, '../../tests/support/socket-trap.mjs')];
+const SCRIPT = fileURLToPath(import.meta.resolve('./tasks/main.ts'));
+/** Longest that a task may take, in milliseconds. */
+const LONGEST = 20 * 60_000;
+/** Heap of Node in MB: peers that keep everything in memory need more than its default. */
+const HEAP = 8192;
+
+/** Runs a task in a process of its own; what went wrong, if so. */
+export function spawnTask(job: Job, workspace: string): Samples | string {
+  const words = [...QUIET, `--max-old-space-size=${HEAP}`, SCRIPT, JSON.stringify(job)];
+  const ran = spawnSync(process.execPath, words, {
+    encoding: 'utf8',
+    cwd: workspace,
+    timeout: LONGEST,
+    env: { ...process.env, MEMVID_OFFLINE: '1', HOME: workspace, NODE_NO_WARNINGS: '1' },
+  });
+  if (ran.status !== 0) return `${ran.status ?? ran.signal}: ${ran.stderr}`;
+  try {
+    return JSON.parse(ran.stdout.trimEnd().split('\n').at(-1) ?? '') as Samples;
+  } catch {
+    return `no figures in: ${ran.stdout}`;
+  }
+}

@@ -1,0 +1,73 @@
+import { QUERY_CLASSES, type QueryClass } from '../queries.ts';
+
+export type Group = 'Writing' | 'Finding' | 'Opening' | 'Size and memory' | 'Quality';
+
+/** A row of the tables. */
+export interface Row {
+  readonly figure: string;
+  readonly title: string;
+  readonly group: Group;
+  readonly unit: string;
+  readonly better: 'lower' | 'higher';
+  /** Show the processor time in a row of its own. */
+  readonly cpu?: boolean;
+  /** Shown, but nothing that is won or lost. */
+  readonly neutral?: boolean;
+}
+
+export const CLASS_TITLES: Record<QueryClass, string> = {
+  question: 'real question',
+  rare: 'rare word',
+  words3: '3 words',
+  words5: '5 words',
+  words8: '8 words',
+  phrase: 'phrase of 2 words',
+  boolean: 'a AND b',
+  prefix: 'prefix of 4 letters',
+  filtered: '3 words, filter for a tenth',
+};
+
+const lower = (group: Group, figure: string, title: string, unit: string): Row => ({
+  group,
+  figure,
+  title,
+  unit,
+  better: 'lower',
+});
+
+export const ROWS: readonly Row[] = [
+  {
+    group: 'Writing',
+    figure: 'ingest',
+    title: 'all documents in one call',
+    unit: 'documents/s',
+    better: 'higher',
+    cpu: true,
+  },
+  { ...lower('Writing', 'put_p50', 'one durable put, p50', 'ms'), cpu: true },
+  lower('Writing', 'put_p99', 'one durable put, p99', 'ms'),
+  { ...lower('Writing', 'session_p50', 'open, put one, close, p50', 'ms'), cpu: true },
+  { ...lower('Writing', 'many_puts', 'as many single puts into an empty store, each', 'us'), cpu: true },
+  lower('Writing', 'many_puts_p99', 'as many single puts into an empty store, p99', 'ms'),
+  { ...lower('Writing', 'puts_onto', '10 000 single puts onto it, each', 'us'), cpu: true },
+  lower('Writing', 'puts_onto_p99', '10 000 single puts onto it, p99', 'ms'),
+  ...QUERY_CLASSES.flatMap((name): Row[] => [
+    { ...lower('Finding', `find_${name}_p50`, `${CLASS_TITLES[name]}, p50`, 'ms'), cpu: true },
+    lower('Finding', `find_${name}_p99`, `${CLASS_TITLES[name]}, p99`, 'ms'),
+  ]),
+  lower('Finding', 'find_question_empty', 'real questions without a hit', '%'),
+  lower('Finding', 'find_question_after_puts_p50', 'real question after single puts, p50', 'ms'),
+  lower('Finding', 'find_words8_after_puts_p50', '8 words after single puts, p50', 'ms'),
+  lower('Finding', 'timeline_p50', 'the newest 50, p50', 'ms'),
+  lower('Finding', 'stats_p50', 'counts, p50', 'ms'),
+  lower('Opening', 'load', 'loading the library', 'ms'),
+  lower('Opening', 'open', 'opening', 'ms'),
+  { ...lower('Opening', 'first_hit', 'opening to first hit', 'ms'), cpu: true },
+  lower('Size and memory', 'size', 'bytes a document', 'bytes'),
+  lower('Size and memory', 'session_growth', 'growth of the file by open, put one, close', 'bytes'),
+  lower('Size and memory', 'ingest_rss', 'peak memory while storing all', 'MB'),
+  lower('Size and memory', 'find_rss', 'memory added by opening and all questions', 'MB'),
+  { ...lower('Size and memory', 'find_rss_anonymous', 'of it not backed by a file', 'MB'), neutral: true },
+  lower('Size and memory', 'install_bytes', 'installed', 'MB'),
+  lower('Size and memory', 'install_seconds', '`npm install` into an empty folder', 's'),
+];

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import type { Peer } from '../peer.ts';
+import type { Sample } from '../record.ts';
+import { quantile } from '../statistics.ts';
+
+/** Times calls of one kind; a peer that measures itself is believed. */
+export class Meter {
+  readonly walls: number[] = [];
+  readonly #lastCall: Peer['lastCall'];
+  #start = process.cpuUsage();
+  #own = 0;
+
+  constructor(peer: Pick<Peer, 'lastCall'>) {
+    this.#lastCall = peer.lastCall;
+  }
+
+  async call<T>(run: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await run();
+    const wall = performance.now() - start;
+    const told = this.#lastCall?.();
+    this.walls.push(told?.wall ?? wall);
+    this.#own += told?.cpu ?? 0;
+    return result;
+  }
+  /** Wall time of all calls, in milliseconds. */
+  get wall(): number {
+    return this.walls.reduce((sum, wall) => sum + wall, 0);
+  }
+  /** Processor time of all threads since the meter was made, in milliseconds. */
+  get cpu(): number {
+    if (this.#lastCall !== undefined) return this.#own;
+    const used = process.cpuUsage(this.#start);
+    return (used.user + used.system) / 1000;
+  }
+  get calls(): number {
+    return this.walls.length;
+  }
+  /** Median and 99th percentile of the calls, with the processor time of one. */
+  samples(name: string): Record<string, Sample> {
+    const { calls } = this;
+    const cpu = this.cpu / calls;
+    return {
+      [`${name}_p50`]: { value: quantile(this.walls, 0.5), unit: 'ms', cpu, cpuUnit: 'ms', calls },
+      [`${name}_p99`]: { value: quantile(this.walls, 0.99), unit: 'ms', calls },
+    };
+  }
+}
+
+/** Fewest calls of a loop, however long they take. */
+const FEWEST = 10;
+
+/** Runs `each` over the items until they or the time are used up. */
+export async function within<T>(
+  items: Iterable<T>,
+  budget: number,
+  each: (item: T) => Promise<void>,
+): Promise<number> {
+  const end = performance.now() + budget;
+  let done = 0;
+  for (const item of items) {
+    if (done >= FEWEST && performance.now() > end) break;
+    await each(item);
+    done += 1;
+  }
+  return done;
+}
+
+/** Memory of a process in bytes, as Linux tells it; `undefined` elsewhere. */
+export function memoryOf(
+  pid: number | undefined,
+): Record<'now' | 'peak' | 'anonymous' | 'file', number> | undefined {
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  return { now: field('VmRSS'), peak: field('VmHWM'), anonymous: field('RssAnon'), file: field('RssFile') };
+}
+
+export function megabytes(bytes: number): Sample {
+  return { value: bytes / 1e6, unit: 'MB' };
+}
