@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FACTS } from './peers/facts.ts';
 import type { Samples } from './record.ts';
 import type { Job } from './tasks/job.ts';
 
@@ -9,12 +10,12 @@ const QUIET = ['--import', join(import.meta.dirname, '../../tests/support/socket
 const SCRIPT = fileURLToPath(import.meta.resolve('./tasks/main.ts'));
 /** Longest that a task may take, in milliseconds. */
 const LONGEST = 20 * 60_000;
-/** Heap of Node in MB: peers that keep everything in memory need more than its default. */
-const HEAP = 8192;
 
 /** Runs a task in a process of its own; what went wrong, if so. */
 export function spawnTask(job: Job, workspace: string): Samples | string {
-  const words = [...QUIET, `--max-old-space-size=${HEAP}`, SCRIPT, JSON.stringify(job)];
+  const { heap } = FACTS[job.peer];
+  const memory = heap === undefined ? [] : [`--max-old-space-size=${heap}`];
+  const words = [...QUIET, ...memory, SCRIPT, JSON.stringify(job)];
   const ran = spawnSync(process.execPath, words, {
     encoding: 'utf8',
     cwd: workspace,

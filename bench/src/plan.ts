@@ -47,12 +47,12 @@ export function stagesOf({ sizes, corpora, peers, rounds }: Wanted): Stage[] {
 const OPENINGS = 3;
 
 /** The tasks on a filled store, in order; those that change it come last. */
-export function tasksOf(peer: PeerName): TaskName[] {
+export function tasksOf(peer: PeerName, openings: number = OPENINGS): TaskName[] {
   const facts = FACTS[peer];
   return [
     'ingest',
     'find',
-    ...Array.from({ length: OPENINGS }, (): TaskName => 'open'),
+    ...Array.from({ length: openings }, (): TaskName => 'open'),
     ...(facts.puts > 0 ? (['put'] as const) : []),
     ...(facts.sessions > 0 ? (['sessions'] as const) : []),
     ...(facts.manyPuts ? (['puts-onto'] as const) : []),

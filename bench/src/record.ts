@@ -1,4 +1,5 @@
 import type { CorpusName } from './corpus/corpus.ts';
+import type { DatasetName } from './quality/datasets.ts';
 import type { PeerName } from './peers/facts.ts';
 
 /** What one task measured once. */
@@ -19,7 +20,7 @@ export type Measured = PeerName | 'machine';
 /** One line of the results. */
 export interface Figure {
   peer: Measured;
-  corpus: CorpusName | 'none';
+  corpus: CorpusName | DatasetName | 'none';
   documents: number;
   figure: string;
   /** Median of the rounds. */

@@ -8,6 +8,7 @@ import { missing } from './availability.ts';
 import { spawnTask } from './child.ts';
 import { CORPORA, corpus, type CorpusName } from './corpus/corpus.ts';
 import { missingData } from './corpus/real.ts';
+import { named } from './named.ts';
 import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
 import { stagesOf, tasksOf, type Stage } from './plan.ts';
 import { publish } from './publish.ts';
@@ -28,6 +29,8 @@ const { values: options } = parseArgs({
     puts: { type: 'string', default: '10000' },
     /** Longest time of one loop, in seconds. */
     budget: { type: 'string', default: '10' },
+    /** Fresh processes that open the store in a round. */
+    openings: { type: 'string', default: '3' },
     queries: { type: 'string', default: String(QUERIES_OF_A_CLASS) },
     /** Peers that are not there are left out instead of fetched. */
     'no-fetch': { type: 'boolean', default: false },
@@ -41,6 +44,7 @@ const output =
   options.out ??
   join(import.meta.dirname, '../results', `${new Date().toISOString().replaceAll(':', '-')}.jsonl`);
 const puts = Number(options.puts);
+const openings = Number(options.openings);
 const now = circumstances();
 const workspace = mkdtempSync(join(tmpdir(), 'memvid-bench-'));
 const figures: Figure[] = [];
@@ -67,15 +71,7 @@ function run(): void {
   const stages = stagesOf({ sizes, corpora, peers, rounds: Number(options.rounds) });
   for (const stage of stages) measureStage(stage);
   const durable = peers.filter((peer) => FACTS[peer].manyPuts);
-  for (const name of corpora) measureManyPuts(name, durable);
-}
-
-function named<T extends string>(known: readonly T[], words: string): T[] {
-  return words.split(',').map((word) => {
-    const name = known.find((item) => item === word.trim());
-    if (name === undefined) throw new Error(`unknown name ${word}: ${known.join(', ')}`);
-    return name;
-  });
+  if (durable.length > 0) for (const name of corpora) measureManyPuts(name, durable);
 }
 
 /** Files of a corpus that every peer is given. */
@@ -109,10 +105,10 @@ function measureStage({ corpus: name, documents, peers, rounds }: Stage): void {
   const failed = new Set<PeerName>();
   for (let round = 0; round < rounds; round += 1) {
     const able = peers.filter((peer) => round < (FACTS[peer].rounds ?? rounds));
-    for (const [place, task] of tasksOf('memvid').entries()) {
+    for (const [place, task] of tasksOf('memvid', openings).entries()) {
       // The order changes with each task: to be always the first, or the last, may be an advantage.
       for (const peer of turned(able, round + place)) {
-        if (failed.has(peer) || tasksOf(peer)[place] !== task) continue;
+        if (failed.has(peer) || tasksOf(peer, openings)[place] !== task) continue;
         const store = join(workspace, `${peer}-${round}${FACTS[peer].ending}`);
         progress(`${round + 1}/${rounds} ${task} ${peer}`);
         if (!collect(collected, { ...job, task, peer, store })) failed.add(peer);

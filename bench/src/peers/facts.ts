@@ -23,6 +23,8 @@ export interface PeerFacts {
   readonly timeline: boolean;
   /** Questions asked, where not all can be. */
   readonly questions?: number;
+  /** Heap of Node in MB, where everything is in memory and its default is too small. */
+  readonly heap?: number;
   /** Rounds, where not all can be. */
   readonly rounds?: number;
   /** Why figures of it are absent. */
@@ -80,6 +82,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
     setting:
       'an index in memory, without stemming; a synced snapshot in JSON is its only durability; makes no snippets',
     ending: '.json',
+    heap: 8192,
     most: 100_000,
     classes: WITHOUT_PHRASES,
     puts: 0,
@@ -97,6 +100,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
     setting:
       'an index in memory, English stemmer; a synced snapshot of its persistence plugin (`binary`) is its only durability; makes no snippets',
     ending: '.msp',
+    heap: 8192,
     most: 10_000,
     classes: WITHOUT_PHRASES,
     puts: 0,
@@ -112,7 +116,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
   lancedb: {
     label: 'LanceDB',
     setting:
-      '`@lancedb/lancedb` with its full-text index over title and text (stemmer, positions); makes no snippets',
+      '`@lancedb/lancedb` with its full-text index over title and text (stemmer, positions); its files are synced here after they were written; makes no snippets',
     ending: '',
     most: 100_000,
     classes: QUERY_CLASSES.filter((name) => name !== 'prefix'),
@@ -121,7 +125,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
     manyPuts: false,
     timeline: false,
     absent: [
-      'single puts: what it writes is not synced to the disk, so that none is durable',
+      'single puts: it never syncs what it writes, so that none is durable',
       'prefixes and a page of the timeline: its full-text queries have no prefixes, its queries no order by a column',
     ],
   },

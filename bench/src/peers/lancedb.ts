@@ -3,6 +3,7 @@ import type { Document } from '../corpus/document.ts';
 import type { Peer } from '../peer.ts';
 import type { Query } from '../queries.ts';
 import { fetchedEntry } from './fetched.ts';
+import { syncAll } from './snapshot.ts';
 
 /** The calls of LanceDB that are measured; its types would come with 240 MB of packages. */
 interface Table {
@@ -40,6 +41,7 @@ export default async function lancedb(): Promise<Peer> {
   const lance = (await import(pathToFileURL(fetchedEntry('lancedb')).href)) as LanceDb;
   let connection: Connection;
   let table: Table;
+  let folder = '';
   const asked = (query: Query): unknown => {
     if (query.class === 'phrase') return new lance.PhraseQuery(query.text, 'text');
     const operator = query.class === 'boolean' ? lance.Operator.And : lance.Operator.Or;
@@ -47,6 +49,7 @@ export default async function lancedb(): Promise<Peer> {
   };
   return {
     async create(path) {
+      folder = path;
       connection = await lance.connect(path);
     },
     async open(path) {
@@ -67,8 +70,12 @@ export default async function lancedb(): Promise<Peer> {
         if (rows.length === ROWS) await store();
       }
       if (rows.length > 0 || first) await store();
-      const config = lance.Index.fts({ withPosition: true, stem: true, removeStopWords: false });
-      for (const column of ['title', 'text']) await table.createIndex(column, { config });
+      for (const column of ['title', 'text']) {
+        const config = lance.Index.fts({ withPosition: true, stem: true, removeStopWords: false });
+        await table.createIndex(column, { config });
+      }
+      // It leaves this to the system.
+      syncAll(folder);
     },
     put: () => Promise.reject(new Error('no durable put')),
     async find(query, limit = 10) {

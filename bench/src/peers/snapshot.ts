@@ -1,4 +1,5 @@
-import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export function readText(path: string): string {
   return readFileSync(path, 'utf8');
@@ -8,7 +9,7 @@ export function readText(path: string): string {
 export function writeSynced(path: string, text: string): void {
   const file = openSync(path, 'w');
   try {
-    writeSync(file, text);
+    writeFileSync(file, text);
     fdatasyncSync(file);
   } finally {
     closeSync(file);
@@ -22,5 +23,12 @@ export function sync(path: string): void {
     fdatasyncSync(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/** The same for every file of a folder. */
+export function syncAll(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) sync(join(entry.parentPath, entry.name));
   }
 }

@@ -35,6 +35,14 @@ const lower = (group: Group, figure: string, title: string, unit: string): Row =
   better: 'lower',
 });
 
+const higher = (group: Group, figure: string, title: string): Row => ({
+  group,
+  figure,
+  title,
+  unit: '',
+  better: 'higher',
+});
+
 export const ROWS: readonly Row[] = [
   {
     group: 'Writing',
@@ -68,6 +76,10 @@ export const ROWS: readonly Row[] = [
   lower('Size and memory', 'ingest_rss', 'peak memory while storing all', 'MB'),
   lower('Size and memory', 'find_rss', 'memory added by opening and all questions', 'MB'),
   { ...lower('Size and memory', 'find_rss_anonymous', 'of it not backed by a file', 'MB'), neutral: true },
+  higher('Quality', 'ndcg10', 'nDCG@10'),
+  higher('Quality', 'recall10', 'recall@10'),
+  higher('Quality', 'recall5', 'recall@5'),
+  lower('Quality', 'empty', 'questions without a hit', ''),
   lower('Size and memory', 'install_bytes', 'installed', 'MB'),
   lower('Size and memory', 'install_seconds', '`npm install` into an empty folder', 's'),
 ];

@@ -1,4 +1,5 @@
 import type { CorpusName } from '../corpus/corpus.ts';
+import type { DatasetName } from '../quality/datasets.ts';
 import type { PeerName } from '../peers/facts.ts';
 import type { Samples } from '../record.ts';
 
@@ -17,6 +18,8 @@ export interface Job {
   lines: string;
   /** Puts of `many-puts`. */
   puts: number;
+  /** Of `quality`: what is asked. */
+  dataset?: DatasetName;
   /** Longest time for one loop, in milliseconds. */
   budget: number;
 }
@@ -32,6 +35,7 @@ const LOADERS = {
   'many-puts': () => import('./many-puts.ts'),
   'find-after-puts': () => import('./find-after-puts.ts'),
   'puts-onto': () => import('./puts-onto.ts'),
+  quality: () => import('./quality.ts'),
   disk: () => import('./disk.ts'),
 } satisfies Record<string, () => Promise<{ default: Task }>>;
 export type TaskName = keyof typeof LOADERS;

@@ -1,0 +1,75 @@
+// `pnpm bench:quality [--peers …] [--publish]`: how well each peer's own ranking by words finds what people judged to be
+// right, one JSON line a figure.
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { missing } from './availability.ts';
+import { spawnTask } from './child.ts';
+import { missingData } from './corpus/real.ts';
+import { named } from './named.ts';
+import { FACTS, PEERS } from './peers/facts.ts';
+import { publish } from './publish.ts';
+import { collectionsOf, DATASETS } from './quality/datasets.ts';
+import { linesOf, type Figure } from './record.ts';
+import { stageTable } from './report/terminal.ts';
+import { circumstances, figureOf } from './summary.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    peers: { type: 'string', default: PEERS.filter((peer) => peer !== 'reference').join(',') },
+    datasets: { type: 'string', default: DATASETS.join(',') },
+    'no-fetch': { type: 'boolean', default: false },
+    out: { type: 'string' },
+    publish: { type: 'boolean', default: false },
+  },
+  args: process.argv.slice(2).filter((word) => word !== '--'),
+});
+const now = circumstances();
+const output =
+  options.out ?? join(import.meta.dirname, '../results', `quality-${now.date.replaceAll(':', '-')}.jsonl`);
+const workspace = mkdtempSync(join(tmpdir(), 'memvid-quality-'));
+const figures: Figure[] = [];
+try {
+  run();
+} finally {
+  rmSync(workspace, { recursive: true, force: true });
+}
+if (options.publish) console.error(`published: ${publish(figures)}`);
+
+function run(): void {
+  if (missingData !== undefined) {
+    console.error(`skipped: ${missingData}`);
+    return;
+  }
+  mkdirSync(dirname(output), { recursive: true });
+  for (const dataset of named(DATASETS, options.datasets)) {
+    const documents = collectionsOf(dataset).reduce(
+      (sum, collection) => sum + collection.documents.length,
+      0,
+    );
+    for (const peer of named(PEERS, options.peers)) {
+      const reason =
+        FACTS[peer].most < documents ? 'too many documents for it' : missing(peer, !options['no-fetch']);
+      if (reason !== undefined) {
+        console.error(`skipped: ${FACTS[peer].label}: ${reason}`);
+        continue;
+      }
+      const job = { corpus: 'real', documents, queries: '', lines: '', puts: 0, budget: 0 } as const;
+      const store = join(workspace, `${dataset}-${peer}`);
+      const samples = spawnTask({ ...job, task: 'quality', peer, dataset, store }, workspace);
+      if (typeof samples === 'string') {
+        console.error(`failed: ${dataset} with ${peer}: ${samples}`);
+        process.exitCode = 1;
+        continue;
+      }
+      const made = Object.entries(samples).map(([figure, sample]) =>
+        figureOf({ peer, corpus: dataset, documents, figure }, [sample], now),
+      );
+      figures.push(...made);
+      appendFileSync(output, linesOf(made));
+      process.stdout.write(linesOf(made));
+    }
+    console.error(stageTable(dataset, documents, figures));
+  }
+}
