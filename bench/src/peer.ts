@@ -3,7 +3,7 @@ import type { Query } from './queries.ts';
 import type { PeerName } from './peers/facts.ts';
 
 /** Documents to store at once. */
-export interface Batch {
+interface Batch {
   /** One after the other; each is made when it is asked for. */
   documents(): Iterable<Document>;
   /** The same documents for a program that is not Node: a line each, fields between tabs (see `write-lines.ts`). */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { linesOf, merged, parseFigures, type Figure } from './record.ts';
 
 /** Where the committed figures are. */
-export const FIGURES_FOLDER: string = join(import.meta.dirname, '../figures');
+const FIGURES_FOLDER: string = join(import.meta.dirname, '../figures');
 
 /** One file a corpus and size, so that a run of one size changes one file. */
 function fileOf({ corpus, documents }: Figure): string {

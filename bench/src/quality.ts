@@ -13,6 +13,7 @@ import { publish } from './publish.ts';
 import { collectionsOf, DATASETS } from './quality/datasets.ts';
 import { linesOf, type Figure } from './record.ts';
 import { stageTable } from './report/terminal.ts';
+import { writeReport } from './report/write.ts';
 import { circumstances, figureOf } from './summary.ts';
 
 const { values: options } = parseArgs({
@@ -35,7 +36,7 @@ try {
 } finally {
   rmSync(workspace, { recursive: true, force: true });
 }
-if (options.publish) console.error(`published: ${publish(figures)}`);
+if (options.publish) console.error(`published: ${[publish(figures), ...writeReport()].join(', ')}`);
 
 function run(): void {
   if (missingData !== undefined) {

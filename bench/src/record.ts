@@ -42,7 +42,7 @@ export interface Figure {
 
 type Key = Pick<Figure, 'peer' | 'corpus' | 'documents' | 'figure'>;
 
-export function keyOf({ peer, corpus, documents, figure }: Key): string {
+function keyOf({ peer, corpus, documents, figure }: Key): string {
   return `${peer} ${corpus} ${documents} ${figure}`;
 }
 

@@ -8,6 +8,7 @@ import { missing } from './availability.ts';
 import { spawnTask } from './child.ts';
 import { CORPORA, corpus, type CorpusName } from './corpus/corpus.ts';
 import { missingData } from './corpus/real.ts';
+import { measureInstalls } from './install/install.ts';
 import { named } from './named.ts';
 import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
 import { stagesOf, tasksOf, type Stage } from './plan.ts';
@@ -16,6 +17,7 @@ import { makeQueries, QUERIES_OF_A_CLASS, vocabularyOf } from './queries.ts';
 import { linesOf, type Figure, type Measured, type Samples } from './record.ts';
 import { circumstances, figureOf } from './summary.ts';
 import { stageTable } from './report/terminal.ts';
+import { writeReport } from './report/write.ts';
 import type { Job, TaskName } from './tasks/job.ts';
 import { writeLines } from './write-lines.ts';
 
@@ -34,6 +36,8 @@ const { values: options } = parseArgs({
     queries: { type: 'string', default: String(QUERIES_OF_A_CLASS) },
     /** Peers that are not there are left out instead of fetched. */
     'no-fetch': { type: 'boolean', default: false },
+    /** Measure `npm install` too. */
+    install: { type: 'boolean', default: false },
     out: { type: 'string' },
     publish: { type: 'boolean', default: false },
   },
@@ -53,7 +57,7 @@ try {
 } finally {
   rmSync(workspace, { recursive: true, force: true });
 }
-if (options.publish) console.error(`published: ${publish(figures)}`);
+if (options.publish) console.error(`published: ${[publish(figures), ...writeReport()].join(', ')}`);
 
 function run(): void {
   const corpora = named(CORPORA, options.corpora).filter((name) => {
@@ -67,9 +71,12 @@ function run(): void {
     return reason === undefined;
   });
   mkdirSync(dirname(output), { recursive: true });
-  const sizes = options.n.split(',').map(Number);
-  const stages = stagesOf({ sizes, corpora, peers, rounds: Number(options.rounds) });
+  const sizes = options.n === 'none' ? [] : options.n.split(',').map(Number);
+  const stages =
+    sizes.length === 0 ? [] : stagesOf({ sizes, corpora, peers, rounds: Number(options.rounds) });
   for (const stage of stages) measureStage(stage);
+  if (options.install) recordInstalls(peers);
+  if (sizes.length === 0) return;
   const durable = peers.filter((peer) => FACTS[peer].manyPuts);
   if (durable.length > 0) for (const name of corpora) measureManyPuts(name, durable);
 }
@@ -169,8 +176,17 @@ function collect(
   return true;
 }
 
+function recordInstalls(peers: readonly PeerName[]): void {
+  const collected = new Map<Measured, Samples[]>();
+  for (const [peer, result] of measureInstalls(peers, workspace)) {
+    if (typeof result === 'string') console.error(`skipped: installing ${FACTS[peer].label}: ${result}`);
+    else collected.set(peer, [result]);
+  }
+  record('none', 0, collected);
+}
+
 function record(
-  name: CorpusName,
+  name: Figure['corpus'],
   documents: number,
   collected: ReadonlyMap<Measured, readonly Samples[]>,
 ): void {

@@ -20,6 +20,11 @@ export function fetchedEntry(name: FetchedName): string {
   return createRequire(join(folderOf(name), 'any.js')).resolve(FETCHED[name].package);
 }
 
+/** What npm is asked for. */
+export function fetchedPackage(name: FetchedName): string {
+  return `${FETCHED[name].package}@${FETCHED[name].version}`;
+}
+
 /** Whether it has been fetched before. */
 export function isFetched(name: FetchedName): boolean {
   return existsSync(join(folderOf(name), 'node_modules', FETCHED[name].package, 'package.json'));
@@ -31,7 +36,7 @@ export function missingFetched(name: FetchedName): string | undefined {
   const folder = folderOf(name);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const wanted = `${FETCHED[name].package}@${FETCHED[name].version}`;
+  const wanted = fetchedPackage(name);
   const installed = spawnSync('npm', ['install', '--silent', '--no-audit', '--no-fund', wanted], {
     cwd: folder,
     encoding: 'utf8',

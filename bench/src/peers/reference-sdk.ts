@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const VERSION = '2.0.159';
+/** What npm is asked for, with all that it depends on. */
+export const REFERENCE_PACKAGE: string = `@memvid/sdk@${VERSION}`;
 const folder = join(import.meta.dirname, '../../.cache/reference-sdk', VERSION);
 const PACKAGES = ['@memvid/sdk', '@memvid/sdk-linux-x64-gnu'];
 

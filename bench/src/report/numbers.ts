@@ -1,11 +1,11 @@
-/** A number for people: three significant digits, thousands apart. */
+/** A number for people: three significant digits (two of small ones), thousands apart. */
 export function shownNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';
+  if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size >= 1000) return grouped(Math.round(Number(value.toPrecision(3))));
-  if (size === 0) return '0';
   if (size < 0.0001) return value.toExponential(1);
-  return String(Number(value.toPrecision(size >= 100 ? 3 : 2 + (size >= 0.1 ? 1 : 0))));
+  const short = Number(value.toPrecision(size >= 0.1 ? 3 : 2));
+  return Math.abs(short) >= 1000 ? grouped(short) : String(short);
 }
 
 export function shownCount(value: number): string {

@@ -1,11 +1,11 @@
-import { readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Peer } from '../peer.ts';
 import type { Samples } from '../record.ts';
 
 /** Bytes of a file, or of all files in a folder. */
 export function sizeOf(path: string): number {
-  const status = statSync(path);
+  const status = lstatSync(path);
   if (!status.isDirectory()) return status.size;
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
 }
