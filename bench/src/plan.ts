@@ -38,9 +38,14 @@ export function stagesOf({ sizes, corpora, peers, rounds }: Wanted): Stage[] {
             FACTS[peer].most >= documents &&
             (peer !== 'reference' || (name === 'real' && documents === REFERENCE_DOCUMENTS)),
         ),
-        rounds: documents >= LARGE ? Math.min(rounds, 1) : rounds,
+        rounds,
       })),
   );
+}
+
+/** How often a peer is measured: those that take long at a size, once. */
+export function roundsOf(peer: PeerName, documents: number, rounds: number): number {
+  return documents >= (FACTS[peer].slowFrom ?? LARGE) ? Math.min(rounds, 1) : rounds;
 }
 
 /** Times that `open` runs in a round: it is short, and its process is fresh each time. */
@@ -52,6 +57,7 @@ export function tasksOf(peer: PeerName, openings: number = OPENINGS): TaskName[]
   return [
     'ingest',
     'find',
+    'memory',
     ...Array.from({ length: openings }, (): TaskName => 'open'),
     ...(facts.puts > 0 ? (['put'] as const) : []),
     ...(facts.sessions > 0 ? (['sessions'] as const) : []),

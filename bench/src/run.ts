@@ -11,7 +11,7 @@ import { missingData } from './corpus/real.ts';
 import { measureInstalls } from './install/install.ts';
 import { named } from './named.ts';
 import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
-import { stagesOf, tasksOf, type Stage } from './plan.ts';
+import { roundsOf, stagesOf, tasksOf, type Stage } from './plan.ts';
 import { publish } from './publish.ts';
 import { makeQueries, QUERIES_OF_A_CLASS, vocabularyOf } from './queries.ts';
 import { linesOf, type Figure, type Measured, type Samples } from './record.ts';
@@ -30,7 +30,7 @@ const { values: options } = parseArgs({
     /** Puts of the tasks with many of them. */
     puts: { type: 'string', default: '10000' },
     /** Longest time of one loop, in seconds. */
-    budget: { type: 'string', default: '10' },
+    budget: { type: 'string', default: '5' },
     /** Fresh processes that open the store in a round. */
     openings: { type: 'string', default: '3' },
     queries: { type: 'string', default: String(QUERIES_OF_A_CLASS) },
@@ -111,7 +111,8 @@ function measureStage({ corpus: name, documents, peers, rounds }: Stage): void {
   const collected = new Map<Measured, Samples[]>();
   const failed = new Set<PeerName>();
   for (let round = 0; round < rounds; round += 1) {
-    const able = peers.filter((peer) => round < (FACTS[peer].rounds ?? rounds));
+    const able = peers.filter((peer) => round < roundsOf(peer, documents, rounds));
+    if (able.length === 0) break;
     for (const [place, task] of tasksOf('memvid', openings).entries()) {
       // The order changes with each task: to be always the first, or the last, may be an advantage.
       for (const peer of turned(able, round + place)) {

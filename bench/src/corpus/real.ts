@@ -31,19 +31,37 @@ export function rows(file: string): string[][] {
 /** Longest window, in sentences. */
 const LONGEST = 6;
 
+/** What documents are made from; read once in a process, on first use. */
+interface Source {
+  readonly sentences: readonly { id: string; text: string }[];
+  /** The abstract of each sentence. */
+  readonly abstracts: readonly string[];
+  readonly turns: readonly { id: string; session: number; text: string }[];
+}
+let read: Source | undefined;
+
+function source(): Source {
+  if (read === undefined) {
+    const sentences = lines<Source['sentences'][number]>('scifact.sentences.jsonl');
+    const turns = lines<Source['turns'][number]>('locomo-dev.docs.jsonl').toReversed();
+    read = { sentences, turns, abstracts: sentences.map(({ id }) => id.replace(/#.*/, '')) };
+  }
+  return read;
+}
+
 /**
  * Passages number `from` to `to`, all different and of real text: every fifth a turn of a conversation while there are any, the others
  * windows of one to six consecutive sentences of one abstract. The same in every run.
  */
 export function* realDocuments(from: number, to: number): Generator<Document, void, undefined> {
-  const sentences = lines<{ id: string; text: string }>('scifact.sentences.jsonl');
-  const abstracts = sentences.map(({ id }) => id.replace(/#.*/, ''));
-  const turns = lines<{ id: string; session: number; text: string }>('locomo-dev.docs.jsonl');
+  const { sentences, abstracts, turns } = source();
+  let turnsTaken = 0;
   let index = 0;
   for (let offset = 0; offset < LONGEST; offset += 1) {
     for (let start = 0; start < sentences.length; start += 1) {
-      const turn = index % 5 === 4 ? turns.pop() : undefined;
+      const turn = index % 5 === 4 ? turns[turnsTaken] : undefined;
       if (turn !== undefined) {
+        turnsTaken += 1;
         if (index === to) return;
         const title = `Session ${turn.session}`;
         if (index >= from) {

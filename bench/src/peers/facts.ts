@@ -25,8 +25,8 @@ export interface PeerFacts {
   readonly questions?: number;
   /** Heap of Node in MB, where everything is in memory and its default is too small. */
   readonly heap?: number;
-  /** Rounds, where not all can be. */
-  readonly rounds?: number;
+  /** Documents from which it is measured in one round instead of several; without it, where a round takes minutes for all. */
+  readonly slowFrom?: number;
   /** Why figures of it are absent. */
   readonly absent: readonly string[];
 }
@@ -84,6 +84,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
     ending: '.json',
     heap: 8192,
     most: 100_000,
+    slowFrom: 100_000,
     classes: WITHOUT_PHRASES,
     puts: 0,
     sessions: 0,
@@ -102,6 +103,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
     ending: '.msp',
     heap: 8192,
     most: 10_000,
+    slowFrom: 10_000,
     classes: WITHOUT_PHRASES,
     puts: 0,
     sessions: 0,
@@ -119,6 +121,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
       '`@lancedb/lancedb` with its full-text index over title and text (stemmer, positions); its files are synced here after they were written; makes no snippets',
     ending: '',
     most: 100_000,
+    slowFrom: 100_000,
     classes: QUERY_CLASSES.filter((name) => name !== 'prefix'),
     puts: 0,
     sessions: 0,
@@ -140,7 +143,7 @@ export const FACTS: Record<PeerName, PeerFacts> = {
     manyPuts: false,
     timeline: false,
     questions: 50,
-    rounds: 1,
+    slowFrom: 0,
     absent: ['more than 200 documents: it stores about 20 a second, and a question takes longer with each'],
   },
 };

@@ -167,9 +167,10 @@ function circumstancesOf(figures: Figures): string {
 
 function peersSection(): string {
   const lines = PEERS.map((peer) => {
-    const { setting, absent, rounds } = FACTS[peer];
-    const reasons = [...absent, ...(rounds === 1 ? ['more than one round: it needs minutes for each'] : [])];
-    const missing = reasons.map((reason) => `\n  - not measured: ${reason}`).join('');
+    const { setting, absent, slowFrom } = FACTS[peer];
+    const often =
+      slowFrom === undefined ? [] : [`more than one round from ${shownCount(slowFrom)} documents on`];
+    const missing = [...absent, ...often].map((reason) => `\n  - not measured: ${reason}`).join('');
     return `- **${labelOf(peer)}**: ${setting}.${missing}`;
   });
   return `## The peers\n\n${lines.join('\n')}`;

@@ -30,6 +30,7 @@ const LOADERS = {
   ingest: () => import('./ingest.ts'),
   find: () => import('./find.ts'),
   open: () => import('./open.ts'),
+  memory: () => import('./memory.ts'),
   put: () => import('./put.ts'),
   sessions: () => import('./sessions.ts'),
   'many-puts': () => import('./many-puts.ts'),
