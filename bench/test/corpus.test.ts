@@ -13,7 +13,7 @@ describe('synthetic text', () => {
     expect([...corpus('synthetic').documents(10, 50)]).toEqual(documents.slice(10));
     expect(syntheticDocument(7)).toEqual(documents[7]);
     expect(documents[0]?.text.slice(0, 60)).toMatchInlineSnapshot(
-      `"cealhebimpou pouveal stoxstin brimoulcagru goucum meanvimgro"`,
+      `"moultoummam gideam voplea rurmam boutox coulal duxcougral da"`,
     );
   });
 

@@ -71,6 +71,10 @@ describe('charts', () => {
     expect(scale.place(100)).toBeLessThan(300);
   });
 
+  it('a short axis has more marks', () => {
+    expect(logScale([2, 8], 0, 100).ticks).toEqual([3, 10]);
+  });
+
   it('an axis of equal values is not empty', () => {
     const { from, to, place } = logScale([5, 5], 300, 0);
     expect(to / from).toBeGreaterThan(9);

@@ -5,6 +5,7 @@ import { placed } from './document.ts';
 const VOCABULARY = 200_000;
 /** Exponent of the distribution: the word of rank r is drawn with a probability proportional to 1 / r^s. */
 const EXPONENT = 1.07;
+const LONGEST_WORD = 12;
 const WORDS_OF_TEXT = 120;
 const WORDS_OF_TITLE = 2;
 
@@ -39,10 +40,10 @@ function makeVocabulary(): string[] {
   const part = (list: readonly string[]): string => list[Math.floor(next() * list.length)] ?? '';
   const words = new Set<string>();
   while (words.size < VOCABULARY) {
-    const syllables = 2 + Math.floor(next() * 3);
+    const syllables = next() < 0.6 ? 2 : 3;
     let word = '';
     for (let index = 0; index < syllables; index += 1) word += part(ONSETS) + part(VOWELS) + part(CODAS);
-    if (word.length >= 3 && word.length <= 12) words.add(word);
+    if (word.length >= 3 && word.length <= LONGEST_WORD) words.add(word);
   }
   return [...words];
 }
@@ -73,23 +74,50 @@ function makeDraw(): (next: Random) => number {
 interface Language {
   readonly words: readonly string[];
   readonly draw: (next: Random) => number;
+  /** A text of `count` words. */
+  readonly write: (count: number, next: Random) => string;
 }
 let made: Language | undefined;
 
 export function language(): Language {
-  made ??= { words: makeVocabulary(), draw: makeDraw() };
+  if (made === undefined) {
+    const words = makeVocabulary();
+    const draw = makeDraw();
+    made = { words, draw, write: makeWriter(words, draw) };
+  }
   return made;
+}
+
+/** Copies words as bytes: making documents must cost little beside storing them. */
+function makeWriter(words: readonly string[], draw: Language['draw']): Language['write'] {
+  const letters = Buffer.from(words.join(' ') + ' ', 'latin1');
+  const starts = new Uint32Array(words.length + 1);
+  for (const [rank, word] of words.entries()) starts[rank + 1] = (starts[rank] ?? 0) + word.length + 1;
+  const page = Buffer.alloc(WORDS_OF_TEXT * (LONGEST_WORD + 1));
+  return (count, next) => {
+    let end = 0;
+    for (let word = 0; word < count; word += 1) {
+      const rank = draw(next);
+      const stop = starts[rank + 1] ?? 0;
+      for (let place = starts[rank] ?? 0; place < stop; place += 1) {
+        page[end] = letters[place] ?? 0;
+        end += 1;
+      }
+    }
+    return page.toString('latin1', 0, end - 1);
+  };
 }
 
 /** Document number `index`, about 1 KB; any one can be made without the others. */
 export function syntheticDocument(index: number): Document {
-  const { words, draw } = language();
+  const { write } = language();
   const next = random(Math.imul(index + 1, 0x9e3779b1));
-  let title = words[draw(next)] ?? '';
-  for (let count = 1; count < WORDS_OF_TITLE; count += 1) title += ` ${words[draw(next)]}`;
-  let text = words[draw(next)] ?? '';
-  for (let count = 1; count < WORDS_OF_TEXT; count += 1) text += ` ${words[draw(next)]}`;
-  return { uri: `mv2://note/${index}`, title, text, ...placed(index) };
+  return {
+    uri: `mv2://note/${index}`,
+    title: write(WORDS_OF_TITLE, next),
+    text: write(WORDS_OF_TEXT, next),
+    ...placed(index),
+  };
 }
 
 /** Documents one after the other: a million of them need no memory. */

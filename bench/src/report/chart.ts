@@ -45,8 +45,11 @@ export function lineChart({ title, unit, lines }: LineChart): string {
     bottom,
     top,
   );
+  const last = Math.max(...points.map(({ documents }) => documents));
+  // Names of lines that reach the right edge stand beside it, the others at the end of their line.
+  const whole = lines.filter((one) => one.points.at(-1)?.documents === last);
   const labels = spreadLabels(
-    lines.map((one) => up.place(one.points.at(-1)?.value ?? up.from)),
+    whole.map((one) => up.place(one.points.at(-1)?.value ?? up.from)),
     LABEL_GAP,
     top,
     bottom,
@@ -62,18 +65,23 @@ export function lineChart({ title, unit, lines }: LineChart): string {
     ]),
     text((left + right) / 2, HEIGHT - 6, 'documents', { anchor: 'middle' }),
   ];
-  const drawn = lines.flatMap(({ peer, points: own }, index) => {
+  const drawn = lines.flatMap((one) => {
+    const { peer, points: own } = one;
     const places = own.map(({ documents, value }) => [across.place(documents), up.place(value)] as const);
     const [endX = right, endY = bottom] = places.at(-1) ?? [];
-    const label = labels[index] ?? endY;
+    const label = labels[whole.indexOf(one)];
     const colour = COLOURS[peer];
     return [
       `<polyline fill="none" stroke="${colour}" stroke-width="${peer === 'memvid' ? 3 : 2}" stroke-linejoin="round" points="${places.map(([x, y]) => `${at(x)},${at(y)}`).join(' ')}"/>`,
       ...places.map(
         ([x, y]) => `<circle cx="${at(x)}" cy="${at(y)}" r="${peer === 'memvid' ? 4 : 3}" fill="${colour}"/>`,
       ),
-      line(endX + 5, endY, right + 8, label, `${colour}80`),
-      text(right + 12, label + 4, labelOf(peer), { fill: colour, bold: peer === 'memvid' }),
+      ...(label === undefined
+        ? [text(endX + 9, endY + 4, labelOf(peer), { fill: colour })]
+        : [
+            line(endX + 5, endY, right + 8, label, `${colour}80`),
+            text(right + 12, label + 4, labelOf(peer), { fill: colour, bold: peer === 'memvid' }),
+          ]),
     ];
   });
   return drawing(WIDTH, HEIGHT, title, [

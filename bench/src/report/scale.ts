@@ -3,9 +3,11 @@ export interface LogScale {
   readonly from: number;
   readonly to: number;
   place(value: number): number;
-  /** The powers of ten on the axis. */
+  /** The powers of ten on the axis; where there are few, three times each too. */
   readonly ticks: readonly number[];
 }
+
+const FEWEST_TICKS = 3;
 
 /** An axis over all values, from `start` to `end` in pixels. */
 export function logScale(values: readonly number[], start: number, end: number): LogScale {
@@ -18,10 +20,14 @@ export function logScale(values: readonly number[], start: number, end: number):
   const to = Math.max(high * 1.3, middle * Math.sqrt(10));
   const place = (value: number): number =>
     start + ((Math.log10(value) - Math.log10(from)) / (Math.log10(to) - Math.log10(from))) * (end - start);
-  const ticks: number[] = [];
-  for (let power = Math.ceil(Math.log10(from) - 1e-9); power <= Math.log10(to) + 1e-9; power += 1) {
-    ticks.push(Number(`1e${power}`));
-  }
+  const powers: number[] = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power += 1) powers.push(power);
+  const within = (digits: readonly number[]): number[] =>
+    powers
+      .flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`)))
+      .filter((tick) => tick >= from && tick <= to);
+  const decades = within([1]);
+  const ticks = decades.length >= FEWEST_TICKS ? decades : within([1, 3]);
   return { from, to, place, ticks };
 }
 
