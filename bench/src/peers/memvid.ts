@@ -4,7 +4,8 @@ import type { Query } from '../queries.ts';
 
 /** This project, through its public calls. */
 export default async function memvid(): Promise<Peer> {
-  const { create, open } = await import('@memvid/sdk');
+  const { create, info, open } = await import('@memvid/sdk');
+  info(); // Loads the native part too, which the first opening would do otherwise.
   let memory: Memvid;
   return {
     async create(path) {

@@ -15,6 +15,7 @@ const FIND = (filter: string): string => `
 /** SQLite with FTS5 and its Porter stemmer, each write durable; the words of a question joined by OR, ranked by BM25. */
 export default async function sqlite(): Promise<Peer> {
   const { default: SQLite } = await import('better-sqlite3');
+  new SQLite(':memory:').close(); // Loads the native part too.
   let database: Database;
   let insert: Statement;
   let index: Statement;
