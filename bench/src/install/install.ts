@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fetchedPackage } from '../peers/fetched.ts';
+import { npmPackagesOf } from '../peers/packages.ts';
 import { PEERS, type PeerName } from '../peers/facts.ts';
-import { REFERENCE_PACKAGE } from '../peers/reference-sdk.ts';
 import type { Sample, Samples } from '../record.ts';
 import { median } from '../statistics.ts';
 import { sizeOf } from '../tasks/size.ts';
@@ -21,39 +20,11 @@ export function measureInstalls(
 ): Map<PeerName, Samples | string> {
   const results = new Map<PeerName, Samples | string>();
   for (const peer of PEERS.filter((name) => peers.includes(name))) {
-    const packages = packagesOf(peer, workspace);
+    const packages = peer === 'memvid' ? packed(join(workspace, 'packs')) : npmPackagesOf(peer);
     const folder = join(workspace, `install-${peer}`);
-    if (packages !== undefined) results.set(peer, measureInstall(packages, folder));
+    if (packages.length > 0) results.set(peer, measureInstall(packages, folder));
   }
   return results;
-}
-
-/** What an application installs; `undefined` for what is no package of npm. */
-function packagesOf(peer: PeerName, workspace: string): string[] | undefined {
-  switch (peer) {
-    case 'memvid':
-      return packed(join(workspace, 'packs'));
-    case 'sqlite':
-      return [pinned('better-sqlite3')];
-    case 'minisearch':
-      return [pinned('minisearch')];
-    case 'orama':
-      return [pinned('@orama/orama'), pinned('@orama/plugin-data-persistence')];
-    case 'lancedb':
-      return [fetchedPackage('lancedb')];
-    case 'reference':
-      return [REFERENCE_PACKAGE];
-    default:
-      return undefined;
-  }
-}
-
-/** A package in the version that is measured. */
-function pinned(name: string): string {
-  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  return `${name}@${manifest.dependencies[name]}`;
 }
 
 function packed(folder: string): string[] {

@@ -1,4 +1,5 @@
 import { FACTS, PEERS } from '../peers/facts.ts';
+import { npmPackagesOf } from '../peers/packages.ts';
 import type { Figures } from '../record.ts';
 import { TARGETS, verdictOf } from '../targets.ts';
 import { chartsOf } from './charts.ts';
@@ -171,7 +172,9 @@ function peersSection(): string {
     const often =
       slowFrom === undefined ? [] : [`more than one round from ${shownCount(slowFrom)} documents on`];
     const missing = [...absent, ...often].map((reason) => `\n  - not measured: ${reason}`).join('');
-    return `- **${labelOf(peer)}**: ${setting}.${missing}`;
+    const packages = npmPackagesOf(peer);
+    const versions = packages.length === 0 ? '' : ` (${packages.join(', ')})`;
+    return `- **${labelOf(peer)}**${versions}: ${setting}.${missing}`;
   });
   return `## The peers\n\n${lines.join('\n')}`;
 }

@@ -6,6 +6,7 @@ import { QUERY_CLASSES, type Query } from '../queries.ts';
 import type { Job } from './job.ts';
 import { Meter, within } from './meter.ts';
 
+const FEWEST_TO_WARM_UP = 2;
 const PAGES = 100;
 const PAGE = 50;
 
@@ -48,9 +49,10 @@ export async function measured(
   budget: number,
   figure: string,
 ): Promise<Samples> {
-  await within(queries, budget / 4, async (query) => {
+  const warmUp = async (query: Query): Promise<void> => {
     await peer.find(query);
-  });
+  };
+  await within(queries, budget / 4, warmUp, FEWEST_TO_WARM_UP);
   let empty = 0;
   const meter = new Meter(peer);
   await within(queries, budget, async (query) => {

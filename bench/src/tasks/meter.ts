@@ -55,11 +55,12 @@ export async function within<T>(
   items: Iterable<T>,
   budget: number,
   each: (item: T) => Promise<void>,
+  fewest: number = FEWEST,
 ): Promise<number> {
   const end = performance.now() + budget;
   let done = 0;
   for (const item of items) {
-    if (done >= FEWEST && performance.now() > end) break;
+    if (done >= fewest && performance.now() > end) break;
     await each(item);
     done += 1;
   }
