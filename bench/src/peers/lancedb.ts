@@ -16,6 +16,7 @@ interface Table {
 interface TableQuery {
   fullTextSearch(query: unknown): TableQuery;
   where(condition: string): TableQuery;
+  orderBy(column: { columnName: string; ascending: boolean; nullsFirst: boolean }): TableQuery;
   select(columns: readonly string[]): TableQuery;
   limit(count: number): TableQuery;
   toArray(): Promise<Document[]>;
@@ -89,7 +90,14 @@ export default async function lancedb(): Promise<Peer> {
       const rows = await search.toArray();
       return rows.map(({ uri, title, text, timestamp }) => ({ uri, title, text, timestamp }));
     },
-    timeline: () => Promise.reject(new Error('no timeline')),
+    async timeline(limit) {
+      const newest = table
+        .query()
+        .orderBy({ columnName: 'timestamp', ascending: false, nullsFirst: false })
+        .select(['uri', 'text', 'timestamp'])
+        .limit(limit);
+      return (await newest.toArray()).map(({ uri, text, timestamp }) => ({ uri, text, timestamp })).length;
+    },
     count: () => table.countRows(),
     async close() {
       table.close();
