@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use lex::{Plan, Query, SearchRequest, Searcher};
+use lex::{Plan, Query, SearchRequest, Searcher, Snippets};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -261,8 +261,9 @@ impl PreparedFind {
             None => searcher.search(&request),
         }?;
         let mut hits = Vec::with_capacity(found.hits.len());
+        let mut snippets = Snippets::new(&self.query);
         for (index, hit) in found.hits.into_iter().enumerate() {
-            hits.push(self.hit(self.start.offset + index + 1, hit)?);
+            hits.push(self.hit(self.start.offset + index + 1, hit, &mut snippets)?);
         }
         let reached = self.start.offset + hits.len();
         let more = !hits.is_empty() && (reached as u64) < found.total;
@@ -293,19 +294,19 @@ impl PreparedFind {
             && snapshot.active_count() == snapshot.frame_count()
     }
 
-    fn hit(&self, rank: usize, hit: lex::Hit) -> Result<FindHit> {
+    fn hit(&self, rank: usize, hit: lex::Hit, snippets: &mut Snippets<'_>) -> Result<FindHit> {
         let id = hit.frame_id;
         let view = self.snapshot.view(id)?;
         let text = self.snapshot.text(id, &view)?;
-        let snippet = lex::snippet(&self.query, &text, self.request.snippet_chars);
+        let place = snippets.find(&text, self.request.snippet_chars);
         Ok(FindHit {
             rank,
             frame_id: id,
             parent_id: view.parent_id,
             uri: view.uri.unwrap_or_default().to_owned(),
             title: view.title.unwrap_or_default().to_owned(),
-            matches: snippet.matches.max(hit.matches),
-            snippet: snippet.text,
+            matches: place.matches.max(hit.matches),
+            snippet: text.get(place.range).unwrap_or_default().to_owned(),
             text,
             score: hit.score,
             tags: view.tags.to_strings(),

@@ -61,5 +61,5 @@ pub use query::Query;
 pub use rank::Ranking;
 pub use search::{Accept, Hit, SearchRequest, SearchResult, Searcher};
 pub use segment::{SegmentBuilder, merge};
-pub use snippet::{Snippet, snippet};
+pub use snippet::{Place, Snippet, Snippets, snippet};
 pub use tantivy::directory::OwnedBytes;

@@ -2,7 +2,7 @@
 
 mod wanted;
 
-use crate::analyzer::{TokenKind, analyze};
+use crate::analyzer::{Scratch, Token, TokenKind, analyze_some};
 use crate::query::Query;
 use std::ops::Range;
 use wanted::Wanted;
@@ -38,8 +38,45 @@ struct Match {
     exact: bool,
 }
 
-/// The window of at most `max_chars` characters of `text` that holds the most of the query's words, each word counting
-/// once in full and little when repeated. Without a match it is the beginning. Looks at the first 512 KiB.
+/// Where in a text the best piece is, see [`Snippets::find`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Byte range of the piece.
+    pub range: Range<usize>,
+    /// Matching words in the part of the text that was looked at.
+    pub matches: u32,
+}
+
+/// Looks for the best piece of many texts for one query, remembering which words are forms of the query's.
+pub struct Snippets<'q> {
+    wanted: Wanted<'q>,
+    scratch: Scratch,
+    matches: Vec<Match>,
+}
+
+impl<'q> Snippets<'q> {
+    /// Prepares for `query`.
+    pub fn new(query: &'q Query) -> Self {
+        Self {
+            wanted: Wanted::of(query),
+            scratch: Scratch::default(),
+            matches: Vec::new(),
+        }
+    }
+
+    /// The window of at most `max_chars` characters of `text` that holds the most of the query's words, each word
+    /// counting once in full and little when repeated. Without a match it is the beginning. Looks at the first 512 KiB.
+    pub fn find(&mut self, text: &str, max_chars: usize) -> Place {
+        let looked_at = &text[..floor_boundary(text, MAX_BYTES)];
+        let matches = self.find_matches(looked_at);
+        Place {
+            range: best_window(&self.matches, looked_at, max_chars),
+            matches,
+        }
+    }
+}
+
+/// The piece that [`Snippets::find`] names, with the places of the matching words.
 ///
 /// ```
 /// let query = lex::Query::parse("mice")?;
@@ -49,19 +86,21 @@ struct Match {
 /// # Ok::<(), lex::Error>(())
 /// ```
 pub fn snippet(query: &Query, text: &str, max_chars: usize) -> Snippet {
-    let looked_at = &text[..floor_boundary(text, MAX_BYTES)];
-    let (matches, count) = find_matches(query, looked_at);
-    let window = best_window(&matches, looked_at, max_chars);
-    let piece = &looked_at[window.clone()];
-    let ranges = matches
+    let mut snippets = Snippets::new(query);
+    let Place {
+        range: window,
+        matches,
+    } = snippets.find(text, max_chars);
+    let ranges = snippets
+        .matches
         .iter()
         .filter(|found| found.start >= window.start && found.end <= window.end)
         .map(|found| found.start - window.start..found.end - window.start)
         .collect();
     Snippet {
-        text: piece.to_owned(),
+        text: text[window].to_owned(),
         ranges: disjoint(ranges),
-        matches: count,
+        matches,
     }
 }
 
@@ -75,48 +114,88 @@ fn floor_boundary(text: &str, at: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// The matches in order, not more than can be weighed, and how many there are.
-fn find_matches(query: &Query, text: &str) -> (Vec<Match>, u32) {
-    let wanted = Wanted::of(query);
-    let mut matches: Vec<Match> = Vec::new();
-    let mut count = 0_u32;
-    let (mut counted_to, mut characters) = (0, 0);
-    if wanted.is_empty() {
-        return (matches, 0);
+impl Snippets<'_> {
+    /// Notes the matches in order, not more than can be weighed, and returns how many there are.
+    fn find_matches(&mut self, text: &str) -> u32 {
+        let Self {
+            wanted,
+            scratch,
+            matches,
+        } = self;
+        matches.clear();
+        if wanted.is_empty() {
+            return 0;
+        }
+        let openings = wanted.openings();
+        let mut characters = Characters::of(text);
+        let mut count = 0_u32;
+        analyze_some(
+            scratch,
+            text,
+            |word| openings.may_open(word),
+            &mut |token: Token<'_>| {
+                if token.kind == TokenKind::Single && !wanted.names(token.term) {
+                    return;
+                }
+                let Some((term, exact)) = wanted.find(token.term) else {
+                    return;
+                };
+                // Parts of an identifier that matches as a whole, and the pairs of one run, are one match.
+                let overlaps = matches.last().is_some_and(|last| token.start < last.end);
+                count += u32::from(!overlaps);
+                if matches.len() < MAX_MATCHES {
+                    matches.push(Match {
+                        start: token.start,
+                        end: token.end,
+                        characters: characters.before(token.start),
+                        length: characters.between(token.start, token.end),
+                        term,
+                        exact,
+                    });
+                }
+            },
+        );
+        count
     }
-    analyze(text, &mut |token| {
-        if token.kind == TokenKind::Single && !wanted.names(token.term) {
-            return;
+}
+
+/// Counts the characters before places of a text that come in about ascending order.
+struct Characters<'t> {
+    text: &'t str,
+    is_ascii: bool,
+    counted_to: usize,
+    count: usize,
+}
+
+impl<'t> Characters<'t> {
+    fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            is_ascii: text.is_ascii(),
+            counted_to: 0,
+            count: 0,
         }
-        let Some((term, exact)) = wanted.find(token.term) else {
-            return;
-        };
-        // Parts of an identifier that matches as a whole, and the pairs of one run, are one match.
-        let overlaps = matches.last().is_some_and(|last| token.start < last.end);
-        count += u32::from(!overlaps);
-        if matches.len() >= MAX_MATCHES {
-            return;
-        }
-        if token.start >= counted_to {
-            characters += text[counted_to..token.start].chars().count();
-            counted_to = token.start;
-        }
-        let length = text[token.start..token.end].chars().count();
-        let before = if token.start >= counted_to {
-            characters
+    }
+
+    fn between(&self, start: usize, end: usize) -> usize {
+        if self.is_ascii {
+            end - start
         } else {
-            characters - text[token.start..counted_to].chars().count()
-        };
-        matches.push(Match {
-            start: token.start,
-            end: token.end,
-            characters: before,
-            length,
-            term,
-            exact,
-        });
-    });
-    (matches, count)
+            self.text[start..end].chars().count()
+        }
+    }
+
+    fn before(&mut self, place: usize) -> usize {
+        if self.is_ascii {
+            return place;
+        }
+        if place < self.counted_to {
+            return self.count - self.between(place, self.counted_to);
+        }
+        self.count += self.between(self.counted_to, place);
+        self.counted_to = place;
+        self.count
+    }
 }
 
 /// The byte range of the window.

@@ -24,12 +24,12 @@ pub(crate) fn is_spaceless(character: char) -> bool {
 
 /// Emits singles and pairs of `run` (whose source is `start..end`) and returns the next position. Marks belong to the
 /// character before them. Offsets are exact when normalisation kept the length, else they cover the run.
-pub(super) fn emit_run(
+pub(super) fn emit_run<S: FnMut(Token<'_>) + ?Sized>(
     run: &str,
     start: usize,
     end: usize,
     position: u32,
-    sink: &mut dyn FnMut(Token<'_>),
+    sink: &mut S,
 ) -> u32 {
     let exact = end - start == run.len();
     let span = |from: usize, to: usize| {

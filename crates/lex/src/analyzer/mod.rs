@@ -86,44 +86,97 @@ pub(crate) fn analyze(text: &str, sink: &mut dyn FnMut(Token<'_>)) {
 
 /// [`analyze`] with buffers that are kept between calls.
 pub(crate) fn analyze_with(scratch: &mut Scratch, text: &str, sink: &mut dyn FnMut(Token<'_>)) {
+    analyze_some(scratch, text, |_| true, sink);
+}
+
+/// What a byte can be part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ByteKind {
+    Space,
+    Word,
+    Joiner,
+    Wide,
+}
+
+static BYTE_KINDS: [ByteKind; 256] = {
+    let mut kinds = [ByteKind::Space; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            0x80.. => ByteKind::Wide,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => ByteKind::Word,
+            b'-' | b'_' | b'.' | b'\'' | b',' => ByteKind::Joiner,
+            _ => ByteKind::Space,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// [`analyze_with`] without the plain words (ASCII letters and digits) that `wanted` declines. It is given the text from
+/// the word on, in its own case: most words of a text can be told from their beginning to be none that is looked for.
+pub(crate) fn analyze_some<S: FnMut(Token<'_>) + ?Sized>(
+    scratch: &mut Scratch,
+    text: &str,
+    wanted: impl Fn(&[u8]) -> bool,
+    sink: &mut S,
+) {
     let bytes = text.as_bytes();
+    let kind = |at: usize| {
+        bytes
+            .get(at)
+            .map_or(ByteKind::Space, |byte| BYTE_KINDS[usize::from(*byte)])
+    };
     let mut at = 0;
     let mut position = 0;
     while at < bytes.len() {
-        if bytes[at].is_ascii() {
-            if !bytes[at].is_ascii_alphanumeric() {
+        match kind(at) {
+            ByteKind::Space | ByteKind::Joiner => {
                 at += 1;
                 continue;
             }
-        } else {
-            let Some(character) = text[at..].chars().next() else {
-                break;
-            };
-            if !character.is_alphanumeric() {
-                at += character.len_utf8();
-                continue;
+            ByteKind::Word => {
+                let mut end = at + 1;
+                while kind(end) == ByteKind::Word {
+                    end += 1;
+                }
+                let is_whole = match kind(end) {
+                    ByteKind::Space => true,
+                    ByteKind::Joiner => !joins(text, end, end + 1, bytes[end]),
+                    ByteKind::Word | ByteKind::Wide => false,
+                };
+                if is_whole && end - at <= MAX_TERM_BYTES {
+                    // Most words are plain: they need none of the rest.
+                    if wanted(&bytes[at..]) {
+                        let word = &mut scratch.normalised;
+                        word.clear();
+                        word.push_str(&text[at..end]);
+                        word.make_ascii_lowercase();
+                        sink(Token {
+                            term: word,
+                            position,
+                            start: at,
+                            end,
+                            kind: TokenKind::Word,
+                        });
+                    }
+                    position += 1;
+                    at = end;
+                    continue;
+                }
+            }
+            ByteKind::Wide => {
+                let Some(character) = text[at..].chars().next() else {
+                    break;
+                };
+                if !character.is_alphanumeric() {
+                    at += character.len_utf8();
+                    continue;
+                }
             }
         }
         let (end, ascii) = chunk_end(text, at);
         scratch.normalised.clear();
-        if ascii
-            && end - at <= MAX_TERM_BYTES
-            && bytes[at..end].iter().all(u8::is_ascii_alphanumeric)
-        {
-            // Most words are plain: they need none of the rest.
-            scratch.normalised.push_str(&text[at..end]);
-            scratch.normalised.make_ascii_lowercase();
-            sink(Token {
-                term: &scratch.normalised,
-                position,
-                start: at,
-                end,
-                kind: TokenKind::Word,
-            });
-            position += 1;
-            at = end;
-            continue;
-        }
         scratch.parts.clear();
         if ascii {
             split_ascii(scratch, text, at, end);
@@ -260,7 +313,11 @@ fn push_part(parts: &mut Vec<Part>, normalised: &mut String, part: Part) {
 }
 
 /// Emits the terms of one chunk and returns the next position.
-fn emit(scratch: &mut Scratch, mut position: u32, sink: &mut dyn FnMut(Token<'_>)) -> u32 {
+fn emit<S: FnMut(Token<'_>) + ?Sized>(
+    scratch: &mut Scratch,
+    mut position: u32,
+    sink: &mut S,
+) -> u32 {
     let Scratch {
         normalised,
         compound,
