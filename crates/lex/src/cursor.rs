@@ -93,29 +93,40 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes the current and all further documents with their frequencies to `found`; moves to the end.
+    /// Passes the current and all further documents before `end` with their frequencies to `found`. Returns the document
+    /// that it then stands at.
     #[inline]
-    pub(crate) fn drain(&mut self, mut found: impl FnMut(u32, u32)) {
+    pub(crate) fn take_until(&mut self, end: u32, mut found: impl FnMut(u32, u32)) -> u32 {
         if let Self::Disk { block, index } = self {
             // Block by block, because this is where most of the time of a search goes.
-            while block.block_len() > 0 {
-                for at in *index..block.block_len() {
-                    let document = block.doc(at);
-                    if document == END {
-                        return;
-                    }
-                    found(document, block.freq(at));
+            loop {
+                let (Some(documents), Some(frequencies)) =
+                    (block.docs().get(*index..), block.freqs().get(*index..))
+                else {
+                    return END;
+                };
+                let count = match documents.last() {
+                    Some(last) if *last < end => documents.len(),
+                    _ => documents.partition_point(|document| *document < end),
+                };
+                for (document, frequency) in documents[..count].iter().zip(frequencies) {
+                    found(*document, *frequency);
+                }
+                let is_used_up = count == documents.len();
+                *index += count;
+                if !is_used_up || *index < BLOCK_LENGTH {
+                    return block.doc(*index);
                 }
                 block.advance();
                 *index = 0;
             }
-            return;
         }
         let mut document = self.document();
-        while document != END {
+        while document < end {
             found(document, self.frequency());
             document = self.advance();
         }
+        document
     }
 
     /// Moves to the first document at or behind `target`, which must not lie before the current one.

@@ -6,6 +6,7 @@ use crate::index::TextField;
 use crate::rank::{Norms, Ranking};
 use crate::resolve::{Form, Resolved};
 use crate::shard::{Handle, Shard};
+use crate::window::Window;
 
 /// Postings of one form in one field.
 struct List<'a> {
@@ -21,25 +22,6 @@ struct List<'a> {
     peak_factor: f32,
     positions: Option<PositionCursor<'a>>,
     has_positions: bool,
-}
-
-/// What one document scores, while all documents of a shard are scored word by word.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Slot {
-    /// What the words so far add.
-    pub sum: f32,
-    /// What the current word has in it; negative when it has not been met.
-    evidence: f32,
-    /// One bit for each word that has been met.
-    pub present: u64,
-}
-
-impl Slot {
-    pub(crate) const UNTOUCHED: Self = Self {
-        sum: 0.0,
-        evidence: -1.0,
-        present: 0,
-    };
 }
 
 /// All postings of one query term in one shard.
@@ -132,7 +114,7 @@ impl<'a> Group<'a> {
             .iter()
             .any(|list| frequency(list) >= BLOCK_LENGTH as u64)
         {
-            return self.idf * ranking.evidence(f32::INFINITY);
+            return self.idf * ranking.evidence_bound(f32::INFINITY);
         }
         self.block_bound(u32::MAX, ranking)
     }
@@ -175,7 +157,7 @@ impl<'a> Group<'a> {
             evidence += list.weight * list.cursor.block_peak(list.text_field) * list.peak_factor;
         }
         if evidence > 0.0 {
-            self.idf * ranking.evidence(evidence)
+            self.idf * ranking.evidence_bound(evidence)
         } else {
             0.0
         }
@@ -208,63 +190,51 @@ impl<'a> Group<'a> {
         self.idf * scoring.ranking.evidence(evidence)
     }
 
-    /// Moves behind `document`.
-    #[inline]
-    pub(crate) fn advance_past(&mut self, document: u32) {
-        let mut next = END;
-        for list in &mut self.lists {
-            if list.document == document {
-                list.document = list.cursor.advance();
-            }
-            next = next.min(list.document);
-        }
-        self.document = next;
-    }
-
     /// Whether [`Group::positions`] knows all positions.
     pub(crate) fn has_positions(&self) -> bool {
         self.lists.iter().all(|list| list.has_positions)
     }
 
-    /// Adds what this word scores to every document from the current one on; moves to the end. `touched` is a buffer.
-    pub(crate) fn add_scores(
+    /// Adds what this word scores to the documents of `window` from the current one on, and moves to `end`, which must not
+    /// lie behind the end of the window.
+    pub(crate) fn accumulate(
         &mut self,
-        slots: &mut [Slot],
+        window: &mut Window,
+        end: u32,
         bit: u64,
         scoring: &Scoring<'_, 'a>,
-        touched: &mut Vec<u32>,
     ) {
-        touched.clear();
+        if self.document >= end {
+            return;
+        }
+        let (idf, ranking) = (self.idf, scoring.ranking);
+        let score = |evidence: f32| idf * ranking.evidence(evidence);
+        let alone = self.lists.iter().filter(|list| list.document < end).count() == 1;
+        let mut next = END;
         for list in &mut self.lists {
-            let factors = scoring.norms.table(list.field);
-            let weight = list.weight;
-            let add = |document: u32, frequency: u32, norm: u8| {
-                let slot = &mut slots[document as usize];
-                if slot.evidence < 0.0 {
-                    slot.evidence = 0.0;
-                    touched.push(document);
-                }
-                slot.evidence += weight * frequency as f32 * factors[usize::from(norm)];
-            };
-            scoring.shard.drain(list.field, &mut list.cursor, add);
-            list.document = END;
+            if list.document < end {
+                let factors = scoring.norms.table(list.field);
+                let weight = list.weight;
+                let evidence = |frequency: u32, norm: u8| {
+                    weight * frequency as f32 * factors[usize::from(norm)]
+                };
+                let (shard, field, cursor) = (scoring.shard, list.field, &mut list.cursor);
+                list.document = if alone {
+                    shard.take_until(field, cursor, end, |document, frequency, norm| {
+                        window.add_score(document, score(evidence(frequency, norm)), bit);
+                    })
+                } else {
+                    shard.take_until(field, cursor, end, |document, frequency, norm| {
+                        window.add_evidence(document, evidence(frequency, norm));
+                    })
+                };
+            }
+            next = next.min(list.document);
         }
-        self.document = END;
-        for document in touched {
-            let slot = &mut slots[*document as usize];
-            slot.sum += self.idf * scoring.ranking.evidence(slot.evidence);
-            slot.evidence = Slot::UNTOUCHED.evidence;
-            slot.present |= bit;
+        self.document = next;
+        if !alone {
+            window.settle(bit, score);
         }
-    }
-
-    /// Calls `found` for every document from the current one on, not in order; moves to the end.
-    pub(crate) fn drain(&mut self, found: &mut dyn FnMut(u32)) {
-        for list in &mut self.lists {
-            list.cursor.drain(|document, _| found(document));
-            list.document = END;
-        }
-        self.document = END;
     }
 
     /// Appends the positions of all forms in one field of `document`, ascending. Does not move the group.

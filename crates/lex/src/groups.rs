@@ -87,15 +87,17 @@ impl<'a> Groups<'a> {
         scores: &mut [f32],
         scoring: &Scoring<'_, 'a>,
     ) -> (f32, u32) {
-        let mut matches = 0;
+        let (mut sum, mut matches) = (0.0, 0);
         for (group, score) in self.groups.iter_mut().zip(scores.iter_mut()) {
             *score = 0.0;
             if group.seek(document) == document {
                 *score = group.score(document, scoring);
+                sum += f64::from(*score);
                 matches += 1;
             }
         }
-        (scores.iter().sum(), matches)
+        // In twice the precision, so that a sum in another order comes out the same.
+        (sum as f32, matches)
     }
 
     /// Whether one of `terms` matches `document`, at which the groups must stand.

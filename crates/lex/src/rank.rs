@@ -51,11 +51,20 @@ impl Ranking {
         adjacency: 0.2,
     };
 
-    /// Score of a word with saturating evidence `x`, for an idf of one.
+    /// Score of a word with saturating evidence `x`, which must be finite, for an idf of one.
     #[inline]
     pub(crate) fn evidence(&self, x: f32) -> f32 {
-        let share = if x.is_finite() { x / (1.0 + x) } else { 1.0 };
-        (self.saturation + 1.0) * share + self.coordination
+        (self.saturation + 1.0) * (x / (1.0 + x)) + self.coordination
+    }
+
+    /// [`Ranking::evidence`] of a bound, which may be infinite.
+    #[inline]
+    pub(crate) fn evidence_bound(&self, x: f32) -> f32 {
+        if x.is_finite() {
+            self.evidence(x)
+        } else {
+            self.saturation + 1.0 + self.coordination
+        }
     }
 }
 

@@ -111,9 +111,9 @@ impl<'a> Searcher<'a> {
     /// index is of no use, and of no harm: the search then looks up for itself.
     pub fn run(&self, plan: &Plan, request: &SearchRequest<'_>) -> Result<SearchResult> {
         match plan.lookup(self, request.query) {
-            Some(lookup) => {
-                guarded(|| self.with_shards(|shards| self.search_shards(request, shards, lookup)))
-            }
+            Some(lookup) => guarded(|| {
+                self.with_shards(|shards| self.search_shards(request, shards, lookup))
+            }),
             None => self.search(request),
         }
     }
@@ -172,16 +172,7 @@ impl<'a> Searcher<'a> {
                 }
                 Method::Ranked { postings } => {
                     let count = postings <= MAX_COUNTED_POSTINGS;
-                    if let Some(found) =
-                        search.exhaustive(&mut best, postings, MAX_COUNTED_POSTINGS)?
-                    {
-                        total += found;
-                        continue;
-                    }
-                    search.ranked(&mut best)?;
-                    if count {
-                        total += search.count()?;
-                    }
+                    total += search.scan(&mut best, count)?;
                     counted &= count;
                 }
             }

@@ -92,22 +92,24 @@ impl<'a> Shard<'a> {
         }
     }
 
-    /// Passes every posting that is left in `cursor` to `found`: document, frequency and quantised length.
+    /// Passes the postings of `cursor` before the document `end` to `found`: document, frequency and quantised length.
+    /// Returns the document that it then stands at.
     #[inline]
-    pub(crate) fn drain(
+    pub(crate) fn take_until(
         &self,
         field: usize,
         cursor: &mut Cursor<'a>,
+        end: u32,
         mut found: impl FnMut(u32, u32, u8),
-    ) {
+    ) -> u32 {
         match self {
             Self::Disk { parts, .. } => {
                 let norms = &parts.text(field).norms;
-                cursor.drain(|document, frequency| {
+                cursor.take_until(end, |document, frequency| {
                     found(document, frequency, norms.fieldnorm_id(document));
-                });
+                })
             }
-            Self::Memory { store, .. } => cursor.drain(|document, frequency| {
+            Self::Memory { store, .. } => cursor.take_until(end, |document, frequency| {
                 found(document, frequency, store.norm(field, document));
             }),
         }

@@ -1,0 +1,335 @@
+//! Finding the best documents of one shard that hold any of the words.
+//!
+//! Documents are scored window by window, and in each window word by word, so that every posting is read once, in order.
+//! Once there are enough hits, words whose best scores together do not reach the worst of them (MaxScore) no longer bring
+//! up documents: they are only looked up at those that the other words bring up and that can still be hits. Where the
+//! current blocks of those others cannot reach it, the blocks are skipped.
+
+use crate::collect::{Best, ROUNDING};
+use crate::cursor::END;
+use crate::error::Result;
+use crate::groups::Groups;
+use crate::shard_search::ShardSearch;
+use crate::window::{Scored, WINDOW, Window};
+
+/// Words that a window can tell apart; the last bit stands for all further ones.
+const TOLD_APART: usize = 64;
+
+/// The bit of the group with this number.
+fn bit(group: usize) -> u64 {
+    1 << group.min(TOLD_APART - 1)
+}
+
+impl<'a> ShardSearch<'_, 'a> {
+    /// Finds the best documents that hold any of the words. Returns how many do, if `count` asks for it: then none is
+    /// left out, which for many postings takes longer.
+    pub(crate) fn scan(&self, best: &mut Best, count: bool) -> Result<u64> {
+        let scan = Scan::new(self)?;
+        Window::with(|window| {
+            // Leaving documents out needs all words at each one: with many words that is the slower way always.
+            if count || scan.again.is_some() {
+                scan.all(best, window)
+            } else {
+                self.boosted(best)?;
+                scan.best(best, window)?;
+                Ok(0)
+            }
+        })
+    }
+}
+
+/// One pass over a shard.
+struct Scan<'q, 's, 'a> {
+    search: &'q ShardSearch<'s, 'a>,
+    groups: Groups<'a>,
+    /// Groups by their best score, lowest first.
+    order: Vec<usize>,
+    /// What the first groups of `order` can add together, with what pairs can add.
+    reach: Vec<f32>,
+    conditions: Conditions<'a>,
+    /// With more words than can be told apart, the words again: to see which of them a document holds.
+    again: Option<Groups<'a>>,
+    scores: Vec<f32>,
+    found: Vec<Scored>,
+    sums: Vec<f32>,
+}
+
+/// What documents must fulfil besides holding a word.
+struct Conditions<'a> {
+    filter: Option<crate::matcher::Matcher<'a>>,
+    excluded: Vec<crate::matcher::Matcher<'a>>,
+}
+
+impl Conditions<'_> {
+    /// Documents must be asked for in ascending order.
+    fn hold(&mut self, document: u32) -> bool {
+        self.filter
+            .as_mut()
+            .is_none_or(|filter| filter.seek(document) == document)
+            && !self
+                .excluded
+                .iter_mut()
+                .any(|matcher| matcher.seek(document) == document)
+    }
+}
+
+impl<'q, 's, 'a> Scan<'q, 's, 'a> {
+    fn new(search: &'q ShardSearch<'s, 'a>) -> Result<Self> {
+        let groups = search.groups()?;
+        let count = groups.groups.len();
+        let upper = |group: &usize| groups.groups[*group].upper;
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|left, right| upper(left).total_cmp(&upper(right)));
+        let mut reach = vec![groups.pair_bound; count + 1];
+        for (index, group) in order.iter().enumerate() {
+            reach[index + 1] = reach[index] + upper(group);
+        }
+        let filter = if search.query.must.is_empty() {
+            None
+        } else {
+            Some(search.matcher(&search.query.must)?)
+        };
+        let again = if count > TOLD_APART {
+            Some(search.groups()?)
+        } else {
+            None
+        };
+        Ok(Self {
+            search,
+            order,
+            reach,
+            conditions: Conditions {
+                filter,
+                excluded: search.excluded()?,
+            },
+            again,
+            scores: vec![0.0; count],
+            groups,
+            found: Vec::new(),
+            sums: Vec::new(),
+        })
+    }
+
+    /// The first document from which on one of the groups `order[from..]` holds any.
+    fn next_document(&self, from: usize) -> u32 {
+        let groups = self.order[from..].iter();
+        groups
+            .map(|group| self.groups.groups[*group].document())
+            .min()
+            .unwrap_or(END)
+    }
+
+    /// Scores the next documents with the groups `order[from..]`.
+    fn fill(&mut self, window: &mut Window, base: u32, end: u32, from: usize) {
+        window.start(base);
+        for group in &self.order[from..] {
+            self.groups.groups[*group].accumulate(window, end, bit(*group), &self.search.scoring);
+        }
+    }
+
+    /// Every document that holds a word: finds the best and counts those that fulfil the conditions.
+    fn all(mut self, best: &mut Best, window: &mut Window) -> Result<u64> {
+        let search = self.search;
+        let optional = search.query.any.as_slice();
+        let required = self
+            .groups
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| optional.contains(&group.term))
+            .fold(0, |bits, (index, _)| bits | bit(index));
+        let boosts = !search.scoring.shard.boosted().is_empty();
+        let mut total = 0;
+        loop {
+            let base = self.next_document(0);
+            if base == END {
+                return Ok(total);
+            }
+            self.fill(window, base, base.saturating_add(WINDOW), 0);
+            let conditions = &mut self.conditions;
+            let (found, sums) = (&mut self.found, &mut self.sums);
+            found.clear();
+            sums.clear();
+            let threshold = best.threshold();
+            let pair_bound = self.groups.pair_bound;
+            window.take(|scored| {
+                if scored.present & required == 0
+                    || !conditions.hold(scored.document)
+                    || !search.accepts_document(scored.document)
+                {
+                    return;
+                }
+                total += 1;
+                let boost = if boosts {
+                    search.boost(scored.document)
+                } else {
+                    1.0
+                };
+                let sum = scored.sum as f32;
+                if (sum + pair_bound) * boost >= threshold {
+                    sums.push(sum * boost);
+                    found.push(scored);
+                }
+            });
+            let threshold = self.threshold(best);
+            for at in 0..self.found.len() {
+                let scored = self.found[at];
+                let boost = if boosts {
+                    search.boost(scored.document)
+                } else {
+                    1.0
+                };
+                self.offer(best, scored, boost, threshold)?;
+            }
+        }
+    }
+
+    /// The best of the documents without a boost.
+    fn best(mut self, best: &mut Best, window: &mut Window) -> Result<()> {
+        let search = self.search;
+        let count = self.order.len();
+        let unconditional = self.conditions.filter.is_none()
+            && self.conditions.excluded.is_empty()
+            && !search.has_accept()
+            && search.scoring.shard.boosted().is_empty();
+        let mut essential = 0;
+        loop {
+            let threshold = best.threshold();
+            while essential < count && self.reach[essential + 1] < threshold {
+                essential += 1;
+            }
+            let base = self.next_document(essential);
+            if base == END {
+                return Ok(());
+            }
+            if threshold > f32::NEG_INFINITY && self.skip_blocks(essential, threshold) {
+                continue;
+            }
+            self.fill(window, base, base.saturating_add(WINDOW), essential);
+            let (found, sums) = (&mut self.found, &mut self.sums);
+            found.clear();
+            sums.clear();
+            let reach = self.reach[essential];
+            window.take(|scored| {
+                if scored.sum as f32 + reach >= threshold {
+                    sums.push(scored.sum as f32);
+                    found.push(scored);
+                }
+            });
+            // Conditions may rule documents out: only without them do sums tell what a hit must reach.
+            let threshold = if unconditional {
+                self.threshold(best)
+            } else {
+                threshold
+            };
+            for at in 0..self.found.len() {
+                let scored = self.found[at];
+                self.complete(best, scored, essential, threshold)?;
+            }
+        }
+    }
+
+    /// Skips the current blocks of the groups `order[from..]` if no document in them can reach the threshold.
+    fn skip_blocks(&mut self, from: usize, threshold: f32) -> bool {
+        let ranking = self.search.scoring.ranking;
+        let groups = &mut self.groups.groups;
+        let essential = &self.order[from..];
+        let ends = essential.iter().map(|group| groups[*group].block_end());
+        let end = ends.min().unwrap_or(END - 1);
+        let mut bound = self.reach[from];
+        for group in essential {
+            bound += groups[*group].block_bound(end, ranking);
+            if bound >= threshold {
+                return false;
+            }
+        }
+        for group in essential {
+            groups[*group].seek(end + 1);
+        }
+        true
+    }
+
+    /// What a document must score to be a hit, going by the words counted so far alone.
+    fn threshold(&mut self, best: &Best) -> f32 {
+        let known = best.threshold();
+        let limit = best.limit();
+        if limit == 0 || self.sums.len() <= limit {
+            return known;
+        }
+        let (_, last, _) = self
+            .sums
+            .select_nth_unstable_by(limit - 1, |left, right| right.total_cmp(left));
+        known.max(*last * ROUNDING)
+    }
+
+    /// Looks the remaining words up at a document, as long as it can be a hit, and offers it.
+    fn complete(
+        &mut self,
+        best: &mut Best,
+        mut scored: Scored,
+        essential: usize,
+        threshold: f32,
+    ) -> Result<()> {
+        let threshold = threshold.max(best.threshold());
+        let document = scored.document;
+        for (rank, index) in self.order[..essential].iter().enumerate().rev() {
+            if scored.sum as f32 + self.reach[rank + 1] < threshold {
+                return Ok(());
+            }
+            let group = &mut self.groups.groups[*index];
+            if group.seek(document) == document {
+                scored.sum += f64::from(group.score(document, &self.search.scoring));
+                scored.present |= bit(*index);
+            }
+        }
+        if scored.sum as f32 + self.reach[0] < threshold
+            || !self.conditions.hold(document)
+            || self.search.is_boosted(document)
+            || !self.search.accepts_document(document)
+        {
+            return Ok(());
+        }
+        self.offer(best, scored, 1.0, threshold)
+    }
+
+    /// Adds what neighbouring words bring to a document whose words are all counted, and keeps it if it is a hit.
+    fn offer(&mut self, best: &mut Best, scored: Scored, boost: f32, threshold: f32) -> Result<()> {
+        let search = self.search;
+        let threshold = threshold.max(best.threshold());
+        let sum = scored.sum as f32;
+        if (sum + self.groups.pair_bound) * boost < threshold {
+            return Ok(());
+        }
+        let matches = match &mut self.again {
+            Some(groups) => {
+                groups
+                    .score(scored.document, &mut self.scores, &search.scoring)
+                    .1
+            }
+            None => {
+                for (index, score) in self.scores.iter_mut().enumerate() {
+                    *score = f32::from((scored.present >> index & 1) as u8);
+                }
+                scored.present.count_ones()
+            }
+        };
+        if (sum + self.groups.pair_reach(&self.scores)) * boost < threshold {
+            return Ok(());
+        }
+        let bonus = self.groups.pair_bonus(
+            scored.document,
+            &self.scores,
+            search.resolved,
+            &search.scoring,
+        )?;
+        let frame_id = search.scoring.shard.frame(scored.document);
+        search.push(
+            best,
+            scored.document,
+            frame_id,
+            (sum + bonus) * boost,
+            matches,
+        );
+        Ok(())
+    }
+}
