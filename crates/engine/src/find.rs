@@ -148,7 +148,8 @@ impl Memory {
         }
         let parsed = match request.ranking {
             QueryForm::Plain => Query::parse(&request.query),
-            QueryForm::Question => Query::words(&request.query),
+            // An answer is not to be made of what only shares the function words of a question.
+            QueryForm::Question => Query::words(&request.query).map(Query::without_fallback),
         };
         let query = parsed.map_err(|error| match error {
             lex::Error::EmptyQuery => Error::invalid(

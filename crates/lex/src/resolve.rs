@@ -71,7 +71,9 @@ impl Lookup {
     pub(crate) fn cost(&self, query: &Query) -> u64 {
         let words: u64 = self.resolved.iter().map(|term| term.frequency).sum();
         let scans = query.any.is_empty() && !query.must.iter().any(Node::is_text);
-        if scans {
+        // Function words, which are searched for when nothing else is found, are in about every document.
+        let falls_back = words == 0 && !query.left_out.is_empty();
+        if scans || falls_back {
             words + self.statistics.documents
         } else {
             words

@@ -45,8 +45,9 @@ pub struct SearchResult {
     /// Whether `total` is exact: always for queries with a required part (phrase, field, `AND`, `+`) and for filters; for
     /// ranked words as long as their document frequencies add up to 20,000 at most and none of them is left out.
     pub total_is_exact: bool,
-    /// What was not searched for, one sentence each; ordinarily empty. Of more than 1,024 ranked words that occur, the
-    /// most frequent are left out. Nothing else ever is.
+    /// What was searched for instead of the query as it stands, one sentence each; ordinarily empty. Of more than 1,024
+    /// ranked words that occur, the most frequent are left out. When no document holds any but function words of the
+    /// query (`the`, `what`), those are searched for.
     pub warnings: Vec<String>,
 }
 
@@ -95,7 +96,7 @@ impl<'a> Searcher<'a> {
         guarded(|| {
             self.with_shards(|shards| {
                 let lookup = Lookup::new(request.query, shards, &self.ranking)?;
-                self.search_shards(request, shards, &lookup)
+                self.search_or_fall_back(request, shards, &lookup)
             })
         })
     }
@@ -112,7 +113,7 @@ impl<'a> Searcher<'a> {
     pub fn run(&self, plan: &Plan, request: &SearchRequest<'_>) -> Result<SearchResult> {
         match plan.lookup(self, request.query) {
             Some(lookup) => guarded(|| {
-                self.with_shards(|shards| self.search_shards(request, shards, lookup))
+                self.with_shards(|shards| self.search_or_fall_back(request, shards, lookup))
             }),
             None => self.search(request),
         }
@@ -139,6 +140,33 @@ impl<'a> Searcher<'a> {
             });
         }
         run(&shards)
+    }
+
+    /// Searches, and when nothing is found searches for the function words that were left out: whoever asks gets the
+    /// nearest there is.
+    fn search_or_fall_back(
+        &self,
+        request: &SearchRequest<'_>,
+        shards: &[Shard<'_>],
+        lookup: &Lookup,
+    ) -> Result<SearchResult> {
+        let result = self.search_shards(request, shards, lookup)?;
+        if result.total > 0 || request.limit == 0 {
+            return Ok(result);
+        }
+        let Some(query) = request.query.fallback() else {
+            return Ok(result);
+        };
+        let request = SearchRequest {
+            query: &query,
+            ..*request
+        };
+        let lookup = Lookup::new(&query, shards, &self.ranking)?;
+        let mut result = self.search_shards(&request, shards, &lookup)?;
+        if result.total > 0 {
+            result.warnings.push(FALLBACK_WARNING.to_owned());
+        }
+        Ok(result)
     }
 
     fn search_shards(
@@ -231,6 +259,9 @@ impl<'a> Searcher<'a> {
 pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()))
 }
+
+/// Said with hits that hold none of the words that tell something.
+const FALLBACK_WARNING: &str = "Nothing holds the telling words of the query: its most common words, such as \"the\" or \"what\", were searched for.";
 
 fn left_out_warning(left_out: usize) -> Option<String> {
     (left_out > 0).then(|| {

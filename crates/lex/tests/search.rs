@@ -320,3 +320,56 @@ proptest! {
         prop_assert_eq!(all.total as usize, all.hits.len());
     }
 }
+
+#[test]
+fn function_words_are_searched_for_when_no_other_word_is_found() {
+    let documents = [
+        document(1, "The cat sat on the mat."),
+        document(2, "What is it about dogs?"),
+        document(3, "Nothing else."),
+    ];
+    let index = index(&documents);
+    let none = PendingIndex::new();
+    let found = search(&index, &none, "what is a zebra", 10);
+    assert_eq!(frames(&found), [2]);
+    assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);
+    assert!(found.total_is_exact && found.total == 1);
+    // The conditions of the query hold for them as well.
+    assert!(frames(&search(&index, &none, "what is a zebra -dogs", 10)).is_empty());
+    assert!(frames(&search(&index, &none, "the zebra tag:x", 10)).is_empty());
+    // What is required stays required, and a word that occurs is enough.
+    assert!(frames(&search(&index, &none, "the +zebra", 10)).is_empty());
+    let found = search(&index, &none, "the dogs", 10);
+    assert_eq!((frames(&found), found.warnings.len()), (vec![2], 0));
+    assert!(frames(&search(&index, &none, "zebra", 10)).is_empty());
+    let query = Query::words("what is a zebra").unwrap().without_fallback();
+    let request = SearchRequest {
+        query: &query,
+        limit: 10,
+        offset: 0,
+        accept: None,
+        explain: false,
+    };
+    let found = Searcher::new(&index, &none).search(&request).unwrap();
+    assert!(found.hits.is_empty() && found.warnings.is_empty());
+}
+
+#[test]
+fn function_words_are_searched_for_among_the_accepted_documents() {
+    let documents = [document(1, "the zebra"), document(2, "the cat")];
+    let index = index(&documents);
+    let query = Query::parse("the zebra").unwrap();
+    let request = SearchRequest {
+        query: &query,
+        limit: 10,
+        offset: 0,
+        accept: Some(&|frame| frame == 2),
+        explain: true,
+    };
+    let found = Searcher::new(&index, &PendingIndex::new())
+        .search(&request)
+        .unwrap();
+    assert_eq!(frames(&found), [2]);
+    let parts = found.hits[0].explain.as_ref().unwrap();
+    assert_eq!(parts.terms[0].term, "the");
+}

@@ -2,6 +2,7 @@
 
 use super::plan::{Planner, without_repeats};
 use super::{MAX_PHRASE_WORDS, MAX_PREFIXES, MAX_TERMS, Node, Pair, Query, Term};
+use crate::analyzer::class_key;
 use crate::error::{Error, QueryPart, Result};
 use rustc_hash::FxHashSet;
 
@@ -14,7 +15,16 @@ impl Planner {
     /// The query, unless it asks for more than can be looked up.
     pub(super) fn finish(mut self) -> Result<Query> {
         // Function words count only when there is nothing else.
+        let mut left_out = Vec::new();
         if self.terms.iter().any(|term| term.scored && !term.stop) {
+            let mut dropped = self.places.clone();
+            dropped.retain(|(_, id)| self.terms[*id].stop && self.optional.contains(id));
+            dropped.sort_unstable();
+            left_out.extend(
+                dropped
+                    .into_iter()
+                    .map(|(place, id)| (place, self.terms[id].text.clone())),
+            );
             self.terms
                 .iter_mut()
                 .filter(|term| term.stop)
@@ -29,15 +39,19 @@ impl Planner {
             must: without_repeats(self.must),
             must_not: without_repeats(self.must_not),
             terms: self.terms,
+            left_out,
         };
         query.drop_unused_terms();
+        for term in query.terms.iter_mut().filter(|term| !term.prefix) {
+            term.key = class_key(&term.text).into_owned();
+        }
         query.check_limits()?;
         Ok(query)
     }
 }
 
 /// Different terms that follow each other closely.
-fn pairs(mut places: Vec<(u32, usize)>) -> Vec<Pair> {
+pub(super) fn pairs(mut places: Vec<(u32, usize)>) -> Vec<Pair> {
     places.sort_unstable();
     let mut seen = FxHashSet::default();
     let mut pairs = Vec::new();

@@ -7,6 +7,7 @@ mod parser;
 mod plan;
 mod stop;
 
+use crate::analyzer::class_key;
 use crate::error::{Error, Result};
 use crate::schema::Keyword;
 use std::ops::RangeInclusive;
@@ -29,6 +30,8 @@ pub struct Query {
     pub(crate) any: Vec<usize>,
     pub(crate) must: Vec<Node>,
     pub(crate) must_not: Vec<Node>,
+    /// Function words that are left out because there are others, with their places in the query.
+    pub(crate) left_out: Vec<(u32, String)>,
 }
 
 /// A word (or part, or pair of characters) that is looked up.
@@ -101,7 +104,8 @@ impl Node {
 impl Query {
     /// Parses a query as people type it.
     ///
-    /// - bare words: any may match, more matching words rank higher; English function words count only when alone
+    /// - bare words: any may match, more matching words rank higher; English function words count only when alone, or
+    ///   when no document that is asked for holds any of the other words
     /// - `"a phrase"`, `title:word`, `+word`: required
     /// - `AND`, `OR`, `NOT` (upper case), `-word`, parentheses; `AND` binds closer than words side by side, those closer
     ///   than `OR`
@@ -148,6 +152,45 @@ impl Query {
         } else {
             Ok(query)
         }
+    }
+
+    /// The same query, to which nothing is the answer when no document holds any but its function words.
+    #[must_use]
+    pub fn without_fallback(mut self) -> Self {
+        self.left_out.clear();
+        self
+    }
+
+    /// What to search for when nothing is found: the function words, under the same conditions.
+    pub(crate) fn fallback(&self) -> Option<Self> {
+        if self.left_out.is_empty() || self.any.is_empty() || self.must.iter().any(Node::is_text) {
+            return None;
+        }
+        let mut query = self.clone().without_fallback();
+        query.terms.iter_mut().for_each(|term| term.scored = false);
+        let known = query.terms.len();
+        let mut places = Vec::new();
+        for (place, text) in &self.left_out {
+            let repeated = query.terms[known..]
+                .iter()
+                .position(|term| term.text == *text);
+            let id = repeated.map_or(query.terms.len(), |index| known + index);
+            places.push((*place, id));
+            if repeated.is_none() {
+                query.terms.push(Term {
+                    key: class_key(text).into_owned(),
+                    text: text.clone(),
+                    prefix: false,
+                    title_only: false,
+                    scored: true,
+                    required: false,
+                    stop: true,
+                });
+            }
+        }
+        query.any = (known..query.terms.len()).collect();
+        query.pairs = finish::pairs(places);
+        Some(query)
     }
 
     /// The words that hits are ranked by, in their analysed form.

@@ -4,7 +4,7 @@ use super::lexer::FieldName;
 use super::parser::Tree;
 use super::stop::is_stop_word;
 use super::{Node, Query, Term, date};
-use crate::analyzer::{TokenKind, analyze, class_key};
+use crate::analyzer::{TokenKind, analyze};
 use crate::error::Result;
 use crate::schema::Keyword;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -53,7 +53,7 @@ pub(super) struct Planner {
     pub places: Vec<(u32, usize)>,
     place: u32,
     pub any: Vec<usize>,
-    optional: FxHashSet<usize>,
+    pub optional: FxHashSet<usize>,
     pub must: Vec<Node>,
     pub must_not: Vec<Node>,
     /// Inside of an operator: what it names must not be left out.
@@ -166,15 +166,11 @@ impl Planner {
         let id = known.unwrap_or_else(|| {
             let id = self.terms.len();
             self.ids.entry(text.clone()).or_default()[way] = Some(id);
-            let key = if prefix {
-                String::new()
-            } else {
-                class_key(&text).into_owned()
-            };
             let stop = !prefix && is_stop_word(&text);
             self.terms.push(Term {
                 text,
-                key,
+                // Made when it is known which terms are looked up: most words of a question are not.
+                key: String::new(),
                 prefix,
                 title_only,
                 scored: false,
