@@ -7,6 +7,7 @@ use crate::rank::{Norms, Ranking};
 use crate::resolve::{Form, Resolved};
 use crate::shard::{Handle, Shard};
 use crate::window::Window;
+use std::cell::OnceCell;
 
 /// Postings of one form in one field.
 struct List<'a> {
@@ -18,8 +19,6 @@ struct List<'a> {
     /// Number of the form, and where its postings are.
     form: usize,
     text_field: Option<&'a TextField>,
-    /// Turns a block's peak into a bound on the evidence.
-    peak_factor: f32,
     positions: Option<PositionCursor<'a>>,
     has_positions: bool,
 }
@@ -30,8 +29,6 @@ pub(crate) struct Group<'a> {
     /// The lowest document that any list stands at.
     document: u32,
     pub idf: f32,
-    /// No document scores more.
-    pub upper: f32,
     /// Index of the term in the query.
     pub term: usize,
 }
@@ -41,24 +38,29 @@ pub(crate) struct Scoring<'s, 'a> {
     pub shard: Shard<'a>,
     pub ranking: &'s Ranking,
     pub norms: &'s Norms,
-    /// Per field: see [`Norms::peak_factor`].
-    pub peak_factors: [f32; 2],
+    peak_factors: [OnceCell<f32>; 2],
 }
 
 impl<'s, 'a> Scoring<'s, 'a> {
     pub(crate) fn new(shard: Shard<'a>, ranking: &'s Ranking, norms: &'s Norms) -> Self {
-        let peak_factors = [0, 1].map(|field| match shard.text_field(field) {
-            Some(text_field) => {
-                norms.peak_factor(field, text_field.average_length, text_field.longest)
-            }
-            None => f32::INFINITY,
-        });
         Self {
             shard,
             ranking,
             norms,
-            peak_factors,
+            peak_factors: [const { OnceCell::new() }; 2],
         }
+    }
+
+    /// Turns the peak of a block into a bound on the evidence: see [`Norms::peak_factor`].
+    #[inline]
+    fn peak_factor(&self, field: usize) -> f32 {
+        *self.peak_factors[field].get_or_init(|| match self.shard.text_field(field) {
+            Some(text_field) => {
+                let (average, longest) = (text_field.average_length, text_field.longest());
+                self.norms.peak_factor(field, average, longest)
+            }
+            None => f32::INFINITY,
+        })
     }
 }
 
@@ -82,7 +84,6 @@ impl<'a> Group<'a> {
                     weight: form.weight,
                     form: form_index,
                     text_field: scoring.shard.text_field(field),
-                    peak_factor: scoring.peak_factors[field],
                     positions: None,
                     has_positions: handle.has_positions(),
                 });
@@ -95,16 +96,19 @@ impl<'a> Group<'a> {
             lists,
             document: 0,
             idf: resolved.idf,
-            upper: 0.0,
             term,
         };
         group.update_document();
-        group.upper = group.upper_bound(resolved, shard_index, scoring.ranking);
         Ok(Some(group))
     }
 
-    /// The best possible score: exact for words so rare that all their postings are in one block.
-    fn upper_bound(&mut self, resolved: &Resolved, shard_index: usize, ranking: &Ranking) -> f32 {
+    /// No document scores more. Exact for words so rare that all their postings are in one block.
+    pub(crate) fn upper_bound(
+        &mut self,
+        resolved: &Resolved,
+        shard_index: usize,
+        scoring: &Scoring<'_, 'a>,
+    ) -> f32 {
         let frequency = |list: &List<'a>| {
             let handle = resolved.forms[shard_index][list.form].handles[list.field].as_ref();
             handle.map_or(0, Handle::document_frequency)
@@ -114,9 +118,9 @@ impl<'a> Group<'a> {
             .iter()
             .any(|list| frequency(list) >= BLOCK_LENGTH as u64)
         {
-            return self.idf * ranking.evidence_bound(f32::INFINITY);
+            return self.idf * scoring.ranking.evidence_bound(f32::INFINITY);
         }
-        self.block_bound(u32::MAX, ranking)
+        self.block_bound(u32::MAX, scoring)
     }
 
     /// The lowest document at which the group stands, [`END`] when it is used up.
@@ -147,17 +151,18 @@ impl<'a> Group<'a> {
     }
 
     /// The best score of documents from the current one to `end`, which must not lie behind [`Group::block_end`].
-    pub(crate) fn block_bound(&mut self, end: u32, ranking: &Ranking) -> f32 {
+    pub(crate) fn block_bound(&mut self, end: u32, scoring: &Scoring<'_, 'a>) -> f32 {
         let mut evidence = 0.0;
         for list in self
             .lists
             .iter_mut()
             .filter(|list| list.document <= end && list.document != END)
         {
-            evidence += list.weight * list.cursor.block_peak(list.text_field) * list.peak_factor;
+            let peak = list.cursor.block_peak(list.text_field);
+            evidence += list.weight * peak * scoring.peak_factor(list.field);
         }
         if evidence > 0.0 {
-            self.idf * ranking.evidence_bound(evidence)
+            self.idf * scoring.ranking.evidence_bound(evidence)
         } else {
             0.0
         }

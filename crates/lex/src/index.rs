@@ -108,45 +108,12 @@ pub(crate) struct Parts {
     pub title: TextField,
     pub body: TextField,
     pub keywords: Arc<InvertedIndexReader>,
-    pub frames: Frames,
+    /// The frame id of each document.
+    pub frames: Arc<dyn ColumnValues<u64>>,
     pub timestamps: Arc<dyn ColumnValues<i64>>,
     /// Documents whose boost is not 1, ascending.
     pub boosted: Vec<(u32, f32)>,
     pub classes: Classes,
-}
-
-/// Segments of at most this many documents keep their frame ids unpacked: each document that matches is asked for its.
-const MAX_UNPACKED: u32 = 1 << 18;
-
-/// The frame id of each document.
-pub(crate) enum Frames {
-    Unpacked { lowest: u64, offsets: Vec<u32> },
-    Packed(Arc<dyn ColumnValues<u64>>),
-}
-
-impl Frames {
-    fn new(column: Arc<dyn ColumnValues<u64>>, documents: u32) -> Self {
-        if documents > MAX_UNPACKED {
-            return Self::Packed(column);
-        }
-        let lowest = column.min_value();
-        let offset = |document| {
-            let offset = column.get_val(document).checked_sub(lowest)?;
-            u32::try_from(offset).ok()
-        };
-        match (0..documents).map(offset).collect() {
-            Some(offsets) => Self::Unpacked { lowest, offsets },
-            None => Self::Packed(column),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn get(&self, document: u32) -> u64 {
-        match self {
-            Self::Unpacked { lowest, offsets } => lowest + u64::from(offsets[document as usize]),
-            Self::Packed(column) => column.get_val(document),
-        }
-    }
 }
 
 /// A field with positions and lengths.
@@ -159,8 +126,20 @@ pub(crate) struct TextField {
     pub block_unit: f32,
     /// Average length that this weight is made of.
     pub average_length: f32,
-    /// The quantised length of the longest document.
-    pub longest: u8,
+    /// How many documents there are, and the quantised length of the longest, once it is asked for.
+    documents: u32,
+    longest: OnceLock<u8>,
+}
+
+impl TextField {
+    /// The quantised length of the longest document. Looks at all lengths the first time, which searches for rare words
+    /// do not need.
+    pub(crate) fn longest(&self) -> u8 {
+        *self.longest.get_or_init(|| {
+            let lengths = (0..self.documents).map(|document| self.norms.fieldnorm_id(document));
+            lengths.max().unwrap_or(u8::MAX)
+        })
+    }
 }
 
 impl Parts {
@@ -304,7 +283,7 @@ impl Segment {
             title: self.text_field(title)?,
             body: self.text_field(body)?,
             keywords: self.reader.inverted_index(keyword)?,
-            frames: Frames::new(frames, documents),
+            frames,
             timestamps,
             boosted,
             classes: Classes::new(classes.read_bytes(0..classes.len())?),
@@ -319,8 +298,6 @@ impl Segment {
                 "the lengths of a field are too short".to_owned(),
             ));
         }
-        let lengths = (0..self.document_count()).map(|document| norms.fieldnorm_id(document));
-        let longest = lengths.max().unwrap_or(u8::MAX);
         let average = inverted.total_num_tokens() as f32 / self.document_count() as f32;
         let average_length = if average > 0.0 { average } else { 1.0 };
         let block_weight = Bm25Weight::for_one_term_without_explain(1, 2, average_length);
@@ -332,7 +309,8 @@ impl Segment {
             block_weight,
             block_unit,
             average_length,
-            longest,
+            documents: self.document_count(),
+            longest: OnceLock::new(),
         })
     }
 }

@@ -15,6 +15,9 @@ use crate::window::{Scored, WINDOW, Window};
 /// Words that a window can tell apart; the last bit stands for all further ones.
 const TOLD_APART: usize = 64;
 
+/// Where the blocks of frequent words end soon, the next ones may be skipped; but not less than this is scored at once.
+const MIN_WINDOW: u32 = 256;
+
 /// The bit of the group with this number.
 fn bit(group: usize) -> u64 {
     1 << group.min(TOLD_APART - 1)
@@ -77,13 +80,6 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
     fn new(search: &'q ShardSearch<'s, 'a>) -> Result<Self> {
         let groups = search.groups()?;
         let count = groups.groups.len();
-        let upper = |group: &usize| groups.groups[*group].upper;
-        let mut order: Vec<usize> = (0..count).collect();
-        order.sort_by(|left, right| upper(left).total_cmp(&upper(right)));
-        let mut reach = vec![groups.pair_bound; count + 1];
-        for (index, group) in order.iter().enumerate() {
-            reach[index + 1] = reach[index] + upper(group);
-        }
         let filter = if search.query.must.is_empty() {
             None
         } else {
@@ -96,8 +92,8 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         };
         Ok(Self {
             search,
-            order,
-            reach,
+            order: (0..count).collect(),
+            reach: Vec::new(),
             conditions: Conditions {
                 filter,
                 excluded: search.excluded()?,
@@ -184,8 +180,29 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         }
     }
 
+    /// Orders the words by what they can add.
+    fn order_by_bounds(&mut self) {
+        let search = self.search;
+        let groups = self.groups.groups.iter_mut();
+        let uppers: Vec<f32> = groups
+            .map(|group| {
+                let resolved = &search.resolved[group.term];
+                group.upper_bound(resolved, search.shard_index, &search.scoring)
+            })
+            .collect();
+        self.order
+            .sort_by(|left, right| uppers[*left].total_cmp(&uppers[*right]));
+        let mut reach = self.groups.pair_bound;
+        self.reach = vec![reach];
+        for group in &self.order {
+            reach += uppers[*group];
+            self.reach.push(reach);
+        }
+    }
+
     /// The best of the documents without a boost.
     fn best(mut self, best: &mut Best, window: &mut Window) -> Result<()> {
+        self.order_by_bounds();
         let search = self.search;
         let count = self.order.len();
         let unconditional = self.conditions.filter.is_none()
@@ -202,10 +219,14 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             if base == END {
                 return Ok(());
             }
-            if threshold > f32::NEG_INFINITY && self.skip_blocks(essential, threshold) {
-                continue;
+            let mut end = base.saturating_add(WINDOW);
+            if threshold > f32::NEG_INFINITY {
+                match self.skip_blocks(essential, threshold) {
+                    None => continue,
+                    Some(last) => end = end.min(last.saturating_add(1).max(base + MIN_WINDOW)),
+                }
             }
-            self.fill(window, base, base.saturating_add(WINDOW), essential);
+            self.fill(window, base, end, essential);
             let (found, sums) = (&mut self.found, &mut self.sums);
             found.clear();
             sums.clear();
@@ -229,24 +250,25 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         }
     }
 
-    /// Skips the current blocks of the groups `order[from..]` if no document in them can reach the threshold.
-    fn skip_blocks(&mut self, from: usize, threshold: f32) -> bool {
-        let ranking = self.search.scoring.ranking;
+    /// Skips the current blocks of the groups `order[from..]` if no document in them can reach the threshold. Otherwise
+    /// gives the document that the first of the blocks ends with.
+    fn skip_blocks(&mut self, from: usize, threshold: f32) -> Option<u32> {
+        let scoring = &self.search.scoring;
         let groups = &mut self.groups.groups;
         let essential = &self.order[from..];
         let ends = essential.iter().map(|group| groups[*group].block_end());
         let end = ends.min().unwrap_or(END - 1);
         let mut bound = self.reach[from];
         for group in essential {
-            bound += groups[*group].block_bound(end, ranking);
+            bound += groups[*group].block_bound(end, scoring);
             if bound >= threshold {
-                return false;
+                return Some(end);
             }
         }
         for group in essential {
             groups[*group].seek(end + 1);
         }
-        true
+        None
     }
 
     /// What a document must score to be a hit, going by the words counted so far alone.

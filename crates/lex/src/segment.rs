@@ -118,7 +118,7 @@ pub fn merge(segments: &[OwnedBytes], keep: &(dyn Fn(u64) -> bool + Sync)) -> Re
         let frames = &segment.parts()?.frames;
         let documents = segment.document_count();
         let mut kept = BitSet::with_max_value(documents);
-        for document in (0..documents).filter(|document| keep(frames.get(*document))) {
+        for document in (0..documents).filter(|document| keep(frames.get_val(*document))) {
             kept.insert(document);
         }
         if kept.len() == 0 {

@@ -71,7 +71,7 @@ impl<'a> Shard<'a> {
     #[inline]
     pub(crate) fn frame(&self, document: u32) -> u64 {
         match self {
-            Self::Disk { parts, .. } => parts.frames.get(document),
+            Self::Disk { parts, .. } => parts.frames.get_val(document),
             Self::Memory { store, .. } => store.frame(document),
         }
     }
