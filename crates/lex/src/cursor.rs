@@ -30,10 +30,15 @@ pub(crate) enum Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn disk(block: BlockSegmentPostings) -> Self {
-        Self::Disk {
-            block: Box::new(block),
-            index: 0,
+    pub(crate) fn disk(block: Box<BlockSegmentPostings>) -> Self {
+        Self::Disk { block, index: 0 }
+    }
+
+    /// The decoder of a cursor that is not needed any more.
+    pub(crate) fn into_block(self) -> Option<Box<BlockSegmentPostings>> {
+        match self {
+            Self::Disk { block, .. } => Some(block),
+            Self::Memory { .. } | Self::Union { .. } => None,
         }
     }
 

@@ -195,6 +195,11 @@ impl<'a> Group<'a> {
         self.idf * scoring.ranking.evidence(evidence)
     }
 
+    /// The cursors, to be used again.
+    pub(crate) fn into_cursors(self) -> impl Iterator<Item = Cursor<'a>> {
+        self.lists.into_iter().map(|list| list.cursor)
+    }
+
     /// Whether [`Group::positions`] knows all positions.
     pub(crate) fn has_positions(&self) -> bool {
         self.lists.iter().all(|list| list.has_positions)

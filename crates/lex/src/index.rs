@@ -8,10 +8,11 @@ use crate::schema::{self, BOOST_COLUMN, FRAME_COLUMN, Fields, TIMESTAMP_COLUMN};
 use crate::segment::compose;
 use crate::shard::TITLE;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use tantivy::columnar::{ColumnIndex, ColumnValues};
 use tantivy::directory::{FileHandle, OwnedBytes};
 use tantivy::fieldnorm::FieldNormReader;
+use tantivy::postings::BlockSegmentPostings;
 use tantivy::query::Bm25Weight;
 use tantivy::schema::Field;
 use tantivy::{HasLen, InvertedIndexReader, SegmentReader};
@@ -114,6 +115,30 @@ pub(crate) struct Parts {
     /// Documents whose boost is not 1, ascending.
     pub boosted: Vec<(u32, f32)>,
     pub classes: Classes,
+    pub spare: SpareBlocks,
+}
+
+/// Decoders of postings that searches of this segment have finished with. Each is more than a kilobyte that is written
+/// several times when it is made, and a question needs dozens.
+// Boxed, because they go in and out of cursors without being moved.
+#[allow(clippy::vec_box)]
+#[derive(Default)]
+pub(crate) struct SpareBlocks(Mutex<Vec<Box<BlockSegmentPostings>>>);
+
+/// Decoders that are kept.
+const MAX_SPARE_BLOCKS: usize = 64;
+
+impl SpareBlocks {
+    pub(crate) fn take(&self) -> Option<Box<BlockSegmentPostings>> {
+        self.0.lock().ok()?.pop()
+    }
+
+    pub(crate) fn keep(&self, blocks: impl Iterator<Item = Box<BlockSegmentPostings>>) {
+        if let Ok(mut kept) = self.0.lock() {
+            let room = MAX_SPARE_BLOCKS.saturating_sub(kept.len());
+            kept.extend(blocks.take(room));
+        }
+    }
 }
 
 /// A field with positions and lengths.
@@ -287,6 +312,7 @@ impl Segment {
             timestamps,
             boosted,
             classes: Classes::new(classes.read_bytes(0..classes.len())?),
+            spare: SpareBlocks::default(),
         })
     }
 

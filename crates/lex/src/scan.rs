@@ -8,6 +8,7 @@
 use crate::collect::{Best, ROUNDING};
 use crate::cursor::END;
 use crate::error::Result;
+use crate::group::Group;
 use crate::groups::Groups;
 use crate::shard_search::ShardSearch;
 use crate::window::{Scored, WINDOW, Window};
@@ -27,8 +28,8 @@ impl<'a> ShardSearch<'_, 'a> {
     /// Finds the best documents that hold any of the words. Returns how many do, if `count` asks for it: then none is
     /// left out, which for many postings takes longer.
     pub(crate) fn scan(&self, best: &mut Best, count: bool) -> Result<u64> {
-        let scan = Scan::new(self)?;
-        Window::with(|window| {
+        let mut scan = Scan::new(self)?;
+        let found = Window::with(|window| {
             // Leaving documents out needs all words at each one: with many words that is the slower way always.
             if count || scan.again.is_some() {
                 scan.all(best, window)
@@ -37,7 +38,12 @@ impl<'a> ShardSearch<'_, 'a> {
                 scan.best(best, window)?;
                 Ok(0)
             }
-        })
+        })?;
+        let groups = scan.groups.groups.into_iter();
+        self.scoring
+            .shard
+            .recycle(groups.flat_map(Group::into_cursors));
+        Ok(found)
     }
 }
 
@@ -124,7 +130,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
     }
 
     /// Every document that holds a word: finds the best and counts those that fulfil the conditions.
-    fn all(mut self, best: &mut Best, window: &mut Window) -> Result<u64> {
+    fn all(&mut self, best: &mut Best, window: &mut Window) -> Result<u64> {
         let search = self.search;
         let optional = search.query.any.as_slice();
         let required = self
@@ -201,7 +207,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
     }
 
     /// The best of the documents without a boost.
-    fn best(mut self, best: &mut Best, window: &mut Window) -> Result<()> {
+    fn best(&mut self, best: &mut Best, window: &mut Window) -> Result<()> {
         self.order_by_bounds();
         let search = self.search;
         let count = self.order.len();

@@ -154,14 +154,27 @@ impl<'a> Shard<'a> {
             (_, Handle::Union(union)) => Ok(Cursor::union(Arc::clone(union))),
             (Self::Disk { parts, .. }, Handle::Disk(info)) => {
                 let inverted = &parts.text(field).inverted;
-                let block =
-                    inverted.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs);
+                let block = match parts.spare.take() {
+                    Some(mut block) => inverted
+                        .reset_block_postings_from_terminfo(info, &mut block)
+                        .map(|()| block),
+                    None => inverted
+                        .read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)
+                        .map(Box::new),
+                };
                 block.map(Cursor::disk).map_err(|error| self.failed(&error))
             }
             (Self::Memory { store, .. }, Handle::Memory(number, length)) => {
                 Ok(Cursor::memory(store.postings(field, *number), *length))
             }
             _ => Err(mixed_up()),
+        }
+    }
+
+    /// Takes back the cursors of a search that is over.
+    pub(crate) fn recycle(&self, cursors: impl Iterator<Item = Cursor<'a>>) {
+        if let Self::Disk { parts, .. } = self {
+            parts.spare.keep(cursors.filter_map(Cursor::into_block));
         }
     }
 

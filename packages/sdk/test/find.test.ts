@@ -80,6 +80,21 @@ describe('find', () => {
     });
   });
 
+  it('finds what comes nearest when nothing holds the telling words, and says so', async () => {
+    await using memory = await memoryOf();
+    const found = await memory.find('What is the zebra?');
+    expect(uris(found)[0]).toBe('mv2://docs/ledger');
+    expect(found.total_hits).toBe(4);
+    expect(found.warnings).toEqual([expect.stringContaining('telling words')]);
+    expect(await memory.find('the dog')).not.toHaveProperty('warnings');
+    const where = { label: 'life' };
+    expect(uris(await memory.find('the zebra', { where })).toSorted()).toEqual([
+      'mv2://notes/garden',
+      'mv2://notes/run',
+    ]);
+    expect(await memory.ask('What is the zebra?')).toMatchObject({ answer: null });
+  });
+
   it('§17.3 shows and searches the stored text only', async () => {
     await using memory = await freshMemory();
     await memory.put({
