@@ -236,7 +236,10 @@ impl PreparedFind {
         if self.snapshot.committed.lex_needs_building() {
             return Ok(false);
         }
-        let searcher = Searcher::new(self.snapshot.committed.lex()?, &self.snapshot.pending.lex);
+        let searcher = Searcher::new(
+            self.snapshot.committed.lex()?,
+            self.snapshot.pending.lex.whole(),
+        );
         // What cannot be looked up fails soon enough: the search says why.
         Ok(match searcher.plan(&self.query) {
             Ok(plan) => self.plan.get_or_init(|| plan).cost() <= INLINE_POSTINGS,
@@ -247,7 +250,7 @@ impl PreparedFind {
     /// Runs the search.
     pub fn run(&self) -> Result<FindResult> {
         let snapshot = &*self.snapshot;
-        let searcher = Searcher::new(snapshot.committed.lex()?, &snapshot.pending.lex);
+        let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
         let accept = |id: u64| id < self.start.frames && self.selection.accepts(snapshot, id);
         let request = SearchRequest {
             query: &self.query,

@@ -41,6 +41,7 @@ mod indexing;
 mod inspect;
 mod lex_sections;
 mod lock;
+mod log_index;
 mod memory;
 mod merge;
 mod naming;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use mv2::lock::FileLock;
+use mv2::lock::{FileLock, KeptFile};
 use mv2::storage::{FileIdentity, FileStorage};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -25,6 +25,14 @@ use crate::writer::{self, Changes};
 /// From this many documents on, a batch is prepared on two threads.
 const PARALLEL_FROM: usize = 256;
 
+/// What the writes of one handle share; they take turns.
+#[derive(Default)]
+struct Writer {
+    table: DedupeTable,
+    /// The file, to be locked.
+    kept: Option<KeptFile>,
+}
+
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
 pub struct Memory {
     /// As the caller gave it.
@@ -33,7 +41,7 @@ pub struct Memory {
     real: PathBuf,
     options: OpenOptions,
     state: ArcSwapOption<Snapshot>,
-    writer: Mutex<DedupeTable>,
+    writer: Mutex<Writer>,
     refresh: Mutex<()>,
     lex: AtomicBool,
 }
@@ -77,7 +85,7 @@ impl Memory {
             real,
             options,
             state: ArcSwapOption::from_pointee(snapshot),
-            writer: Mutex::new(DedupeTable::default()),
+            writer: Mutex::new(Writer::default()),
             refresh: Mutex::new(()),
             lex: AtomicBool::new(lex),
         })
@@ -282,6 +290,14 @@ impl Memory {
         })
     }
 
+    /// Takes the words of what was written last apart, which a write leaves for after its answer. A search that comes
+    /// first does it itself.
+    pub fn index_log(&self) {
+        if let Some(snapshot) = self.state.load_full() {
+            snapshot.pending.lex.whole();
+        }
+    }
+
     /// Moves the log into the file, so that every reader of the format sees it. Nothing to do on a read-only handle.
     pub fn seal(&self) -> Result<()> {
         if self.options.read_only {
@@ -313,22 +329,22 @@ impl Memory {
             return Ok(());
         }
         // A write that waits for its turn must not come between sealing and releasing.
-        let mut table = self.writer.lock();
+        let mut writer = self.writer.lock();
         let Some(current) = self.state.load_full() else {
             return Ok(());
         };
-        *table = DedupeTable::default();
+        let mut kept = std::mem::take(&mut *writer).kept;
         if current.pending.is_empty() && !self.is_stale(&current).unwrap_or(false) {
             self.state.store(None);
             return Ok(());
         }
-        let sealed = self
-            .lock_file("close", Instant::now())
-            .and_then(|(_lock, snapshot)| {
-                let next = self.sealed(&snapshot)?;
-                self.publish(next);
-                Ok(())
-            });
+        let sealed =
+            self.lock_file("close", &mut kept, Instant::now())
+                .and_then(|(_lock, snapshot)| {
+                    let next = self.sealed(&snapshot)?;
+                    self.publish(next);
+                    Ok(())
+                });
         // Released even when the log could not be moved into the file now, on a full disk for instance: what is in the log
         // is durable, and the next handle goes on with it.
         self.state.store(None);
@@ -395,9 +411,10 @@ impl Memory {
     ) -> Result<(u64, T)> {
         self.check_writable(operation)?;
         // Calls on one handle take turns; the time-out is for other writers.
-        let mut table = self.writer.lock();
-        let (_lock, snapshot) = self.lock_file(operation, Instant::now())?;
-        let (changes, result) = plan(&snapshot, &mut table)?;
+        let mut writer = self.writer.lock();
+        let Writer { table, kept } = &mut *writer;
+        let (_lock, snapshot) = self.lock_file(operation, kept, Instant::now())?;
+        let (changes, result) = plan(&snapshot, table)?;
         let (next, _lock_on_rewritten) =
             writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
         let sequence = next
@@ -415,8 +432,8 @@ impl Memory {
         change: impl FnOnce(&Snapshot) -> Result<Option<Snapshot>>,
     ) -> Result<()> {
         self.check_writable(operation)?;
-        let _table = self.writer.lock();
-        let (_lock, snapshot) = self.lock_file(operation, Instant::now())?;
+        let mut writer = self.writer.lock();
+        let (_lock, snapshot) = self.lock_file(operation, &mut writer.kept, Instant::now())?;
         let next = change(&snapshot)?;
         self.publish(next);
         Ok(())
@@ -434,15 +451,22 @@ impl Memory {
     }
 
     /// Takes the writer lock on the file that the path names now, and the state as of then.
-    fn lock_file(&self, operation: &str, started: Instant) -> Result<(FileLock, Arc<Snapshot>)> {
+    fn lock_file(
+        &self,
+        operation: &str,
+        kept: &mut Option<KeptFile>,
+        started: Instant,
+    ) -> Result<(FileLock, Arc<Snapshot>)> {
         loop {
             let left = self.options.lock_timeout.saturating_sub(started.elapsed());
-            let lock = FileLock::exclusive(&self.real, left).map_err(|error| {
+            let lock = FileLock::exclusive_kept(kept, &self.real, left).map_err(|error| {
                 crate::lock::describe(Error::from(error), &self.path, started.elapsed())
             })?;
+            // The state of what the path names now.
             let snapshot = self.current(operation, Locked::Yes)?;
             // The file may have been replaced while we waited: the lock must be on what we are going to write.
             if snapshot.committed.storage.identity() != lock.identity() {
+                *kept = None;
                 continue;
             }
             if !snapshot.pending.is_empty() {

@@ -12,7 +12,7 @@ use mv2::wal::{EntryOperation, FrameEntry};
 use crate::committed::Committed;
 use crate::directory::{Flags, uri_hash};
 use crate::error::{Error, Result};
-use crate::indexing::with_lex_document;
+use crate::log_index::{LogIndex, Waiting};
 use crate::naming::{default_uri, is_default_uri, title_from_uri};
 use crate::text;
 
@@ -38,6 +38,14 @@ impl PendingFrame {
     }
 }
 
+/// What the writer of an insert knows of it, when the record's search text does no more than repeat the content.
+pub struct Written {
+    /// BLAKE3 of the payload.
+    pub checksum: [u8; 32],
+    /// The text to index, if any.
+    pub body: Option<String>,
+}
+
 /// A status other than the one written in the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusChange {
@@ -61,7 +69,7 @@ pub struct Pending {
     /// (timestamp, id) of pending documents.
     pub times: OrdSet<(i64, u64)>,
     /// Full text of pending frames.
-    pub lex: lex::PendingIndex,
+    pub lex: LogIndex,
     /// Sequence of each pending insert to its frame, for chunks that name their parent by sequence.
     sequences: HashMap<u64, u64>,
     /// The last pending document that was split.
@@ -90,12 +98,14 @@ impl Pending {
         self.frames.is_empty() && self.changes.is_empty()
     }
 
-    /// Applies one log record. Errors name what makes the record impossible; the state is then unchanged.
+    /// Applies one log record. Errors name what makes the record impossible; the state is then unchanged. `written` is what
+    /// is known of an insert that this process makes; of one that was read from the log it is found out again.
     pub fn apply(
         &mut self,
         committed: &Committed,
         sequence: u64,
         entry: FrameEntry,
+        written: Option<Written>,
         with_lex: bool,
     ) -> Result<u64> {
         match entry.op {
@@ -115,7 +125,7 @@ impl Pending {
                 self.last_sequence = self.last_sequence.max(sequence);
                 Ok(target)
             }
-            EntryOperation::Insert => self.insert(committed, sequence, entry, with_lex),
+            EntryOperation::Insert => self.insert(committed, sequence, entry, written, with_lex),
         }
     }
 
@@ -124,6 +134,7 @@ impl Pending {
         committed: &Committed,
         sequence: u64,
         entry: FrameEntry,
+        written: Option<Written>,
         with_lex: bool,
     ) -> Result<u64> {
         let id = committed.frame_count() + self.frames.len() as u64;
@@ -139,8 +150,8 @@ impl Pending {
             }
             None => None,
         };
-        let (frame, payload) = self.frame_of(committed, id, entry)?;
-        let pending = PendingFrame {
+        let (frame, payload) = self.frame_of(committed, id, entry, written.as_ref())?;
+        let pending = Arc::new(PendingFrame {
             encoded: frame.to_bytes(),
             payload,
             timestamp: frame.timestamp,
@@ -150,9 +161,9 @@ impl Pending {
                 frame.role as u32,
                 frame.chunk_manifest.is_some(),
             ),
-        };
+        });
         if with_lex {
-            self.index(committed, id, &pending)?;
+            self.index(committed, id, &pending, written.map(|written| written.body))?;
         }
         if let Some(uri) = frame.uri.as_deref().filter(|uri| !is_default_uri(uri, id)) {
             self.uris.entry(uri_hash(uri)).or_default().push_back(id);
@@ -166,7 +177,7 @@ impl Pending {
         if frame.chunk_manifest.is_some() {
             self.last_split = Some(id);
         }
-        self.frames.push_back(Arc::new(pending));
+        self.frames.push_back(pending);
         self.sequences.insert(sequence, id);
         self.active_delta += 1;
         self.last_sequence = self.last_sequence.max(sequence);
@@ -196,6 +207,7 @@ impl Pending {
         committed: &Committed,
         id: u64,
         entry: FrameEntry,
+        written: Option<&Written>,
     ) -> Result<(Frame, Option<Vec<u8>>)> {
         let parent_id = match (entry.role, entry.parent_sequence) {
             (FrameRole::Document, _) => None,
@@ -212,18 +224,24 @@ impl Pending {
             kind: entry.kind,
             track: entry.track,
             payload_length: entry.payload.len() as u64,
-            checksum: *blake3::hash(&entry.payload).as_bytes(),
+            checksum: match written {
+                Some(written) => written.checksum,
+                None => *blake3::hash(&entry.payload).as_bytes(),
+            },
             uri: Some(uri),
             title,
             canonical_encoding: entry.canonical_encoding,
             canonical_length: entry.canonical_length,
             metadata: entry.metadata,
-            search_text: own_search_text(
-                entry.search_text,
-                &entry.payload,
-                entry.canonical_encoding,
-                entry.canonical_length,
-            ),
+            search_text: match written {
+                Some(_) => None,
+                None => own_search_text(
+                    entry.search_text,
+                    &entry.payload,
+                    entry.canonical_encoding,
+                    entry.canonical_length,
+                ),
+            },
             tags: entry.tags,
             labels: entry.labels,
             extra_metadata: entry.extra_metadata,
@@ -260,27 +278,51 @@ impl Pending {
         Ok((frame, pending))
     }
 
-    fn index(&mut self, committed: &Committed, id: u64, pending: &PendingFrame) -> Result<()> {
+    /// Hands the text of a frame to the index. `body` is the text when it is at hand.
+    fn index(
+        &mut self,
+        committed: &Committed,
+        id: u64,
+        pending: &Arc<PendingFrame>,
+        body: Option<Option<String>>,
+    ) -> Result<()> {
         if pending.flags.has_chunks() {
             return Ok(());
         }
-        let view = pending.view()?;
-        let body = text::search_body(&view, &|offset, length| match &pending.payload {
-            Some(payload) => Ok(payload.as_slice()),
-            None => committed.payload(offset, length),
-        })?;
-        let Some(body) = body else { return Ok(()) };
-        let pending_parent = pending
-            .parent
-            .and_then(|parent| parent.checked_sub(committed.frame_count()))
-            .and_then(|index| self.frames.get(usize::try_from(index).ok()?).cloned());
-        let parent = match (&pending_parent, pending.parent) {
-            (Some(parent), _) => parent.view().ok(),
-            (None, Some(parent)) => committed.frame(parent).ok(),
-            (None, None) => None,
+        let body = match body {
+            Some(body) => body,
+            None => {
+                text::search_body(&pending.view()?, &|offset, length| match &pending.payload {
+                    Some(payload) => Ok(payload.as_slice()),
+                    None => committed.payload(offset, length),
+                })?
+            }
         };
-        with_lex_document(id, &view, parent.as_ref(), &body, |document| {
-            self.lex.add(document)
+        let Some(body) = body else { return Ok(()) };
+        let parent = match pending.parent {
+            None => None,
+            Some(parent) => match parent.checked_sub(committed.frame_count()) {
+                Some(index) => self
+                    .frames
+                    .get(usize::try_from(index).unwrap_or(usize::MAX))
+                    .cloned(),
+                // Only another program's record continues a document of an earlier commit.
+                None => committed.encoded(parent).ok().map(|encoded| {
+                    Arc::new(PendingFrame {
+                        encoded: encoded.to_vec(),
+                        payload: None,
+                        timestamp: 0,
+                        parent: None,
+                        flags: Flags::default(),
+                    })
+                }),
+            },
+        };
+        self.lex.add(Waiting {
+            id,
+            frame: Arc::clone(pending),
+            parent,
+            body,
         });
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::compact;
 use crate::document::{PreparedDocument, PreparedFrame};
 use crate::error::{Code, Error, Result};
 use crate::output;
-use crate::pending::Pending;
+use crate::pending::{Pending, Written};
 use crate::snapshot::Snapshot;
 
 /// What a mutation wants to do.
@@ -70,13 +70,17 @@ pub fn extend_pending(
             // acknowledged by a correct writer: the records around it stand for themselves.
             if let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) {
                 changed |= pending
-                    .apply(committed, record.sequence, *entry, with_lex)
+                    .apply(committed, record.sequence, *entry, None, with_lex)
                     .is_ok();
             }
         }
         pending.last_sequence = pending.last_sequence.max(record.sequence);
     }
     pending.head += scan.head;
+    if changed {
+        // Whoever reads the log is not waited for as a writer is, and it may hold many thousand documents.
+        pending.lex.whole();
+    }
     Ok(changed)
 }
 
@@ -165,6 +169,7 @@ fn commit_changes(
             &snapshot.committed,
             sequence,
             tombstone(target),
+            None,
             options.index,
         )?;
     }
@@ -238,6 +243,8 @@ pub fn check_capacity(limit: u64, required: u64) -> Result<()> {
 struct Record {
     sequence: u64,
     entry: FrameEntry,
+    /// What is known of an insert.
+    written: Option<Written>,
     /// Header and payload.
     encoded: Vec<u8>,
 }
@@ -250,8 +257,13 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     for record in records {
         bytes.extend_from_slice(&record.encoded);
         // Before anything is written: a record that cannot be applied must not get into the file.
-        next.pending
-            .apply(&snapshot.committed, record.sequence, record.entry, with_lex)?;
+        next.pending.apply(
+            &snapshot.committed,
+            record.sequence,
+            record.entry,
+            record.written,
+            with_lex,
+        )?;
     }
     if bytes.is_empty() {
         return Ok(next);
@@ -282,18 +294,26 @@ fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
     let targets = removal_targets(snapshot, &changes.removals);
     // Sequences are checked where they are read: a header that claims the highest possible one is damaged.
     let first = snapshot.pending.last_sequence.saturating_add(1);
-    let mut entries: Vec<FrameEntry> = targets.into_iter().map(tombstone).collect();
+    let mut entries: Vec<(FrameEntry, Option<Written>)> = targets
+        .into_iter()
+        .map(|target| (tombstone(target), None))
+        .collect();
     for document in &changes.documents {
         let parent_sequence = first + entries.len() as u64;
         for (number, prepared) in document.frames.iter().enumerate() {
             let supersedes = document.supersedes.filter(|_| number == 0);
             let parent = (number > 0).then_some(parent_sequence);
-            entries.push(insert(prepared, parent, supersedes));
+            let own_search_text = prepared.frame.search_text.is_some();
+            let written = (!own_search_text).then(|| Written {
+                checksum: prepared.frame.checksum,
+                body: prepared.body.clone().filter(|body| !body.is_empty()),
+            });
+            entries.push((insert(prepared, parent, supersedes), written));
         }
     }
     let count = entries.len();
     let mut records = Vec::with_capacity(count);
-    for (index, entry) in entries.into_iter().enumerate() {
+    for (index, (entry, written)) in entries.into_iter().enumerate() {
         let sequence = first + index as u64;
         let remaining = u32::try_from(count - index - 1).unwrap_or(u32::MAX);
         let entry = WalEntry::Frame(Box::new(entry));
@@ -303,6 +323,7 @@ fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
             records.push(Record {
                 sequence,
                 entry: *entry,
+                written,
                 encoded,
             });
         }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -25,10 +26,14 @@ enum Mode {
 /// It has a descriptor of its own, so that a reader and a writer inside one process exclude each other too.
 #[derive(Debug)]
 pub struct FileLock {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     identity: FileIdentity,
 }
+
+/// A descriptor that is kept between locks, see [`FileLock::exclusive_kept`].
+#[derive(Debug)]
+pub struct KeptFile(Arc<File>, FileIdentity);
 
 impl FileLock {
     /// Locks for writing: nobody else may read under a lock or write.
@@ -37,6 +42,29 @@ impl FileLock {
     /// [`Error::ReadOnly`] when there is no permission to write.
     pub fn exclusive(path: &Path, timeout: Duration) -> Result<Self> {
         Self::acquire(path, timeout, Mode::Exclusive)
+    }
+
+    /// Locks for writing through the descriptor in `kept`, which is opened when there is none yet. A writer that comes again
+    /// and again saves opening and closing the file each time.
+    ///
+    /// Unlike with [`FileLock::exclusive`] the path may name another file by now: the caller compares
+    /// [`FileLock::identity`] with what the path names, and empties `kept` when they differ.
+    pub fn exclusive_kept(
+        kept: &mut Option<KeptFile>,
+        path: &Path,
+        timeout: Duration,
+    ) -> Result<Self> {
+        if let Some(KeptFile(file, identity)) = kept {
+            Self::wait(file, path, Instant::now(), timeout, Mode::Exclusive)?;
+            return Ok(Self {
+                file: Arc::clone(file),
+                path: path.to_path_buf(),
+                identity: *identity,
+            });
+        }
+        let lock = Self::exclusive(path, timeout)?;
+        *kept = Some(KeptFile(Arc::clone(&lock.file), lock.identity));
+        Ok(lock)
     }
 
     /// Locks for reading: others may read under a lock, nobody may write.
@@ -54,7 +82,7 @@ impl FileLock {
         let metadata = file.metadata().map_err(failed)?;
         Ok(Self {
             identity: FileIdentity::of(&metadata),
-            file,
+            file: Arc::new(file),
             path: path.to_path_buf(),
         })
     }
@@ -99,7 +127,7 @@ impl FileLock {
             // The reference replaces the file while it holds the lock on the old one: what was locked may be nameless.
             if FileIdentity::of_path(path)? == Some(identity) {
                 return Ok(Self {
-                    file,
+                    file: Arc::new(file),
                     path: path.to_path_buf(),
                     identity,
                 });
@@ -164,7 +192,7 @@ fn locked(path: &Path, start: Instant) -> Error {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // Closing the descriptor releases the lock as well, unless a child process inherited it.
+        // Closing the descriptor would release it as well, unless it is kept or a child process inherited it.
         let _ = self.file.unlock();
     }
 }

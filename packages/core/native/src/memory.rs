@@ -58,6 +58,12 @@ impl NativeMemory {
             path: path.to_string_lossy().into_owned(),
         })
     }
+
+    /// What is left to do when a write has been answered.
+    fn index_log(&self) -> impl FnOnce() + Send + 'static {
+        let memory = Arc::clone(&self.memory);
+        move || memory.index_log()
+    }
 }
 
 fn frame_id(value: f64, argument: &str) -> Result<u64> {
@@ -84,7 +90,7 @@ impl NativeMemory {
     ) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
         let inputs: Vec<Input> = documents.into_iter().map(Input::from).collect();
-        self.writer.run(env, move || {
+        let work = move || {
             let dedupe = match options.dedupe.as_str() {
                 "keep" => Dedupe::Keep,
                 "skip" => Dedupe::Skip,
@@ -126,7 +132,8 @@ impl NativeMemory {
                     .collect(),
                 sequence: result.sequence as f64,
             })
-        })
+        };
+        self.writer.run(env, work, self.index_log())
     }
 
     #[napi(ts_return_type = "Promise<number>")]
@@ -138,7 +145,7 @@ impl NativeMemory {
     ) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
         let patch = Input::from(patch);
-        self.writer.run(env, move || {
+        let work = move || {
             let id = frame_id(id, "id")?;
             let new = memory.update(id, |snapshot, id| {
                 let mut document = engine::document_at(snapshot, id)?;
@@ -146,13 +153,14 @@ impl NativeMemory {
                 Ok(document)
             })?;
             Ok(new as f64)
-        })
+        };
+        self.writer.run(env, work, self.index_log())
     }
 
     #[napi(ts_return_type = "Promise<NativeRemoveResult>")]
     pub fn remove<'env>(&self, env: &'env Env, ids: Vec<f64>) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        self.writer.run(env, move || {
+        let work = move || {
             let ids = ids
                 .into_iter()
                 .map(|id| frame_id(id, "id"))
@@ -162,7 +170,8 @@ impl NativeMemory {
                 sequence: sequence as f64,
                 removed: removed as f64,
             })
-        })
+        };
+        self.writer.run(env, work, || ())
     }
 
     #[napi]
@@ -231,19 +240,19 @@ impl NativeMemory {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn enable_lex<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        self.writer.run(env, move || memory.enable_lex())
+        self.writer.run(env, move || memory.enable_lex(), || ())
     }
 
     #[napi(ts_return_type = "Promise<void>")]
     pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        self.writer.run(env, move || memory.seal())
+        self.writer.run(env, move || memory.seal(), || ())
     }
 
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        let closed = self.writer.run(env, move || memory.close())?;
+        let closed = self.writer.run(env, move || memory.close(), || ())?;
         self.writer.end();
         Ok(closed)
     }
