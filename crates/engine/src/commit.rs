@@ -9,14 +9,16 @@
 use std::sync::Arc;
 
 use mv2::footer::Footer;
-use mv2::header::Header;
+use mv2::header::{HEADER_SIZE, Header};
 use mv2::storage::FileStorage;
 use mv2::toc::{
     self, SegmentCompression, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail,
 };
 
-use crate::additions::{append_documents, fill_search_texts, pending_additions};
+use crate::additions::{Addition, append_documents, fill_search_texts, pending_additions};
 use crate::committed::Committed;
+use crate::compact::{log_size, write_zeros};
+use crate::create::empty_tail;
 use crate::directory::is_directory;
 use crate::document::PreparedDocument;
 use crate::error::{Code, Error, Result};
@@ -65,11 +67,17 @@ pub fn commit(
     };
     let header = Header {
         footer_offset: written.toc_offset,
+        wal_size: written.wal_size,
         wal_sequence: snapshot.pending.last_sequence,
         wal_checkpoint_pos: 0,
         ..base.header.clone()
     };
-    if let Err(error) = publish(storage, header, &written.toc_bytes, base.generation + 1) {
+    let footer = Footer {
+        toc_len: written.toc_bytes.len() as u64,
+        toc_hash: written.toc_hash,
+        generation: base.generation + 1,
+    };
+    if let Err(error) = publish(storage, header, &written.toc_bytes, &footer) {
         // The log still holds everything that was acknowledged: the old header puts it in force again.
         let length = base
             .end
@@ -84,6 +92,36 @@ pub fn commit(
 struct Written {
     toc_offset: u64,
     toc_bytes: Vec<u8>,
+    toc_hash: [u8; 32],
+    wal_size: u64,
+}
+
+/// The log that the next commit is to have. Within a file it keeps its size, because what lies behind it cannot be moved;
+/// behind the log of an empty memory lies nothing but an empty table of contents, so that the first commit, when it is a
+/// large one, can take the log that fits what it brings. The old table then stands inside the new log region, intact until
+/// the header names the new one, and behind the end of the log afterwards.
+fn next_log_size(snapshot: &Snapshot, additions: &[Addition], capacity: Option<u64>) -> u64 {
+    let base = &snapshot.committed;
+    let current = base.header.wal_size;
+    let is_untouched = base.directory_is_stored
+        && base.frame_count() == 0
+        && snapshot.pending.is_empty()
+        && base.header.wal_offset == HEADER_SIZE as u64
+        && base.head.segments.len() == 1
+        && base.tail == empty_tail(base.tail.segment_catalog.lex_enabled);
+    if !is_untouched {
+        return current;
+    }
+    let payloads = additions
+        .iter()
+        .filter_map(|addition| addition.payload.as_ref())
+        .map(|payload| payload.len() as u64);
+    // Full text takes about as much again, a frame and its look-ups some four hundred bytes.
+    let expected = 2 * payloads.sum::<u64>() + 400 * additions.len() as u64;
+    let size = log_size(expected).max(current);
+    // Where space is short, it is for documents.
+    let fits = capacity.is_none_or(|limit| 2 * expected + size <= limit);
+    if fits { size } else { current }
 }
 
 fn write(
@@ -98,7 +136,13 @@ fn write(
     append_documents(snapshot, documents, &mut additions, &mut changed)?;
     fill_search_texts(base.directory.totals().search_text_bytes, &mut additions);
 
+    let wal_size = next_log_size(snapshot, &additions, options.capacity);
     let mut out = Output::new(Arc::clone(&base.storage), base.end);
+    if wal_size > base.header.wal_size {
+        // Written, not left as a hole: a later append then changes no block allocation and its sync is one write.
+        let end = base.header.wal_offset + wal_size;
+        write_zeros(&mut out, end.saturating_sub(base.end))?;
+    }
     let last_payload = additions
         .iter()
         .rposition(|addition| addition.payload.as_ref().is_some_and(|p| !p.is_empty()));
@@ -153,7 +197,7 @@ fn write(
     {
         out.write(payload)?;
     }
-    let toc_bytes = toc::encode(&head, table.count, &table.slices(base)?, &tail);
+    let (toc_bytes, toc_hash) = toc::encode_hashed(&head, table.count, &table.slices(base)?, &tail);
     let after_toc = toc_bytes.len() as u64 + mv2::footer::FOOTER_SIZE as u64;
     // The footer has to be the last thing in the file. What a commit that was cut short left behind our own bytes is not
     // cut off, because another program may be looking at it; it becomes dead space in front of the table.
@@ -170,6 +214,8 @@ fn write(
     Ok(Written {
         toc_offset,
         toc_bytes,
+        toc_hash,
+        wal_size,
     })
 }
 
@@ -178,9 +224,8 @@ pub fn publish(
     storage: &FileStorage,
     mut header: Header,
     toc_bytes: &[u8],
-    generation: u64,
+    footer: &Footer,
 ) -> Result<()> {
-    let footer = Footer::for_toc(toc_bytes, generation);
     header.toc_checksum = toc_bytes.last_chunk::<32>().copied().unwrap_or_default();
     output::write_at(
         storage,

@@ -1,8 +1,8 @@
 //! Winning back dead space: the live content is written to a new file that takes the old one's name.
 //!
 //! Every commit leaves the previous table of contents, merged sections and removed payloads behind as dead bytes. A file
-//! that is mostly dead is rewritten; because that happens each time it has about doubled, the cost stays a constant share
-//! of what was written. The log region, whose size is fixed within a file, grows here with the file: larger files get
+//! of which more than a fixed share is dead is rewritten; because checkpoints are as rare as the log is large, and the log
+//! is a share of the file, the cost stays a constant share of what was written. The log region, whose size is fixed within a file, grows here with the file: larger files get
 //! rarer checkpoints. The new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
 
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use mv2::atomic::AtomicFile;
+use mv2::footer::Footer;
 use mv2::frame::{Frame, FrameStatus};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
@@ -32,21 +33,26 @@ use crate::stats::live_bytes;
 use crate::tracks;
 use crate::writer::load_pending;
 
-/// Files with less dead space than this are left alone, bytes.
-const LEAST_DEAD: u64 = 4 << 20;
+/// Files with less dead space than this are left alone, bytes: with the log they are never mostly dead.
+const LEAST_DEAD: u64 = 96 << 10;
+/// The largest share of a file that may be dead, in percent.
+const MOST_DEAD: u64 = 30;
 /// The log's share of a file is one part in this many.
 const LOG_SHARE: u64 = 16;
 /// The largest log region, bytes.
 const LARGEST_LOG: u64 = 64 << 20;
 
-/// Whether more than half of the file is dead.
+/// Whether more of the file is dead than may be.
 fn is_due(snapshot: &Snapshot) -> bool {
+    // After a put there is something in the log: nothing more is asked then.
+    if !snapshot.pending.is_empty() {
+        return false;
+    }
     let size = output::length(&snapshot.committed.storage).unwrap_or(0);
     let live = live_bytes(snapshot);
     let dead = size.saturating_sub(live);
-    snapshot.pending.is_empty()
-        && dead > LEAST_DEAD
-        && dead > live
+    dead > LEAST_DEAD
+        && dead > size / 100 * MOST_DEAD
         && !has_other_names(snapshot.committed.storage.file())
 }
 
@@ -129,7 +135,7 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         return Err(unplanned_length());
     }
     register_directory(&mut head, directory_offset, &directory, table.count);
-    let toc_bytes = toc::encode(&head, table.count, &table.slices(base)?, &tail);
+    let (toc_bytes, toc_hash) = toc::encode_hashed(&head, table.count, &table.slices(base)?, &tail);
     let toc_offset = out.write(&toc_bytes)?;
     out.flush()?;
     output::write_at(&storage, directory_offset, &directory)?;
@@ -141,7 +147,12 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         wal_sequence: snapshot.pending.last_sequence,
         toc_checksum: [0; 32],
     };
-    publish(&storage, header, &toc_bytes, base.generation + 1)?;
+    let footer = Footer {
+        toc_len: toc_bytes.len() as u64,
+        toc_hash,
+        generation: base.generation + 1,
+    };
+    publish(&storage, header, &toc_bytes, &footer)?;
     drop(storage);
     take_over_owner(base, file.file())?;
     let lock = FileLock::exclusive_on(file.file(), path)?;
@@ -178,13 +189,14 @@ fn has_other_names(file: &File) -> bool {
 }
 
 /// The log of a file with this much content: a share of it, in whole steps.
-fn log_size(live: u64) -> u64 {
+pub fn log_size(live: u64) -> u64 {
     (live / LOG_SHARE)
         .next_multiple_of(DEFAULT_WAL_SIZE)
         .clamp(DEFAULT_WAL_SIZE, LARGEST_LOG)
 }
 
-fn write_zeros(out: &mut Output, mut count: u64) -> Result<()> {
+/// Writes `count` zero bytes.
+pub fn write_zeros(out: &mut Output, mut count: u64) -> Result<()> {
     let zeros = [0; 1 << 16];
     while count > 0 {
         let piece = count.min(zeros.len() as u64);

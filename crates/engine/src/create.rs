@@ -56,9 +56,8 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
     }
 }
 
-/// The bytes of a memory without frames.
-#[must_use]
-pub fn empty(lex_enabled: bool) -> Vec<u8> {
+/// What follows the frames in a memory without frames.
+pub fn empty_tail(lex_enabled: bool) -> TocTail {
     let mut tail = TocTail::default();
     tail.segment_catalog.version = 1;
     tail.segment_catalog.lex_enabled = lex_enabled;
@@ -69,6 +68,13 @@ pub fn empty(lex_enabled: bool) -> Vec<u8> {
         capacity_bytes: TICKET_CAPACITY,
         verified: false,
     };
+    tail
+}
+
+/// The bytes of a memory without frames.
+#[must_use]
+pub fn empty(lex_enabled: bool) -> Vec<u8> {
+    let tail = empty_tail(lex_enabled);
     // The directory tells that no log record is applied yet, should the header ever claim otherwise.
     let directory_offset = HEADER_SIZE as u64 + DEFAULT_WAL_SIZE;
     let mut head = directory_head();

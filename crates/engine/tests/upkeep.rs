@@ -99,14 +99,88 @@ fn single_puts_leave_bounded_dead_space() {
         stats["size_bytes"].as_u64().unwrap(),
         stats["dead_bytes"].as_u64().unwrap(),
     );
-    assert!(
-        dead * 2 <= size + (8 << 20),
-        "{dead} of {size} bytes are dead"
-    );
+    assert!(dead * 10 <= size * 3, "{dead} of {size} bytes are dead");
     for i in [0, 1, 2999, 5999] {
         assert_eq!(total(&memory, &format!("keyword{i}x")), 1);
     }
     assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+}
+
+#[test]
+fn short_lives_leave_bounded_dead_space() {
+    let (_folder, path) = fresh();
+    drop(create(&path));
+    for i in 0..150 {
+        let memory = open(&path);
+        put(&memory, &format!("keyword{i}x {}", noise(i, 30)));
+        memory.close().unwrap();
+        let stats = open(&path).stats().unwrap();
+        let (size, dead) = (&stats["size_bytes"], &stats["dead_bytes"]);
+        let (size, dead) = (size.as_u64().unwrap(), dead.as_u64().unwrap());
+        assert!(dead * 10 <= size * 3, "{dead} of {size} bytes are dead");
+    }
+    let memory = open(&path);
+    assert_eq!(memory.stats().unwrap()["frame_count"], 150);
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+}
+
+/// Size of the log, from the header.
+fn log_size(path: &Path) -> u64 {
+    let bytes = std::fs::read(path).unwrap();
+    u64::from_le_bytes(*bytes[24..].first_chunk().unwrap())
+}
+
+#[test]
+fn a_large_first_commit_takes_a_larger_log_and_a_crash_at_any_point_leaves_a_valid_file() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let empty = std::fs::read(&path).unwrap();
+    let documents = |from: u64, count: u64| {
+        (from..from + count)
+            .map(|i| Document::text(format!("keyword{i}x {}", noise(i, 60)), i as i64))
+            .collect::<Vec<_>>()
+    };
+    memory
+        .put(documents(0, 8000), PutOptions::default())
+        .unwrap();
+    let size = log_size(&path);
+    assert!(size > 512 << 10, "a log of {size} bytes");
+    assert!(memory.stats().unwrap()["dead_bytes"].as_u64().unwrap() < 4096);
+    drop(memory);
+    let full = std::fs::read(&path).unwrap();
+
+    // The power failed before the footer, or in between it and the header: the call had not returned.
+    let frames = 0;
+    for kept in [full.len() / 2, full.len() - 56, full.len()] {
+        let mut crashed = full[..kept].to_vec();
+        crashed[..4096].copy_from_slice(&empty[..4096]);
+        std::fs::write(&path, &crashed).unwrap();
+        let memory = open(&path);
+        assert_eq!(memory.stats().unwrap()["frame_count"], frames);
+        assert_eq!(put(&memory, "afterwards"), frames);
+        memory
+            .put(documents(8000, 1000), PutOptions::default())
+            .unwrap();
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_eq!(total(&memory, "afterwards"), 1);
+        assert_eq!(total(&memory, "keyword8999x"), 1);
+        assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    }
+
+    // Records go over the place where the empty table of contents stood.
+    std::fs::write(&path, &full).unwrap();
+    let memory = open(&path);
+    for i in 0..300 {
+        put(&memory, &format!("single{i}x {}", noise(i, 100)));
+    }
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), full.len() as u64);
+    drop(memory);
+    let memory = open(&path);
+    assert_eq!(memory.stats().unwrap()["frame_count"], 8300);
+    assert_eq!(total(&memory, "single299x"), 1);
+    memory.close().unwrap();
+    assert_eq!(open(&path).verify(true).unwrap().overall_status, "passed");
 }
 
 #[test]
@@ -190,6 +264,35 @@ fn a_rewritten_file_keeps_its_permissions_and_the_link_that_leads_to_it() {
     assert_eq!(total(&open(&path), "link"), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_handle_that_wrote_before_a_rewrite_locks_and_writes_the_new_file() {
+    let (_folder, path) = fresh();
+    let first = create(&path);
+    let options = OpenOptions {
+        lock_timeout: std::time::Duration::from_millis(20),
+        ..OpenOptions::default()
+    };
+    let second = Memory::open(&path, options).unwrap();
+    put(&second, "before");
+    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+    let before = inode();
+    let documents: Vec<Document> = (0..3000)
+        .map(|i| Document::text(noise(i, 150), 1))
+        .collect();
+    first.put(documents, PutOptions::default()).unwrap();
+    first.remove(&(1..2990).collect::<Vec<_>>()).unwrap();
+    first.seal().unwrap();
+    assert_ne!(inode(), before, "the file was not rewritten");
+    let held = mv2::lock::FileLock::exclusive(&path, std::time::Duration::ZERO).unwrap();
+    let refused = second.put(vec![Document::text("too early", 1)], PutOptions::default());
+    assert_eq!(refused.unwrap_err().code, engine::Code::Locked);
+    drop(held);
+    assert_eq!(put(&second, "afterwards"), 3001);
+    assert_eq!(put(&first, "both"), 3002);
+    assert_eq!(total(&open(&path), "afterwards"), 1);
+}
+
 #[test]
 fn kept_versions_do_not_make_a_file_rewrite_itself_again_and_again() {
     let (_folder, path) = fresh();
@@ -212,7 +315,7 @@ fn kept_versions_do_not_make_a_file_rewrite_itself_again_and_again() {
     }
     // The old versions stay readable: their bytes are not dead.
     // Each commit leaves a table of contents behind, so some rewriting is due; not one for every commit.
-    assert!(inodes.len() < 30, "{} rewritings", inodes.len());
+    assert!(inodes.len() < 40, "{} rewritings", inodes.len());
     assert!(memory.text(0).unwrap().starts_with("start"));
     assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
 }
@@ -222,6 +325,9 @@ fn a_commit_over_the_rest_of_an_interrupted_one_ends_the_file_and_cuts_nothing_o
     let (_folder, path) = fresh();
     let memory = create(&path);
     put(&memory, "first");
+    // So much that the rest is no reason to write the file anew.
+    let documents: Vec<Document> = (0..4000).map(|i| Document::text(noise(i, 40), 1)).collect();
+    memory.put(documents, PutOptions::default()).unwrap();
     memory.seal().unwrap();
     let sound = std::fs::metadata(&path).unwrap().len();
     let mut bytes = std::fs::read(&path).unwrap();

@@ -262,7 +262,8 @@ proptest! {
         };
         let encoded: Vec<_> = frames.iter().map(Frame::to_bytes).collect();
         let pieces: Vec<_> = encoded.iter().map(Vec::as_slice).collect();
-        let bytes = toc::encode(&head, frames.len() as u64, &pieces, &tail);
+        let (bytes, hash) = toc::encode_hashed(&head, frames.len() as u64, &pieces, &tail);
+        prop_assert_eq!(hash, mv2::hash(&bytes));
         let decoded = toc::decode(&bytes).unwrap();
         prop_assert_eq!(&decoded.head, &head);
         prop_assert_eq!(&decoded.frames, &frames);

@@ -35,7 +35,7 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
   reembed: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
   compact: [
     'compaction on demand comes with a later one',
-    'Leave the call out: a file is compacted by itself when more than half of it is dead.',
+    'Leave the call out: a file is compacted by itself when more than 30 % of it is dead.',
   ],
   purge: [
     'erasing removed documents on demand comes with a later one',

@@ -309,6 +309,18 @@ pub fn frame_views(
 /// the frames added since; together they must hold `frame_count` frames.
 #[must_use]
 pub fn encode(head: &TocHead, frame_count: u64, frames_bytes: &[&[u8]], tail: &TocTail) -> Vec<u8> {
+    encode_hashed(head, frame_count, frames_bytes, tail).0
+}
+
+/// Like [`encode`], also gives the BLAKE3 of the encoded bytes, which the footer holds: the checksum inside and this hash
+/// differ in the last 32 bytes only, so that both take one pass.
+#[must_use]
+pub fn encode_hashed(
+    head: &TocHead,
+    frame_count: u64,
+    frames_bytes: &[&[u8]],
+    tail: &TocTail,
+) -> (Vec<u8>, [u8; 32]) {
     let length: usize = frames_bytes.iter().map(|piece| piece.len()).sum();
     let mut writer = Writer::with_capacity(length + 1024 + 64 * head.segments.len());
     writer.u64(head.toc_version);
@@ -320,9 +332,11 @@ pub fn encode(head: &TocHead, frame_count: u64, frames_bytes: &[&[u8]], tail: &T
     tail.encode(&mut writer);
     let mut hasher = blake3::Hasher::new();
     hasher.update(writer.as_slice());
-    hasher.update(&[0; 32]);
-    writer.raw(hasher.finalize().as_bytes());
-    writer.into_bytes()
+    let mut stored = hasher.clone();
+    let checksum = hasher.update(&[0; 32]).finalize();
+    writer.raw(checksum.as_bytes());
+    let hash = stored.update(checksum.as_bytes()).finalize();
+    (writer.into_bytes(), *hash.as_bytes())
 }
 
 impl TocTail {
