@@ -15,7 +15,7 @@ use crate::text;
 
 /// Search texts are repeated inside the table of contents, where the reference's `view` shows them, until they sum up
 /// to this many bytes: larger files keep the text in the payload only, because the table is rewritten at every commit.
-const SEARCH_TEXT_BUDGET: u64 = 1 << 20;
+pub const SEARCH_TEXT_BUDGET: u64 = 1 << 20;
 
 /// A frame to be appended.
 pub struct Addition {

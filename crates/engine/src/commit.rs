@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use imbl::HashMap;
 use mv2::footer::Footer;
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::storage::FileStorage;
@@ -15,7 +16,8 @@ use mv2::toc::{
     self, SegmentCompression, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail,
 };
 
-use crate::additions::{Addition, append_documents, fill_search_texts, pending_additions};
+use crate::additions::{append_documents, fill_search_texts, pending_additions};
+use crate::bulk::Batch;
 use crate::committed::Committed;
 use crate::compact::{log_size, write_zeros};
 use crate::create::empty_tail;
@@ -23,8 +25,10 @@ use crate::directory::is_directory;
 use crate::document::PreparedDocument;
 use crate::error::{Code, Error, Result};
 use crate::frame_table::FrameTable;
-use crate::lex_sections;
+use crate::fresh::FreshFrames;
+use crate::lex_sections::{self, groups, part_of, section_id};
 use crate::output::{self, Output};
+use crate::pending::StatusChange;
 use crate::snapshot::Snapshot;
 use crate::tracks;
 
@@ -65,6 +69,40 @@ pub fn commit(
             return Err(error);
         }
     };
+    put_in_force(snapshot, &written)
+}
+
+/// Puts the frames of a batch in force. Its payloads and sections are written already; the log of `snapshot` is empty.
+pub fn add(
+    snapshot: &Snapshot,
+    mut batch: Batch,
+    options: &CommitOptions,
+) -> Result<Option<Committed>> {
+    let base = &snapshot.committed;
+    let last = match batch.frames.last_payload()? {
+        Some((index, offset, length)) => {
+            // It was written somewhere before the sections; its place is behind them (see the head of this file).
+            let mut payload = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+            output::read_at(&base.storage, offset, &mut payload)?;
+            Some((index, payload))
+        }
+        None => None,
+    };
+    let content = Content {
+        frames: std::mem::take(&mut batch.frames),
+        last_payload: last,
+        changed: snapshot.pending.changes.clone(),
+        sections: batch.sections,
+        wal_size: batch.wal_size,
+    };
+    let written = finish(snapshot, content, batch.out, options, true)?;
+    put_in_force(snapshot, &written)
+}
+
+/// Puts a durable table of contents in force and opens it.
+fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Committed>> {
+    let base = &snapshot.committed;
+    let storage = &base.storage;
     let header = Header {
         footer_offset: written.toc_offset,
         wal_size: written.wal_size,
@@ -72,12 +110,7 @@ pub fn commit(
         wal_checkpoint_pos: 0,
         ..base.header.clone()
     };
-    let footer = Footer {
-        toc_len: written.toc_bytes.len() as u64,
-        toc_hash: written.toc_hash,
-        generation: base.generation + 1,
-    };
-    if let Err(error) = publish(storage, header, &written.toc_bytes, &footer) {
+    if let Err(error) = publish(storage, header, &written.toc, base.generation + 1) {
         // The log still holds everything that was acknowledged: the old header puts it in force again.
         let length = base
             .end
@@ -91,16 +124,15 @@ pub fn commit(
 /// A table of contents that is durable but not in force.
 struct Written {
     toc_offset: u64,
-    toc_bytes: Vec<u8>,
-    toc_hash: [u8; 32],
+    toc: toc::Written,
     wal_size: u64,
 }
 
 /// The log that the next commit is to have. Within a file it keeps its size, because what lies behind it cannot be moved;
 /// behind the log of an empty memory lies nothing but an empty table of contents, so that the first commit, when it is a
 /// large one, can take the log that fits what it brings. The old table then stands inside the new log region, intact until
-/// the header names the new one, and behind the end of the log afterwards.
-fn next_log_size(snapshot: &Snapshot, additions: &[Addition], capacity: Option<u64>) -> u64 {
+/// the header names the new one, and behind the end of the log afterwards. `expected` is the size of what it brings.
+pub fn next_log_size(snapshot: &Snapshot, expected: u64, capacity: Option<u64>) -> u64 {
     let base = &snapshot.committed;
     let current = base.header.wal_size;
     let is_untouched = base.directory_is_stored
@@ -112,16 +144,24 @@ fn next_log_size(snapshot: &Snapshot, additions: &[Addition], capacity: Option<u
     if !is_untouched {
         return current;
     }
-    let payloads = additions
-        .iter()
-        .filter_map(|addition| addition.payload.as_ref())
-        .map(|payload| payload.len() as u64);
-    // Full text takes about as much again, a frame and its look-ups some four hundred bytes.
-    let expected = 2 * payloads.sum::<u64>() + 400 * additions.len() as u64;
     let size = log_size(expected).max(current);
     // Where space is short, it is for documents.
     let fits = capacity.is_none_or(|limit| 2 * expected + size <= limit);
     if fits { size } else { current }
+}
+
+/// Bytes of a frame, its look-ups and its entries in the tracks, about.
+pub const EACH_FRAME: u64 = 400;
+
+/// What a commit brings, but for what it derives.
+struct Content {
+    frames: FreshFrames,
+    /// The last payload, with the index of its new frame: it gets its place behind the private sections.
+    last_payload: Option<(usize, Vec<u8>)>,
+    changed: HashMap<u64, StatusChange>,
+    sections: Vec<SegmentMeta>,
+    /// Size of the log from now on.
+    wal_size: u64,
 }
 
 fn write(
@@ -136,7 +176,13 @@ fn write(
     append_documents(snapshot, documents, &mut additions, &mut changed)?;
     fill_search_texts(base.directory.totals().search_text_bytes, &mut additions);
 
-    let wal_size = next_log_size(snapshot, &additions, options.capacity);
+    let payloads = additions
+        .iter()
+        .filter_map(|addition| addition.payload.as_ref())
+        .map(|payload| payload.len() as u64);
+    // Full text takes about as much again.
+    let expected = 2 * payloads.sum::<u64>() + EACH_FRAME * additions.len() as u64;
+    let wal_size = next_log_size(snapshot, expected, options.capacity);
     let mut out = Output::new(Arc::clone(&base.storage), base.end);
     if wal_size > base.header.wal_size {
         // Written, not left as a hole: a later append then changes no block allocation and its sync is one write.
@@ -165,23 +211,52 @@ fn write(
     if options.lex_enabled && options.index {
         lex_sections::write(snapshot, &additions, &mut sections, &mut out)?;
     }
-    let mut tail = base.tail.clone();
-    let time_entries = tracks::time_entries(snapshot, &additions, &changed);
-    tail.time_index = Some(write_time_index(&time_entries, &mut out)?);
-    let encoded = tracks::sketch_track(base, &additions);
-    let entries = base.frame_count() + additions.len() as u64;
-    tail.sketch_track = Some(write_sketch_track(&encoded, entries, &mut out)?);
-    clear_reference_lex(&mut tail, options.lex_enabled);
-    let mut head = head_with(base, sections);
+    let last_payload =
+        last_payload.and_then(|index| Some((index, additions.get_mut(index)?.payload.take()?)));
+    let frames: Vec<_> = additions
+        .into_iter()
+        .map(|addition| (addition.frame, addition.sketch))
+        .collect();
+    let content = Content {
+        frames: FreshFrames::encode(&frames)?,
+        last_payload,
+        changed,
+        sections,
+        wal_size,
+    };
+    drop(frames);
+    finish(snapshot, content, out, options, admits)
+}
 
-    let mut table = FrameTable::new(base, &changed, frames_start(&head))?;
-    let directory_length = table.directory_length(&additions);
-    if let Some(addition) = last_payload.and_then(|index| additions.get_mut(index)) {
-        addition.frame.payload_offset = out.position() + directory_length;
+/// Writes what follows payloads and full-text sections, up to the table of contents, and makes all of it durable.
+fn finish(
+    snapshot: &Snapshot,
+    mut content: Content,
+    mut out: Output,
+    options: &CommitOptions,
+    admits: bool,
+) -> Result<Written> {
+    let base = &snapshot.committed;
+    let changed = &content.changed;
+    let mut tail = base.tail.clone();
+    let times = std::mem::take(&mut content.frames.times);
+    let time_entries = tracks::time_entries(base, times, changed);
+    tail.time_index = Some(write_time_index(&time_entries, &mut out)?);
+    drop(time_entries);
+    let encoded = tracks::sketch_track(base, &content.frames.sketches);
+    let entries = base.frame_count() + content.frames.count();
+    tail.sketch_track = Some(write_sketch_track(&encoded, entries, &mut out)?);
+    drop(encoded);
+    clear_reference_lex(&mut tail, options.lex_enabled);
+    let mut head = head_with(base, content.sections);
+
+    let mut table = FrameTable::new(base, changed, frames_start(&head))?;
+    let directory_length = table.directory_length(&content.frames);
+    if let Some((index, _)) = content.last_payload {
+        let place = out.position() + directory_length;
+        content.frames.move_payload(index, place)?;
     }
-    for addition in &additions {
-        table.push(&addition.frame)?;
-    }
+    table.append(content.frames);
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
     table.parts.section_offset = out.position();
@@ -191,31 +266,31 @@ fn write(
     }
     let directory_offset = out.write(&encoded)?;
     register_directory(&mut head, directory_offset, &encoded, table.count);
-    if let Some(payload) = last_payload
-        .and_then(|index| additions.get(index))
-        .and_then(|last| last.payload.as_ref())
-    {
-        out.write(payload)?;
+    drop(encoded);
+    if let Some((_, payload)) = content.last_payload {
+        out.write(&payload)?;
     }
-    let (toc_bytes, toc_hash) = toc::encode_hashed(&head, table.count, &table.slices(base)?, &tail);
-    let after_toc = toc_bytes.len() as u64 + mv2::footer::FOOTER_SIZE as u64;
+    let slices = table.slices(base)?;
     // The footer has to be the last thing in the file. What a commit that was cut short left behind our own bytes is not
     // cut off, because another program may be looking at it; it becomes dead space in front of the table.
-    let least = output::length(&base.storage)?.saturating_sub(after_toc);
-    if out.position() < least {
-        out.skip(least - out.position())?;
+    let length = output::length(&base.storage)?;
+    let end = out.position() + toc::length(&head, &slices, &tail) + mv2::footer::FOOTER_SIZE as u64;
+    if end < length {
+        out.skip(length - end)?;
     }
     if let Some(limit) = options.capacity.filter(|_| admits) {
-        crate::writer::check_capacity(limit, out.position() + after_toc)?;
+        crate::writer::check_capacity(limit, end.max(length))?;
     }
-    let toc_offset = out.write(&toc_bytes)?;
+    let toc_offset = out.position();
+    let toc = toc::write(&head, table.count, slices.into_iter(), &tail, |bytes| {
+        out.write(bytes).map(drop)
+    })?;
     out.flush()?;
     output::sync(&base.storage)?;
     Ok(Written {
         toc_offset,
-        toc_bytes,
-        toc_hash,
-        wal_size,
+        toc,
+        wal_size: content.wal_size,
     })
 }
 
@@ -223,10 +298,15 @@ fn write(
 pub fn publish(
     storage: &FileStorage,
     mut header: Header,
-    toc_bytes: &[u8],
-    footer: &Footer,
+    toc: &toc::Written,
+    generation: u64,
 ) -> Result<()> {
-    header.toc_checksum = toc_bytes.last_chunk::<32>().copied().unwrap_or_default();
+    let footer = Footer {
+        toc_len: toc.length,
+        toc_hash: toc.hash,
+        generation,
+    };
+    header.toc_checksum = toc.checksum;
     output::write_at(
         storage,
         header.footer_offset + footer.toc_len,
@@ -306,13 +386,18 @@ pub fn directory_head() -> TocHead {
 /// registered, as they registered it.
 pub fn head_with(base: &Committed, sections: Vec<SegmentMeta>) -> TocHead {
     let mut segments = directory_head().segments;
-    for (index, mut section) in sections.into_iter().enumerate() {
-        section.id = index as u64 + 1;
-        segments.push(section);
+    for group in groups(&sections) {
+        for (part, section) in group.iter().enumerate() {
+            segments.push(SegmentMeta {
+                id: section_id(part, group.len()),
+                ..section.clone()
+            });
+        }
     }
     let foreign = base.head.segments.iter().filter(|segment| {
         base.payload(segment.bytes_offset, segment.bytes_length)
             .is_ok_and(|bytes| !is_directory(bytes) && !lex::is_segment(bytes))
+            && part_of(segment.id).is_none()
     });
     segments.extend(foreign.cloned());
     TocHead {

@@ -19,6 +19,7 @@ use crate::describe::{
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::indexing::index_range;
+use crate::lex_sections::{part_of, same_range};
 use crate::output;
 
 /// The state a commit left in the file.
@@ -215,31 +216,37 @@ impl Committed {
     }
 
     fn find_lex_sections(&self) -> Vec<SegmentMeta> {
-        let mut next = 0;
-        let mut sections = Vec::new();
-        for segment in self.head.segments.iter().filter(|segment| segment.id != 0) {
-            if segment.frame_from != next
-                || segment.frame_to < next
-                || segment.frame_to > self.frame_count()
-            {
-                break;
-            }
-            if !slice(
-                &self.map,
-                segment.bytes_offset,
-                segment.bytes_length,
-                "section",
-            )
-            .is_ok_and(lex::is_segment)
-            {
-                break;
-            }
+        let mut sections: Vec<SegmentMeta> = Vec::new();
+        // A group covers its frames only as a whole.
+        let mut group: Vec<SegmentMeta> = Vec::new();
+        for segment in &self.head.segments {
+            let Some((part, parts)) = part_of(segment.id) else {
+                continue;
+            };
+            let next = sections.last().map_or(0, |last| last.frame_to);
+            let joins = part == group.len()
+                && segment.frame_from == next
+                && segment.frame_to >= segment.frame_from
+                && segment.frame_to <= self.frame_count()
+                && group.first().is_none_or(|first| same_range(first, segment));
             // After a commit by another program the bytes may have been overwritten; our own commits never do that.
-            if !self.directory_is_stored && !self.section_is_intact(segment) {
+            let is_sound = || {
+                slice(
+                    &self.map,
+                    segment.bytes_offset,
+                    segment.bytes_length,
+                    "section",
+                )
+                .is_ok_and(lex::is_segment)
+                    && (self.directory_is_stored || self.section_is_intact(segment))
+            };
+            if !(joins && is_sound()) {
                 break;
             }
-            next = segment.frame_to;
-            sections.push(segment.clone());
+            group.push(segment.clone());
+            if group.len() == parts {
+                sections.append(&mut group);
+            }
         }
         sections
     }
@@ -266,15 +273,7 @@ impl Committed {
 
     /// A section as bytes that keep the map alive.
     pub fn section(&self, segment: &SegmentMeta) -> Result<lex::OwnedBytes> {
-        slice(
-            &self.map,
-            segment.bytes_offset,
-            segment.bytes_length,
-            "section",
-        )?;
-        let start = usize::try_from(segment.bytes_offset).unwrap_or(usize::MAX);
-        let end = start.saturating_add(usize::try_from(segment.bytes_length).unwrap_or(usize::MAX));
-        Ok(lex::OwnedBytes::new(self.map.clone()).slice(start..end))
+        section_of(&self.map, segment)
     }
 
     /// The full-text index over all frames of this commit. Frames that no stored section covers (written by another
@@ -302,6 +301,14 @@ impl Committed {
         }
         Ok(LexIndex::open(sections)?)
     }
+}
+
+/// A section as bytes that keep `map` alive.
+pub fn section_of(map: &Bytes, segment: &SegmentMeta) -> Result<lex::OwnedBytes> {
+    slice(map, segment.bytes_offset, segment.bytes_length, "section")?;
+    let start = usize::try_from(segment.bytes_offset).unwrap_or(usize::MAX);
+    let end = start.saturating_add(usize::try_from(segment.bytes_length).unwrap_or(usize::MAX));
+    Ok(lex::OwnedBytes::new(map.clone()).slice(start..end))
 }
 
 /// Decodes one frame whole.

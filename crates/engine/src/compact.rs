@@ -10,7 +10,6 @@ use std::fs::File;
 use std::sync::Arc;
 
 use mv2::atomic::AtomicFile;
-use mv2::footer::Footer;
 use mv2::frame::{Frame, FrameStatus};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
@@ -25,7 +24,7 @@ use crate::committed::{Committed, decode_frame};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::frame_table::FrameTable;
-use crate::lex_sections::write_section;
+use crate::lex_sections::{groups, range, write_section};
 use crate::merge::merge_or_rebuild;
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
@@ -92,12 +91,12 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
 
     // Sections first: a commit of the reference that only deletes starts writing behind the last payload.
     let mut sections = Vec::new();
-    for section in base.lex_sections() {
-        sections.push(move_lex_section(snapshot, section, &mut out)?);
+    for group in groups(base.lex_sections()) {
+        move_lex_group(snapshot, group, &mut sections, &mut out)?;
     }
     let mut tail = base.tail.clone();
     move_tracks(base, &mut tail, &mut out)?;
-    let times = tracks::time_entries(snapshot, &[], &snapshot.pending.changes);
+    let times = tracks::time_entries(base, Vec::new(), &snapshot.pending.changes);
     tail.time_index = Some(write_time_index(&times, &mut out)?);
     let sketches = tracks::sketch_track(base, &[]);
     tail.sketch_track = Some(write_sketch_track(&sketches, base.frame_count(), &mut out)?);
@@ -135,8 +134,11 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         return Err(unplanned_length());
     }
     register_directory(&mut head, directory_offset, &directory, table.count);
-    let (toc_bytes, toc_hash) = toc::encode_hashed(&head, table.count, &table.slices(base)?, &tail);
-    let toc_offset = out.write(&toc_bytes)?;
+    let toc_offset = out.position();
+    let slices = table.slices(base)?.into_iter();
+    let toc = toc::write(&head, table.count, slices, &tail, |bytes| {
+        out.write(bytes).map(drop)
+    })?;
     out.flush()?;
     output::write_at(&storage, directory_offset, &directory)?;
     let header = Header {
@@ -147,12 +149,7 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         wal_sequence: snapshot.pending.last_sequence,
         toc_checksum: [0; 32],
     };
-    let footer = Footer {
-        toc_len: toc_bytes.len() as u64,
-        toc_hash,
-        generation: base.generation + 1,
-    };
-    publish(&storage, header, &toc_bytes, &footer)?;
+    publish(&storage, header, &toc, base.generation + 1)?;
     drop(storage);
     take_over_owner(base, file.file())?;
     let lock = FileLock::exclusive_on(file.file(), path)?;
@@ -206,22 +203,31 @@ pub fn write_zeros(out: &mut Output, mut count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Copies a full-text section; one with many removed documents is written without them.
-fn move_lex_section(
+/// Copies the full-text sections of a group; one with many removed documents is written without them.
+fn move_lex_group(
     snapshot: &Snapshot,
-    section: &SegmentMeta,
+    group: &[SegmentMeta],
+    sections: &mut Vec<SegmentMeta>,
     out: &mut Output,
-) -> Result<SegmentMeta> {
+) -> Result<()> {
     let base = &snapshot.committed;
-    let (from, to) = (section.frame_from, section.frame_to);
+    let (from, to) = range(group);
     let removed = (from..to).filter(|&id| is_removed(base, id)).count() as u64;
     if removed * 5 > to - from {
-        let bytes = merge_or_rebuild(snapshot, vec![base.section(section)?], |_| Some((from, to)))?;
-        return write_section(&bytes, from, to, out);
+        let parts = group
+            .iter()
+            .map(|section| Ok((base.section(section)?, (from, to))))
+            .collect::<Result<_>>()?;
+        let bytes = merge_or_rebuild(snapshot, parts)?;
+        sections.push(write_section(&bytes, from, to, out)?);
+        return Ok(());
     }
-    let mut copy = section.clone();
-    copy.bytes_offset = out.write(base.payload(section.bytes_offset, section.bytes_length)?)?;
-    Ok(copy)
+    for section in group {
+        let mut copy = section.clone();
+        copy.bytes_offset = out.write(base.payload(section.bytes_offset, section.bytes_length)?)?;
+        sections.push(copy);
+    }
+    Ok(())
 }
 
 fn is_removed(base: &Committed, id: u64) -> bool {

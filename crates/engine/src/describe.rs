@@ -195,6 +195,17 @@ impl Totals {
         }
     }
 
+    /// Adds the totals of other frames.
+    pub fn add(&mut self, other: &Self) {
+        self.active += other.active;
+        self.payload_bytes += other.payload_bytes;
+        self.kept_bytes += other.kept_bytes;
+        self.deleted += other.deleted;
+        self.logical_bytes += other.logical_bytes;
+        self.search_text_bytes += other.search_text_bytes;
+        self.identified += other.identified;
+    }
+
     /// Takes a frame out again, before its status changes.
     pub fn discount(&mut self, frame: &Frame) {
         let mut other = Self::default();

@@ -7,7 +7,7 @@ use mv2::sketch::SketchHasher;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::chunk;
+use crate::chunk::{self, Piece};
 use crate::error::{Error, Result};
 use crate::text::is_text_mime;
 
@@ -40,6 +40,17 @@ pub enum Content {
     Text(String),
     /// Bytes that are not UTF-8 text: kept, not indexed.
     Bytes(Vec<u8>),
+}
+
+impl Content {
+    /// The content as it is stored.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// One document to store. Absent fields take the defaults of the file format.
@@ -97,13 +108,20 @@ impl Document {
         }
     }
 
+    /// The pieces of a text that is split into chunks; `None` when the document stays whole.
+    #[must_use]
+    pub fn pieces(&self) -> Option<Vec<Piece>> {
+        match (&self.content, &self.search_text) {
+            // With a search text of its own the document is found as a whole; its chunks would only repeat it.
+            (Content::Text(text), None) => chunk::split(text),
+            _ => None,
+        }
+    }
+
     /// Refuses what the file format cannot hold. `index` names the document in the error.
     pub fn validate(&self, index: usize) -> Result<()> {
         let argument = |field: &str| format!("documents[{index}].{field}");
-        let content = match &self.content {
-            Content::Text(text) => text.len(),
-            Content::Bytes(bytes) => bytes.len(),
-        };
+        let content = self.content.as_bytes().len();
         if content > LARGEST_PAYLOAD {
             return Err(Error::invalid(
                 &argument("text"),
@@ -178,72 +196,101 @@ impl Preparer {
 
     /// Compresses, hashes, splits and sketches one document. `index` names it in errors.
     pub fn prepare(&mut self, document: Document, index: usize) -> Result<PreparedDocument> {
+        let pieces = document.pieces();
+        self.prepare_pieces(document, pieces, index)
+    }
+
+    /// [`Preparer::prepare`] of a document that was split already, see [`Document::pieces`].
+    pub fn prepare_pieces(
+        &mut self,
+        mut document: Document,
+        pieces: Option<Vec<Piece>>,
+        index: usize,
+    ) -> Result<PreparedDocument> {
         document.validate(index)?;
         let mut extra = parse_metadata(document.metadata.as_deref(), index)?;
         if let Some(boost) = document.boost {
             extra.insert(CORRECTION_KEY.to_owned(), "true".to_owned());
             extra.insert(BOOST_KEY.to_owned(), boost.to_string());
         }
-        let (bytes, is_text): (&[u8], bool) = match &document.content {
-            Content::Text(text) => (text.as_bytes(), true),
-            Content::Bytes(bytes) => (bytes, false),
+        let (length, is_text, default_mime) = match &document.content {
+            Content::Text(text) => (text.len(), true, "text/plain"),
+            Content::Bytes(bytes) => (bytes.len(), false, "application/octet-stream"),
         };
-        let mime = document.mime.clone().unwrap_or_else(|| {
-            if is_text {
-                "text/plain"
-            } else {
-                "application/octet-stream"
-            }
-            .to_owned()
-        });
+        let mime = document
+            .mime
+            .take()
+            .unwrap_or_else(|| default_mime.to_owned());
         let template = Frame {
             timestamp: document.timestamp,
             anchor_ts: Some(document.timestamp),
             anchor_source: Some(mv2::frame::AnchorSource::FrameTimestamp),
-            kind: document.kind.clone(),
-            track: document.track.clone(),
-            uri: document.uri.clone(),
-            title: document.title.clone(),
+            kind: document.kind.take(),
+            track: document.track.take(),
+            uri: document.uri.take(),
+            title: document.title.take(),
             metadata: Some(DocMetadata {
                 mime: Some(mime),
-                bytes: Some(bytes.len() as u64),
+                bytes: Some(length as u64),
                 ..DocMetadata::default()
             }),
-            tags: document.tags.clone(),
-            labels: document.labels.clone(),
+            tags: std::mem::take(&mut document.tags),
+            labels: std::mem::take(&mut document.labels),
             extra_metadata: extra,
-            content_dates: document.content_dates.clone(),
-            source_path: document.filename.clone(),
+            content_dates: std::mem::take(&mut document.content_dates),
+            source_path: document.filename.take(),
             enrichment_state: mv2::frame::EnrichmentState::Enriched,
             ..Frame::default()
         };
-        let source_hash = *blake3::hash(bytes).as_bytes();
-        let pieces = match (&document.content, &document.search_text) {
-            // With a search text of its own the document is found as a whole; its chunks would only repeat it.
-            (Content::Text(text), None) => chunk::split(text).map(|pieces| (text.as_str(), pieces)),
-            _ => None,
+        let frames = match (document.content, pieces) {
+            (Content::Text(text), Some(pieces)) => self.split_frames(&text, &pieces, template)?,
+            (content, _) => {
+                vec![self.whole_frame(content, document.search_text, is_text, template)?]
+            }
         };
-        let Some((text, pieces)) = pieces else {
-            let body = match (&document.search_text, &document.content) {
-                (Some(search_text), _) => Some(search_text.clone()),
-                (None, Content::Text(text)) => Some(text.clone()),
-                (None, Content::Bytes(_)) => None,
-            };
-            let frame = Frame {
-                search_text: document.search_text.clone(),
-                source_sha256: Some(source_hash),
-                role: FrameRole::Document,
-                ..template
-            };
-            let sketch = body
-                .as_deref()
-                .map_or([0; 32], |body| self.sketches.entry(body));
-            let prepared = self.frame(frame, bytes, is_text, body, sketch)?;
-            return Ok(PreparedDocument {
-                frames: vec![prepared],
-                supersedes: None,
-            });
+        Ok(PreparedDocument {
+            frames,
+            supersedes: None,
+        })
+    }
+
+    fn whole_frame(
+        &mut self,
+        content: Content,
+        search_text: Option<String>,
+        is_text: bool,
+        template: Frame,
+    ) -> Result<PreparedFrame> {
+        let bytes = content.as_bytes();
+        let frame = Frame {
+            search_text: search_text.clone(),
+            source_sha256: Some(*blake3::hash(bytes).as_bytes()),
+            role: FrameRole::Document,
+            ..template
         };
+        let text = std::str::from_utf8(bytes).ok().filter(|_| is_text);
+        let body = search_text.as_deref().or(text);
+        let sketch = body.map_or([0; 32], |body| self.sketches.entry(body));
+        let (frame, payload) = self.stored(frame, bytes, is_text, body)?;
+        let body = search_text.or(match content {
+            Content::Text(text) => Some(text),
+            Content::Bytes(_) => None,
+        });
+        Ok(PreparedFrame {
+            frame,
+            payload,
+            body,
+            sketch,
+        })
+    }
+
+    /// The frame of a document whose text lives in its chunks, and theirs.
+    fn split_frames(
+        &mut self,
+        text: &str,
+        pieces: &[Piece],
+        template: Frame,
+    ) -> Result<Vec<PreparedFrame>> {
         let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
         let mut frames = Vec::with_capacity(pieces.len() + 1);
         let parent = Frame {
@@ -260,25 +307,27 @@ impl Preparer {
             chunk_count: Some(count),
             canonical_length: Some(0),
             checksum: *blake3::hash(b"").as_bytes(),
-            source_sha256: Some(source_hash),
+            source_sha256: Some(*blake3::hash(text.as_bytes()).as_bytes()),
             role: FrameRole::Document,
             ..template.clone()
         };
-        let sketch = self.sketches.entry(&text[pieces[0].bytes.clone()]);
+        let first = pieces
+            .first()
+            .map_or("", |piece| &text[piece.bytes.clone()]);
         frames.push(PreparedFrame {
             frame: parent,
             payload: Vec::new(),
             body: None,
-            sketch,
+            sketch: self.sketches.entry(first),
         });
         for (number, piece) in pieces.iter().enumerate() {
             let part = &text[piece.bytes.clone()];
             let frame = Frame {
-                uri: document
+                uri: template
                     .uri
                     .as_ref()
                     .map(|uri| format!("{uri}#page-{}", number + 1)),
-                title: document
+                title: template
                     .title
                     .as_ref()
                     .map(|title| format!("{title} (page {}/{count})", number + 1)),
@@ -289,22 +338,25 @@ impl Preparer {
                 ..template.clone()
             };
             let sketch = self.sketches.entry(part);
-            frames.push(self.frame(frame, part.as_bytes(), true, Some(part.to_owned()), sketch)?);
+            let (frame, payload) = self.stored(frame, part.as_bytes(), true, Some(part))?;
+            frames.push(PreparedFrame {
+                frame,
+                payload,
+                body: Some(part.to_owned()),
+                sketch,
+            });
         }
-        Ok(PreparedDocument {
-            frames,
-            supersedes: None,
-        })
+        Ok(frames)
     }
 
-    fn frame(
+    /// The frame with everything that its payload decides, and the payload.
+    fn stored(
         &self,
         mut frame: Frame,
         bytes: &[u8],
         is_text: bool,
-        body: Option<String>,
-        sketch: [u8; 32],
-    ) -> Result<PreparedFrame> {
+        body: Option<&str>,
+    ) -> Result<(Frame, Vec<u8>)> {
         let has_text_type = frame
             .metadata
             .as_ref()
@@ -312,7 +364,7 @@ impl Preparer {
             .is_some_and(is_text_mime);
         if is_text && self.level <= 0 && !has_text_type && frame.search_text.is_none() {
             // Neither the type nor the encoding would tell a reader that the payload is text.
-            frame.search_text.clone_from(&body);
+            frame.search_text = body.map(str::to_owned);
         }
         // As the reference: text is compressed whatever its size, other bytes are stored as they are.
         let compress = is_text && self.level > 0 && !bytes.is_empty();
@@ -329,12 +381,7 @@ impl Preparer {
         frame.canonical_length = Some(bytes.len() as u64);
         frame.payload_length = payload.len() as u64;
         frame.checksum = *blake3::hash(&payload).as_bytes();
-        Ok(PreparedFrame {
-            frame,
-            payload,
-            body,
-            sketch,
-        })
+        Ok((frame, payload))
     }
 }
 

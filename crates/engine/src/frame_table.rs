@@ -1,13 +1,13 @@
 //! The frames of the next table of contents, with their directory.
 
 use imbl::HashMap;
-use mv2::frame::{Frame, FrameRole};
+use mv2::frame::Frame;
 
-use crate::additions::{Addition, status};
+use crate::additions::status;
 use crate::committed::{self, Committed, decode_frame};
 use crate::directory::{Directory, Parts};
 use crate::error::{Error, Result};
-use crate::naming::is_default_uri;
+use crate::fresh::FreshFrames;
 use crate::pending::StatusChange;
 
 /// The frames of the next table of contents: copied spans of the current one, re-encoded frames, new frames.
@@ -16,6 +16,7 @@ pub struct FrameTable {
     pub parts: Parts,
     slices: Vec<Slice>,
     fresh: Vec<u8>,
+    pieces: Vec<Vec<u8>>,
     /// Number of frames.
     pub count: u64,
     length: u64,
@@ -26,15 +27,18 @@ enum Slice {
     Copied { start: u64, end: u64 },
     /// A span of the fresh bytes.
     Fresh { start: usize, end: usize },
+    /// New frames that were encoded before.
+    Piece(usize),
 }
 
 impl Slice {
-    fn bytes<'a>(&self, base: &'a Committed, fresh: &'a [u8]) -> Result<&'a [u8]> {
+    fn bytes<'a>(&self, base: &'a Committed, table: &'a FrameTable) -> Result<&'a [u8]> {
         match *self {
             Self::Copied { start, end } => {
                 committed::slice_of(base.frame_bytes()?, start, end - start, "frames")
             }
-            Self::Fresh { start, end } => Ok(fresh.get(start..end).unwrap_or_default()),
+            Self::Fresh { start, end } => Ok(table.fresh.get(start..end).unwrap_or_default()),
+            Self::Piece(index) => Ok(table.pieces.get(index).map_or(&[], Vec::as_slice)),
         }
     }
 }
@@ -49,6 +53,7 @@ impl FrameTable {
             },
             slices: Vec::new(),
             fresh: Vec::new(),
+            pieces: Vec::new(),
             count: 0,
             length: 0,
         }
@@ -68,6 +73,7 @@ impl FrameTable {
             },
             slices: Vec::new(),
             fresh: Vec::new(),
+            pieces: Vec::new(),
             count: base.frame_count(),
             length: 0,
         };
@@ -130,23 +136,35 @@ impl FrameTable {
         start..self.fresh.len()
     }
 
-    /// Length of the directory once `additions` are pushed; their payload places need not be known yet.
-    pub fn directory_length(&self, additions: &[Addition]) -> u64 {
-        let chunks = additions
-            .iter()
-            .filter(|a| a.frame.role == FrameRole::DocumentChunk && a.frame.parent_id.is_some());
-        let uris = additions.iter().filter(|addition| {
-            addition
-                .frame
-                .uri
-                .as_deref()
-                .is_some_and(|uri| !is_default_uri(uri, addition.frame.id))
-        });
+    /// Length of the directory once `frames` are appended.
+    #[must_use]
+    pub fn directory_length(&self, frames: &FreshFrames) -> u64 {
         Directory::length(
-            self.count + additions.len() as u64,
-            (self.parts.chunks.len() + chunks.count()) as u64,
-            (self.parts.uris.len() + uris.count()) as u64,
+            self.count + frames.count(),
+            (self.parts.chunks.len() + frames.parts.chunks.len()) as u64,
+            (self.parts.uris.len() + frames.parts.uris.len()) as u64,
         )
+    }
+
+    /// Appends frames; the first one's id must be the next.
+    pub fn append(&mut self, frames: FreshFrames) {
+        let (count, length) = (frames.count(), frames.length());
+        let mut added = frames.parts;
+        self.parts
+            .records
+            .extend(added.records.into_iter().map(|mut record| {
+                record.toc_offset += self.length;
+                record
+            }));
+        self.parts.chunks.append(&mut added.chunks);
+        self.parts.uris.append(&mut added.uris);
+        self.parts.totals.add(&added.totals);
+        for piece in frames.pieces {
+            self.slices.push(Slice::Piece(self.pieces.len()));
+            self.pieces.push(piece);
+        }
+        self.length += length;
+        self.count += count;
     }
 
     /// Appends a frame; its id must be the next one.
@@ -172,7 +190,7 @@ impl FrameTable {
     pub fn slices<'a>(&'a self, base: &'a Committed) -> Result<Vec<&'a [u8]>> {
         self.slices
             .iter()
-            .map(|slice| slice.bytes(base, &self.fresh))
+            .map(|slice| slice.bytes(base, self))
             .collect()
     }
 

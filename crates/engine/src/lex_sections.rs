@@ -1,18 +1,66 @@
 //! Full-text sections of a commit: what is new is indexed, and sections that have become many are merged.
+//!
+//! Sections over the same frames are one group: the parts that the lanes of a bulk commit built side by side. A group
+//! covers its frames only as a whole.
 
-use mv2::frame::FrameStatus;
+use mv2::frame::{Frame, FrameStatus};
 use mv2::toc::{SegmentCompression, SegmentMeta};
-use serde_json::Value;
 
 use crate::additions::Addition;
-use crate::error::{Code, Error, Result};
+use crate::committed::Committed;
+use crate::error::Result;
 use crate::indexing::{Built, SEGMENT_MEMORY, index_range};
 use crate::merge;
 use crate::output::Output;
 use crate::snapshot::Snapshot;
 
-/// From this many new frames on, the full-text segment is built on two threads.
-const PARALLEL_FROM: usize = 2000;
+/// What the entries of full-text sections have in the upper half of their id.
+const TAG: u64 = 0x4C45_5853;
+
+/// The id of an entry: part `part` of `parts` of its group.
+#[must_use]
+pub fn section_id(part: usize, parts: usize) -> u64 {
+    TAG << 32 | (parts as u64 & 0xFFFF) << 16 | (part as u64 & 0xFFFF)
+}
+
+/// Which part of how many an entry is; `None` for entries of other sections.
+#[must_use]
+pub fn part_of(id: u64) -> Option<(usize, usize)> {
+    (id >> 32 == TAG).then_some(((id & 0xFFFF) as usize, (id >> 16 & 0xFFFF) as usize))
+}
+
+/// The groups of sections, in frame order.
+pub fn groups(sections: &[SegmentMeta]) -> impl Iterator<Item = &[SegmentMeta]> {
+    sections.chunk_by(same_range)
+}
+
+/// The frames that a group covers: the first, and the one behind the last.
+#[must_use]
+pub fn range(group: &[SegmentMeta]) -> (u64, u64) {
+    group
+        .first()
+        .map_or((0, 0), |section| (section.frame_from, section.frame_to))
+}
+
+/// Whether two sections belong to one group.
+#[must_use]
+pub fn same_range(left: &SegmentMeta, right: &SegmentMeta) -> bool {
+    (left.frame_from, left.frame_to) == (right.frame_from, right.frame_to)
+}
+
+/// Indexes the committed frames that no section covers, up to frame `to`.
+pub fn cover(
+    base: &Committed,
+    to: u64,
+    sections: &mut Vec<SegmentMeta>,
+    out: &mut Output,
+) -> Result<()> {
+    let covered = sections.last().map_or(0, |section| section.frame_to);
+    for built in index_range(base, covered, to)? {
+        sections.push(write_section(&built.bytes, built.from, built.to, out)?);
+    }
+    Ok(())
+}
 
 /// Indexes what no section covers yet, and merges sections that have become many.
 pub fn write(
@@ -24,29 +72,9 @@ pub fn write(
     let base = &snapshot.committed;
     let first = base.frame_count();
     let covered = sections.last().map_or(0, |section| section.frame_to);
-    let uncovered = index_range(base, covered, first)?;
-    let half = if additions.len() >= PARALLEL_FROM {
-        additions.len() / 2
-    } else {
-        additions.len()
-    };
-    let (left, right) = additions.split_at(half);
-    let offset = first;
-    let blobs = std::thread::scope(|scope| -> Result<Vec<Built>> {
-        let second = (!right.is_empty()).then(|| {
-            scope.spawn(|| build_sections(snapshot, additions, right, offset + half as u64))
-        });
-        let mut blobs = uncovered;
-        blobs.extend(build_sections(snapshot, additions, left, offset)?);
-        if let Some(second) = second {
-            let built = second.join().map_err(|_| {
-                Error::new(Code::Internal, "indexing stopped unexpectedly", Value::Null)
-            })?;
-            blobs.extend(built?);
-        }
-        Ok(blobs)
-    })?;
-    merge::write(snapshot, sections, blobs, out)
+    let mut built = index_range(base, covered, first)?;
+    built.extend(build_sections(snapshot, additions, additions, first)?);
+    merge::write(snapshot, sections, built, out)
 }
 
 fn build_sections(
@@ -115,11 +143,18 @@ fn add(
             }
         },
     };
+    builder.add(&document(frame, title, body))?;
+    Ok(())
+}
+
+/// The form of a new frame that the full-text index takes. `title` is its document's.
+#[must_use]
+pub fn document<'a>(frame: &'a Frame, title: Option<&'a str>, body: &'a str) -> lex::Document<'a> {
     let boost = frame
         .extra_metadata
         .get(crate::document::BOOST_KEY)
         .and_then(|boost| boost.parse().ok());
-    builder.add(&lex::Document {
+    lex::Document {
         frame_id: frame.id,
         title: title.unwrap_or_default(),
         body,
@@ -130,19 +165,25 @@ fn add(
         labels: &frame.labels,
         timestamp: frame.timestamp,
         boost: boost.unwrap_or(1.0),
-    })?;
-    Ok(())
+    }
 }
 
-/// Appends a full-text section and gives its entry; an empty segment takes no bytes.
+/// Appends a full-text section and gives its entry.
 pub fn write_section(bytes: &[u8], from: u64, to: u64, out: &mut Output) -> Result<SegmentMeta> {
-    Ok(SegmentMeta {
+    let offset = out.write(bytes)?;
+    Ok(entry(bytes, from, to, offset))
+}
+
+/// The entry of a section that stands at `offset`.
+#[must_use]
+pub fn entry(bytes: &[u8], from: u64, to: u64, offset: u64) -> SegmentMeta {
+    SegmentMeta {
         id: 0,
         frame_from: from,
         frame_to: to,
         primary_checksum: *blake3::hash(bytes).as_bytes(),
-        bytes_offset: out.write(bytes)?,
+        bytes_offset: offset,
         bytes_length: bytes.len() as u64,
         compression: SegmentCompression::None,
-    })
+    }
 }

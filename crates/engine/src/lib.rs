@@ -19,6 +19,7 @@
 
 mod acl;
 mod additions;
+mod bulk;
 mod calendar;
 mod capsule;
 mod chunk;
@@ -37,6 +38,7 @@ mod fields;
 mod filter;
 mod find;
 mod frame_table;
+mod fresh;
 mod indexing;
 mod inspect;
 mod lex_sections;

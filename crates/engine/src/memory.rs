@@ -11,6 +11,7 @@ use mv2::storage::{FileIdentity, FileStorage};
 use parking_lot::Mutex;
 use serde_json::json;
 
+use crate::bulk;
 use crate::commit::CommitOptions;
 use crate::committed::Committed;
 use crate::compact;
@@ -19,6 +20,7 @@ use crate::dedupe::DedupeTable;
 use crate::document::{Document, PreparedDocument, Preparer};
 use crate::error::{Code, Error, Result};
 use crate::options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
+use crate::pending::Pending;
 use crate::snapshot::Snapshot;
 use crate::writer::{self, Changes};
 
@@ -183,15 +185,66 @@ impl Memory {
     /// Stores documents as one transaction: durable when it returns, and all or nothing.
     pub fn put(&self, documents: Vec<Document>, options: PutOptions) -> Result<PutResult> {
         self.check_writable("put")?;
-        if !(0..=11).contains(&options.compression_level) {
-            return Err(Error::invalid(
-                "compressionLevel",
-                options.compression_level,
-                "an integer from 0 to 11",
-            ));
-        }
+        check_level(options.compression_level)?;
         let prepared = prepare(documents, options.compression_level)?;
         self.store("put", prepared, options.dedupe)
+    }
+
+    /// Stores all documents that `slices` gives as one transaction, without holding them in memory: durable when it
+    /// returns, and all or nothing. An error of `slices` ends it; then nothing is stored. While more comes than the log
+    /// takes, other writers wait.
+    pub fn put_slices(
+        &self,
+        slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.check_writable("put")?;
+        check_level(options.compression_level)?;
+        let log = self.snapshot("put")?.committed.header.wal_size;
+        let (mut gathered, mut bytes) = (Vec::new(), 0);
+        // What fits into the log goes there: a commit would rewrite the table of contents. Who replaces documents needs
+        // all of them at hand, because a later one may replace an earlier one.
+        while bytes <= log / 4 || options.dedupe == Dedupe::Replace {
+            let Some(slice) = slices.next() else {
+                return self.put(gathered, options);
+            };
+            let slice = slice?;
+            let lengths = slice
+                .iter()
+                .map(|document| document.content.as_bytes().len() as u64);
+            bytes += lengths.sum::<u64>();
+            gathered.extend(slice);
+        }
+        let mut writer = self.writer.lock();
+        let Writer { table, kept } = &mut *writer;
+        let (_lock, mut snapshot) = self.lock_file("put", kept, Instant::now())?;
+        if !snapshot.pending.is_empty() {
+            let emptied = writer::checkpoint(&snapshot, &self.commit_options(&snapshot))?
+                .ok_or_else(writer::not_reopened)?;
+            snapshot = Arc::new(emptied);
+            self.state.store(Some(Arc::clone(&snapshot)));
+        }
+        if options.dedupe != Dedupe::Keep {
+            table.update(&snapshot)?;
+        }
+        let find = |hash: &[u8; 32]| table.find(&snapshot, hash);
+        let stored = bulk::commit(
+            &snapshot,
+            &mut std::iter::once(Ok(gathered)).chain(slices),
+            options.compression_level,
+            (options.dedupe != Dedupe::Keep).then_some(&find),
+            &self.commit_options(&snapshot),
+        )?;
+        let next = stored.committed.map(|committed| Snapshot {
+            pending: Pending::new(writer::applied_sequence(&committed)),
+            committed: Arc::new(committed),
+        });
+        self.publish(next);
+        Ok(PutResult {
+            ids: stored.ids,
+            duplicate_of: stored.duplicate_of,
+            sequence: snapshot.pending.last_sequence,
+        })
     }
 
     fn store(
@@ -479,6 +532,17 @@ impl Memory {
             return Ok((lock, Arc::new(Snapshot { committed, pending })));
         }
     }
+}
+
+fn check_level(level: i32) -> Result<()> {
+    if (0..=11).contains(&level) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "compressionLevel",
+        level,
+        "an integer from 0 to 11",
+    ))
 }
 
 /// Frame `id`, or the document it is a chunk of; MV010 when it is not active.

@@ -1,12 +1,14 @@
 //! Keeping the number of full-text sections small: tiers by size, eight of a tier become one of the next.
 
+use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
 use mv2::toc::SegmentMeta;
 
+use crate::committed::section_of;
 use crate::error::Result;
 use crate::indexing::{Built, index_range};
-use crate::lex_sections::write_section;
-use crate::output::Output;
+use crate::lex_sections::{groups, range, write_section};
+use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 
 /// Sections of one tier that are merged into one: each document is rewritten once a tier, and a file of n documents
@@ -19,17 +21,30 @@ enum Section {
     Built(Built),
 }
 
-impl Section {
-    fn range(&self) -> (u64, u64) {
-        match self {
-            Self::Stored(meta) => (meta.frame_from, meta.frame_to),
-            Self::Built(built) => (built.from, built.to),
+/// Sections over the same frames.
+struct Group {
+    from: u64,
+    to: u64,
+    sections: Vec<Section>,
+}
+
+impl Group {
+    fn stored(group: &[SegmentMeta]) -> Self {
+        let (from, to) = range(group);
+        let sections = group.iter().cloned().map(Section::Stored).collect();
+        Self { from, to, sections }
+    }
+
+    fn built(built: Built) -> Self {
+        Self {
+            from: built.from,
+            to: built.to,
+            sections: vec![Section::Built(built)],
         }
     }
 
     fn tier(&self) -> u32 {
-        let (from, to) = self.range();
-        (to - from).max(1).ilog2() / 3
+        (self.to - self.from).max(1).ilog2() / 3
     }
 }
 
@@ -40,16 +55,14 @@ pub fn write(
     built: Vec<Built>,
     out: &mut Output,
 ) -> Result<()> {
-    let mut all: Vec<Section> = sections.drain(..).map(Section::Stored).collect();
+    let mut all: Vec<Group> = groups(sections).map(Group::stored).collect();
+    sections.clear();
+    settle(snapshot, &mut all, out)?;
     for one in built {
-        all.push(Section::Built(one));
-        while let Some(from) = full_tier(&all) {
-            let merged = merge(snapshot, &all[from..])?;
-            all.truncate(from);
-            all.push(Section::Built(merged));
-        }
+        all.push(Group::built(one));
+        settle(snapshot, &mut all, out)?;
     }
-    for section in all {
+    for section in all.into_iter().flat_map(|group| group.sections) {
         sections.push(match section {
             Section::Stored(meta) => meta,
             Section::Built(built) => write_section(&built.bytes, built.from, built.to, out)?,
@@ -58,70 +71,94 @@ pub fn write(
     Ok(())
 }
 
-/// Where the trailing run of sections starts that are no larger than the last one's tier, when it is long enough.
-fn full_tier(all: &[Section]) -> Option<usize> {
+/// Merges while a tier is full.
+fn settle(snapshot: &Snapshot, all: &mut Vec<Group>, out: &mut Output) -> Result<()> {
+    while let Some(start) = full_tier(all) {
+        let merged = merge(snapshot, &all[start..], out)?;
+        all.truncate(start);
+        all.push(Group::built(merged));
+    }
+    Ok(())
+}
+
+/// Where the trailing run of groups starts that are no larger than the last one's tier, when it is long enough.
+fn full_tier(all: &[Group]) -> Option<usize> {
     let tier = all.last()?.tier();
     let run = all
         .iter()
         .rev()
-        .take_while(|section| section.tier() <= tier)
+        .take_while(|group| group.tier() <= tier)
         .count();
     (run >= FAN_IN).then(|| all.len() - run)
 }
 
-fn merge(snapshot: &Snapshot, part: &[Section]) -> Result<Built> {
-    let mut bytes = Vec::with_capacity(part.len());
-    for section in part {
-        bytes.push(match section {
-            Section::Stored(meta) => snapshot.committed.section(meta)?,
-            Section::Built(built) => lex::OwnedBytes::new(built.bytes.clone()),
-        });
+fn merge(snapshot: &Snapshot, part: &[Group], out: &mut Output) -> Result<Built> {
+    let map = map_of(snapshot, part, out)?;
+    let mut segments = Vec::with_capacity(part.len());
+    for group in part {
+        for section in &group.sections {
+            let bytes = match section {
+                Section::Stored(meta) => section_of(&map, meta)?,
+                Section::Built(built) => lex::OwnedBytes::new(built.bytes.clone()),
+            };
+            segments.push((bytes, (group.from, group.to)));
+        }
     }
-    let from = part.first().map_or(0, |section| section.range().0);
-    let to = part.last().map_or(0, |section| section.range().1);
-    let merged = merge_or_rebuild(snapshot, bytes, |index| part.get(index).map(Section::range))?;
     Ok(Built {
-        bytes: merged,
-        from,
-        to,
+        bytes: merge_or_rebuild(snapshot, segments)?,
+        from: part.first().map_or(0, |group| group.from),
+        to: part.last().map_or(0, |group| group.to),
     })
 }
 
-/// Merges segments without the removed documents. A damaged one is derived anew from its frames: the index is never the
-/// only place where anything is kept. `range` tells which frames the segment at an index covers.
-pub fn merge_or_rebuild(
-    snapshot: &Snapshot,
-    mut segments: Vec<lex::OwnedBytes>,
-    range: impl Fn(usize) -> Option<(u64, u64)>,
-) -> Result<Vec<u8>> {
+/// A map that shows all stored sections of `part`: those that this very commit wrote lie behind the map of its base.
+fn map_of(snapshot: &Snapshot, part: &[Group], out: &mut Output) -> Result<Bytes> {
+    let base = &snapshot.committed;
+    let stored =
+        part.iter()
+            .flat_map(|group| &group.sections)
+            .filter_map(|section| match section {
+                Section::Stored(meta) => Some(meta.bytes_offset.saturating_add(meta.bytes_length)),
+                Section::Built(_) => None,
+            });
+    if stored.max().unwrap_or(0) <= base.map.len() as u64 {
+        return Ok(base.map.clone());
+    }
+    out.flush()?;
+    output::map(&base.storage, output::length(&base.storage)?)
+}
+
+/// A segment with the frames that its group covers.
+pub type Part = (lex::OwnedBytes, (u64, u64));
+
+/// Merges segments without the removed documents. A group with a damaged one is derived anew from its frames: the index
+/// is never the only place where anything is kept.
+pub fn merge_or_rebuild(snapshot: &Snapshot, mut parts: Vec<Part>) -> Result<Vec<u8>> {
     // Superseded versions stay findable for `asOf`; removed ones go.
     let keep = |id: u64| {
         snapshot
             .brief(id)
             .is_none_or(|brief| brief.flags.status() != FrameStatus::Deleted as u32)
     };
-    for _ in 0..=segments.len() {
-        let damaged = match lex::merge(&segments, &keep) {
-            Err(lex::Error::CorruptSegment { segment, .. }) => segment,
+    let mut left = parts.len();
+    loop {
+        let segments: Vec<_> = parts.iter().map(|(bytes, _)| bytes.clone()).collect();
+        let range = match lex::merge(&segments, &keep) {
+            Err(lex::Error::CorruptSegment { segment, .. }) if left > 0 => {
+                parts.get(segment).map(|(_, range)| *range)
+            }
             other => return Ok(other?),
         };
-        let Some((from, to)) = range(damaged) else {
-            break;
+        let Some((from, to)) = range else {
+            return Ok(lex::merge(&segments, &keep)?);
         };
+        left -= 1;
+        let start = parts.partition_point(|(_, range)| *range < (from, to));
+        parts.retain(|(_, range)| *range != (from, to));
         let rebuilt = index_range(&snapshot.committed, from, to)?;
-        let parts: Vec<_> = rebuilt
+        let rebuilt = rebuilt
             .into_iter()
-            .map(|built| lex::OwnedBytes::new(built.bytes))
-            .collect();
-        let whole = if parts.len() == 1 {
-            parts.into_iter().next()
-        } else {
-            Some(lex::OwnedBytes::new(lex::merge(&parts, &keep)?))
-        };
-        match (segments.get_mut(damaged), whole) {
-            (Some(slot), Some(whole)) => *slot = whole,
-            _ => break,
-        }
+            .map(|built| (lex::OwnedBytes::new(built.bytes), (from, to)));
+        parts.splice(start..start, rebuilt);
     }
-    Ok(lex::merge(&segments, &keep)?)
 }

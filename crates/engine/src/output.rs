@@ -74,6 +74,13 @@ pub fn write_at(storage: &FileStorage, offset: u64, bytes: &[u8]) -> Result<()> 
         .map_err(|error| Error::io("write", storage.path(), &error))
 }
 
+/// Fills `out` from an offset.
+pub fn read_at(storage: &FileStorage, offset: u64, out: &mut [u8]) -> Result<()> {
+    storage
+        .read_at(offset, out)
+        .map_err(|error| Error::io("read", storage.path(), &error))
+}
+
 /// Makes every earlier write durable.
 pub fn sync(storage: &FileStorage) -> Result<()> {
     storage

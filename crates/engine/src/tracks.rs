@@ -1,23 +1,20 @@
 //! Tracks that every commit writes whole: the time index and the sketch track.
 
 use imbl::HashMap;
-use mv2::frame::{FrameRole, FrameStatus};
+use mv2::frame::FrameStatus;
 use mv2::sketch::{self, SketchHasher};
 
-use crate::additions::Addition;
 use crate::committed::Committed;
 use crate::directory::FrameRecord;
 use crate::pending::StatusChange;
-use crate::snapshot::Snapshot;
 use crate::text;
 
-/// (timestamp, id) of every active document, ascending.
+/// (timestamp, id) of every active document, ascending; `fresh` are the new ones.
 pub fn time_entries(
-    snapshot: &Snapshot,
-    additions: &[Addition],
+    base: &Committed,
+    mut fresh: Vec<(i64, u64)>,
     changed: &HashMap<u64, StatusChange>,
 ) -> Vec<(i64, u64)> {
-    let base = &snapshot.committed;
     let active = |id: u64, record: &FrameRecord| {
         record.flags.is_document()
             && changed
@@ -25,12 +22,6 @@ pub fn time_entries(
                 .map_or(record.flags.status(), |change| change.status)
                 == FrameStatus::Active as u32
     };
-    let mut fresh: Vec<(i64, u64)> = additions
-        .iter()
-        .map(|addition| &addition.frame)
-        .filter(|frame| frame.role == FrameRole::Document && frame.status == FrameStatus::Active)
-        .map(|frame| (frame.timestamp, frame.id))
-        .collect();
     fresh.sort_unstable();
     let mut entries = Vec::with_capacity(base.frame_count() as usize + fresh.len());
     // Only our own index is known to agree with the frames; another program's is built anew.
@@ -71,10 +62,10 @@ pub fn time_entries(
 }
 
 /// One entry a frame, in id order: the reference attributes entries by position.
-pub fn sketch_track(base: &Committed, additions: &[Addition]) -> Vec<u8> {
+pub fn sketch_track(base: &Committed, fresh: &[[u8; 32]]) -> Vec<u8> {
     let count = base.frame_count();
-    let mut out = Vec::with_capacity(sketch::HEADER_SIZE + 32 * (count as usize + additions.len()));
-    out.extend_from_slice(&sketch::encode_header(count + additions.len() as u64));
+    let mut out = Vec::with_capacity(sketch::HEADER_SIZE + 32 * (count as usize + fresh.len()));
+    out.extend_from_slice(&sketch::encode_header(count + fresh.len() as u64));
     let stored = base.tail.sketch_track.as_ref().filter(|manifest| {
         base.directory_is_stored && manifest.entry_size == 32 && manifest.entry_count == count
     });
@@ -93,9 +84,7 @@ pub fn sketch_track(base: &Committed, additions: &[Addition]) -> Vec<u8> {
             out.extend_from_slice(&committed_sketch(base, id, &mut hasher).unwrap_or([0; 32]));
         }
     }
-    for addition in additions {
-        out.extend_from_slice(&addition.sketch);
-    }
+    out.extend_from_slice(fresh.as_flattened());
     out
 }
 

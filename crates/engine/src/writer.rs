@@ -148,7 +148,7 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
 }
 
 /// A checkpoint is in force, but the memory could not be opened afterwards (no memory for a map, no descriptor left).
-fn not_reopened() -> Error {
+pub fn not_reopened() -> Error {
     Error::new(
         Code::Internal,
         "the memory could not be opened again after a checkpoint; nothing of this call was stored",

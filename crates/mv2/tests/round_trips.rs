@@ -262,8 +262,15 @@ proptest! {
         };
         let encoded: Vec<_> = frames.iter().map(Frame::to_bytes).collect();
         let pieces: Vec<_> = encoded.iter().map(Vec::as_slice).collect();
-        let (bytes, hash) = toc::encode_hashed(&head, frames.len() as u64, &pieces, &tail);
-        prop_assert_eq!(hash, mv2::hash(&bytes));
+        let bytes = toc::encode(&head, frames.len() as u64, &pieces, &tail);
+        let mut again = Vec::new();
+        let written = toc::write(&head, frames.len() as u64, pieces.iter().copied(), &tail, |piece| {
+            again.extend_from_slice(piece);
+            Ok::<(), ()>(())
+        });
+        prop_assert_eq!(written, Ok(toc::Written::of(&bytes)));
+        prop_assert_eq!(&again, &bytes);
+        prop_assert_eq!(toc::length(&head, &pieces, &tail), bytes.len() as u64);
         let decoded = toc::decode(&bytes).unwrap();
         prop_assert_eq!(&decoded.head, &head);
         prop_assert_eq!(&decoded.frames, &frames);

@@ -6,6 +6,7 @@ export interface NativeBinding {
   /** Versions of the addon and the engine, and what was compiled in. */
   versionInfo(): NativeVersionInfo;
   openMemory(options: NativeOpenOptions): Promise<NativeMemory>;
+  readonly NativeFeed: new () => NativeFeed;
   /** JSON of a verify report. Never writes. */
   verifyFile(path: string, deep: boolean): Promise<string>;
   /** Encrypts a memory into a capsule; resolves to the path of the output. */
@@ -66,6 +67,40 @@ export interface NativeDocument {
   boost?: number;
 }
 
+/**
+ * Text documents as columns: element `i` of each array belongs to document `i`. A column that no document needs is
+ * absent, and an element that a document does not have is `undefined`.
+ */
+export interface NativeColumns {
+  texts: string[];
+  titles: string[];
+  /** Whole seconds since 1970. */
+  timestamps: Float64Array;
+  /** The one label of every document when there are no `labels`. */
+  defaultLabel: string;
+  labels?: string[][];
+  tags?: string[][];
+  uris?: (string | undefined)[];
+  kinds?: (string | undefined)[];
+  tracks?: (string | undefined)[];
+  searchTexts?: (string | undefined)[];
+  /** JSON texts of objects. */
+  metadata?: (string | undefined)[];
+  contentDates?: (string[] | undefined)[];
+}
+
+/** Documents on their way to a `putFeed` that has begun. */
+export interface NativeFeed {
+  /** Takes a slice; `false`: wait for `room` before the next. */
+  push(columns: NativeColumns): boolean;
+  /** Resolves when there is room again, or the write has ended. */
+  room(): Promise<void>;
+  /** Nothing more comes: the write is completed. */
+  end(): void;
+  /** What came is forgotten: the write fails and stores nothing. */
+  abort(): void;
+}
+
 /** How to store a batch. */
 export interface NativePutOptions {
   /** zstd level, 0 (stored as it is) to 11. */
@@ -77,6 +112,7 @@ export interface NativePutOptions {
 /** Where the documents of a batch went, in their order. */
 export interface NativePutResult {
   ids: number[];
+  /** May be empty when nobody asked for duplicates. */
   duplicateOf: (number | null)[];
   /** Sequence number in the log. */
   sequence: number;
@@ -96,6 +132,8 @@ export interface NativeMemory {
   path(): string;
   /** One transaction: all or nothing, and durable when it resolves. */
   put(documents: NativeDocument[], options: NativePutOptions): Promise<NativePutResult>;
+  /** The same for everything that `feed` gives, taken as it comes. */
+  putFeed(feed: NativeFeed, options: NativePutOptions): Promise<NativePutResult>;
   /** Stores a new version of a frame and resolves to the new frame's id. */
   update(id: number, patch: Partial<NativeDocument>): Promise<number>;
   /** All or nothing; MV010 when one of the ids is unknown. */

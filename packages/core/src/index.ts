@@ -1,7 +1,9 @@
 export type {
   NativeAsset,
   NativeBinding,
+  NativeColumns,
   NativeDocument,
+  NativeFeed,
   NativeMemory,
   NativeOpenOptions,
   NativePutOptions,

@@ -75,6 +75,19 @@ export async function* taken(docs: ReturnType<typeof sourceOf>): AsyncGenerator<
   }
 }
 
+/** The same for a source that does not make one wait. */
+export function* takenNow(docs: Iterable<unknown>): Generator<unknown, void, undefined> {
+  let count = 0;
+  try {
+    for (const doc of docs) {
+      yield doc;
+      count += 1;
+    }
+  } catch (cause) {
+    throw callerFailed(`docs[${count}]`, 'an input that can be read to its end', cause);
+  }
+}
+
 /** Calls `onProgress` and waits for it. What it throws is given back: it must not hide that documents are stored. */
 export async function report(
   onProgress: ((progress: PutManyProgress) => unknown) | undefined,

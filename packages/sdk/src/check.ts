@@ -8,7 +8,7 @@ import {
   isPlainObject,
   type NumberRule,
 } from '@memvid/core';
-import { reading } from './border.js';
+import { reading, unreadable } from './border.js';
 
 /**
  * Checks on optional arguments, where `undefined` and `null` both mean "not given". Each gives the value back with
@@ -47,8 +47,15 @@ export function recordOf(value: unknown, argument: string, expected: string): Op
   const object = reading(argument, () => (isRecord(value) ? value : undefined));
   if (object === undefined) throw invalidInput(argument, value, expected);
   const read: Record<string, unknown> = Object.create(null);
-  for (const name of reading(argument, () => namesOf(object))) {
-    read[name] = reading(`${argument}.${name}`, () => object[name]);
+  // One net around all of it: a net for each name would take longer than the reading.
+  let at: string | undefined;
+  try {
+    for (const name of namesOf(object)) {
+      at = name;
+      read[name] = object[name];
+    }
+  } catch (error) {
+    throw unreadable(at === undefined ? argument : `${argument}.${at}`, error);
   }
   return read;
 }

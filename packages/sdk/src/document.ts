@@ -44,7 +44,8 @@ export interface IngestSwitches {
 /** What a document carries beside its content, as the engine takes it. */
 export type Fields = Omit<Partial<NativeDocument>, 'text' | 'bytes'>;
 
-const DEFAULT_LABEL = 'text';
+/** The label of a text document that has none of its own. */
+export const DEFAULT_LABEL = 'text';
 
 export interface Switches {
   readonly autoTag: boolean;

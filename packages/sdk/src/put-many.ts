@@ -1,12 +1,13 @@
 import type { EmbeddingIdentity } from '@memvid/core';
-import { progressOf, report, signalOf, sourceOf, storeOptionsOf, taken } from './batch-options.js';
+import { progressOf, report, signalOf, sourceOf, storeOptionsOf, taken, takenNow } from './batch-options.js';
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 import { optionalOneOf, optionsOf, type Options } from './check.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
-import { aborted } from './failures.js';
+import { aborted, semanticNotYet } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
 import { checkVectors, vectorRequest, type EmbeddingProvider } from './vectors.js';
+import { putFeed } from './put-feed.js';
 import { store } from './write-queue.js';
 
 export interface PutManyOptions extends IngestSwitches {
@@ -23,7 +24,7 @@ export interface PutManyOptions extends IngestSwitches {
   dedupe?: Dedupe | undefined;
   /** Called once, when the documents are stored; what it throws is passed over, for they are. */
   onProgress?: ((progress: PutManyProgress) => void) | undefined;
-  /** Aborted before the transaction begins: nothing is stored. */
+  /** Aborted before every document is taken: nothing is stored. */
   signal?: AbortSignal | undefined;
 }
 
@@ -39,24 +40,65 @@ export async function putMany(
   if (optionalOneOf(given['onError'], 'onError', ['throw', 'report']) === 'report') {
     return putStream(handle, source, given, storeOptionsOf(given));
   }
-  return putTogether(handle, Array.isArray(source) ? source : await collect(source), given);
+  return putTogether(handle, source, given);
 }
 
-async function putTogether(handle: Handle, docs: readonly unknown[], options: Options): Promise<string[]> {
+/** Batches from this size on are taken as they come. */
+const FEED_FROM = 1024;
+
+async function putTogether(
+  handle: Handle,
+  source: ReturnType<typeof sourceOf>,
+  options: Options,
+): Promise<string[]> {
   const switches = switchesOf(options);
   const storeOptions = storeOptionsOf(options);
   const signal = signalOf(options['signal']);
   const onProgress = progressOf(options['onProgress']);
-  const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, switches));
-  const request = vectorRequest(options, docs, true);
+  // Without a wait for what is at hand: calls on one handle run in the order in which they were made.
+  const docs = Symbol.asyncIterator in source ? await collect(source) : atHand(source);
+  const request = vectorRequest(options, Array.isArray(docs) ? docs : [], true);
   if (request !== undefined) await checkVectors(handle, 'putMany', request);
-  if (documents.length === 0) return [];
-  const stored = await handle.write('putMany', (native) => {
-    if (signal?.aborted === true) throw aborted('putMany', signal);
-    return store(native, documents, storeOptions);
-  });
-  await report(onProgress, { processed: stored.length, stored: stored.length, failed: 0 });
-  return stored.map(({ id }) => String(id));
+  let ids: string[];
+  if (Array.isArray(docs) && docs.length < FEED_FROM) {
+    const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, switches));
+    if (documents.length === 0) return [];
+    const stored = await handle.write('putMany', (native) => {
+      if (signal?.aborted === true) throw aborted('putMany', signal);
+      return store(native, documents, storeOptions);
+    });
+    ids = stored.map(({ id }) => String(id));
+  } else {
+    const held: unknown[] = [];
+    try {
+      const fed = Array.isArray(docs) ? docs : beforeVector(docs, held);
+      ids = await putFeed(handle, fed, switches, storeOptions, signal);
+    } catch (error) {
+      await checkVectors(handle, 'putMany', vectorRequest({}, held, true));
+      throw error;
+    }
+  }
+  await report(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
+  return ids;
+}
+
+/**
+ * Documents that can be taken without waiting. An async source is read to its end before: nobody knows how long it
+ * takes, and other writers wait while a transaction takes documents.
+ */
+function atHand(source: readonly unknown[] | Iterable<unknown>): readonly unknown[] | Iterable<unknown> {
+  return Array.isArray(source) ? source : takenNow(source);
+}
+
+/** The documents up to one that brings a vector, which ends the batch and is put into `held`. */
+function* beforeVector(docs: Iterable<unknown>, held: unknown[]): Generator<unknown> {
+  for (const doc of docs) {
+    if (vectorRequest({}, [doc], true) !== undefined) {
+      held.push(doc);
+      throw semanticNotYet('putMany');
+    }
+    yield doc;
+  }
 }
 
 async function collect(docs: ReturnType<typeof sourceOf>): Promise<unknown[]> {

@@ -309,34 +309,92 @@ pub fn frame_views(
 /// the frames added since; together they must hold `frame_count` frames.
 #[must_use]
 pub fn encode(head: &TocHead, frame_count: u64, frames_bytes: &[&[u8]], tail: &TocTail) -> Vec<u8> {
-    encode_hashed(head, frame_count, frames_bytes, tail).0
+    let length: usize = frames_bytes.iter().map(|piece| piece.len()).sum();
+    let mut out = Vec::with_capacity(length + 1024 + 64 * head.segments.len());
+    let written: std::result::Result<Written, std::convert::Infallible> = write(
+        head,
+        frame_count,
+        frames_bytes.iter().copied(),
+        tail,
+        |bytes| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        },
+    );
+    match written {
+        Ok(_) => out,
+        Err(never) => match never {},
+    }
 }
 
-/// Like [`encode`], also gives the BLAKE3 of the encoded bytes, which the footer holds: the checksum inside and this hash
-/// differ in the last 32 bytes only, so that both take one pass.
+/// What the footer and the header tell of a table of contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its length in bytes.
+    pub length: u64,
+    /// BLAKE3 of all of it.
+    pub hash: [u8; 32],
+    /// Its last 32 bytes: BLAKE3 of all of it with zeros in their place.
+    pub checksum: [u8; 32],
+}
+
+impl Written {
+    /// What is told of a table of contents in memory.
+    #[must_use]
+    pub fn of(toc: &[u8]) -> Self {
+        Self {
+            length: toc.len() as u64,
+            hash: crate::hash(toc),
+            checksum: toc.last_chunk::<32>().copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// Length of what [`write`] gives, in bytes.
 #[must_use]
-pub fn encode_hashed(
+pub fn length(head: &TocHead, frames_bytes: &[&[u8]], tail: &TocTail) -> u64 {
+    let mut writer = Writer::new();
+    tail.encode(&mut writer);
+    let head_length = 24 + SegmentMeta::ENCODED_SIZE * head.segments.len();
+    let frames_length: u64 = frames_bytes.iter().map(|piece| piece.len() as u64).sum();
+    (head_length + writer.len() + 32) as u64 + frames_length
+}
+
+/// [`encode`] piece by piece, for tables too large to be held twice: `sink` gets the bytes in order.
+pub fn write<'a, E>(
     head: &TocHead,
     frame_count: u64,
-    frames_bytes: &[&[u8]],
+    frames_bytes: impl Iterator<Item = &'a [u8]>,
     tail: &TocTail,
-) -> (Vec<u8>, [u8; 32]) {
-    let length: usize = frames_bytes.iter().map(|piece| piece.len()).sum();
-    let mut writer = Writer::with_capacity(length + 1024 + 64 * head.segments.len());
+    mut sink: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<Written, E> {
+    let mut hasher = blake3::Hasher::new();
+    let mut length = 0;
+    let mut put = |bytes: &[u8]| {
+        hasher.update(bytes);
+        length += bytes.len() as u64;
+        sink(bytes)
+    };
+    let mut writer = Writer::with_capacity(1024 + 64 * head.segments.len());
     writer.u64(head.toc_version);
     writer.list(&head.segments, |writer, segment| segment.encode(writer));
     writer.u64(frame_count);
+    put(writer.as_slice())?;
     for piece in frames_bytes {
-        writer.raw(piece);
+        put(piece)?;
     }
+    let mut writer = Writer::with_capacity(1024);
     tail.encode(&mut writer);
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(writer.as_slice());
-    let mut stored = hasher.clone();
-    let checksum = hasher.update(&[0; 32]).finalize();
-    writer.raw(checksum.as_bytes());
-    let hash = stored.update(checksum.as_bytes()).finalize();
-    (writer.into_bytes(), *hash.as_bytes())
+    put(writer.as_slice())?;
+    let mut with_zeros = hasher.clone();
+    let checksum = *with_zeros.update(&[0; 32]).finalize().as_bytes();
+    hasher.update(&checksum);
+    sink(&checksum)?;
+    Ok(Written {
+        length: length + 32,
+        hash: *hasher.finalize().as_bytes(),
+        checksum,
+    })
 }
 
 impl TocTail {

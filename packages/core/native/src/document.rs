@@ -82,7 +82,7 @@ impl Input {
             .content
             .ok_or_else(|| Error::invalid(&argument, "neither text nor bytes", "text or bytes"))?;
         let timestamp = self.rest.timestamp.unwrap_or(f64::NAN);
-        let timestamp = seconds(timestamp, &format!("{argument}.timestamp"))?;
+        let timestamp = integer_seconds(timestamp, &format!("{argument}.timestamp"))?;
         let mut document = Document::text(String::new(), timestamp);
         document.content = content;
         self.rest.apply(&mut document, index)?;
@@ -105,7 +105,7 @@ impl Patch {
     fn apply(self, document: &mut Document, index: usize) -> Result<()> {
         let argument = |field: &str| format!("documents[{index}].{field}");
         if let Some(timestamp) = self.timestamp {
-            document.timestamp = seconds(timestamp, &argument("timestamp"))?;
+            document.timestamp = integer_seconds(timestamp, &argument("timestamp"))?;
         }
         let set = |field: &mut Option<String>, value: Option<String>| {
             if value.is_some() {
@@ -136,10 +136,23 @@ impl Patch {
     }
 }
 
-fn seconds(value: f64, argument: &str) -> Result<i64> {
+/// Whole seconds since 1970.
+pub fn integer_seconds(value: f64, argument: &str) -> Result<i64> {
     // Far inside what both i64 and JavaScript hold exactly; calendars end long before.
     if value.is_finite() && value.abs() < 1e15 {
         return Ok(value.floor() as i64);
     }
     Err(Error::invalid(argument, value, "epoch seconds"))
+}
+
+/// MV019 when a column has not one element a document.
+pub fn refuse_length(argument: &str, length: usize, expected: usize) -> Result<()> {
+    if length == expected {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        argument,
+        format!("{length} elements"),
+        &format!("{expected} elements"),
+    ))
 }

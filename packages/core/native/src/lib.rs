@@ -9,6 +9,7 @@
 
 mod document;
 mod failure;
+mod feed;
 mod memory;
 mod task;
 mod worker;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::{
-    Dedupe, Error, FindRequest, Memory, OpenOptions, PutOptions, Result, TimelineRequest,
+    Dedupe, Error, FindRequest, Memory, OpenOptions, PutOptions, PutResult, Result, TimelineRequest,
 };
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 use crate::document::{Input, NativeDocument};
 use crate::failure::{guard, to_napi};
+use crate::feed::NativeFeed;
 use crate::task::{Job, json};
 use crate::worker::Worker;
 
@@ -47,6 +48,50 @@ pub struct NativeAsset {
     pub filename: String,
     pub frame_id: f64,
     pub page_count: f64,
+}
+
+impl NativePutOptions {
+    fn convert(&self) -> Result<PutOptions> {
+        let dedupe = match self.dedupe.as_str() {
+            "keep" => Dedupe::Keep,
+            "skip" => Dedupe::Skip,
+            "replace" => Dedupe::Replace,
+            other => {
+                return Err(Error::invalid(
+                    "dedupe",
+                    format_args!("{other:?}"),
+                    "keep, skip or replace",
+                ));
+            }
+        };
+        let level = self.compression_level;
+        if level.fract() != 0.0 || !(0.0..=11.0).contains(&level) {
+            return Err(Error::invalid(
+                "compressionLevel",
+                level,
+                "an integer from 0 to 11",
+            ));
+        }
+        Ok(PutOptions {
+            compression_level: level as i32,
+            dedupe,
+        })
+    }
+}
+
+impl From<PutResult> for NativePutResult {
+    fn from(result: PutResult) -> Self {
+        let number = |id: u64| id as f64;
+        Self {
+            ids: result.ids.into_iter().map(number).collect(),
+            duplicate_of: result
+                .duplicate_of
+                .into_iter()
+                .map(|id| id.map(number))
+                .collect(),
+            sequence: number(result.sequence),
+        }
+    }
 }
 
 impl NativeMemory {
@@ -91,47 +136,32 @@ impl NativeMemory {
         let memory = Arc::clone(&self.memory);
         let inputs: Vec<Input> = documents.into_iter().map(Input::from).collect();
         let work = move || {
-            let dedupe = match options.dedupe.as_str() {
-                "keep" => Dedupe::Keep,
-                "skip" => Dedupe::Skip,
-                "replace" => Dedupe::Replace,
-                other => {
-                    return Err(Error::invalid(
-                        "dedupe",
-                        format_args!("{other:?}"),
-                        "keep, skip or replace",
-                    ));
-                }
-            };
-            let level = options.compression_level;
-            if level.fract() != 0.0 || !(0.0..=11.0).contains(&level) {
-                return Err(Error::invalid(
-                    "compressionLevel",
-                    level,
-                    "an integer from 0 to 11",
-                ));
-            }
             let documents = inputs
                 .into_iter()
                 .enumerate()
                 .map(|(index, input)| input.into_document(index))
                 .collect::<Result<Vec<_>>>()?;
-            let result = memory.put(
-                documents,
-                PutOptions {
-                    compression_level: level as i32,
-                    dedupe,
-                },
-            )?;
-            Ok(NativePutResult {
-                ids: result.ids.into_iter().map(|id| id as f64).collect(),
-                duplicate_of: result
-                    .duplicate_of
-                    .into_iter()
-                    .map(|id| id.map(|id| id as f64))
-                    .collect(),
-                sequence: result.sequence as f64,
-            })
+            memory
+                .put(documents, options.convert()?)
+                .map(NativePutResult::from)
+        };
+        self.writer.run(env, work, self.index_log())
+    }
+
+    /// One transaction of everything that `feed` gives.
+    #[napi(ts_return_type = "Promise<NativePutResult>")]
+    pub fn put_feed<'env>(
+        &self,
+        env: &'env Env,
+        feed: &NativeFeed,
+        options: NativePutOptions,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let mut slices = feed.taker();
+        let work = move || {
+            memory
+                .put_slices(&mut slices, options.convert()?)
+                .map(NativePutResult::from)
         };
         self.writer.run(env, work, self.index_log())
     }

@@ -1,0 +1,501 @@
+//! A batch too large for the log: one commit whose documents are written while they come.
+//!
+//! The caller's thread hands out slices of documents with their frame ids; lanes, one a processor, compress, hash, sketch
+//! and index them, and write payloads behind the footer in force as they go. Nothing refers to those bytes before the
+//! table of contents is published, so a batch that fails or is abandoned leaves the memory as it was. Memory holds the
+//! slices in flight, one index builder a lane, and the encoded frames: some 450 bytes a document.
+//!
+//! The lanes take turns as they are free, so each builds a full-text segment of its own over the same frames: the parts
+//! of one group (see [`crate::lex_sections`]).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use mv2::frame::Frame;
+use mv2::storage::FileStorage;
+use mv2::toc::{MAX_FRAMES, SegmentMeta};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use crate::additions::too_many_frames;
+use crate::chunk::Piece;
+use crate::commit::{self, CommitOptions};
+use crate::committed::Committed;
+use crate::compact;
+use crate::document::{Document, PreparedDocument, Preparer};
+use crate::error::{Code, Error, Result};
+use crate::fresh::FreshFrames;
+use crate::lex_sections;
+use crate::merge;
+use crate::naming::{default_uri, title_from_uri};
+use crate::output::{self, Output};
+use crate::snapshot::Snapshot;
+use crate::writer::check_capacity;
+
+/// Documents of one piece of work.
+const SLICE: usize = 256;
+/// Pieces of work that wait; more would only take memory.
+const WAITING: usize = 8;
+/// Memory of one lane's index before it becomes a segment, bytes.
+const SEGMENT_MEMORY: usize = 96 << 20;
+/// More lanes than this are slowed down by the disk and by the one thread that feeds them.
+const MOST_LANES: usize = 4;
+/// What is written is handed to the disk whenever it has become this much, bytes, so that the end waits for little.
+const SYNC_EVERY: u64 = 64 << 20;
+
+/// Looks a content hash up: the document that holds it already.
+pub type FindDuplicate<'a> = &'a dyn Fn(&[u8; 32]) -> Option<u64>;
+
+/// A batch that was committed.
+pub struct Stored {
+    /// The new state; `None` when it could not be opened right now.
+    pub committed: Option<Committed>,
+    /// The frame of each document, in order.
+    pub ids: Vec<u64>,
+    /// For each document the one with the same content that was there before; empty when nobody looked.
+    pub duplicate_of: Vec<Option<u64>>,
+}
+
+/// Stores the documents of `slices` as one commit on top of `snapshot`, whose log is empty. The caller holds the writer
+/// lock. With `find_duplicate`, documents whose content is stored already are left out.
+pub fn commit(
+    snapshot: &Snapshot,
+    slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
+    level: i32,
+    find_duplicate: Option<FindDuplicate<'_>>,
+    options: &CommitOptions,
+) -> Result<Stored> {
+    let storage = &snapshot.committed.storage;
+    let before = output::length(storage)?;
+    let mut feed = Feed::new(snapshot, find_duplicate);
+    let stored = run(snapshot, &mut feed, slices, level, options).and_then(|batch| {
+        if batch.frames.count() == 0 {
+            return Ok(None);
+        }
+        commit::add(snapshot, batch, options)
+    });
+    if stored.is_err() && output::length(storage).is_ok_and(|length| length > before) {
+        let _ = output::set_length(storage, before);
+    }
+    Ok(Stored {
+        committed: stored?,
+        ids: feed.ids,
+        duplicate_of: feed.duplicate_of,
+    })
+}
+
+/// What the lanes leave to the commit.
+pub struct Batch {
+    /// The new frames.
+    pub frames: FreshFrames,
+    /// The full-text sections of the next table of contents.
+    pub sections: Vec<SegmentMeta>,
+    /// Writes on behind everything.
+    pub out: Output,
+    /// Size of the log from now on.
+    pub wal_size: u64,
+}
+
+/// Writing from several threads: each piece gets a place of its own.
+struct Shared<'a> {
+    storage: &'a Arc<FileStorage>,
+    position: AtomicU64,
+    capacity: Option<u64>,
+    stop: AtomicBool,
+    error: Mutex<Option<Error>>,
+}
+
+impl Shared<'_> {
+    fn write(&self, bytes: &[u8]) -> Result<u64> {
+        let length = bytes.len() as u64;
+        let start = self.position.fetch_add(length, Ordering::Relaxed);
+        if let Some(limit) = self.capacity {
+            check_capacity(limit, start + length)?;
+        }
+        output::write_at(self.storage, start, bytes)?;
+        Ok(start)
+    }
+
+    /// The first error counts.
+    fn fail(&self, error: Error) {
+        self.error.lock().get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Documents in order, with the frames they will be.
+struct Slice {
+    first_frame: u64,
+    /// Bytes of search text that these frames may repeat inside the table of contents.
+    search_text_budget: u64,
+    /// Each with its place in the batch.
+    documents: Vec<(usize, Document, Option<Vec<Piece>>)>,
+}
+
+/// Gives documents their ids.
+struct Feed<'a> {
+    find_duplicate: Option<FindDuplicate<'a>>,
+    fresh: HashMap<[u8; 32], u64>,
+    ids: Vec<u64>,
+    duplicate_of: Vec<Option<u64>>,
+    next_frame: u64,
+    search_text_left: u64,
+}
+
+impl<'a> Feed<'a> {
+    fn new(snapshot: &Snapshot, find_duplicate: Option<FindDuplicate<'a>>) -> Self {
+        let used = snapshot.committed.directory.totals().search_text_bytes;
+        Self {
+            find_duplicate,
+            fresh: HashMap::new(),
+            ids: Vec::new(),
+            duplicate_of: Vec::new(),
+            next_frame: snapshot.frame_count(),
+            search_text_left: crate::additions::SEARCH_TEXT_BUDGET.saturating_sub(used),
+        }
+    }
+
+    fn slice(&mut self, documents: Vec<Document>) -> Result<Slice> {
+        let mut slice = Slice {
+            first_frame: self.next_frame,
+            search_text_budget: self.search_text_left,
+            documents: Vec::with_capacity(documents.len()),
+        };
+        for document in documents {
+            if let Some(find) = self.find_duplicate {
+                let hash = *blake3::hash(document.content.as_bytes()).as_bytes();
+                let earlier = self.fresh.get(&hash).copied().or_else(|| find(&hash));
+                self.duplicate_of.push(earlier);
+                if let Some(earlier) = earlier {
+                    self.ids.push(earlier);
+                    continue;
+                }
+                self.fresh.insert(hash, self.next_frame);
+            }
+            let pieces = document.pieces();
+            self.ids.push(self.next_frame);
+            self.next_frame += 1 + pieces.as_ref().map_or(0, Vec::len) as u64;
+            if self.next_frame > MAX_FRAMES {
+                return Err(too_many_frames(self.next_frame));
+            }
+            // As if all of it was repeated: which frames are does not depend on how fast the lanes are.
+            let length = document.content.as_bytes().len() as u64;
+            self.search_text_left = self.search_text_left.saturating_sub(length);
+            slice.documents.push((self.ids.len() - 1, document, pieces));
+        }
+        Ok(slice)
+    }
+}
+
+fn run(
+    snapshot: &Snapshot,
+    feed: &mut Feed<'_>,
+    slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
+    level: i32,
+    options: &CommitOptions,
+) -> Result<Batch> {
+    let base = &snapshot.committed;
+    let shared = Shared {
+        storage: &base.storage,
+        position: AtomicU64::new(base.end),
+        capacity: options.capacity,
+        stop: AtomicBool::new(false),
+        error: Mutex::new(None),
+    };
+    let indexes = options.lex_enabled && options.index;
+    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+    let (sender, receiver) = sync_channel::<Slice>(WAITING);
+    let receiver = Mutex::new(receiver);
+    let done = AtomicBool::new(false);
+    let results = std::thread::scope(|scope| {
+        let flusher = scope.spawn(|| flush(&shared, base.end, &done));
+        let lanes: Vec<_> = (0..lanes.clamp(1, MOST_LANES))
+            .map(|_| scope.spawn(|| run_lane(&shared, &receiver, level, indexes)))
+            .collect();
+        if let Err(error) = hand_out(&shared, feed, slices, &sender) {
+            shared.fail(error);
+        }
+        drop(sender);
+        let results: Vec<_> = lanes.into_iter().map(|lane| lane.join()).collect();
+        done.store(true, Ordering::Relaxed);
+        flusher.thread().unpark();
+        results
+    });
+    if let Some(error) = shared.error.lock().take() {
+        return Err(error);
+    }
+    let mut ordered = BTreeMap::new();
+    let mut parts = Vec::new();
+    for result in results {
+        let lane = result.map_err(|_| stopped_unexpectedly())?;
+        ordered.extend(lane.slices);
+        parts.extend(lane.sections);
+    }
+    let mut out = Output::new(Arc::clone(&base.storage), shared.position.into_inner());
+    let wal_size = make_room_for_log(snapshot, &mut ordered, &mut parts, &mut out, options)?;
+    let mut frames = FreshFrames::default();
+    for (_, slice) in ordered {
+        frames.append(slice);
+    }
+    let first = base.frame_count();
+    let mut sections = base.lex_sections().to_vec();
+    if indexes {
+        lex_sections::cover(base, first, &mut sections, &mut out)?;
+        for mut part in parts {
+            part.frame_from = first;
+            part.frame_to = first + frames.count();
+            sections.push(part);
+        }
+        merge::write(snapshot, &mut sections, Vec::new(), &mut out)?;
+    }
+    Ok(Batch {
+        frames,
+        sections,
+        out,
+        wal_size,
+    })
+}
+
+/// The first commit into an empty memory gets the log that fits it (see [`commit::next_log_size`]). How large it is, is
+/// known only now: what the lanes wrote where the log will be is written again at the end. Gives the size of the log.
+fn make_room_for_log(
+    snapshot: &Snapshot,
+    slices: &mut BTreeMap<u64, FreshFrames>,
+    sections: &mut [SegmentMeta],
+    out: &mut Output,
+    options: &CommitOptions,
+) -> Result<u64> {
+    let base = &snapshot.committed;
+    let count: u64 = slices.values().map(FreshFrames::count).sum();
+    let expected = out.position() - base.end + commit::EACH_FRAME * count;
+    let wal_size = commit::next_log_size(snapshot, expected, options.capacity);
+    let log_end = base.header.wal_offset + wal_size;
+    if wal_size <= base.header.wal_size || log_end <= base.end {
+        return Ok(base.header.wal_size);
+    }
+    // Only whole pieces move: the one across the end of the log is the last.
+    let mut moved_end = log_end.min(out.position());
+    for section in sections.iter() {
+        if section.bytes_offset < log_end {
+            moved_end = moved_end.max(section.bytes_offset + section.bytes_length);
+        }
+    }
+    for slice in slices.values() {
+        moved_end = moved_end.max(slice.payload_end_below(log_end)?);
+    }
+    if out.position() < log_end {
+        out.skip(log_end - out.position())?;
+    }
+    let mut place = base.end;
+    let shift = out.position() - place;
+    let mut buffer = vec![0; 1 << 20];
+    while place < moved_end {
+        let length = (moved_end - place).min(buffer.len() as u64);
+        let piece = buffer.get_mut(..length as usize).unwrap_or_default();
+        output::read_at(&base.storage, place, piece)?;
+        out.write(piece)?;
+        place += length;
+    }
+    for section in sections {
+        if section.bytes_offset < log_end {
+            section.bytes_offset += shift;
+        }
+    }
+    for slice in slices.values_mut() {
+        slice.move_payloads_below(log_end, shift)?;
+    }
+    out.flush()?;
+    // Nothing of what was there stays in the log; and its blocks exist, so that a later append changes no allocation.
+    let mut zeros = Output::new(Arc::clone(&base.storage), base.end);
+    compact::write_zeros(&mut zeros, log_end - base.end)?;
+    zeros.flush()?;
+    Ok(wal_size)
+}
+
+fn stopped_unexpectedly() -> Error {
+    Error::new(
+        Code::Internal,
+        "a thread of the ingestion stopped unexpectedly; nothing was stored",
+        Value::Null,
+    )
+}
+
+/// Passes documents on until there are no more or a lane fails.
+fn hand_out(
+    shared: &Shared<'_>,
+    feed: &mut Feed<'_>,
+    slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
+    lanes: &SyncSender<Slice>,
+) -> Result<()> {
+    for documents in slices {
+        let mut documents = documents?.into_iter();
+        loop {
+            let part: Vec<_> = documents.by_ref().take(SLICE).collect();
+            if part.is_empty() {
+                break;
+            }
+            let slice = feed.slice(part)?;
+            if shared.is_stopped() {
+                return Ok(());
+            }
+            lanes.send(slice).map_err(|_| stopped_unexpectedly())?;
+        }
+    }
+    Ok(())
+}
+
+/// Hands what was written to the disk now and then, beside the lanes.
+fn flush(shared: &Shared<'_>, start: u64, done: &AtomicBool) {
+    let mut synced = start;
+    while !done.load(Ordering::Relaxed) {
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        let position = shared.position.load(Ordering::Relaxed);
+        if position - synced >= SYNC_EVERY {
+            // Only to be early: the sync that counts comes before the table of contents is published.
+            let _ = output::sync(shared.storage);
+            synced = position;
+        }
+    }
+}
+
+/// What one lane made.
+#[derive(Default)]
+struct Lane {
+    slices: Vec<(u64, FreshFrames)>,
+    sections: Vec<SegmentMeta>,
+}
+
+fn run_lane(
+    shared: &Shared<'_>,
+    queue: &Mutex<Receiver<Slice>>,
+    level: i32,
+    indexes: bool,
+) -> Lane {
+    let mut lane = Lane::default();
+    let mut worker = Worker {
+        shared,
+        preparer: Preparer::new(level),
+        builder: None,
+        indexes,
+    };
+    loop {
+        let next = queue.lock().recv();
+        let Ok(slice) = next else { break };
+        // After a failure the queue is emptied, so that nobody waits for room in it.
+        if shared.is_stopped() {
+            continue;
+        }
+        if let Err(error) = worker.take(slice, &mut lane) {
+            shared.fail(error);
+        }
+    }
+    if !shared.is_stopped()
+        && let Err(error) = worker.finish(&mut lane)
+    {
+        shared.fail(error);
+    }
+    lane
+}
+
+struct Worker<'s, 'a> {
+    shared: &'s Shared<'a>,
+    preparer: Preparer,
+    builder: Option<lex::SegmentBuilder>,
+    indexes: bool,
+}
+
+impl Worker<'_, '_> {
+    fn take(&mut self, slice: Slice, lane: &mut Lane) -> Result<()> {
+        let mut frames: Vec<(Frame, [u8; 32])> = Vec::with_capacity(slice.documents.len());
+        let mut payloads = Vec::new();
+        let mut search_text_left = slice.search_text_budget;
+        for (index, document, pieces) in slice.documents {
+            let prepared = self.preparer.prepare_pieces(document, pieces, index)?;
+            let parent = slice.first_frame + frames.len() as u64;
+            self.add(
+                prepared,
+                parent,
+                &mut frames,
+                &mut payloads,
+                &mut search_text_left,
+            )?;
+        }
+        let place = self.shared.write(&payloads)?;
+        for (frame, _) in &mut frames {
+            frame.payload_offset += place;
+        }
+        lane.slices
+            .push((slice.first_frame, FreshFrames::encode(&frames)?));
+        if self
+            .builder
+            .as_ref()
+            .is_some_and(lex::SegmentBuilder::is_full)
+        {
+            self.finish(lane)?;
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        document: PreparedDocument,
+        parent: u64,
+        frames: &mut Vec<(Frame, [u8; 32])>,
+        payloads: &mut Vec<u8>,
+        search_text_left: &mut u64,
+    ) -> Result<()> {
+        let first = frames.len();
+        for (number, prepared) in document.frames.into_iter().enumerate() {
+            let mut frame = prepared.frame;
+            frame.id = parent + number as u64;
+            frame.parent_id = (number > 0).then_some(parent);
+            let uri = frame.uri.get_or_insert_with(|| default_uri(frame.id));
+            if frame.title.is_none() {
+                frame.title = title_from_uri(uri);
+            }
+            frame.payload_offset = payloads.len() as u64;
+            payloads.extend_from_slice(&prepared.payload);
+            if let Some(body) = prepared.body {
+                if self.indexes {
+                    // A chunk is found under its document's title.
+                    let title = frames
+                        .get(first)
+                        .map_or(&frame, |(document, _)| document)
+                        .title
+                        .as_deref();
+                    let builder = match &mut self.builder {
+                        Some(builder) => builder,
+                        none => none.insert(lex::SegmentBuilder::new(SEGMENT_MEMORY)?),
+                    };
+                    builder.add(&lex_sections::document(&frame, title, &body))?;
+                }
+                let present = frame.search_text.as_ref().map(String::len);
+                let length = present.unwrap_or(body.len()) as u64;
+                if present.is_none() && length <= *search_text_left {
+                    frame.search_text = Some(body);
+                }
+                *search_text_left = search_text_left.saturating_sub(length);
+            }
+            frames.push((frame, prepared.sketch));
+        }
+        Ok(())
+    }
+
+    /// Writes the segment that was built.
+    fn finish(&mut self, lane: &mut Lane) -> Result<()> {
+        let Some(builder) = self.builder.take() else {
+            return Ok(());
+        };
+        let bytes = builder.finish()?;
+        let offset = self.shared.write(&bytes)?;
+        lane.sections
+            .push(lex_sections::entry(&bytes, 0, 0, offset));
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! Documents on their way from JavaScript to a write that has begun already.
+//!
+//! JavaScript pushes slices and is told when to wait; the writer's thread takes them. A slice crosses the border as
+//! columns, one array a field: reading the named properties of each document costs three times as much.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use engine::{Code, Content, Document, Error, Result};
+use napi::bindgen_prelude::*;
+use napi::{Env, JsDeferred};
+use napi_derive::napi;
+use parking_lot::{Condvar, Mutex};
+use serde_json::json;
+
+use crate::document::{integer_seconds, refuse_length};
+use crate::failure::to_napi;
+
+/// Slices that wait before JavaScript is asked to.
+const MOST_WAITING: usize = 8;
+
+type Resolver = Box<dyn FnOnce(Env) -> napi::Result<()> + Send>;
+type Deferred = JsDeferred<(), Resolver>;
+
+/// Text documents as columns: element `i` of each belongs to document `i`. A column that no document needs is absent,
+/// and so is a value that a document has not.
+#[napi(object)]
+pub struct NativeColumns {
+    pub texts: Vec<String>,
+    pub titles: Vec<String>,
+    pub timestamps: Float64Array,
+    /// Absent: every document has the default label.
+    pub labels: Option<Vec<Vec<String>>>,
+    pub tags: Option<Vec<Vec<String>>>,
+    pub uris: Option<Vec<Option<String>>>,
+    pub kinds: Option<Vec<Option<String>>>,
+    pub tracks: Option<Vec<Option<String>>>,
+    pub search_texts: Option<Vec<Option<String>>>,
+    pub metadata: Option<Vec<Option<String>>>,
+    pub content_dates: Option<Vec<Option<Vec<String>>>>,
+    pub default_label: String,
+}
+
+impl NativeColumns {
+    fn into_documents(self, first: usize) -> Result<Vec<Document>> {
+        let count = self.texts.len();
+        let lengths = [
+            self.titles.len(),
+            self.timestamps.len(),
+            self.labels.as_ref().map_or(count, Vec::len),
+            self.tags.as_ref().map_or(count, Vec::len),
+            self.uris.as_ref().map_or(count, Vec::len),
+            self.kinds.as_ref().map_or(count, Vec::len),
+            self.tracks.as_ref().map_or(count, Vec::len),
+            self.search_texts.as_ref().map_or(count, Vec::len),
+            self.metadata.as_ref().map_or(count, Vec::len),
+            self.content_dates.as_ref().map_or(count, Vec::len),
+        ];
+        for length in lengths {
+            refuse_length("columns", length, count)?;
+        }
+        let mut labels = self.labels.map(Vec::into_iter);
+        let mut tags = self.tags.map(Vec::into_iter);
+        let mut uris = self.uris.map(Vec::into_iter);
+        let mut kinds = self.kinds.map(Vec::into_iter);
+        let mut tracks = self.tracks.map(Vec::into_iter);
+        let mut search_texts = self.search_texts.map(Vec::into_iter);
+        let mut metadata = self.metadata.map(Vec::into_iter);
+        let mut dates = self.content_dates.map(Vec::into_iter);
+        let rows = self.texts.into_iter().zip(self.titles);
+        let mut documents = Vec::with_capacity(count);
+        for ((text, title), timestamp) in rows.zip(self.timestamps.iter()) {
+            let index = first + documents.len();
+            let seconds = integer_seconds(*timestamp, &format!("documents[{index}].timestamp"))?;
+            documents.push(Document {
+                content: Content::Text(text),
+                search_text: next(&mut search_texts).flatten(),
+                title: Some(title),
+                uri: next(&mut uris).flatten(),
+                kind: next(&mut kinds).flatten(),
+                track: next(&mut tracks).flatten(),
+                tags: next(&mut tags).unwrap_or_default(),
+                labels: next(&mut labels).unwrap_or_else(|| vec![self.default_label.clone()]),
+                metadata: next(&mut metadata).flatten(),
+                content_dates: next(&mut dates).flatten().unwrap_or_default(),
+                ..Document::text(String::new(), seconds)
+            });
+        }
+        Ok(documents)
+    }
+}
+
+fn next<T>(column: &mut Option<std::vec::IntoIter<T>>) -> Option<T> {
+    column.as_mut().and_then(Iterator::next)
+}
+
+/// Both ends of the way.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    slices: VecDeque<Vec<Document>>,
+    /// Nothing more comes.
+    ended: bool,
+    /// What came is to be forgotten.
+    aborted: bool,
+    /// Nobody takes any more.
+    closed: bool,
+    /// JavaScript waits for room.
+    waiting: Option<Deferred>,
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.closed || self.slices.len() < MOST_WAITING
+    }
+
+    fn wake(&mut self) {
+        if self.has_room()
+            && let Some(waiting) = self.waiting.take()
+        {
+            waiting.resolve(Box::new(|_| Ok(())));
+        }
+    }
+}
+
+#[napi]
+#[derive(Default)]
+pub struct NativeFeed {
+    queue: Arc<Queue>,
+    pushed: AtomicUsize,
+}
+
+#[napi]
+impl NativeFeed {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a slice; `false`: wait for [`NativeFeed::room`] before the next.
+    #[napi]
+    pub fn push(&self, columns: NativeColumns) -> napi::Result<bool> {
+        let first = self.pushed.load(Ordering::Relaxed);
+        let documents = columns.into_documents(first).map_err(to_napi)?;
+        self.pushed.fetch_add(documents.len(), Ordering::Relaxed);
+        let mut state = self.queue.state.lock();
+        if !state.closed {
+            state.slices.push_back(documents);
+            self.queue.changed.notify_one();
+        }
+        Ok(state.has_room())
+    }
+
+    /// Resolves when there is room, or nobody takes slices any more.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn room<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred::<(), Resolver>()?;
+        let mut state = self.queue.state.lock();
+        if let Some(earlier) = state.waiting.replace(deferred) {
+            earlier.resolve(Box::new(|_| Ok(())));
+        }
+        state.wake();
+        Ok(promise)
+    }
+
+    /// Nothing more comes.
+    #[napi]
+    pub fn end(&self) {
+        self.queue.state.lock().ended = true;
+        self.queue.changed.notify_one();
+    }
+
+    /// What came is to be forgotten.
+    #[napi]
+    pub fn abort(&self) {
+        let mut state = self.queue.state.lock();
+        state.aborted = true;
+        state.slices.clear();
+        self.queue.changed.notify_one();
+    }
+}
+
+impl Drop for NativeFeed {
+    /// A feed that JavaScript let go of without ending it must not keep the writer waiting.
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        if !state.ended {
+            state.aborted = true;
+        }
+        self.queue.changed.notify_one();
+    }
+}
+
+impl NativeFeed {
+    /// The end at which slices are taken. Dropping it tells JavaScript to stop.
+    pub fn taker(&self) -> Taker {
+        Taker {
+            queue: Arc::clone(&self.queue),
+        }
+    }
+}
+
+/// Gives the slices in order; waits for them.
+pub struct Taker {
+    queue: Arc<Queue>,
+}
+
+impl Iterator for Taker {
+    type Item = Result<Vec<Document>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut state = self.queue.state.lock();
+        loop {
+            if state.aborted {
+                return Some(Err(abandoned()));
+            }
+            if let Some(slice) = state.slices.pop_front() {
+                state.wake();
+                return Some(Ok(slice));
+            }
+            if state.ended {
+                return None;
+            }
+            self.queue.changed.wait(&mut state);
+        }
+    }
+}
+
+impl Drop for Taker {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.closed = true;
+        state.slices.clear();
+        state.wake();
+    }
+}
+
+fn abandoned() -> Error {
+    Error::new(
+        Code::Internal,
+        "the batch was abandoned before its end; nothing was stored",
+        json!({}),
+    )
+}

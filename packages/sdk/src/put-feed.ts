@@ -1,0 +1,93 @@
+import { loadNative, type NativeColumns, type NativeDocument, type NativePutOptions } from '@memvid/core';
+import { batchDocument, DEFAULT_LABEL, type Switches } from './document.js';
+import { aborted } from './failures.js';
+import type { Handle } from './handle.js';
+
+/** Documents converted in one go: some milliseconds, so that timers and requests get their turn in between. */
+const SLICE = 512;
+
+/**
+ * Stores everything `docs` gives as one transaction that takes the documents as they come: the engine works on the
+ * first while the next are read, and no more than a few slices are in memory.
+ */
+export async function putFeed(
+  handle: Handle,
+  docs: Iterable<unknown>,
+  switches: Switches,
+  options: NativePutOptions,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const { ids } = await handle.write('putMany', async (native) => {
+    const feed = new (loadNative().NativeFeed)();
+    const stored = native.putFeed(feed, options);
+    // Whatever ends the loop below, the engine's own error is the one that counts; it must not go unheard meanwhile.
+    let failed = false;
+    stored.catch(() => (failed = true));
+    try {
+      for (const columns of slices(docs, switches)) {
+        if (signal?.aborted === true) throw aborted('putMany', signal);
+        if (!feed.push(columns)) await feed.room();
+        else await nextTurn();
+        if (failed) break;
+      }
+    } catch (error) {
+      feed.abort();
+      await stored.catch(() => undefined);
+      throw error;
+    }
+    feed.end();
+    return stored;
+  });
+  return ids.map(String);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function* slices(docs: Iterable<unknown>, switches: Switches): Generator<NativeColumns> {
+  let slice: NativeDocument[] = [];
+  let index = 0;
+  for (const doc of docs) {
+    slice.push(batchDocument(doc, `docs[${index}].`, switches));
+    index += 1;
+    if (slice.length === SLICE) {
+      yield columnsOf(slice);
+      slice = [];
+    }
+  }
+  if (slice.length > 0) yield columnsOf(slice);
+}
+
+/** The fields of text documents, one array each; an array without a value is left out. */
+export function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
+  const columns: NativeColumns = {
+    texts: documents.map(({ text = '' }) => text),
+    titles: documents.map(({ title = '' }) => title),
+    timestamps: Float64Array.from(documents, ({ timestamp }) => timestamp),
+    defaultLabel: DEFAULT_LABEL,
+  };
+  if (documents.some(({ labels }) => labels?.length !== 1 || labels[0] !== DEFAULT_LABEL)) {
+    columns.labels = documents.map(({ labels = [] }) => labels);
+  }
+  if (documents.some(({ tags = [] }) => tags.length > 0)) {
+    columns.tags = documents.map(({ tags = [] }) => tags);
+  }
+  optional('uris', ({ uri }) => uri);
+  optional('kinds', ({ kind }) => kind);
+  optional('tracks', ({ track }) => track);
+  optional('searchTexts', ({ searchText }) => searchText);
+  optional('metadata', ({ metadata }) => metadata);
+  optional('contentDates', ({ contentDates }) => contentDates);
+  return columns;
+
+  function optional<Name extends 'uris' | 'kinds' | 'tracks' | 'searchTexts' | 'metadata' | 'contentDates'>(
+    name: Name,
+    value: (document: NativeDocument) => NonNullable<NativeColumns[Name]>[number] | undefined,
+  ): void {
+    if (documents.every((document) => value(document) === undefined)) return;
+    columns[name] = documents.map(value) as NonNullable<NativeColumns[Name]>;
+  }
+}
