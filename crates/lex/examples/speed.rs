@@ -166,7 +166,6 @@ fn sizes(blob: &[u8], documents: usize) {
         "positions",
         "lengths",
         "columns",
-        "store",
         "forms",
     ];
     let number = |at: usize| u64::from_le_bytes(blob[at..at + 8].try_into().unwrap()) as f64;

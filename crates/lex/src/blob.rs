@@ -4,7 +4,7 @@
 //!
 //! | offset | size      | field                                                        |
 //! |-------:|----------:|--------------------------------------------------------------|
-//! |      0 |         8 | magic `LEXSEGv1`                                             |
+//! |      0 |         8 | magic `LEXSEGv2`                                             |
 //! |      8 |         4 | CRC-32 of everything from offset 12 to the payload           |
 //! |     12 |         4 | number of files, [`FILE_COUNT`]                              |
 //! |     16 |         8 | length of the whole blob                                     |
@@ -26,14 +26,15 @@ use std::{array, io};
 use tantivy::HasLen;
 use tantivy::directory::{FileHandle, OwnedBytes};
 
-const MAGIC: &[u8; 8] = b"LEXSEGv1";
+const MAGIC: &[u8; 8] = b"LEXSEGv2";
 const FIXED_HEADER: usize = 64;
 /// Unit of verification.
 const BLOCK: usize = 32 * 1024;
 /// Files of one segment.
-pub(crate) const FILE_COUNT: usize = 7;
+pub(crate) const FILE_COUNT: usize = 6;
 
-/// The files of one segment, in their order.
+/// The files of one segment, in their order: those of a tantivy segment without their footers (which would repeat the
+/// library's version and a checksum), and the word forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum File {
     Terms,
@@ -41,20 +42,7 @@ pub(crate) enum File {
     Positions,
     FieldNorms,
     FastFields,
-    Store,
     Classes,
-}
-
-impl File {
-    pub(crate) const ALL: [Self; FILE_COUNT] = [
-        Self::Terms,
-        Self::Postings,
-        Self::Positions,
-        Self::FieldNorms,
-        Self::FastFields,
-        Self::Store,
-        Self::Classes,
-    ];
 }
 
 /// What the header says about the documents.
@@ -67,8 +55,8 @@ pub(crate) struct Summary {
     pub highest_frame: u64,
 }
 
-/// Packs the files of one segment, given in the order of [`File::ALL`].
-pub(crate) fn pack(summary: Summary, files: &[Vec<u8>; FILE_COUNT]) -> Vec<u8> {
+/// Packs the files of one segment, given in the order of [`File`]. Each is freed once it is copied.
+pub(crate) fn pack(summary: Summary, files: [Vec<u8>; FILE_COUNT]) -> Vec<u8> {
     let payload_length: usize = files
         .iter()
         .map(|file| file.len().next_multiple_of(8))
@@ -88,7 +76,7 @@ pub(crate) fn pack(summary: Summary, files: &[Vec<u8>; FILE_COUNT]) -> Vec<u8> {
     ];
     blob.extend(numbers.into_iter().flat_map(u64::to_le_bytes));
     let mut offset = payload_start;
-    for file in files {
+    for file in &files {
         blob.extend_from_slice(&(offset as u64).to_le_bytes());
         blob.extend_from_slice(&(file.len() as u64).to_le_bytes());
         offset += file.len().next_multiple_of(8);
@@ -96,7 +84,7 @@ pub(crate) fn pack(summary: Summary, files: &[Vec<u8>; FILE_COUNT]) -> Vec<u8> {
     let checksums = blob.len();
     blob.resize(payload_start, 0);
     for file in files {
-        blob.extend_from_slice(file);
+        blob.extend_from_slice(&file);
         blob.resize(blob.len().next_multiple_of(8), 0);
     }
     for index in 0..payload_length.div_ceil(BLOCK) {
@@ -137,7 +125,7 @@ impl fmt::Debug for Blob {
     }
 }
 
-/// Whether `bytes` begin like a blob of [`crate::SegmentBuilder::finish`] or [`crate::merge`]. Says nothing about damage.
+/// Whether `bytes` begin like a blob of this version of [`crate::SegmentBuilder::finish`] or [`crate::merge`]. Says nothing about damage.
 ///
 /// ```
 /// assert!(lex::is_segment(&lex::SegmentBuilder::new(15_000_000)?.finish()?));

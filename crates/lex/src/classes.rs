@@ -15,37 +15,76 @@ use tantivy::directory::OwnedBytes;
 /// Gathers the terms of a segment and writes the table.
 #[derive(Debug, Default)]
 pub(crate) struct ClassBuilder {
-    pairs: Vec<(Box<str>, Box<str>)>,
+    /// Keys and forms back to back.
+    bytes: Vec<u8>,
+    pairs: Vec<Pair>,
+}
+
+/// A key and a form that differs from it.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    start: usize,
+    key: u8,
+    form: u8,
+}
+
+impl Pair {
+    fn key(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start..self.start + usize::from(self.key)]
+    }
+
+    fn form(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start + usize::from(self.key);
+        &bytes[start..start + usize::from(self.form)]
+    }
 }
 
 impl ClassBuilder {
     /// Takes one term; any order, duplicates allowed.
     pub(crate) fn add(&mut self, term: &str) {
         let key = class_key(term);
-        if key != term && key.len() <= usize::from(u8::MAX) && term.len() <= usize::from(u8::MAX) {
-            self.pairs.push((key.into(), term.into()));
+        if key == term {
+            return;
+        }
+        if let (Ok(key_length), Ok(form)) = (u8::try_from(key.len()), u8::try_from(term.len())) {
+            self.pairs.push(Pair {
+                start: self.bytes.len(),
+                key: key_length,
+                form,
+            });
+            self.bytes.extend_from_slice(key.as_bytes());
+            self.bytes.extend_from_slice(term.as_bytes());
         }
     }
 
     /// The bytes of the table.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.pairs.sort_unstable();
-        self.pairs.dedup();
+        let bytes = &self.bytes;
+        // Terms come sorted, and most keys are in the order of their terms: this sort makes use of it.
+        self.pairs.sort_by(|left, right| {
+            (left.key(bytes), left.form(bytes)).cmp(&(right.key(bytes), right.form(bytes)))
+        });
+        self.pairs.dedup_by(|left, right| {
+            left.key(bytes) == right.key(bytes) && left.form(bytes) == right.form(bytes)
+        });
         let mut ends: Vec<u32> = Vec::new();
         let mut entries: Vec<u8> = Vec::new();
-        for class in self.pairs.chunk_by(|left, right| left.0 == right.0) {
-            let key = &class[0].0;
+        for class in self
+            .pairs
+            .chunk_by(|left, right| left.key(bytes) == right.key(bytes))
+        {
+            let key = class[0].key(bytes);
             entries.push(key.len() as u8);
-            entries.extend_from_slice(key.as_bytes());
-            for (_, form) in class {
+            entries.extend_from_slice(key);
+            for form in class.iter().map(|pair| pair.form(bytes)) {
                 let shared = key
-                    .bytes()
-                    .zip(form.bytes())
+                    .iter()
+                    .zip(form)
                     .take_while(|(left, right)| left == right)
                     .count();
                 entries.push(shared as u8);
                 entries.push((form.len() - shared) as u8);
-                entries.extend_from_slice(&form.as_bytes()[shared..]);
+                entries.extend_from_slice(&form[shared..]);
             }
             ends.push(entries.len() as u32);
         }

@@ -1,13 +1,17 @@
 //! A read-only tantivy directory over packed segments.
 
-use crate::blob::{Blob, File};
+use crate::blob::{Blob, BlobFile, File};
 use crate::schema;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tantivy::Directory;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
-use tantivy::directory::{DirectoryLock, FileHandle, Lock, WatchCallback, WatchHandle, WritePtr};
+use tantivy::directory::footer::Footer;
+use tantivy::directory::{
+    DirectoryLock, FileHandle, Lock, OwnedBytes, WatchCallback, WatchHandle, WritePtr,
+};
+use tantivy::{Directory, HasLen};
 
 const META: &str = "meta.json";
 
@@ -16,6 +20,59 @@ const META: &str = "meta.json";
 pub(crate) struct BlobDirectory {
     blobs: Arc<[Blob]>,
     meta: Arc<str>,
+    footer: OwnedBytes,
+}
+
+/// Ends the footer that tantivy looks for at the end of each file.
+const FOOTER_MAGIC: u32 = 1337;
+
+/// A footer as tantivy writes it, but for the checksum: blobs have their own.
+fn footer() -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec(&Footer {
+        version: tantivy::version().clone(),
+        crc: 0,
+    })?;
+    bytes.extend((bytes.len() as u32).to_le_bytes());
+    bytes.extend(FOOTER_MAGIC.to_le_bytes());
+    Ok(bytes)
+}
+
+/// A file with the footer that blobs leave out.
+#[derive(Debug)]
+struct FooteredFile {
+    /// `None` is an empty file: nothing is stored, but tantivy opens the file where it would be.
+    file: Option<BlobFile>,
+    footer: OwnedBytes,
+}
+
+impl FooteredFile {
+    fn content_length(&self) -> usize {
+        self.file.as_ref().map_or(0, HasLen::len)
+    }
+}
+
+impl HasLen for FooteredFile {
+    fn len(&self) -> usize {
+        self.content_length() + self.footer.len()
+    }
+}
+
+impl FileHandle for FooteredFile {
+    fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
+        let content = self.content_length();
+        match &self.file {
+            Some(file) if range.end <= content => file.read_bytes(range),
+            _ if range.start >= content && range.start <= range.end && range.end <= self.len() => {
+                Ok(self
+                    .footer
+                    .slice(range.start - content..range.end - content))
+            }
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{range:?} was asked of a file of {content} bytes and its footer"),
+            )),
+        }
+    }
 }
 
 /// The id under which tantivy knows segment `index`.
@@ -51,21 +108,26 @@ impl BlobDirectory {
         Ok(Self {
             blobs: blobs.into(),
             meta: serde_json::to_string(&meta)?.into(),
+            footer: OwnedBytes::new(footer()?),
         })
     }
 
-    fn file(&self, path: &Path) -> Option<(&Blob, File)> {
+    fn file(&self, path: &Path) -> Option<FooteredFile> {
         let file = match path.extension()?.to_str()? {
-            "term" => File::Terms,
-            "idx" => File::Postings,
-            "pos" => File::Positions,
-            "fieldnorm" => File::FieldNorms,
-            "fast" => File::FastFields,
-            "store" => File::Store,
+            "term" => Some(File::Terms),
+            "idx" => Some(File::Postings),
+            "pos" => Some(File::Positions),
+            "fieldnorm" => Some(File::FieldNorms),
+            "fast" => Some(File::FastFields),
+            "store" => None,
             _ => return None,
         };
         let index = segment_index(path.file_stem()?.to_str()?)?;
-        Some((self.blobs.get(index)?, file))
+        let blob = self.blobs.get(index)?;
+        Some(FooteredFile {
+            file: file.map(|file| blob.file(file)),
+            footer: self.footer.clone(),
+        })
     }
 }
 
@@ -91,7 +153,7 @@ fn read_only() -> io::Error {
 impl Directory for BlobDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
         match self.file(path) {
-            Some((blob, file)) => Ok(Arc::new(blob.file(file))),
+            Some(file) => Ok(Arc::new(file)),
             None => Err(OpenReadError::FileDoesNotExist(path.to_owned())),
         }
     }

@@ -99,7 +99,6 @@ pub(crate) struct Segment {
     /// Its position in the list that was opened.
     position: usize,
     blob: Blob,
-    source: tantivy::Segment,
     reader: SegmentReader,
     parts: OnceLock<std::result::Result<Parts, String>>,
 }
@@ -225,7 +224,6 @@ pub(crate) fn open_segments(segments: Vec<OwnedBytes>) -> Result<Vec<Segment>> {
         opened.push(Segment {
             position,
             blob,
-            source,
             reader,
             parts: OnceLock::new(),
         });
@@ -236,10 +234,6 @@ pub(crate) fn open_segments(segments: Vec<OwnedBytes>) -> Result<Vec<Segment>> {
 impl Segment {
     pub(crate) fn document_count(&self) -> u32 {
         self.reader.max_doc()
-    }
-
-    pub(crate) fn source(&self) -> &tantivy::Segment {
-        &self.source
     }
 
     /// Sum of the quantised lengths of titles and bodies.
@@ -272,15 +266,11 @@ impl Segment {
     }
 
     fn open_parts(&self) -> tantivy::Result<Parts> {
-        let (
-            _,
-            Fields {
-                title,
-                body,
-                keyword,
-                ..
-            },
-        ) = schema::schema();
+        let Fields {
+            title,
+            body,
+            keyword,
+        } = schema::schema().1;
         let columns = self.reader.fast_fields();
         let frames = columns.column_first_or_default::<u64>(FRAME_COLUMN)?;
         let timestamps = columns.column_first_or_default::<i64>(TIMESTAMP_COLUMN)?;

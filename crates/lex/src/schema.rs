@@ -1,30 +1,26 @@
 //! The private schema of a segment.
 
-use crate::analyzer::{LexTokenizer, shorten};
+use crate::analyzer::shorten;
 use crate::document::Document;
 use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{RawTokenizer, TokenizerManager};
 use unicode_normalization::UnicodeNormalization;
 
-const LEX_TOKENIZER: &str = "lex";
-const KEYWORD_TOKENIZER: &str = "raw";
+/// Names of the tokenizers; only their names are ever used, because segments are written by our own builder.
+pub(crate) const LEX_TOKENIZER: &str = "lex";
+pub(crate) const KEYWORD_TOKENIZER: &str = "raw";
 
 /// Names of the fast columns.
 pub(crate) const FRAME_COLUMN: &str = "frame";
 pub(crate) const TIMESTAMP_COLUMN: &str = "timestamp";
 pub(crate) const BOOST_COLUMN: &str = "boost";
 
-/// Fields of the schema, in its order.
+/// Indexed fields of the schema, in its order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields {
     pub title: Field,
     pub body: Field,
     /// All keyword fields in one: each value carries the letter of its field.
     pub keyword: Field,
-    pub frame: Field,
-    pub timestamp: Field,
-    /// Only for documents whose boost is not 1.
-    pub boost: Field,
 }
 
 /// The schema and its fields. Nothing is stored: a hit is a frame id.
@@ -46,21 +42,12 @@ pub(crate) fn schema() -> (Schema, Fields) {
         title: builder.add_text_field("title", text.clone()),
         body: builder.add_text_field("body", text),
         keyword: builder.add_text_field("keyword", keyword),
-        frame: builder.add_u64_field(FRAME_COLUMN, FAST),
-        timestamp: builder.add_i64_field(TIMESTAMP_COLUMN, FAST),
-        boost: builder.add_f64_field(BOOST_COLUMN, FAST),
     };
+    builder.add_u64_field(FRAME_COLUMN, FAST);
+    builder.add_i64_field(TIMESTAMP_COLUMN, FAST);
+    // Only for documents whose boost is not 1.
+    builder.add_f64_field(BOOST_COLUMN, FAST);
     (builder.build(), fields)
-}
-
-/// The tokenizers that [`schema`] names.
-pub(crate) fn tokenizers() -> TokenizerManager {
-    let manager = TokenizerManager::new();
-    manager.register(LEX_TOKENIZER, LexTokenizer::default());
-    manager.register(KEYWORD_TOKENIZER, RawTokenizer::default());
-    // Asked for, though not used, for the columns.
-    manager.register("default", RawTokenizer::default());
-    manager
 }
 
 /// Which keyword field a value belongs to.
@@ -86,9 +73,16 @@ impl Keyword {
 
     /// The indexed form of `value`: trimmed, NFKC, lower case, of bounded length.
     pub(crate) fn term(self, value: &str) -> String {
-        let mut term = self.prefix(value);
+        let mut term = String::with_capacity(value.len() + 1);
+        self.write_term(value, &mut term);
+        term
+    }
+
+    /// Writes [`Keyword::term`] into `term`.
+    pub(crate) fn write_term(self, value: &str, term: &mut String) {
+        self.write_prefix(value, term);
         if term.len() > MAX_KEYWORD_BYTES {
-            let short = shorten(&term);
+            let short = shorten(term);
             let mut end = MAX_KEYWORD_BYTES - short.len();
             while !term.is_char_boundary(end) {
                 end -= 1;
@@ -96,32 +90,35 @@ impl Keyword {
             term.truncate(end);
             term.push_str(&short);
         }
-        term
     }
 
     /// [`Keyword::term`] of a value of which only the beginning is known.
     pub(crate) fn prefix(self, value: &str) -> String {
         let mut term = String::with_capacity(value.len() + 1);
+        self.write_prefix(value, &mut term);
+        term
+    }
+
+    fn write_prefix(self, value: &str, term: &mut String) {
+        term.clear();
         term.push(self.letter());
         let value = value.trim();
         if value.is_ascii() {
-            term.extend(
-                value
-                    .bytes()
-                    .map(|byte| char::from(byte.to_ascii_lowercase())),
-            );
+            term.push_str(value);
+            term.make_ascii_lowercase();
         } else {
             term.extend(value.nfkc().flat_map(char::to_lowercase));
         }
-        term
     }
 }
 
 /// Longer keywords keep their beginning and a hash.
 const MAX_KEYWORD_BYTES: usize = 2048;
 
-/// All keyword terms of `document`.
-pub(crate) fn keyword_terms(document: &Document<'_>) -> impl Iterator<Item = String> {
+/// All keywords of `document`, as they were given.
+pub(crate) fn keywords<'a>(
+    document: &Document<'a>,
+) -> impl Iterator<Item = (Keyword, &'a str)> + use<'a> {
     let tags = document
         .tags
         .iter()
@@ -140,7 +137,11 @@ pub(crate) fn keyword_terms(document: &Document<'_>) -> impl Iterator<Item = Str
     .chain(tags)
     .chain(labels)
     .filter(|(_, value)| !value.trim().is_empty())
-    .map(|(field, value)| field.term(value))
+}
+
+/// All keyword terms of `document`.
+pub(crate) fn keyword_terms(document: &Document<'_>) -> impl Iterator<Item = String> {
+    keywords(document).map(|(field, value)| field.term(value))
 }
 
 /// The factor that counts: 1.0 for anything that is no positive number.

@@ -1,244 +1,343 @@
-//! Writing segments: from documents, and from other segments.
+//! Building segments from documents.
 
-use crate::blob::{Blob, FILE_COUNT, File, Summary, pack};
+use crate::analyzer::{Scratch, Token, analyze_with};
+use crate::blob::Blob;
 use crate::classes::ClassBuilder;
+use crate::columns::{Columns, Row, append, push};
 use crate::directory::BlobDirectory;
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::index::open_segments;
-use crate::schema::{self, Fields, effective_boost, keyword_terms};
-use std::array;
-use tantivy::directory::{OwnedBytes, RamDirectory};
-use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
-use tantivy::index::SegmentComponent;
-use tantivy::indexer::merge_filtered_segments;
-use tantivy::schema::document::TantivyDocument;
-use tantivy::{BitSet, Directory, Index, IndexSettings, SegmentReader, SingleSegmentIndexWriter};
-
-/// The least memory that tantivy accepts.
-const MINIMUM_BUDGET: usize = 15_000_000;
+use crate::occurrences::{Chunks, Full, OccurrenceList, Occurrences};
+use crate::schema::{self, Fields, Keyword, effective_boost, keywords};
+use crate::terms::{TermTable, leading};
+use crate::write::{FieldWriter, PostingFiles, PostingWriter, blob, empty_segment, failed};
+use rustc_hash::FxHashMap;
+use std::io;
+use tantivy::Index;
+use tantivy::fieldnorm::FieldNormReader;
 
 /// Builds one segment in memory. Builders are independent: two may run on two threads.
 ///
-/// Memory: up to the budget while documents are added, and at the end of [`SegmentBuilder::finish`] about the size of
-/// the index three times over (the library's files, their copy, the sorted word forms), some 300 bytes a document of
-/// 1 KB each.
+/// Memory: up to the budget while documents are added; [`SegmentBuilder::finish`] adds about the size of the result
+/// twice at its end, when what the documents took is freed.
 pub struct SegmentBuilder {
-    writer: SingleSegmentIndexWriter,
-    directory: RamDirectory,
     fields: Fields,
     budget: usize,
-    documents: u32,
+    scratch: Scratch,
+    /// Terms of titles and bodies, and where they occur in each.
+    terms: TermTable,
+    lists: [Lists; 2],
+    /// How many there are in each, repetitions included.
+    tokens: [u64; 2],
+    /// Keywords but uris, and the documents that hold them.
+    keywords: TermTable,
+    keyword_lists: Lists,
+    uris: Uris,
+    keyword_count: u64,
+    chunks: Chunks,
+    columns: Columns,
+    keyword: String,
+}
+
+/// Where the terms of one field occur.
+#[derive(Debug)]
+enum Lists {
+    /// By the number of the term: most terms occur in bodies.
+    Dense(Vec<OccurrenceList>),
+    /// Few terms occur in titles.
+    Sparse(FxHashMap<u32, OccurrenceList>),
+}
+
+impl Lists {
+    /// The list of a term, made when it is not there.
+    #[inline]
+    fn list(&mut self, number: u32) -> &mut OccurrenceList {
+        match self {
+            Self::Dense(lists) => {
+                while number as usize >= lists.len() {
+                    push(lists, OccurrenceList::default());
+                }
+                &mut lists[number as usize]
+            }
+            Self::Sparse(lists) => lists.entry(number).or_default(),
+        }
+    }
+
+    /// The list of a term that occurs in the field.
+    fn get(&self, number: u32) -> Option<&OccurrenceList> {
+        match self {
+            Self::Dense(lists) => lists
+                .get(number as usize)
+                .filter(|list| list.document_frequency() > 0),
+            Self::Sparse(lists) => lists.get(&number),
+        }
+    }
+
+    fn memory_usage(&self) -> usize {
+        match self {
+            Self::Dense(lists) => lists.capacity() * size_of::<OccurrenceList>(),
+            // Each place has a byte of control, and an eighth of them stays free.
+            Self::Sparse(lists) => {
+                lists.capacity() * (size_of::<(u32, OccurrenceList)>() + 1) * 8 / 7
+            }
+        }
+    }
+}
+
+/// Terms of uris with their documents. Most are different, so that no table of them would be smaller.
+#[derive(Debug, Default)]
+struct Uris {
+    bytes: Vec<u8>,
+    /// The document and the end of its term.
+    ends: Vec<(u32, u32)>,
+}
+
+impl Uris {
+    fn push(&mut self, document: u32, term: &[u8]) -> std::result::Result<(), Full> {
+        let end = u32::try_from(self.bytes.len() + term.len()).map_err(|_| Full)?;
+        append(&mut self.bytes, term);
+        push(&mut self.ends, (document, end));
+        Ok(())
+    }
+
+    fn term(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |last| self.ends[last].1);
+        &self.bytes[start as usize..self.ends[index].1 as usize]
+    }
+
+    /// The indexes of all uris in the order of their terms, those of one term in the order of their documents.
+    fn sorted(&self) -> Vec<u32> {
+        // What all of them begin with tells nothing.
+        let first = if self.ends.is_empty() {
+            &[]
+        } else {
+            self.term(0)
+        };
+        let shared = (1..self.ends.len()).fold(first.len(), |shared, index| {
+            let both = self.term(index).iter().zip(&first[..shared]);
+            both.take_while(|(left, right)| left == right).count()
+        });
+        let mut keyed: Vec<(u64, u32)> = (0..self.ends.len())
+            .map(|index| (leading(&self.term(index)[shared..]), index as u32))
+            .collect();
+        keyed.sort_unstable_by(|left, right| {
+            left.0
+                .cmp(&right.0)
+                .then_with(|| self.term(left.1 as usize).cmp(self.term(right.1 as usize)))
+                .then(left.1.cmp(&right.1))
+        });
+        keyed.into_iter().map(|(_, index)| index).collect()
+    }
+
+    fn memory_usage(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<(u32, u32)>()
+    }
 }
 
 impl SegmentBuilder {
-    /// A builder that reports [`SegmentBuilder::is_full`] once it uses `memory_budget` bytes (at least 15 MB).
-    /// 1 KB of text takes about half a kilobyte.
+    /// A builder that reports [`SegmentBuilder::is_full`] once it uses `memory_budget` bytes. A text of 435 characters
+    /// takes about 300.
     pub fn new(memory_budget: usize) -> Result<Self> {
-        let (schema, fields) = schema::schema();
-        let directory = RamDirectory::create();
-        let budget = memory_budget.max(MINIMUM_BUDGET);
-        let writer = Index::builder()
-            .schema(schema)
-            .settings(settings())
-            .tokenizers(schema::tokenizers())
-            .single_segment_index_writer(directory.clone(), budget)
-            .map_err(failed("begin"))?;
         Ok(Self {
-            writer,
-            directory,
-            fields,
-            budget,
-            documents: 0,
+            fields: schema::schema().1,
+            budget: memory_budget,
+            scratch: Scratch::default(),
+            terms: TermTable::default(),
+            lists: [
+                Lists::Sparse(FxHashMap::default()),
+                Lists::Dense(Vec::new()),
+            ],
+            tokens: [0; 2],
+            keywords: TermTable::default(),
+            keyword_lists: Lists::Dense(Vec::new()),
+            uris: Uris::default(),
+            keyword_count: 0,
+            chunks: Chunks::default(),
+            columns: Columns::default(),
+            keyword: String::new(),
         })
     }
 
     /// Adds one document. Add in ascending order of frame id where possible: ties are then cut off sooner.
+    ///
+    /// Fails with [`Error::Index`] when the segment outgrows what it can address: 4 GiB of different terms or of uris,
+    /// or 32 GiB of occurrences. The document that was too much is then searchable in part.
     pub fn add(&mut self, document: &Document<'_>) -> Result<()> {
-        let Fields {
-            title,
-            body,
-            keyword,
-            frame,
-            timestamp,
-            boost,
-        } = self.fields;
-        let mut entry = TantivyDocument::new();
-        entry.add_text(title, document.title);
-        entry.add_text(body, document.body);
-        for term in keyword_terms(document) {
-            entry.add_text(keyword, term);
+        let id = self.columns.len();
+        let mut norms = [0; 2];
+        let mut complete = true;
+        for (field, text) in [document.title, document.body].into_iter().enumerate() {
+            let count = self.add_text(id, field, text, &mut complete);
+            norms[field] = FieldNormReader::fieldnorm_to_id(count);
         }
-        entry.add_u64(frame, document.frame_id);
-        entry.add_i64(timestamp, document.timestamp);
-        let factor = effective_boost(document.boost);
-        if factor != 1.0 {
-            entry.add_f64(boost, f64::from(factor));
+        for (kind, value) in keywords(document) {
+            complete &= self.add_keyword(id, kind, value).is_ok();
         }
-        self.writer.add_document(entry).map_err(failed("add"))?;
-        self.documents += 1;
-        Ok(())
+        self.columns.push(Row {
+            norms,
+            frame: document.frame_id,
+            timestamp: document.timestamp,
+            boost: effective_boost(document.boost),
+        });
+        if complete {
+            Ok(())
+        } else {
+            Err(Error::Index {
+                operation: "add",
+                message: "the segment is too large; finish it and begin another".to_owned(),
+            })
+        }
+    }
+
+    /// Adds the terms of `text` and returns how many there are.
+    fn add_text(&mut self, document: u32, field: usize, text: &str, complete: &mut bool) -> u32 {
+        let Self {
+            scratch,
+            terms,
+            chunks,
+            ..
+        } = self;
+        let lists = &mut self.lists[field];
+        let mut count = 0_u64;
+        analyze_with(scratch, text, &mut |token: Token<'_>| {
+            count += 1;
+            let Some(number) = terms.number(token.term.as_bytes()) else {
+                *complete = false;
+                return;
+            };
+            let list = lists.list(number);
+            *complete &= chunks.push(list, document, token.position).is_ok();
+        });
+        self.tokens[field] += count;
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    fn add_keyword(
+        &mut self,
+        document: u32,
+        kind: Keyword,
+        value: &str,
+    ) -> std::result::Result<(), Full> {
+        kind.write_term(value, &mut self.keyword);
+        self.keyword_count += 1;
+        let term = self.keyword.as_bytes();
+        if kind == Keyword::Uri {
+            return self.uris.push(document, term);
+        }
+        let number = self.keywords.number(term).ok_or(Full)?;
+        let list = self.keyword_lists.list(number);
+        self.chunks.push_document(list, document)
     }
 
     /// Whether the memory budget is used up: finish this builder and begin another. Adding more stays possible.
     pub fn is_full(&self) -> bool {
-        self.writer.mem_usage() >= self.budget
+        self.memory_usage() >= self.budget
     }
 
-    /// Bytes of memory in use, without the growing copy in [`SegmentBuilder::finish`].
+    /// Bytes of memory in use, reserved ones included, without what [`SegmentBuilder::finish`] needs.
     pub fn memory_usage(&self) -> usize {
-        self.writer.mem_usage()
+        let lists = self.lists.iter().chain([&self.keyword_lists]);
+        lists.map(Lists::memory_usage).sum::<usize>()
+            + self.terms.memory_usage()
+            + self.keywords.memory_usage()
+            + self.uris.memory_usage()
+            + self.chunks.memory_usage()
+            + self.columns.memory_usage()
     }
 
     /// How many documents were added.
     pub fn document_count(&self) -> u32 {
-        self.documents
+        self.columns.len()
     }
 
-    /// The segment as one blob for [`crate::LexIndex::open`]. Without documents it is a valid empty segment.
-    pub fn finish(self) -> Result<Vec<u8>> {
-        if self.documents == 0 {
+    /// The segment as one blob for [`crate::LexIndex::open`]. Without documents it is a valid empty segment. The same
+    /// documents in the same order give the same bytes.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        if self.columns.len() == 0 {
             return Ok(empty_segment());
         }
-        let index = self.writer.finalize().map_err(failed("finish"))?;
-        pack_index(&index, &self.directory)
-    }
-}
-
-/// One blob with the documents of `segments` whose frame `keep` wants, in their order. With none left it is a valid
-/// empty segment. Memory: about twice the size of the result.
-///
-/// Fails with [`Error::CorruptSegment`] when a segment is damaged.
-pub fn merge(segments: &[OwnedBytes], keep: &(dyn Fn(u64) -> bool + Sync)) -> Result<Vec<u8>> {
-    let opened = open_segments(segments.to_vec())?;
-    let mut sources = Vec::new();
-    let mut filters = Vec::new();
-    for segment in &opened {
-        segment.verify()?;
-        let frames = &segment.parts()?.frames;
-        let documents = segment.document_count();
-        let mut kept = BitSet::with_max_value(documents);
-        for document in (0..documents).filter(|document| keep(frames.get_val(*document))) {
-            kept.insert(document);
-        }
-        if kept.len() == 0 {
-            continue;
-        }
-        sources.push(segment.source().clone());
-        filters.push(if kept.len() == documents as usize {
-            None
-        } else {
-            let mut bytes = Vec::new();
-            write_alive_bitset(&kept, &mut bytes).map_err(|error| failed("merge")(error.into()))?;
-            Some(AliveBitSet::open(OwnedBytes::new(bytes)))
-        });
-    }
-    if sources.is_empty() {
-        return Ok(empty_segment());
-    }
-    let directory = RamDirectory::create();
-    let index = merge_filtered_segments(&sources, settings(), filters, directory.clone())
-        .map_err(failed("merge"))?;
-    pack_index(&index, &directory)
-}
-
-fn settings() -> IndexSettings {
-    IndexSettings {
-        docstore_compression: tantivy::store::Compressor::None,
-        docstore_compress_dedicated_thread: false,
-        ..IndexSettings::default()
-    }
-}
-
-fn failed(operation: &'static str) -> impl Fn(tantivy::TantivyError) -> Error {
-    move |error| Error::Index {
-        operation,
-        message: error.to_string(),
-    }
-}
-
-fn empty_segment() -> Vec<u8> {
-    pack(Summary::default(), &array::from_fn(|_| Vec::new()))
-}
-
-/// Packs the only segment of `index`, whose files are in `directory`.
-fn pack_index(index: &Index, directory: &RamDirectory) -> Result<Vec<u8>> {
-    let metas = index.searchable_segment_metas().map_err(failed("pack"))?;
-    let [meta] = metas.as_slice() else {
-        return Err(Error::Index {
-            operation: "pack",
-            message: format!("{} segments instead of one", metas.len()),
-        });
-    };
-    let read = |component: SegmentComponent| -> Result<Vec<u8>> {
-        let path = meta.relative_path(component);
-        let file = directory
-            .open_read(&path)
-            .map_err(|error| failed("pack")(error.into()))?;
-        Ok(file
-            .read_bytes()
-            .map_err(|error| failed("pack")(error.into()))?
-            .as_slice()
-            .to_vec())
-    };
-    let segments = index.searchable_segments().map_err(failed("pack"))?;
-    let segment = segments.first().ok_or_else(|| Error::Index {
-        operation: "pack",
-        message: "no segment".to_owned(),
-    })?;
-    let reader = SegmentReader::open(segment).map_err(failed("pack"))?;
-    let (summary, classes) = summarize(&reader)?;
-    let mut files: [Vec<u8>; FILE_COUNT] = array::from_fn(|_| Vec::new());
-    for file in File::ALL {
-        files[file as usize] = match file {
-            File::Terms => read(SegmentComponent::Terms)?,
-            File::Postings => read(SegmentComponent::Postings)?,
-            File::Positions => read(SegmentComponent::Positions)?,
-            File::FieldNorms => read(SegmentComponent::FieldNorms)?,
-            File::FastFields => read(SegmentComponent::FastFields)?,
-            File::Store => read(SegmentComponent::Store)?,
-            File::Classes => continue,
-        };
-    }
-    files[File::Classes as usize] = classes;
-    Ok(pack(summary, &files))
-}
-
-/// Counts what the header tells, and gathers the word forms.
-fn summarize(reader: &SegmentReader) -> Result<(Summary, Vec<u8>)> {
-    let (_, fields) = schema::schema();
-    let mut classes = ClassBuilder::default();
-    let mut tokens = [0_u64; 2];
-    for (field, tokens) in [fields.title, fields.body].into_iter().zip(&mut tokens) {
-        let norms = reader
-            .get_fieldnorms_reader(field)
-            .map_err(failed("pack"))?;
-        *tokens = (0..reader.max_doc())
-            .map(|document| u64::from(norms.fieldnorm(document)))
-            .sum();
-        let inverted = reader.inverted_index(field).map_err(failed("pack"))?;
-        let mut terms = inverted
-            .terms()
-            .stream()
-            .map_err(|error| failed("pack")(error.into()))?;
-        while terms.advance() {
-            if let Ok(term) = std::str::from_utf8(terms.key()) {
-                classes.add(term);
+        let summary = self.columns.summary();
+        let norms = self.columns.take_norms();
+        let mut files = PostingFiles::default();
+        let mut classes = ClassBuilder::default();
+        let mut writer = PostingWriter::new(&mut files);
+        let write = || -> io::Result<()> {
+            let sorted = self.terms.sorted();
+            for number in &sorted {
+                if let Ok(term) = std::str::from_utf8(self.terms.bytes(*number)) {
+                    classes.add(term);
+                }
             }
-        }
+            let texts = [self.fields.title, self.fields.body];
+            for (index, field) in texts.into_iter().enumerate() {
+                if self.tokens[index] > 0 {
+                    let mut output = writer.text(field, self.tokens[index], &norms[index])?;
+                    self.write_text(&sorted, &self.lists[index], &mut output)?;
+                    output.close()?;
+                }
+            }
+            if self.keyword_count > 0 {
+                let mut output = writer.keywords(self.fields.keyword, self.keyword_count)?;
+                self.write_keywords(&mut output)?;
+                output.close()?;
+            }
+            writer.close()
+        };
+        write().map_err(failed("finish"))?;
+        let Self {
+            columns, fields, ..
+        } = self;
+        blob(summary, columns, &norms, files, classes, fields).map_err(failed("finish"))
     }
-    let frames = reader
-        .fast_fields()
-        .u64(schema::FRAME_COLUMN)
-        .map_err(failed("pack"))?;
-    let summary = Summary {
-        documents: u64::from(reader.max_doc()),
-        title_tokens: tokens[0],
-        body_tokens: tokens[1],
-        lowest_frame: frames.min_value(),
-        highest_frame: frames.max_value(),
-    };
-    Ok((summary, classes.finish()))
+
+    fn write_text(
+        &self,
+        sorted: &[u32],
+        lists: &Lists,
+        output: &mut FieldWriter<'_, '_>,
+    ) -> io::Result<()> {
+        let mut occurrences = Occurrences::default();
+        let mut steps = Vec::new();
+        for number in sorted {
+            let Some(list) = lists.get(*number) else {
+                continue;
+            };
+            let term = self.terms.bytes(*number);
+            output.new_term(term, list.document_frequency(), true)?;
+            self.chunks.read(list, &mut occurrences);
+            occurrences.each(&mut steps, |document, steps| {
+                output.write_doc(document, steps.len() as u32, steps);
+            });
+            output.close_term()?;
+        }
+        Ok(())
+    }
+
+    fn write_keywords(&self, output: &mut FieldWriter<'_, '_>) -> io::Result<()> {
+        let mut occurrences = Occurrences::default();
+        // The letter of uris is the last of all: they come behind the other keywords.
+        for number in self.keywords.sorted() {
+            let Some(list) = self.keyword_lists.get(number) else {
+                continue;
+            };
+            output.new_term_without_freq(self.keywords.bytes(number))?;
+            self.chunks.read(list, &mut occurrences);
+            for document in occurrences.documents() {
+                output.write_doc(document, 0, &[]);
+            }
+            output.close_term()?;
+        }
+        let sorted = self.uris.sorted();
+        let term = |index: &u32| self.uris.term(*index as usize);
+        for same in sorted.chunk_by(|left, right| term(left) == term(right)) {
+            output.new_term_without_freq(term(&same[0]))?;
+            for index in same {
+                output.write_doc(self.uris.ends[*index as usize].0, 0, &[]);
+            }
+            output.close_term()?;
+        }
+        Ok(())
+    }
 }
 
 /// The tantivy index over `blobs`.
@@ -247,5 +346,11 @@ pub(crate) fn compose(blobs: Vec<Blob>) -> Result<Index> {
         operation: "open",
         message: error.to_string(),
     })?;
-    Index::open(directory).map_err(failed("open"))
+    Index::open(directory).map_err(|error| Error::Index {
+        operation: "open",
+        message: error.to_string(),
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,6 +127,50 @@ fn merging_drops_what_is_not_kept() {
 }
 
 #[test]
+fn merging_gives_the_bytes_of_building_at_once() {
+    let words = ["running", "Runs", "café", "東京都", "ADR-17", "the"];
+    let bodies: Vec<String> = (0..700)
+        .map(|id| {
+            let word = |step: usize| words[(id * step + step) % words.len()];
+            format!(
+                "{} {} word{} the {} the",
+                word(1),
+                word(5),
+                id % 90,
+                word(7)
+            )
+        })
+        .collect();
+    let tags: Vec<Vec<String>> = (0..5).map(|tag| vec![format!("t{tag}")]).collect();
+    let uris: Vec<String> = (0..bodies.len())
+        .map(|id| format!("u/{}", id * 31 % 400))
+        .collect();
+    let documents: Vec<_> = bodies
+        .iter()
+        .enumerate()
+        .map(|(id, body)| Document {
+            title: if id % 3 == 0 { &bodies[id / 3] } else { "" },
+            uri: &uris[id],
+            tags: &tags[id % 5],
+            timestamp: id as i64 * 60,
+            boost: if id % 10 == 0 { 0.5 } else { 1.0 },
+            ..document(id as u64, body)
+        })
+        .collect();
+    let parts: Vec<_> = documents.chunks(150).map(segment).collect();
+    let whole = segment(&documents);
+    assert!(merge(&parts, &|_| true).unwrap() == whole.as_slice());
+    // Dropping documents gives what building without them gives, but for the average lengths that weigh blocks.
+    let kept: Vec<_> = documents
+        .iter()
+        .filter(|document| document.frame_id % 3 > 0)
+        .copied()
+        .collect();
+    let dropped = merge(&parts, &|frame_id| frame_id % 3 > 0).unwrap();
+    assert_eq!(dropped.len(), segment(&kept).len());
+}
+
+#[test]
 fn an_empty_segment_is_valid() {
     let empty = OwnedBytes::new(SegmentBuilder::new(0).unwrap().finish().unwrap());
     let whole =

@@ -10,12 +10,12 @@
 mod cjk;
 mod fold;
 mod stem;
-mod token_stream;
+#[cfg(test)]
+pub(crate) mod token_stream;
 mod units;
 
 pub(crate) use fold::fold;
 pub(crate) use stem::class_key;
-pub(crate) use token_stream::LexTokenizer;
 
 use cjk::emit_run;
 use units::Units;
@@ -85,7 +85,11 @@ pub(crate) fn analyze(text: &str, sink: &mut dyn FnMut(Token<'_>)) {
 }
 
 /// [`analyze`] with buffers that are kept between calls.
-pub(crate) fn analyze_with(scratch: &mut Scratch, text: &str, sink: &mut dyn FnMut(Token<'_>)) {
+pub(crate) fn analyze_with<S: FnMut(Token<'_>) + ?Sized>(
+    scratch: &mut Scratch,
+    text: &str,
+    sink: &mut S,
+) {
     analyze_some(scratch, text, |_| true, sink);
 }
 
@@ -136,8 +140,11 @@ pub(crate) fn analyze_some<S: FnMut(Token<'_>) + ?Sized>(
                 continue;
             }
             ByteKind::Word => {
-                let mut end = at + 1;
+                let mut end = at;
+                let mut capitals = false;
                 while kind(end) == ByteKind::Word {
+                    // Among letters and digits of ASCII, only capitals have just the upper one of these two bits.
+                    capitals |= bytes[end] & 0x60 == 0x40;
                     end += 1;
                 }
                 let is_whole = match kind(end) {
@@ -148,12 +155,15 @@ pub(crate) fn analyze_some<S: FnMut(Token<'_>) + ?Sized>(
                 if is_whole && end - at <= MAX_TERM_BYTES {
                     // Most words are plain: they need none of the rest.
                     if wanted(&bytes[at..]) {
-                        let word = &mut scratch.normalised;
-                        word.clear();
-                        word.push_str(&text[at..end]);
-                        word.make_ascii_lowercase();
+                        let mut term = &text[at..end];
+                        if capitals {
+                            scratch.normalised.clear();
+                            scratch.normalised.push_str(term);
+                            scratch.normalised.make_ascii_lowercase();
+                            term = &scratch.normalised;
+                        }
                         sink(Token {
-                            term: word,
+                            term,
                             position,
                             start: at,
                             end,
