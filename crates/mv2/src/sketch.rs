@@ -17,11 +17,11 @@
 //! |  8 | 16 | filter of terms |
 //! | 24 | 8  | two folded hashes of the heaviest terms |
 
-use rustc_hash::FxHashMap;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
+mod words;
 
 use crate::codec::Reader;
 use crate::error::{Error, Result};
+use words::WordCounter;
 
 /// First four bytes of the section.
 pub const SKETCH_MAGIC: [u8; 4] = *b"MVSK";
@@ -30,15 +30,11 @@ pub const HEADER_SIZE: usize = 24;
 /// Length of the entries this crate writes, in bytes.
 pub const ENTRY_SIZE: usize = 32;
 const FILTER_BITS: u64 = 128;
-/// Memory of the memo table stays below about ten megabytes.
-const MEMO_LIMIT: usize = 1 << 16;
 
 /// Computes entries; remembers the hashes of words, since texts share most of theirs.
 #[derive(Debug, Default)]
 pub struct SketchHasher {
-    words: FxHashMap<Box<str>, u64>,
-    // Number of occurrences by word hash; kept between calls for its memory.
-    counts: FxHashMap<u64, u32>,
+    words: WordCounter,
 }
 
 impl SketchHasher {
@@ -50,11 +46,10 @@ impl SketchHasher {
 
     /// The entry of a text.
     pub fn entry(&mut self, text: &str) -> [u8; ENTRY_SIZE] {
-        self.count_words(text);
         let mut votes = Votes::default();
         let mut filter = [0u8; 16];
         let mut heaviest: [Option<(u32, u64)>; 2] = [None; 2];
-        for (&hash, &count) in &self.counts {
+        self.words.each(text, |hash, count| {
             // The format weighs in hundreds, which changes no comparison.
             let weight = count.min(3);
             votes.add(hash, weight);
@@ -76,7 +71,7 @@ impl SketchHasher {
             } else if before(heaviest[1]) {
                 heaviest[1] = Some((weight, hash));
             }
-        }
+        });
         let mut out = [0; ENTRY_SIZE];
         out[..8].copy_from_slice(&votes.majority().to_le_bytes());
         out[8..24].copy_from_slice(&filter);
@@ -86,38 +81,6 @@ impl SketchHasher {
             slot.copy_from_slice(&folded.to_le_bytes());
         }
         out
-    }
-
-    fn count_words(&mut self, text: &str) {
-        self.counts.clear();
-        let normal = match is_nfkc_quick(text.chars()) {
-            IsNormalized::Yes => text.to_lowercase(),
-            _ => text.nfkc().collect::<String>().to_lowercase(),
-        };
-        for word in normal.split(|character: char| !character.is_alphanumeric()) {
-            if word.len() >= 2 {
-                let hash = self.hash(word);
-                let count = self.counts.entry(hash).or_insert(0);
-                *count = count.saturating_add(1);
-            }
-        }
-    }
-
-    fn hash(&mut self, word: &str) -> u64 {
-        if let Some(hash) = self.words.get(word) {
-            return *hash;
-        }
-        let mut first = [0; 8];
-        first.copy_from_slice(&blake3::hash(word.as_bytes()).as_bytes()[..8]);
-        let hash = u64::from_le_bytes(first);
-        // Long words are rare and would fill the table with bytes.
-        if word.len() <= 64 {
-            if self.words.len() >= MEMO_LIMIT {
-                self.words.clear();
-            }
-            self.words.insert(word.into(), hash);
-        }
-        hash
     }
 }
 
