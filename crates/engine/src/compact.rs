@@ -15,13 +15,14 @@ use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
 use mv2::toc::{self, SegmentMeta, TocTail};
+use mv2::view::FrameView;
 
 use crate::commit::{
     CommitOptions, clear_reference_lex, frames_start, head_with, publish, register_directory,
     unplanned_length, write_sketch_track, write_time_index,
 };
 use crate::committed::{Committed, decode_frame};
-use crate::directory::Directory;
+use crate::directory::{Directory, Flags};
 use crate::error::{Error, Result};
 use crate::frame_table::FrameTable;
 use crate::lex_sections::{groups, range, write_section};
@@ -107,25 +108,21 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         segment.bytes_offset =
             out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;
     }
+    let mut table = FrameTable::empty(frames_start(&head));
+    table.parts.chunks = base.directory.chunks().collect();
     // Removed frames have no uri any more.
-    let uris = base
+    table.parts.uris = base
         .directory
         .uris()
-        .filter(|&(_, id)| !is_removed(base, u64::from(id)));
+        .filter(|&(_, id)| !is_removed(base, u64::from(id)))
+        .collect();
     let directory_length = Directory::length(
         base.frame_count(),
-        base.directory.chunks().count() as u64,
-        uris.count() as u64,
+        table.parts.chunks.len() as u64,
+        table.parts.uris.len() as u64,
     );
     let directory_offset = out.skip(directory_length)?;
-
-    let mut table = FrameTable::empty(frames_start(&head));
-    let mut places = HashMap::new();
-    for id in 0..base.frame_count() {
-        let mut frame = decode_frame(base.encoded(id)?)?;
-        move_payload(base, &mut frame, &mut places, &mut out)?;
-        table.push(&frame)?;
-    }
+    move_frames(base, &mut table, &mut out)?;
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
     table.parts.section_offset = directory_offset;
@@ -235,47 +232,76 @@ fn is_removed(base: &Committed, id: u64) -> bool {
     record.is_none_or(|record| record.flags.status() == FrameStatus::Deleted as u32)
 }
 
-/// Copies a payload and points the frame at it. Removed frames lose theirs.
+/// Copies frames with their payloads. A frame stays as it is encoded but for the place of its payload; of a removed one
+/// its id, its time and its place in the order of frames are left.
+fn move_frames(base: &Committed, table: &mut FrameTable, out: &mut Output) -> Result<()> {
+    let mut places = HashMap::new();
+    let mut copy = Vec::new();
+    table.parts.totals = base.directory.totals();
+    for id in 0..base.frame_count() {
+        let encoded = base.encoded(id)?;
+        let mut record = base
+            .directory
+            .record(id)
+            .ok_or_else(|| Error::frame_not_found(id))?;
+        if record.flags.status() == FrameStatus::Deleted as u32 {
+            let frame = decode_frame(encoded)?;
+            table.parts.totals.discount(&frame);
+            let left = stripped(&frame);
+            table.parts.totals.count(&left);
+            record.flags = Flags::new(left.status as u32, left.role as u32, false);
+            table.push(&left.to_bytes(), record);
+            continue;
+        }
+        let view = FrameView::parse(encoded)?;
+        let place = move_payload(base, &view, &mut places, out)?;
+        copy.clear();
+        copy.extend_from_slice(encoded);
+        if let Some(slot) = copy.get_mut(view.payload_offset_at..view.payload_offset_at + 8) {
+            slot.copy_from_slice(&place.to_le_bytes());
+        }
+        table.push(&copy, record);
+    }
+    Ok(())
+}
+
+/// What is left of a removed frame.
+fn stripped(frame: &Frame) -> Frame {
+    Frame {
+        id: frame.id,
+        timestamp: frame.timestamp,
+        anchor_ts: frame.anchor_ts,
+        anchor_source: frame.anchor_source,
+        checksum: *blake3::hash(b"").as_bytes(),
+        role: frame.role,
+        parent_id: frame.parent_id,
+        chunk_index: frame.chunk_index,
+        status: frame.status,
+        supersedes: frame.supersedes,
+        superseded_by: frame.superseded_by,
+        enrichment_state: frame.enrichment_state,
+        ..Frame::default()
+    }
+}
+
+/// Copies a payload and gives its new place.
 fn move_payload(
     base: &Committed,
-    frame: &mut Frame,
+    view: &FrameView<'_>,
     places: &mut HashMap<(u64, u64), u64>,
     out: &mut Output,
-) -> Result<()> {
-    if frame.status == FrameStatus::Deleted {
-        // What is removed leaves its id, its time and its place in the order of frames.
-        *frame = Frame {
-            id: frame.id,
-            timestamp: frame.timestamp,
-            anchor_ts: frame.anchor_ts,
-            anchor_source: frame.anchor_source,
-            checksum: *blake3::hash(b"").as_bytes(),
-            role: frame.role,
-            parent_id: frame.parent_id,
-            chunk_index: frame.chunk_index,
-            status: frame.status,
-            supersedes: frame.supersedes,
-            superseded_by: frame.superseded_by,
-            enrichment_state: frame.enrichment_state,
-            ..Frame::default()
-        };
-        return Ok(());
+) -> Result<u64> {
+    if view.payload_length == 0 {
+        return Ok(out.position());
     }
-    if frame.payload_length == 0 {
-        frame.payload_offset = out.position();
-        return Ok(());
-    }
-    let old = (frame.payload_offset, frame.payload_length);
     // An old version may share the bytes of the new one.
-    frame.payload_offset = match places.get(&old) {
-        Some(&place) => place,
-        None => {
-            let place = out.write(base.payload(old.0, old.1)?)?;
-            places.insert(old, place);
-            place
-        }
-    };
-    Ok(())
+    let old = (view.payload_offset, view.payload_length);
+    if let Some(&place) = places.get(&old) {
+        return Ok(place);
+    }
+    let place = out.write(base.payload(old.0, old.1)?)?;
+    places.insert(old, place);
+    Ok(place)
 }
 
 /// Copies what other parts of the product or the reference keep in the file, byte for byte.

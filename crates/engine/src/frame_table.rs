@@ -5,8 +5,8 @@ use mv2::frame::Frame;
 
 use crate::additions::status;
 use crate::committed::{self, Committed, decode_frame};
-use crate::directory::{Directory, Parts};
-use crate::error::{Error, Result};
+use crate::directory::{Directory, FrameRecord, Parts};
+use crate::error::Result;
 use crate::fresh::FreshFrames;
 use crate::pending::StatusChange;
 
@@ -167,23 +167,23 @@ impl FrameTable {
         self.count += count;
     }
 
-    /// Appends a frame; its id must be the next one.
-    pub fn push(&mut self, frame: &Frame) -> Result<()> {
-        let bytes = self.encode(frame);
-        let id = u32::try_from(frame.id)
-            .map_err(|_| Error::corrupt("frames", 0, "more than 4294967294 frames"))?;
-        let checksum = crc32fast::hash(&self.fresh[bytes.clone()]);
-        self.parts.push(id, frame, self.length, checksum);
-        self.length += bytes.len() as u64;
+    /// Appends an encoded frame. `record` tells what is known of it but for place and checksum; look-ups and totals are the
+    /// caller's.
+    pub fn push(&mut self, encoded: &[u8], mut record: FrameRecord) {
+        let start = self.fresh.len();
+        self.fresh.extend_from_slice(encoded);
+        record.toc_offset = self.length;
+        record.checksum = crc32fast::hash(encoded);
+        self.parts.records.push(record);
+        self.length += encoded.len() as u64;
         self.count += 1;
         match self.slices.last_mut() {
-            Some(Slice::Fresh { end, .. }) if *end == bytes.start => *end = bytes.end,
+            Some(Slice::Fresh { end, .. }) if *end == start => *end += encoded.len(),
             _ => self.slices.push(Slice::Fresh {
-                start: bytes.start,
-                end: bytes.end,
+                start,
+                end: self.fresh.len(),
             }),
         }
-        Ok(())
     }
 
     /// The encoded frames, in pieces.

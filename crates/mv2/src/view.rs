@@ -113,6 +113,8 @@ pub struct FrameView<'a> {
     pub kind: Option<&'a str>,
     pub track: Option<&'a str>,
     pub payload_offset: u64,
+    /// Where `payload_offset` stands in the encoded frame, 8 bytes.
+    pub payload_offset_at: usize,
     pub payload_length: u64,
     pub checksum: [u8; 32],
     pub uri: Option<&'a str>,
@@ -158,6 +160,7 @@ impl<'a> FrameView<'a> {
         let anchor_source = reader.option(AnchorSource::decode)?;
         let kind = reader.option(Reader::str)?;
         let track = reader.option(Reader::str)?;
+        let payload_offset_at = reader.position() - start;
         let payload_offset = reader.u64()?;
         let payload_length = reader.u64()?;
         let checksum = reader.array()?;
@@ -184,6 +187,7 @@ impl<'a> FrameView<'a> {
             kind,
             track,
             payload_offset,
+            payload_offset_at,
             payload_length,
             checksum,
             uri,
