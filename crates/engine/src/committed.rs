@@ -1,5 +1,6 @@
 //! One commit of a file, as readers see it: a map of the bytes and the look-ups over it. Immutable.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use lex::LexIndex;
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::indexing::index_range;
 use crate::lex_sections::{part_of, same_range};
 use crate::output;
+use crate::shown::Intact;
 
 /// The state a commit left in the file.
 pub struct Committed {
@@ -45,6 +47,10 @@ pub struct Committed {
     /// Whether the directory was read from the file (otherwise it was built by decoding all frames).
     pub directory_is_stored: bool,
     header_bytes: [u8; 80],
+    /// What answers have shown and found intact.
+    pub intact: Intact,
+    /// Bytes of the map that searches may have touched.
+    pub touched: AtomicU64,
     lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
 }
@@ -117,6 +123,8 @@ impl Committed {
             directory,
             directory_is_stored,
             header_bytes,
+            intact: Intact::default(),
+            touched: AtomicU64::new(0),
             lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
         })
@@ -146,8 +154,8 @@ impl Committed {
         )
     }
 
-    /// The encoded form of frame `id`, checked against its checksum.
-    pub fn encoded(&self, id: u64) -> Result<&[u8]> {
+    /// The place of encoded frame `id` in the file: offset, length and CRC-32.
+    pub fn place(&self, id: u64) -> Result<(u64, u64, u32)> {
         let record = self
             .directory
             .record(id)
@@ -158,14 +166,23 @@ impl Committed {
             .directory
             .record(id + 1)
             .map_or(end.saturating_sub(start), |next| next.toc_offset);
-        let offset = self.toc_offset + start + record.toc_offset;
-        let encoded = slice_of(
-            self.frame_bytes()?,
-            record.toc_offset,
-            next.saturating_sub(record.toc_offset),
-            "frame",
-        )?;
-        if crc32fast::hash(encoded) != record.checksum {
+        let offset = self
+            .toc_offset
+            .saturating_add(start)
+            .saturating_add(record.toc_offset);
+        let length = next.min(end.saturating_sub(start));
+        Ok((
+            offset,
+            length.saturating_sub(record.toc_offset),
+            record.checksum,
+        ))
+    }
+
+    /// The encoded form of frame `id`, checked against its checksum.
+    pub fn encoded(&self, id: u64) -> Result<&[u8]> {
+        let (offset, length, checksum) = self.place(id)?;
+        let encoded = slice(&self.map, offset, length, "frame")?;
+        if crc32fast::hash(encoded) != checksum {
             return Err(Error::corrupt(
                 "frame",
                 offset,
@@ -177,7 +194,12 @@ impl Committed {
 
     /// The fields of frame `id`.
     pub fn frame(&self, id: u64) -> Result<FrameView<'_>> {
-        let view = FrameView::parse(self.encoded(id)?)?;
+        self.parse(id, self.encoded(id)?)
+    }
+
+    /// The fields of an encoded frame that is to be frame `id`.
+    pub fn parse<'a>(&self, id: u64, encoded: &'a [u8]) -> Result<FrameView<'a>> {
+        let view = FrameView::parse(encoded)?;
         if view.id != id {
             let offset = self.toc_offset + self.directory.frames_range().0;
             return Err(Error::corrupt(

@@ -38,7 +38,7 @@ const LEAST_DEAD: u64 = 96 << 10;
 /// The largest share of a file that may be dead, in percent.
 const MOST_DEAD: u64 = 30;
 /// The log's share of a file is one part in this many.
-const LOG_SHARE: u64 = 16;
+const LOG_SHARE: u64 = 32;
 /// The largest log region, bytes.
 const LARGEST_LOG: u64 = 64 << 20;
 

@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::fields;
 use crate::memory::Memory;
 use crate::selection::{Selection, SelectionRequest};
+use crate::shown::Buffers;
 use crate::snapshot::Snapshot;
 
 /// Above this many postings a search is better run off the caller's thread.
@@ -70,8 +71,6 @@ pub struct FindResult {
     pub total_hits: u64,
     /// Whether `total_hits` is exact; very common words are not counted out.
     pub total_is_exact: bool,
-    /// The hits' snippets, numbered.
-    pub context: String,
     /// Give it back for the next page.
     pub next_cursor: Option<String>,
     /// What was not searched for, one sentence each.
@@ -230,6 +229,22 @@ pub fn lex_disabled() -> Error {
     )
 }
 
+impl FindResult {
+    /// The answer as JSON text.
+    pub fn to_json(&self) -> Result<String> {
+        // Texts are most of it; what is reserved at once need not be moved.
+        let texts = self
+            .hits
+            .iter()
+            .map(|hit| hit.text.len() + hit.snippet.len() + 512);
+        let mut out = Vec::with_capacity(texts.sum::<usize>() * 9 / 8 + 512);
+        let written = serde_json::to_writer(&mut out, self).map_err(|error| error.to_string());
+        written
+            .and_then(|()| String::from_utf8(out).map_err(|error| error.to_string()))
+            .map_err(|error| Error::new(Code::Internal, error, Value::Null))
+    }
+}
+
 impl PreparedFind {
     /// Whether the search is so cheap that handing it to another thread would cost more.
     pub fn is_cheap(&self) -> Result<bool> {
@@ -266,15 +281,18 @@ impl PreparedFind {
         }?;
         let mut hits = Vec::with_capacity(found.hits.len());
         let mut snippets = Snippets::new(&self.query);
+        let mut buffers = Buffers::default();
         for (index, hit) in found.hits.into_iter().enumerate() {
-            hits.push(self.hit(self.start.offset + index + 1, hit, &mut snippets)?);
+            let rank = self.start.offset + index + 1;
+            hits.push(self.hit(rank, hit, &mut snippets, &mut buffers)?);
         }
+        let postings = self.plan.get().map_or(0, Plan::cost);
+        snapshot.committed.note_search(postings);
         let reached = self.start.offset + hits.len();
         let more = !hits.is_empty() && (reached as u64) < found.total;
         Ok(FindResult {
             query: self.request.query.clone(),
             engine: "tantivy",
-            context: context(&hits),
             hits,
             total_hits: found.total,
             total_is_exact: found.total_is_exact,
@@ -298,10 +316,24 @@ impl PreparedFind {
             && snapshot.active_count() == snapshot.frame_count()
     }
 
-    fn hit(&self, rank: usize, hit: lex::Hit, snippets: &mut Snippets<'_>) -> Result<FindHit> {
+    fn hit(
+        &self,
+        rank: usize,
+        hit: lex::Hit,
+        snippets: &mut Snippets<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<FindHit> {
         let id = hit.frame_id;
-        let view = self.snapshot.view(id)?;
-        let text = self.snapshot.text(id, &view)?;
+        let committed = &self.snapshot.committed;
+        let (view, text) = if id < committed.frame_count() {
+            committed.shown(id, buffers)?
+        } else {
+            (self.snapshot.view(id)?, None)
+        };
+        let text = match text {
+            Some(text) => text,
+            None => self.snapshot.text(id, &view)?,
+        };
         let place = snippets.find(&text, self.request.snippet_chars);
         Ok(FindHit {
             rank,
@@ -324,27 +356,6 @@ impl PreparedFind {
             explain: hit.explain.map(|parts| explanation(&parts)),
         })
     }
-}
-
-/// The hits as one numbered text for a language model.
-fn context(hits: &[FindHit]) -> String {
-    let mut out = String::new();
-    for hit in hits {
-        if !out.is_empty() {
-            out.push_str("\n\n");
-        }
-        let uri = hit.uri.strip_prefix("mv2://").unwrap_or(&hit.uri);
-        let title = if hit.title.is_empty() {
-            uri
-        } else {
-            &hit.title
-        };
-        out.push_str(&format!(
-            "### [{}] {uri} — {title}\n{}",
-            hit.rank, hit.snippet
-        ));
-    }
-    out
 }
 
 fn explanation(parts: &lex::Explanation) -> Value {

@@ -51,6 +51,7 @@ mod options;
 mod output;
 mod pending;
 mod selection;
+mod shown;
 mod snapshot;
 mod stats;
 mod text;

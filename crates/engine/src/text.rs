@@ -47,13 +47,24 @@ pub fn payload<'a>(view: &FrameView<'_>, source: &PayloadSource<'_, 'a>) -> Resu
         return Ok(Vec::new());
     }
     let stored = source(view.payload_offset, view.payload_length)?;
-    if *blake3::hash(stored).as_bytes() != view.checksum {
-        return Err(Error::corrupt(
-            "payload",
-            view.payload_offset,
-            format_args!("the bytes of frame {} do not match their checksum", view.id),
-        ));
+    check_payload(view, stored)?;
+    decoded_payload(view, stored)
+}
+
+/// MV012 when the stored bytes of a payload do not have the hash that the frame names.
+pub fn check_payload(view: &FrameView<'_>, stored: &[u8]) -> Result<()> {
+    if *blake3::hash(stored).as_bytes() == view.checksum {
+        return Ok(());
     }
+    Err(Error::corrupt(
+        "payload",
+        view.payload_offset,
+        format_args!("the bytes of frame {} do not match their checksum", view.id),
+    ))
+}
+
+/// Decodes the stored bytes of a payload.
+pub fn decoded_payload(view: &FrameView<'_>, stored: &[u8]) -> Result<Vec<u8>> {
     mv2::payload::decompress(stored, view.canonical_encoding, view.canonical_length).map_err(
         |error| {
             Error::corrupt(

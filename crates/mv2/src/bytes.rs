@@ -36,6 +36,14 @@ impl Bytes {
         }
     }
 
+    /// Lets the system take mapped pages out of this process; they come back when they are touched. Where that is not
+    /// possible, and for bytes on the heap, nothing happens.
+    pub fn release_pages(&self) {
+        if let Owner::Map(map) = &*self.owner {
+            map.release();
+        }
+    }
+
     /// A part of these bytes that keeps the whole alive. `None` when the range is not inside.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {

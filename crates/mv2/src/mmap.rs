@@ -35,6 +35,19 @@ impl Map {
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.map
     }
+
+    /// Takes the pages out of this process; they come back from the file when they are touched.
+    pub(crate) fn release(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: the map is shared, read-only and backed by a file, so that what is read afterwards is the content of
+            // the file as before; nothing that was written could be lost.
+            let _ = unsafe {
+                self.map
+                    .unchecked_advise(memmap2::UncheckedAdvice::DontNeed)
+            };
+        }
+    }
 }
 
 // SAFETY: `Bytes` dereferences to memory behind an `Arc` (heap buffer or map) that is never mutated or reallocated, so the

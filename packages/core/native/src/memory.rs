@@ -211,14 +211,23 @@ impl NativeMemory {
 
     /// A string when the search is cheap, else a promise of one.
     #[napi(ts_return_type = "string | Promise<string>")]
-    pub fn find(&self, request: String) -> napi::Result<Either<String, AsyncTask<Job<String>>>> {
+    pub fn find(
+        &self,
+        request: String,
+    ) -> napi::Result<Either3<String, Latin1String, AsyncTask<Job<String>>>> {
         guard(|| {
             let request: FindRequest = engine::parse_request(&request)?;
             let prepared = self.memory.prepare_find(request)?;
             if prepared.is_cheap()? {
-                return Ok(Either::A(json(&prepared.run()?)?));
+                let answer = prepared.run()?.to_json()?;
+                // Copied as it is, where a UTF-8 text would be decoded.
+                return Ok(if answer.is_ascii() {
+                    Either3::B(Latin1String::from(answer))
+                } else {
+                    Either3::A(answer)
+                });
             }
-            Ok(Either::B(Job::spawn(move || json(&prepared.run()?))))
+            Ok(Either3::C(Job::spawn(move || prepared.run()?.to_json())))
         })
         .map_err(to_napi)
     }

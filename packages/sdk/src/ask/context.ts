@@ -12,18 +12,22 @@ function headingOf(hit: { readonly uri: string; readonly title: string }): strin
 const BETWEEN_BLOCKS = '\n\n';
 
 /** What stands above the text of a hit. */
-function lineAbove(hit: FindHit, index: number): string {
-  return `### [${index + 1}] ${headingOf(hit)}\n`;
+function lineAbove(hit: FindHit, number: number): string {
+  return `### [${number}] ${headingOf(hit)}\n`;
 }
 
 /**
  * Numbered blocks of stored text, one a hit, with nothing in them but that text and its place. A hit without a text
  * (`undefined`) has no block.
  */
-export function contextOf(hits: readonly FindHit[], textOf: (hit: FindHit) => string | undefined): string {
+export function contextOf(
+  hits: readonly FindHit[],
+  textOf: (hit: FindHit) => string | undefined,
+  numberOf: (hit: FindHit, index: number) => number = (_hit, index) => index + 1,
+): string {
   const blocks = hits.flatMap((hit, index) => {
     const text = textOf(hit);
-    return text === undefined ? [] : [lineAbove(hit, index) + text];
+    return text === undefined ? [] : [lineAbove(hit, numberOf(hit, index)) + text];
   });
   return blocks.join(BETWEEN_BLOCKS);
 }
@@ -35,7 +39,7 @@ export function contextOf(hits: readonly FindHit[], textOf: (hit: FindHit) => st
 export function passagesOf(hits: readonly FindHit[], most: number | undefined): (string | undefined)[] {
   let left = most ?? Number.POSITIVE_INFINITY;
   return hits.map((hit, index) => {
-    const room = left - lineAbove(hit, index).length - (index === 0 ? 0 : BETWEEN_BLOCKS.length);
+    const room = left - lineAbove(hit, index + 1).length - (index === 0 ? 0 : BETWEEN_BLOCKS.length);
     const text = room > 0 ? shorten(hit.text, room) : undefined;
     // Where one had no room, a shorter one behind it gets none either: what is left out is always the lower ranks.
     left = text === undefined || text.length < hit.text.length ? 0 : room - text.length;

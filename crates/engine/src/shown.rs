@@ -1,0 +1,148 @@
+//! Frames and texts as hits show them: the same few again and again, from anywhere in the file.
+//!
+//! What was found intact once is not hashed again. In a large file the bytes are read instead of being touched in the
+//! map: the system maps sixteen pages around every one that is touched, so that a few hundred answers from all over a
+//! file of a gigabyte would make the process as large as the file. For the same reason the pages that searches touched
+//! are given back now and then.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mv2::view::FrameView;
+
+use crate::committed::{Committed, slice_of};
+use crate::error::{Error, Result};
+use crate::output;
+use crate::text;
+
+/// Files up to this size are read through the map, bytes.
+const MAPPED: usize = 256 << 20;
+
+/// Pages that searches may have touched before they are given back, bytes.
+const TOUCHED: u64 = 128 << 20;
+/// What one search touches besides postings: some thirty places, in dictionaries mostly, sixteen pages each.
+const TOUCHED_BY_ANY: u64 = 2 << 20;
+/// What it touches for one posting, bytes.
+const TOUCHED_BY_POSTING: u64 = 4;
+
+/// One mark for each of many things.
+struct Marks(Box<[AtomicU64]>);
+
+impl Marks {
+    fn new(count: u64) -> Self {
+        Self((0..count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn is_set(&self, index: u64) -> bool {
+        self.0
+            .get((index / 64) as usize)
+            .is_some_and(|word| word.load(Ordering::Relaxed) >> (index % 64) & 1 == 1)
+    }
+
+    fn set(&self, index: u64) {
+        if let Some(word) = self.0.get((index / 64) as usize) {
+            word.fetch_or(1 << (index % 64), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Which frames and payloads of a commit were found intact.
+#[derive(Default)]
+pub struct Intact {
+    frames: OnceLock<Marks>,
+    payloads: OnceLock<Marks>,
+}
+
+/// Memory that is used for one hit after the other.
+#[derive(Default)]
+pub struct Buffers {
+    frame: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Committed {
+    /// The fields of frame `id` and its text; the text is `None` when it is not the payload alone.
+    pub fn shown<'a>(
+        &'a self,
+        id: u64,
+        buffers: &'a mut Buffers,
+    ) -> Result<(FrameView<'a>, Option<String>)> {
+        let (offset, length, checksum) = self.place(id)?;
+        let encoded = self.read(offset, length, &mut buffers.frame)?;
+        let marks = self
+            .intact
+            .frames
+            .get_or_init(|| Marks::new(self.frame_count()));
+        if !marks.is_set(id) {
+            if crc32fast::hash(encoded) != checksum {
+                return Err(Error::corrupt(
+                    "frame",
+                    offset,
+                    format_args!("frame {id} does not match its checksum"),
+                ));
+            }
+            marks.set(id);
+        }
+        let view = self.parse(id, encoded)?;
+        if view.payload_length == 0 {
+            return Ok((view, None));
+        }
+        let stored = self.read(
+            view.payload_offset,
+            view.payload_length,
+            &mut buffers.payload,
+        )?;
+        let marks = self
+            .intact
+            .payloads
+            .get_or_init(|| Marks::new(self.frame_count()));
+        if !marks.is_set(id) {
+            text::check_payload(&view, stored)?;
+            marks.set(id);
+        }
+        let text = String::from_utf8(text::decoded_payload(&view, stored)?).ok();
+        Ok((view, text))
+    }
+
+    /// Notes that a search over so many postings has read the map, and gives the pages back when it is time.
+    pub fn note_search(&self, postings: u64) {
+        if self.map.len() <= MAPPED {
+            return;
+        }
+        let touched = TOUCHED_BY_ANY + postings.saturating_mul(TOUCHED_BY_POSTING);
+        let before = self.touched.fetch_add(touched, Ordering::Relaxed);
+        if before.saturating_add(touched) > TOUCHED {
+            self.touched.store(0, Ordering::Relaxed);
+            self.map.release_pages();
+        }
+    }
+
+    fn read<'a>(&'a self, offset: u64, length: u64, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        // Checks the place, too: it comes from disk.
+        let mapped = slice_of(&self.map, offset, length, "payload")?;
+        if self.map.len() <= MAPPED {
+            return Ok(mapped);
+        }
+        buffer.resize(mapped.len(), 0);
+        output::read_at(&self.storage, offset, buffer)?;
+        Ok(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_kept_apart() {
+        let marks = Marks::new(130);
+        for index in [0, 63, 64, 129] {
+            assert!(!marks.is_set(index));
+            marks.set(index);
+            assert!(marks.is_set(index));
+        }
+        assert!(!marks.is_set(1) && !marks.is_set(128));
+        marks.set(1 << 40);
+        assert!(!marks.is_set(1 << 40), "outside is never marked");
+    }
+}
