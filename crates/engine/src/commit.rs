@@ -396,7 +396,7 @@ pub fn head_with(base: &Committed, sections: Vec<SegmentMeta>) -> TocHead {
     }
     let foreign = base.head.segments.iter().filter(|segment| {
         base.payload(segment.bytes_offset, segment.bytes_length)
-            .is_ok_and(|bytes| !is_directory(bytes) && !lex::is_segment(bytes))
+            .is_ok_and(|bytes| !is_directory(bytes) && !bytes.starts_with(b"LEXSEG"))
             && part_of(segment.id).is_none()
     });
     segments.extend(foreign.cloned());
