@@ -6,6 +6,7 @@ import { pick, random, type Random } from './random.ts';
 /** In the order the report shows them. */
 export const QUERY_CLASSES = [
   'question',
+  'telling',
   'rare',
   'words3',
   'words5',
@@ -16,6 +17,9 @@ export const QUERY_CLASSES = [
   'filtered',
 ] as const;
 export type QueryClass = (typeof QUERY_CLASSES)[number];
+
+/** Made of what people asked about the real text; the synthetic text has none. */
+export type RealClass = 'question' | 'telling';
 
 export interface Query {
   readonly class: QueryClass;
@@ -56,7 +60,7 @@ export function makeQueries(
     for (let tries = 0; words.size < length && tries < length * 50; tries += 1) words.add(word());
     return [...words];
   };
-  const make: Record<Exclude<QueryClass, 'question'>, (index: number) => Omit<Query, 'class' | 'text'>> = {
+  const make: Record<Exclude<QueryClass, RealClass>, (index: number) => Omit<Query, 'class' | 'text'>> = {
     rare: () => ({ words: [of(rare)] }),
     words3: () => ({ words: several(3, () => of(middle)) }),
     words5: () => ({ words: several(5, () => draw(next)) }),
@@ -69,9 +73,16 @@ export function makeQueries(
     },
     filtered: (index) => ({ words: several(3, () => of(middle)), track: trackOf(index) }),
   };
-  const queries: Query[] = questions.map((text) => ({ class: 'question', text, words: wordsOf(text) }));
+  const queries: Query[] = questions.flatMap((text) => {
+    const words = wordsOf(text);
+    const telling = tellingOf(words);
+    return [
+      { class: 'question', text, words } as const,
+      { class: 'telling', text: telling.join(' '), words: telling } as const,
+    ];
+  });
   for (const [name, one] of Object.entries(make) as [
-    Exclude<QueryClass, 'question'>,
+    Exclude<QueryClass, RealClass>,
     (typeof make)['rare'],
   ][]) {
     for (let index = 0; index < count; index += 1) {
@@ -147,4 +158,18 @@ function adjacentOf(words: readonly string[], next: Random): readonly [string, s
 /** The words of a text as plain tokenizers see them. */
 export function wordsOf(text: string): string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+}
+
+const FUNCTION_WORDS: ReadonlySet<string> = new Set(
+  (
+    'a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to ' +
+    'was will with what when where who whom which why how did does do has have had he she his her him i me my you your ' +
+    'we our us from about than so can could would should been being were am'
+  ).split(' '),
+);
+
+/** The words of a question that tell what it is about: how an application helps an index that keeps function words. */
+export function tellingOf(words: readonly string[]): readonly string[] {
+  const telling = words.filter((word) => !FUNCTION_WORDS.has(word));
+  return telling.length > 0 ? telling : words;
 }

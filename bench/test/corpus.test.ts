@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { corpus } from '../src/corpus/corpus.ts';
 import { missingData, realQuestions } from '../src/corpus/real.ts';
 import { language, syntheticDocument } from '../src/corpus/synthetic.ts';
-import { makeQueries, QUERY_CLASSES, vocabularyOf } from '../src/queries.ts';
+import { makeQueries, QUERY_CLASSES, tellingOf, vocabularyOf } from '../src/queries.ts';
 import { random } from '../src/random.ts';
 
 if (missingData !== undefined) process.stderr.write(`skipped: real text: ${missingData}\n`);
@@ -67,7 +67,11 @@ describe('queries', () => {
 
   it('are the same in every run, a hundred of each class', () => {
     expect(makeQueries(vocabularyOf(source, 500), ['Who wrote that?'])).toEqual(queries);
-    for (const name of QUERY_CLASSES) expect(of(name)).toHaveLength(name === 'question' ? 1 : 100);
+    for (const name of QUERY_CLASSES) {
+      expect(of(name)).toHaveLength(name === 'question' || name === 'telling' ? 1 : 100);
+    }
+    expect(tellingOf(['who', 'wrote', 'the', 'letter'])).toEqual(['wrote', 'letter']);
+    expect(tellingOf(['what', 'is', 'it'])).toEqual(['what', 'is', 'it']);
   });
 
   it('have as many words as their class says, from its ranks', () => {

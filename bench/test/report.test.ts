@@ -107,7 +107,12 @@ describe('targets', () => {
     );
     if (target === undefined) throw new Error('the target is gone');
     const own = (value: number, peer: 'memvid' | 'sqlite' = 'memvid'): ReturnType<typeof figure> =>
-      figure({ peer, documents: 10_000, figure: 'find_question_p50', value });
+      figure({
+        peer,
+        documents: 10_000,
+        figure: peer === 'memvid' ? 'find_question_p50' : 'find_telling_p50',
+        value,
+      });
     expect(verdictOf(target, new Figures([own(1)]))).toMatchObject({ met: undefined });
     expect(verdictOf(target, new Figures([own(1), own(4, 'sqlite')]))).toMatchObject({
       value: 0.25,

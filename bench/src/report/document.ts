@@ -51,7 +51,8 @@ const METHOD = `## What is measured, and how
 - Each task of each peer runs in a process of its own that cannot reach a network. At each task the peers take turns, in another order each
   time, and all of it is repeated in rounds. A value is the median of the rounds; \`spread\` in the figures has what each round gave.
 - **Real text**: windows of one to six sentences of SciFact abstracts, every fifth document a turn of a LoCoMo conversation while there are any
-  (476 bytes a document), and 200 questions: SciFact claims and LoCoMo questions as people wrote them.
+  (476 bytes a document), and 200 questions: SciFact claims and LoCoMo questions as people wrote them. Peers that index function words ("the", "of")
+  find everything with them; they are also asked without, as a careful application would, and the targets compare with that.
 - **Synthetic text**: 120 words a document (about 1 KB) out of 200 000 that can be spoken, drawn by Zipf's law with s = 1.07. Documents are made one
   after the other while they are stored; that time is in the figures of every peer but tantivy, which reads a file of lines.
 - **Classes of queries**, 100 each: a rare word (ranks 5 000 to 50 000), 3 words (ranks 100 to 2 000), 5 and 8 words as frequent as in the text, a

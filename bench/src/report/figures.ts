@@ -17,6 +17,7 @@ export interface Row {
 
 export const CLASS_TITLES: Record<QueryClass, string> = {
   question: 'real question',
+  telling: 'real question without function words',
   rare: 'rare word',
   words3: '3 words',
   words5: '5 words',
