@@ -2,7 +2,7 @@ import { loadPeer } from '../peer.ts';
 import { FACTS } from '../peers/facts.ts';
 import { collectionsOf } from '../quality/datasets.ts';
 import { meanScores, type Judgements } from '../quality/scores.ts';
-import { wordsOf } from '../queries.ts';
+import { tellingOf, wordsOf } from '../queries.ts';
 import type { Samples } from '../record.ts';
 import { writeLines } from '../write-lines.ts';
 import type { Job } from './job.ts';
@@ -22,7 +22,7 @@ export default async function quality(job: Job): Promise<Samples> {
     await peer.create(path);
     await peer.putMany({ documents: () => documents, file });
     for (const { text, relevant } of questions) {
-      const found = await peer.find({ class: 'question', text, words: wordsOf(text) }, HITS);
+      const found = await peer.find({ class: 'question', text, words: tellingOf(wordsOf(text)) }, HITS);
       const documentsFound = new Set(found.map(({ uri }) => uri.replace(/#page-\d+$/, '')));
       answers.push({ found: [...documentsFound].slice(0, FOUND), relevant });
     }
