@@ -463,17 +463,12 @@ impl Worker<'_, '_> {
             payloads.extend_from_slice(&prepared.payload);
             if let Some(body) = prepared.body {
                 if self.indexes {
-                    // A chunk is found under its document's title.
-                    let title = frames
-                        .get(first)
-                        .map_or(&frame, |(document, _)| document)
-                        .title
-                        .as_deref();
+                    let parent = frames.get(first).map(|(document, _)| document);
                     let builder = match &mut self.builder {
                         Some(builder) => builder,
                         none => none.insert(lex::SegmentBuilder::new(SEGMENT_MEMORY)?),
                     };
-                    builder.add(&lex_sections::document(&frame, title, &body))?;
+                    builder.add(&lex_sections::document(&frame, parent, &body))?;
                 }
                 let present = frame.search_text.as_ref().map(String::len);
                 let length = present.unwrap_or(body.len()) as u64;

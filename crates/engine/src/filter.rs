@@ -69,6 +69,57 @@ impl Filter {
     }
 }
 
+/// Values of one field that the index of words can look up; for more, looking at the frames is no slower.
+const MAX_LOOKED_UP: usize = 64;
+
+impl Filter {
+    /// Appends conditions that every frame fulfils for which the filter holds, as far as the index of words knows about
+    /// its fields. Others may fulfil them as well: keywords are compared regardless of case there.
+    pub(crate) fn append_conditions(&self, uris_are_known: bool, out: &mut Vec<lex::Condition>) {
+        match self {
+            Self::And(parts) => {
+                for part in parts {
+                    part.append_conditions(uris_are_known, out);
+                }
+            }
+            Self::Test { field, test } => {
+                let keyword = match field.as_str() {
+                    "kind" => lex::Keyword::Kind,
+                    "track" => lex::Keyword::Track,
+                    "tags" | "tag" => lex::Keyword::Tag,
+                    "labels" | "label" => lex::Keyword::Label,
+                    "uri" if uris_are_known => lex::Keyword::Uri,
+                    _ => return,
+                };
+                if let Some(values) = test.looked_up() {
+                    out.push(lex::Condition::Keyword {
+                        field: keyword,
+                        values,
+                    });
+                }
+            }
+            Self::Or(_) | Self::Not(_) => {}
+        }
+    }
+}
+
+impl Test {
+    /// The keywords of which a frame holds one when the test passes; `None` when that is not known.
+    fn looked_up(&self) -> Option<Vec<String>> {
+        let values = match self {
+            Self::Equals(value) => std::slice::from_ref(value),
+            Self::In(values) if values.len() <= MAX_LOOKED_UP => values,
+            _ => return None,
+        };
+        // Values of spaces alone are not indexed, and a missing field is no keyword.
+        let keyword = |value: &Value| match value {
+            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        };
+        values.iter().map(keyword).collect()
+    }
+}
+
 fn parse_group(value: &Value, depth: usize) -> Result<Filter> {
     if depth > DEEPEST {
         return Err(Error::invalid(

@@ -1,6 +1,6 @@
 //! From frames to full-text segments.
 
-use mv2::frame::FrameStatus;
+use mv2::frame::{FrameRole, FrameStatus};
 use mv2::view::FrameView;
 
 use crate::committed::Committed;
@@ -73,7 +73,8 @@ fn add_to_index(
     })
 }
 
-/// Calls `use_document` with the form of a frame that the full-text index takes.
+/// Calls `use_document` with the form of a frame that the full-text index takes. Conditions are about documents: a chunk
+/// is found under what its document is filed under, but for its uri, which only it has.
 pub fn with_lex_document<T>(
     id: u64,
     view: &FrameView<'_>,
@@ -81,8 +82,9 @@ pub fn with_lex_document<T>(
     body: &str,
     use_document: impl FnOnce(&lex::Document<'_>) -> T,
 ) -> T {
-    let tags = view.tags.to_strings();
-    let labels = view.labels.to_strings();
+    let owner = parent.unwrap_or(view);
+    let tags = owner.tags.to_strings();
+    let labels = owner.labels.to_strings();
     let title = parent
         .and_then(|parent| parent.title)
         .or(view.title)
@@ -97,9 +99,13 @@ pub fn with_lex_document<T>(
         frame_id: id,
         title,
         body,
-        uri: view.uri.unwrap_or_default(),
-        kind: view.kind,
-        track: view.track,
+        uri: match view.role {
+            FrameRole::DocumentChunk => view.uri,
+            _ => owner.uri,
+        }
+        .unwrap_or_default(),
+        kind: owner.kind,
+        track: owner.track,
         tags: &tags,
         labels: &labels,
         timestamp: view.timestamp,

@@ -3,11 +3,11 @@
 //! Sections over the same frames are one group: the parts that the lanes of a bulk commit built side by side. A group
 //! covers its frames only as a whole.
 
-use mv2::frame::{Frame, FrameStatus};
+use mv2::frame::{Frame, FrameRole, FrameStatus};
 use mv2::toc::{SegmentCompression, SegmentMeta};
 
 use crate::additions::Addition;
-use crate::committed::Committed;
+use crate::committed::{Committed, decode_frame};
 use crate::error::Result;
 use crate::indexing::{Built, SEGMENT_MEMORY, index_range};
 use crate::merge;
@@ -126,43 +126,48 @@ fn add(
     body: &str,
 ) -> Result<()> {
     let frame = &addition.frame;
-    let committed_title;
-    let title = match frame.parent_id {
-        None => frame.title.as_deref(),
+    let committed;
+    let parent = match frame.parent_id {
+        None => None,
         Some(parent) => match parent.checked_sub(first) {
-            Some(index) => all
-                .get(index as usize)
-                .and_then(|parent| parent.frame.title.as_deref()),
+            Some(index) => all.get(index as usize).map(|parent| &parent.frame),
             None => {
-                committed_title = snapshot
-                    .committed
-                    .frame(parent)
-                    .ok()
-                    .and_then(|view| view.title.map(str::to_owned));
-                committed_title.as_deref()
+                let encoded = snapshot.committed.encoded(parent).ok();
+                committed = encoded.and_then(|encoded| decode_frame(encoded).ok());
+                committed.as_ref()
             }
         },
     };
-    builder.add(&document(frame, title, body))?;
+    builder.add(&document(frame, parent, body))?;
     Ok(())
 }
 
-/// The form of a new frame that the full-text index takes. `title` is its document's.
+/// The form of a new frame that the full-text index takes. A chunk is found under what its document is called and filed
+/// under, but for its uri, which only it has.
 #[must_use]
-pub fn document<'a>(frame: &'a Frame, title: Option<&'a str>, body: &'a str) -> lex::Document<'a> {
+pub fn document<'a>(
+    frame: &'a Frame,
+    parent: Option<&'a Frame>,
+    body: &'a str,
+) -> lex::Document<'a> {
+    let owner = parent.unwrap_or(frame);
     let boost = frame
         .extra_metadata
         .get(crate::document::BOOST_KEY)
         .and_then(|boost| boost.parse().ok());
     lex::Document {
         frame_id: frame.id,
-        title: title.unwrap_or_default(),
+        title: owner.title.as_deref().unwrap_or_default(),
         body,
-        uri: frame.uri.as_deref().unwrap_or_default(),
-        kind: frame.kind.as_deref(),
-        track: frame.track.as_deref(),
-        tags: &frame.tags,
-        labels: &frame.labels,
+        uri: match frame.role {
+            FrameRole::DocumentChunk => frame.uri.as_deref(),
+            _ => owner.uri.as_deref(),
+        }
+        .unwrap_or_default(),
+        kind: owner.kind.as_deref(),
+        track: owner.track.as_deref(),
+        tags: &owner.tags,
+        labels: &owner.labels,
         timestamp: frame.timestamp,
         boost: boost.unwrap_or(1.0),
     }

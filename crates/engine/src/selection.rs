@@ -123,6 +123,41 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// What every selected frame fulfils, as far as the index of words knows. Others may fulfil it as well: whoever uses
+    /// this asks [`Selection::accepts`] too.
+    pub(crate) fn conditions(&self, snapshot: &Snapshot) -> Vec<lex::Condition> {
+        let mut conditions = Vec::new();
+        let until = self.until.into_iter().chain(self.as_of.timestamp).min();
+        if self.since.is_some() || until.is_some() {
+            let range = self.since.unwrap_or(i64::MIN)..=until.unwrap_or(i64::MAX);
+            conditions.push(lex::Condition::Dates(range));
+        }
+        // Conditions are about documents, but chunks have uris of their own.
+        let has_chunks = !snapshot.pending.chunks.is_empty()
+            || snapshot.committed.directory.chunks().next().is_some();
+        if let Some(filter) = &self.filter {
+            filter.append_conditions(!has_chunks, &mut conditions);
+        }
+        let prefix = self.scope.as_deref().filter(|_| !has_chunks);
+        conditions.extend(prefix.and_then(uri_prefix));
+        conditions
+    }
+}
+
+/// Longer keywords are shortened by the index.
+const MAX_PREFIX_BYTES: usize = 1_024;
+
+/// What the indexed forms of uris that begin with `scope` begin with.
+fn uri_prefix(scope: &str) -> Option<lex::Condition> {
+    let mut prefix = scope.to_owned();
+    // What follows in the uri may join with the last character into another one.
+    prefix.pop();
+    let is_known =
+        scope.is_ascii() && prefix.len() <= MAX_PREFIX_BYTES && !prefix.trim().is_empty();
+    is_known.then_some(lex::Condition::UriPrefix { prefix })
+}
+
 /// The last whole second up to a time; frames are dated in whole seconds.
 fn whole_seconds(time: f64) -> i64 {
     time.floor() as i64

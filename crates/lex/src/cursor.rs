@@ -79,6 +79,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// How many documents there are in all.
+    pub(crate) fn document_frequency(&self) -> u64 {
+        match self {
+            Self::Disk { block, .. } => u64::from(block.doc_freq()),
+            Self::Memory { length, .. } => *length as u64,
+            Self::Union { union, .. } => union.documents.len() as u64,
+        }
+    }
+
     /// Moves to the next document. Must not be called at [`END`].
     #[inline]
     pub(crate) fn advance(&mut self) -> u32 {

@@ -3,6 +3,7 @@
 use crate::blob::{Blob, File};
 use crate::classes::Classes;
 use crate::directory::segment_index;
+use crate::document_set::KeptSets;
 use crate::error::{Error, Result};
 use crate::schema::{self, BOOST_COLUMN, FRAME_COLUMN, Fields, TIMESTAMP_COLUMN};
 use crate::segment::compose;
@@ -115,6 +116,7 @@ pub(crate) struct Parts {
     pub boosted: Vec<(u32, f32)>,
     pub classes: Classes,
     pub spare: SpareBlocks,
+    pub kept_sets: KeptSets,
 }
 
 /// Decoders of postings that searches of this segment have finished with. Each is more than a kilobyte that is written
@@ -303,6 +305,7 @@ impl Segment {
             boosted,
             classes: Classes::new(classes.read_bytes(0..classes.len())?),
             spare: SpareBlocks::default(),
+            kept_sets: KeptSets::default(),
         })
     }
 

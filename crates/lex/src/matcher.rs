@@ -2,13 +2,18 @@
 
 use crate::analyzer::class_key;
 use crate::cursor::{Cursor, END, PositionCursor};
+use crate::document_set::DocumentSet;
 use crate::error::Result;
 use crate::query::Node;
 use crate::resolve::{Resolved, differs_in_accents_only};
 use crate::schema::Keyword;
-use crate::shard::{BODY, Shard, TITLE};
+use crate::shard::{BODY, KeywordDocuments, Shard, TITLE};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// A condition on uris that begin alike is left undecided when there are more of them in a shard.
+const MAX_URIS: usize = 256;
 
 /// The documents of one shard that fulfil a condition.
 pub(crate) enum Matcher<'a> {
@@ -21,6 +26,7 @@ pub(crate) enum Matcher<'a> {
         documents: Vec<u32>,
         index: usize,
     },
+    Set(Arc<DocumentSet>),
     Dates {
         shard: Shard<'a>,
         range: RangeInclusive<i64>,
@@ -44,9 +50,7 @@ impl<'a> Matcher<'a> {
     ) -> Result<Self> {
         let build = |node: &Node| Self::new(node, resolved, shard, index);
         Ok(match node {
-            Node::Everything => Self::Everything {
-                documents: shard.document_count(),
-            },
+            Node::Everything => Self::everything(shard),
             Node::Term(id) => {
                 let mut cursors = Vec::new();
                 for form in resolved.get(*id).map_or(&[][..], |term| &term.forms[index]) {
@@ -75,16 +79,21 @@ impl<'a> Matcher<'a> {
                         .collect(),
                 )
             }
-            Node::Keyword { field, value } => {
-                Self::list(shard.keyword_documents(&field.term(value))?)
-            }
+            Node::Keyword { field, value } => match shard.keyword_documents(&field.term(value))? {
+                KeywordDocuments::List(documents) => Self::list(documents),
+                KeywordDocuments::Set(set) => Self::Set(set),
+            },
             Node::KeywordPrefix { field, value } => {
                 Self::list(keyword_prefix(shard, *field, value)?)
             }
-            Node::Date(range) => Self::Dates {
-                shard,
-                range: range.clone(),
-            },
+            Node::UriPrefix(prefix) => {
+                let prefix = Keyword::Uri.prefix(prefix);
+                match shard.few_keywords_documents(&prefix, MAX_URIS)? {
+                    Some(documents) => Self::list(documents),
+                    None => Self::everything(shard),
+                }
+            }
+            Node::Date(range) => Self::dates(shard, range),
             Node::All(nodes) => Self::All(nodes.iter().map(build).collect::<Result<_>>()?),
             Node::Any(nodes) => Self::any(nodes.iter().map(build).collect::<Result<_>>()?),
             Node::Not(node) => Self::Not {
@@ -108,9 +117,7 @@ impl<'a> Matcher<'a> {
         // What leaps furthest goes first; what looks at every document goes last.
         matchers.sort_by_key(Self::step_cost);
         Ok(match matchers.len() {
-            0 => Self::Everything {
-                documents: shard.document_count(),
-            },
+            0 => Self::everything(shard),
             1 => matchers.swap_remove(0),
             _ => Self::All(matchers),
         })
@@ -124,6 +131,26 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    fn everything(shard: Shard<'a>) -> Self {
+        Self::Everything {
+            documents: shard.document_count(),
+        }
+    }
+
+    fn dates(shard: Shard<'a>, range: &RangeInclusive<i64>) -> Self {
+        let all = shard.timestamps();
+        if range.is_empty() || range.end() < all.start() || all.end() < range.start() {
+            Self::Nothing
+        } else if range.contains(all.start()) && range.contains(all.end()) {
+            Self::everything(shard)
+        } else {
+            Self::Dates {
+                shard,
+                range: range.clone(),
+            }
+        }
+    }
+
     fn list(documents: Vec<u32>) -> Self {
         Self::List {
             documents,
@@ -134,11 +161,42 @@ impl<'a> Matcher<'a> {
     fn step_cost(&self) -> u8 {
         match self {
             Self::Nothing => 0,
-            Self::List { .. } => 1,
+            Self::List { .. } | Self::Set(_) => 1,
             Self::Postings(_) => 2,
             Self::Any(_) | Self::All(_) => 3,
             Self::Phrase(_) => 4,
             Self::Dates { .. } | Self::Not { .. } | Self::Everything { .. } => 5,
+        }
+    }
+
+    /// How many documents match at most.
+    pub(crate) fn most(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Everything { documents } => u64::from(*documents),
+            Self::List { documents, .. } => documents.len() as u64,
+            Self::Set(set) => u64::from(set.count()),
+            Self::Postings(cursor) => cursor.document_frequency(),
+            Self::Dates { .. } | Self::Phrase(_) | Self::Not { .. } => u64::MAX,
+            Self::All(matchers) => matchers.iter().map(Self::most).min().unwrap_or(u64::MAX),
+            Self::Any(matchers) => matchers
+                .iter()
+                .fold(0, |sum, matcher| sum.saturating_add(matcher.most())),
+        }
+    }
+
+    /// Whether `document` matches. Documents must not decrease, nor lie before a target of [`Matcher::seek`]. Does not
+    /// look any further, which can be far.
+    #[inline]
+    pub(crate) fn holds(&mut self, document: u32) -> bool {
+        match self {
+            Self::Set(set) => set.contains(document),
+            Self::Dates { shard, range } => range.contains(&shard.timestamp(document)),
+            Self::Not { inside, .. } => !inside.holds(document),
+            Self::All(matchers) => matchers.iter_mut().all(|matcher| matcher.holds(document)),
+            Self::Any(matchers) => matchers.iter_mut().any(|matcher| matcher.holds(document)),
+            Self::Phrase(phrase) => phrase.holds(document),
+            _ => self.seek(document) == document,
         }
     }
 
@@ -168,6 +226,7 @@ impl<'a> Matcher<'a> {
                 *index += documents[*index..end].partition_point(|document| *document < target);
                 documents.get(*index).copied().unwrap_or(END)
             }
+            Self::Set(set) => set.seek(target),
             Self::Dates { shard, range } => {
                 let documents = shard.document_count();
                 (target..documents)
@@ -197,7 +256,7 @@ impl<'a> Matcher<'a> {
                 .min()
                 .unwrap_or(END),
             Self::Not { inside, documents } => (target..*documents)
-                .find(|document| inside.seek(*document) != *document)
+                .find(|document| !inside.holds(*document))
                 .unwrap_or(END),
         }
     }
@@ -304,6 +363,12 @@ impl<'a> PhraseMatcher<'a> {
             }
             document += 1;
         }
+    }
+
+    /// Whether the phrase is in `document`.
+    fn holds(&mut self, document: u32) -> bool {
+        let mut words = self.words.iter_mut();
+        words.all(|word| word.seek(document) == document) && self.matches(document)
     }
 
     fn matches(&mut self, document: u32) -> bool {

@@ -10,7 +10,8 @@ use crate::cursor::END;
 use crate::error::Result;
 use crate::group::Group;
 use crate::groups::Groups;
-use crate::shard_search::ShardSearch;
+use crate::matcher::Matcher;
+use crate::shard_search::{Count, ShardSearch};
 use crate::window::{Scored, WINDOW, Window};
 
 /// Words that a window can tell apart; the last bit stands for all further ones.
@@ -25,13 +26,19 @@ fn bit(group: usize) -> u64 {
 }
 
 impl<'a> ShardSearch<'_, 'a> {
-    /// Finds the best documents that hold any of the words. Returns how many do, if `count` asks for it: then none is
-    /// left out, which for many postings takes longer.
-    pub(crate) fn scan(&self, best: &mut Best, count: bool) -> Result<u64> {
-        let mut scan = Scan::new(self)?;
-        let found = Window::with(|window| {
-            // Leaving documents out needs all words at each one: with many words that is the slower way always.
-            if count || scan.again.is_some() {
+    /// Finds the best documents that hold any of the words and are in `filter`. Counts them, if `count` asks for it: then
+    /// none is left out, which for many postings takes longer.
+    pub(crate) fn scan(
+        &self,
+        best: &mut Best,
+        filter: Option<Matcher<'a>>,
+        count: bool,
+    ) -> Result<Count> {
+        let mut scan = Scan::new(self, filter)?;
+        // Leaving documents out needs all words at each one: with many words that is the slower way always.
+        let is_exact = count || scan.again.is_some();
+        let documents = Window::with(|window| {
+            if is_exact {
                 scan.all(best, window)
             } else {
                 self.boosted(best)?;
@@ -43,7 +50,10 @@ impl<'a> ShardSearch<'_, 'a> {
         self.scoring
             .shard
             .recycle(groups.flat_map(Group::into_cursors));
-        Ok(found)
+        Ok(Count {
+            documents,
+            is_exact,
+        })
     }
 }
 
@@ -65,32 +75,28 @@ struct Scan<'q, 's, 'a> {
 
 /// What documents must fulfil besides holding a word.
 struct Conditions<'a> {
-    filter: Option<crate::matcher::Matcher<'a>>,
-    excluded: Vec<crate::matcher::Matcher<'a>>,
+    filter: Option<Matcher<'a>>,
+    excluded: Vec<Matcher<'a>>,
 }
 
 impl Conditions<'_> {
     /// Documents must be asked for in ascending order.
+    #[inline]
     fn hold(&mut self, document: u32) -> bool {
         self.filter
             .as_mut()
-            .is_none_or(|filter| filter.seek(document) == document)
+            .is_none_or(|filter| filter.holds(document))
             && !self
                 .excluded
                 .iter_mut()
-                .any(|matcher| matcher.seek(document) == document)
+                .any(|matcher| matcher.holds(document))
     }
 }
 
 impl<'q, 's, 'a> Scan<'q, 's, 'a> {
-    fn new(search: &'q ShardSearch<'s, 'a>) -> Result<Self> {
+    fn new(search: &'q ShardSearch<'s, 'a>, filter: Option<Matcher<'a>>) -> Result<Self> {
         let groups = search.groups()?;
         let count = groups.groups.len();
-        let filter = if search.query.must.is_empty() {
-            None
-        } else {
-            Some(search.matcher(&search.query.must)?)
-        };
         let again = if count > TOLD_APART {
             Some(search.groups()?)
         } else {
@@ -300,6 +306,11 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
     ) -> Result<()> {
         let threshold = threshold.max(best.threshold());
         let document = scored.document;
+        // Looking words up takes longer.
+        if scored.sum as f32 + self.reach[essential] < threshold || !self.conditions.hold(document)
+        {
+            return Ok(());
+        }
         for (rank, index) in self.order[..essential].iter().enumerate().rev() {
             if scored.sum as f32 + self.reach[rank + 1] < threshold {
                 return Ok(());
@@ -311,7 +322,6 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             }
         }
         if scored.sum as f32 + self.reach[0] < threshold
-            || !self.conditions.hold(document)
             || self.search.is_boosted(document)
             || !self.search.accepts_document(document)
         {

@@ -50,13 +50,18 @@ pub(crate) fn schema() -> (Schema, Fields) {
     (builder.build(), fields)
 }
 
-/// Which keyword field a value belongs to.
+/// A field of [`Document`] whose values are matched whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Keyword {
+pub enum Keyword {
+    /// [`Document::uri`].
     Uri,
+    /// [`Document::kind`].
     Kind,
+    /// [`Document::track`].
     Track,
+    /// One of [`Document::tags`].
     Tag,
+    /// One of [`Document::labels`].
     Label,
 }
 

@@ -15,8 +15,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Hits of ranked queries are counted exactly up to this many postings: about 40 microseconds of work.
 const MAX_COUNTED_POSTINGS: u64 = 20_000;
-/// A filter drives the search when it is this much rarer than the words.
-const FILTER_ADVANTAGE: u64 = 4;
 
 /// Frames that may be hits.
 pub type Accept<'a> = &'a (dyn Fn(u64) -> bool + Sync);
@@ -181,11 +179,11 @@ impl<'a> Searcher<'a> {
         let norms = Norms::new(&self.ranking, &statistics);
         let documents = usize::try_from(statistics.documents).unwrap_or(usize::MAX);
         let mut best = Best::new(request.limit.saturating_add(request.offset).min(documents));
-        let method = Method::of(query, shards, &resolved)?;
+        let method = Method::of(query, &resolved);
         let mut total = 0;
         let mut counted = true;
         for (index, shard) in shards.iter().enumerate() {
-            let mut search = ShardSearch::new(
+            let search = ShardSearch::new(
                 query,
                 &resolved,
                 *shard,
@@ -194,23 +192,20 @@ impl<'a> Searcher<'a> {
                 &norms,
                 request.accept,
             );
-            match method {
-                Method::Filtered { require_any } => {
-                    total += search.filtered(&mut best, require_any)?
-                }
+            let count = match method {
+                Method::Required => search.required(&mut best)?,
                 Method::Ranked { postings } => {
-                    let count = postings <= MAX_COUNTED_POSTINGS;
-                    total += search.scan(&mut best, count)?;
-                    counted &= count;
+                    search.ranked(&mut best, postings <= MAX_COUNTED_POSTINGS)?
                 }
-            }
+            };
+            total += count.documents;
+            counted &= count.is_exact;
         }
-        let is_complete =
-            lookup.left_out == 0 || matches!(method, Method::Filtered { require_any: false });
+        let is_complete = lookup.left_out == 0 || matches!(method, Method::Required);
         let total_is_exact = counted && is_complete;
         let sorted = best.into_sorted();
         if !counted {
-            total = lower_bound(query, &resolved, request, sorted.len());
+            total = total.max(lower_bound(query, &resolved, request, sorted.len()));
         }
         let page = sorted.into_iter().skip(request.offset).take(request.limit);
         let hits = page.map(|candidate| self.hit(&candidate, request, shards, &resolved, &norms));
@@ -312,11 +307,8 @@ fn lower_bound(
 /// How a query is run.
 #[derive(Debug, Clone, Copy)]
 enum Method {
-    /// Every document that fulfils the conditions is looked at.
-    Filtered {
-        /// ... and must hold one of the optional words.
-        require_any: bool,
-    },
+    /// Documents that fulfil the conditions are looked at.
+    Required,
     /// Documents that hold a word are looked at.
     Ranked {
         /// How many postings the words have.
@@ -325,29 +317,13 @@ enum Method {
 }
 
 impl Method {
-    fn of(query: &Query, shards: &[Shard<'_>], resolved: &[Resolved]) -> Result<Self> {
+    fn of(query: &Query, resolved: &[Resolved]) -> Self {
         if query.any.is_empty() || query.must.iter().any(Node::is_text) {
-            return Ok(Self::Filtered { require_any: false });
+            return Self::Required;
         }
-        let postings: u64 = query
-            .any
-            .iter()
-            .filter_map(|id| resolved.get(*id))
-            .map(|term| term.frequency)
-            .sum();
-        for node in &query.must {
-            let Node::Keyword { field, value } = node else {
-                continue;
-            };
-            let term = field.term(value);
-            let mut frequency = 0;
-            for shard in shards {
-                frequency += shard.keyword_frequency(&term)?;
-            }
-            if frequency.saturating_mul(FILTER_ADVANTAGE) < postings {
-                return Ok(Self::Filtered { require_any: true });
-            }
+        let terms = query.any.iter().filter_map(|id| resolved.get(*id));
+        Self::Ranked {
+            postings: terms.map(|term| term.frequency).sum(),
         }
-        Ok(Self::Ranked { postings })
     }
 }

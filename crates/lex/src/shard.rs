@@ -1,10 +1,12 @@
 //! One searchable part of the whole: a segment, or the pending documents.
 
 use crate::cursor::{Cursor, END, PositionCursor};
+use crate::document_set::{DocumentSet, MIN_KEPT_DOCUMENTS};
 use crate::error::{Error, Result};
 use crate::index::{Parts, Segment, TextField};
 use crate::pending::Store;
 use crate::union::Union;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
@@ -207,37 +209,72 @@ impl<'a> Shard<'a> {
         }
     }
 
-    /// How many documents hold a keyword.
-    pub(crate) fn keyword_frequency(&self, term: &str) -> Result<u64> {
-        match self {
-            Self::Disk { parts, .. } => {
-                let found = parts
-                    .keywords
-                    .terms()
-                    .get(term.as_bytes())
-                    .map_err(|error| self.failed(&error))?;
-                Ok(found.map_or(0, |info| u64::from(info.doc_freq)))
+    /// Documents that hold a keyword.
+    pub(crate) fn keyword_documents(&self, term: &str) -> Result<KeywordDocuments> {
+        let (segment, parts) = match self {
+            Self::Disk { segment, parts } => (segment, parts),
+            Self::Memory { store, visible } => {
+                let documents = store.keyword(term, *visible).to_vec();
+                return Ok(KeywordDocuments::List(documents));
             }
-            Self::Memory { store, visible } => Ok(store.keyword(term, *visible).len() as u64),
+        };
+        if let Some(set) = parts.kept_sets.get(term) {
+            return Ok(KeywordDocuments::Set(set));
         }
+        let found = parts
+            .keywords
+            .terms()
+            .get(term.as_bytes())
+            .map_err(|error| self.failed(&error))?;
+        let mut documents = Vec::new();
+        let Some(info) = found else {
+            return Ok(KeywordDocuments::List(documents));
+        };
+        self.append_keyword(parts, &info, &mut documents)?;
+        if info.doc_freq < MIN_KEPT_DOCUMENTS {
+            return Ok(KeywordDocuments::List(documents));
+        }
+        let set = DocumentSet::new(segment.document_count(), documents.into_iter());
+        let set = Arc::new(set);
+        parts.kept_sets.keep(term, &set);
+        Ok(KeywordDocuments::Set(set))
     }
 
-    /// Documents that hold a keyword, ascending.
-    pub(crate) fn keyword_documents(&self, term: &str) -> Result<Vec<u32>> {
+    /// Documents that hold one of the keywords beginning with `prefix`, ascending, unless there are more than `limit` of
+    /// these.
+    pub(crate) fn few_keywords_documents(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u32>>> {
+        let mut count = 0;
         match self {
             Self::Disk { parts, .. } => {
-                let found = parts
-                    .keywords
-                    .terms()
-                    .get(term.as_bytes())
-                    .map_err(|error| self.failed(&error))?;
-                let mut documents = Vec::new();
-                if let Some(info) = found {
-                    self.append_keyword(parts, &info, &mut documents)?;
+                let range = parts.keywords.terms().range().ge(prefix.as_bytes());
+                let mut stream = range.into_stream().map_err(|error| self.failed(&error))?;
+                while count <= limit
+                    && stream.advance()
+                    && stream.key().starts_with(prefix.as_bytes())
+                {
+                    count += 1;
                 }
-                Ok(documents)
             }
-            Self::Memory { store, visible } => Ok(store.keyword(term, *visible).to_vec()),
+            Self::Memory { store, visible } => {
+                let found = store.keywords_with_prefix(prefix, *visible);
+                count = found.take(limit + 1).count();
+            }
+        }
+        if count > limit {
+            return Ok(None);
+        }
+        self.keyword_prefix_documents(prefix).map(Some)
+    }
+
+    /// The earliest and the latest timestamp, or what encloses them.
+    pub(crate) fn timestamps(&self) -> RangeInclusive<i64> {
+        match self {
+            Self::Disk { parts, .. } => parts.timestamps.min_value()..=parts.timestamps.max_value(),
+            Self::Memory { .. } => i64::MIN..=i64::MAX,
         }
     }
 
@@ -297,6 +334,14 @@ impl<'a> Shard<'a> {
             },
         }
     }
+}
+
+/// Documents that hold a keyword.
+pub(crate) enum KeywordDocuments {
+    /// Ascending.
+    List(Vec<u32>),
+    /// Many.
+    Set(Arc<DocumentSet>),
 }
 
 fn mixed_up() -> Error {

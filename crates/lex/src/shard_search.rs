@@ -10,10 +10,22 @@ use crate::query::Query;
 use crate::rank::{Norms, Ranking};
 use crate::resolve::Resolved;
 use crate::search::Accept;
-use crate::shard::Shard;
+use crate::shard::{Handle, Shard};
 
 /// Score of a document that no word ranks.
 pub(crate) const CONSTANT_SCORE: f32 = 1.0;
+
+/// A condition drives the search of ranked words when the documents that fulfil it, times the words that are looked up
+/// at each, are this much fewer than the postings of the words.
+const CONDITION_ADVANTAGE: u64 = 16;
+
+/// How many documents match.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Count {
+    pub documents: u64,
+    /// Otherwise there may be more.
+    pub is_exact: bool,
+}
 
 /// One search in one shard.
 pub(crate) struct ShardSearch<'s, 'a> {
@@ -106,9 +118,47 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         });
     }
 
-    /// Looks at every document that fulfils the conditions and returns how many do.
-    pub(crate) fn filtered(&mut self, best: &mut Best, require_any: bool) -> Result<u64> {
-        let mut matcher = self.matcher(&self.query.must)?;
+    /// Finds the best documents that hold any of the words and fulfil the conditions. Counts them all if `count` asks
+    /// for it, or when it costs nothing.
+    pub(crate) fn ranked(&self, best: &mut Best, count: bool) -> Result<Count> {
+        if self.query.must.is_empty() {
+            return self.scan(best, None, count);
+        }
+        let conditions = self.matcher(&self.query.must)?;
+        let terms = self.query.scored_terms().count() as u64;
+        let cost = conditions
+            .most()
+            .saturating_mul(CONDITION_ADVANTAGE * terms);
+        if cost < self.postings() {
+            self.filtered(best, conditions, true)
+        } else {
+            self.scan(best, Some(conditions), count)
+        }
+    }
+
+    /// Finds the best documents that fulfil the conditions.
+    pub(crate) fn required(&self, best: &mut Best) -> Result<Count> {
+        let conditions = self.matcher(&self.query.must)?;
+        self.filtered(best, conditions, false)
+    }
+
+    /// How many postings the optional words have in this shard.
+    fn postings(&self) -> u64 {
+        let terms = self.query.any.iter();
+        let terms = terms.filter_map(|id| self.resolved.get(*id)?.forms.get(self.shard_index));
+        let handles = terms
+            .flatten()
+            .flat_map(|form| form.handles.iter().flatten());
+        handles.map(Handle::document_frequency).sum()
+    }
+
+    /// Looks at every document that `matcher` brings up and counts those that match.
+    fn filtered(
+        &self,
+        best: &mut Best,
+        mut matcher: Matcher<'a>,
+        require_any: bool,
+    ) -> Result<Count> {
         let mut excluded = self.excluded()?;
         let mut groups = self.groups()?;
         let scored = !self.query.is_filter_only();
@@ -116,9 +166,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         let mut total = 0;
         let mut document = matcher.seek(0);
         while document != END {
-            let excluded = excluded
-                .iter_mut()
-                .any(|matcher| matcher.seek(document) == document);
+            let excluded = excluded.iter_mut().any(|matcher| matcher.holds(document));
             if !excluded {
                 let (sum, matches) = groups.score(document, &mut scores, &self.scoring);
                 let found = !require_any || groups.holds_any(document, &self.query.any);
@@ -137,7 +185,10 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             }
             document = matcher.seek(document + 1);
         }
-        Ok(total)
+        Ok(Count {
+            documents: total,
+            is_exact: true,
+        })
     }
 
     /// Scores the documents with a boost, all of them: bounds do not know about boosts.
@@ -154,10 +205,8 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             let (sum, matches) = groups.score(document, &mut scores, &self.scoring);
             let frame_id = self.scoring.shard.frame(document);
             if groups.holds_any(document, &self.query.any)
-                && filter.seek(document) == document
-                && !excluded
-                    .iter_mut()
-                    .any(|matcher| matcher.seek(document) == document)
+                && filter.holds(document)
+                && !excluded.iter_mut().any(|matcher| matcher.holds(document))
                 && self.accepts(frame_id)
             {
                 let bonus = groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;

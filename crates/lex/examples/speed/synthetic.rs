@@ -68,6 +68,17 @@ fn word(rank: usize) -> String {
     word
 }
 
+/// One track for a tenth of the documents, one for a thousandth.
+fn track(id: u64) -> &'static str {
+    if id.is_multiple_of(10) {
+        "tenth"
+    } else if id % 1_000 == 1 {
+        "thousandth"
+    } else {
+        "other"
+    }
+}
+
 fn build(documents: u64) -> Vec<u8> {
     let words: Vec<String> = (0..WORDS).map(word).collect();
     let mut source = Source::new(1);
@@ -82,7 +93,12 @@ fn build(documents: u64) -> Vec<u8> {
             text.push_str(&words[source.rank()]);
             text.push(' ');
         }
-        builder.add(&document(id, &text)).unwrap();
+        builder
+            .add(&lex::Document {
+                track: Some(track(id)),
+                ..document(id, &text)
+            })
+            .unwrap();
         if builder.is_full() {
             let full = std::mem::replace(&mut builder, SegmentBuilder::new(192 << 20).unwrap());
             parts.push(OwnedBytes::new(full.finish().unwrap()));
@@ -125,11 +141,12 @@ pub fn measure(path: &Path, documents: u64) {
         opened.as_secs_f64() * 1e3,
         begin.elapsed().as_secs_f64() * 1e3
     );
-    let mut class = |name: &str, count: usize, joint: &str, rank: &dyn Fn(&mut Source) -> usize| {
+    let mut class = |name: &str, count: usize, form: &str, rank: &dyn Fn(&mut Source) -> usize| {
+        let (joint, around) = form.split_once('@').unwrap_or((form, "%"));
         let queries: Vec<String> = (0..100)
             .map(|_| {
                 let words: Vec<String> = (0..count).map(|_| word(rank(&mut source))).collect();
-                words.join(joint)
+                around.replace('%', &words.join(joint))
             })
             .collect();
         crate::time(&index, &pending, name, &queries);
@@ -143,4 +160,14 @@ pub fn measure(path: &Path, documents: u64) {
         source.rank_in(100, 2_000)
     });
     class("and 3 common", 3, " AND ", &|source| source.rank_in(0, 60));
+    class("phrase of 2", 2, " @\"%\"", &|source| {
+        source.rank_in(0, 2_000)
+    });
+    for track in ["tenth", "thousandth"] {
+        let form = format!(" @track:{track} %");
+        class(&format!("or 3 {track}"), 3, &form, &|source| {
+            source.rank_in(100, 2_000)
+        });
+        class(&format!("or 8 {track}"), 8, &form, &|source| source.rank());
+    }
 }

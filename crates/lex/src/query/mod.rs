@@ -1,5 +1,6 @@
 //! The query language: text to what is looked up.
 
+mod condition;
 mod date;
 mod finish;
 mod lexer;
@@ -11,6 +12,8 @@ use crate::analyzer::class_key;
 use crate::error::{Error, Result};
 use crate::schema::Keyword;
 use std::ops::RangeInclusive;
+
+pub use condition::Condition;
 
 /// Words and values that one query may look up. Ranked words past it are left out, and that is told; others fail.
 pub(crate) const MAX_TERMS: usize = 1_024;
@@ -79,6 +82,8 @@ pub(crate) enum Node {
         field: Keyword,
         value: String,
     },
+    /// The uri begins so, unless too many do: then every document fulfils it.
+    UriPrefix(String),
     Date(RangeInclusive<i64>),
     All(Vec<Node>),
     Any(Vec<Node>),
@@ -93,6 +98,7 @@ impl Node {
             Self::Term(_) | Self::Phrase { .. } => true,
             Self::Keyword { .. }
             | Self::KeywordPrefix { .. }
+            | Self::UriPrefix(_)
             | Self::Date(_)
             | Self::Everything => false,
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(Self::is_text),

@@ -56,6 +56,7 @@ fn describe(node: &Node, name: &dyn Fn(&usize) -> String) -> String {
         }
         Node::Keyword { field, value } => format!("{field:?}={value}"),
         Node::KeywordPrefix { field, value } => format!("{field:?}^{value}"),
+        Node::UriPrefix(prefix) => format!("Uri^{prefix}"),
         Node::Date(range) => format!("{range:?}"),
         Node::All(nodes) => join(nodes, " & "),
         Node::Any(nodes) => join(nodes, " / "),
