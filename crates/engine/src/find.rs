@@ -69,7 +69,7 @@ pub struct FindResult {
     pub hits: Vec<FindHit>,
     /// Matching frames. A lower bound when `total_is_exact` is false.
     pub total_hits: u64,
-    /// Whether `total_hits` is exact; very common words are not counted out.
+    /// Whether `total_hits` is exact; very common words, and what holds all required ones, are not counted out.
     pub total_is_exact: bool,
     /// Give it back for the next page.
     pub next_cursor: Option<String>,

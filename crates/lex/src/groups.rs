@@ -1,5 +1,6 @@
 //! Scoring of all query terms in one shard, with what neighbouring words add.
 
+use crate::cursor::END;
 use crate::error::Result;
 use crate::group::{Group, Scoring};
 use crate::query::Query;
@@ -78,6 +79,19 @@ impl<'a> Groups<'a> {
             pairs,
             buffers: PositionBuffers::default(),
         })
+    }
+
+    /// The last document of the blocks that `document` lies in, and the best score that a document from it up to there can
+    /// have. Moves all groups to `document`.
+    pub(crate) fn block_bound(&mut self, document: u32, scoring: &Scoring<'_, 'a>) -> (u32, f32) {
+        let mut end = END - 1;
+        for group in &mut self.groups {
+            group.seek(document);
+            end = end.min(group.block_end());
+        }
+        let bounds = self.groups.iter_mut();
+        let bounds = bounds.map(|group| group.block_bound(end, scoring));
+        (end, bounds.sum::<f32>() + self.pair_bound)
     }
 
     /// Moves all groups to `document` and scores it: the sum, and how many words match.

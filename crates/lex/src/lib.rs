@@ -43,6 +43,7 @@ mod pending;
 mod plan;
 mod query;
 mod rank;
+mod required;
 mod resolve;
 mod scan;
 mod schema;

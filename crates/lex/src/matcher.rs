@@ -200,6 +200,41 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// [`Matcher::seek`] without looking at positions: documents that it gives match if [`Matcher::confirm`] says so.
+    pub(crate) fn candidate(&mut self, target: u32) -> u32 {
+        match self {
+            Self::Phrase(phrase) => phrase.candidate(target),
+            Self::All(matchers) => common_document(matchers, target, Self::candidate),
+            Self::Any(matchers) => matchers
+                .iter_mut()
+                .map(|matcher| matcher.candidate(target))
+                .min()
+                .unwrap_or(END),
+            _ => self.seek(target),
+        }
+    }
+
+    /// Whether the last candidate matches.
+    pub(crate) fn confirm(&mut self, document: u32) -> bool {
+        match self {
+            Self::Phrase(phrase) => phrase.matches(document),
+            Self::All(matchers) => matchers.iter_mut().all(|matcher| matcher.confirm(document)),
+            Self::Any(matchers) => matchers.iter_mut().any(|matcher| {
+                matcher.candidate(document) == document && matcher.confirm(document)
+            }),
+            _ => true,
+        }
+    }
+
+    /// Whether [`Matcher::confirm`] has anything to look at.
+    pub(crate) fn has_phrases(&self) -> bool {
+        match self {
+            Self::Phrase(_) => true,
+            Self::All(matchers) | Self::Any(matchers) => matchers.iter().any(Self::has_phrases),
+            _ => false,
+        }
+    }
+
     /// The first matching document at or behind `target`, or [`END`]. Targets must not decrease.
     pub(crate) fn seek(&mut self, target: u32) -> u32 {
         match self {
@@ -234,22 +269,7 @@ impl<'a> Matcher<'a> {
                     .unwrap_or(END)
             }
             Self::Phrase(phrase) => phrase.seek(target),
-            Self::All(matchers) => {
-                let mut document = target;
-                'candidates: loop {
-                    for matcher in matchers.iter_mut() {
-                        let found = matcher.seek(document);
-                        if found == END {
-                            return END;
-                        }
-                        if found > document {
-                            document = found;
-                            continue 'candidates;
-                        }
-                    }
-                    return document;
-                }
-            }
+            Self::All(matchers) => common_document(matchers, target, Self::seek),
             Self::Any(matchers) => matchers
                 .iter_mut()
                 .map(|matcher| matcher.seek(target))
@@ -259,6 +279,24 @@ impl<'a> Matcher<'a> {
                 .find(|document| !inside.holds(*document))
                 .unwrap_or(END),
         }
+    }
+}
+
+/// The first document at or behind `target` that all of `iterators` hold. `seek` moves one of them.
+fn common_document<T>(iterators: &mut [T], target: u32, seek: impl Fn(&mut T, u32) -> u32) -> u32 {
+    let mut document = target;
+    'candidates: loop {
+        for iterator in iterators.iter_mut() {
+            let found = seek(iterator, document);
+            if found == END {
+                return END;
+            }
+            if found > document {
+                document = found;
+                continue 'candidates;
+            }
+        }
+        return document;
     }
 }
 
@@ -280,6 +318,11 @@ struct PhraseWord<'a> {
 }
 
 impl PhraseWord<'_> {
+    fn frequency(&self) -> u64 {
+        let cursors = self.forms.iter().map(|(cursor, _)| cursor);
+        cursors.map(Cursor::document_frequency).sum()
+    }
+
     fn seek(&mut self, target: u32) -> u32 {
         self.forms
             .iter_mut()
@@ -337,6 +380,8 @@ impl<'a> PhraseMatcher<'a> {
                 forms,
             });
         }
+        // The rarest goes first.
+        found.sort_by_key(PhraseWord::frequency);
         Ok(Some(Self {
             words: found,
             scratch: Vec::new(),
@@ -346,23 +391,16 @@ impl<'a> PhraseMatcher<'a> {
     }
 
     fn seek(&mut self, target: u32) -> u32 {
-        let mut document = target;
-        'candidates: loop {
-            for word in &mut self.words {
-                let found = word.seek(document);
-                if found == END {
-                    return END;
-                }
-                if found > document {
-                    document = found;
-                    continue 'candidates;
-                }
-            }
-            if self.matches(document) {
-                return document;
-            }
-            document += 1;
+        let mut document = self.candidate(target);
+        while document != END && !self.matches(document) {
+            document = self.candidate(document + 1);
         }
+        document
+    }
+
+    /// The first document at or behind `target` that holds all words.
+    fn candidate(&mut self, target: u32) -> u32 {
+        common_document(&mut self.words, target, PhraseWord::seek)
     }
 
     /// Whether the phrase is in `document`.

@@ -10,7 +10,7 @@ use crate::query::{MAX_TERMS, Node, Query};
 use crate::rank::{Norms, Ranking};
 use crate::resolve::{Lookup, Resolved};
 use crate::shard::Shard;
-use crate::shard_search::ShardSearch;
+use crate::shard_search::{Effort, ShardSearch};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Hits of ranked queries are counted exactly up to this many postings: about 40 microseconds of work.
@@ -40,8 +40,10 @@ pub struct SearchResult {
     pub hits: Vec<Hit>,
     /// Documents that match, or a lower bound.
     pub total: u64,
-    /// Whether `total` is exact: always for queries with a required part (phrase, field, `AND`, `+`) and for filters; for
-    /// ranked words as long as their document frequencies add up to 20,000 at most and none of them is left out.
+    /// Whether `total` is exact: always for queries without words (`tag:x`); for ranked words as long as their document
+    /// frequencies add up to 20,000 at most and none of them is left out; for queries with a required part (phrase, `AND`,
+    /// `+`) as long as 20,000 documents are looked at, where one counts 8 times more for a phrase and 8 times more for
+    /// [`SearchRequest::accept`].
     pub total_is_exact: bool,
     /// What was searched for instead of the query as it stands, one sentence each; ordinarily empty. Of more than 1,024
     /// ranked words that occur, the most frequent are left out. When no document holds any but function words of the
@@ -182,6 +184,7 @@ impl<'a> Searcher<'a> {
         let method = Method::of(query, &resolved);
         let mut total = 0;
         let mut counted = true;
+        let mut effort = Effort::new();
         for (index, shard) in shards.iter().enumerate() {
             let search = ShardSearch::new(
                 query,
@@ -193,9 +196,9 @@ impl<'a> Searcher<'a> {
                 request.accept,
             );
             let count = match method {
-                Method::Required => search.required(&mut best)?,
+                Method::Required => search.required(&mut best, &mut effort)?,
                 Method::Ranked { postings } => {
-                    search.ranked(&mut best, postings <= MAX_COUNTED_POSTINGS)?
+                    search.ranked(&mut best, postings <= MAX_COUNTED_POSTINGS, &mut effort)?
                 }
             };
             total += count.documents;

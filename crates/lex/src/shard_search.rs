@@ -27,6 +27,47 @@ pub(crate) struct Count {
     pub is_exact: bool,
 }
 
+/// What counting hits may cost, all shards together. A document that is looked at costs one.
+#[derive(Debug)]
+pub(crate) struct Effort(u64);
+
+impl Effort {
+    /// About a millisecond of work.
+    const MOST: u64 = 20_000;
+    /// Positions of the words of a phrase.
+    const PHRASE: u64 = 8;
+    /// What the caller thinks of a frame.
+    const ACCEPT: u64 = 8;
+
+    pub(crate) fn new() -> Self {
+        Self(Self::MOST)
+    }
+
+    /// What one document of `matcher` costs.
+    pub(crate) fn of(matcher: &Matcher<'_>, has_accept: bool) -> u64 {
+        let mut cost = 1;
+        if matcher.has_phrases() {
+            cost += Self::PHRASE;
+        }
+        if has_accept {
+            cost += Self::ACCEPT;
+        }
+        cost
+    }
+
+    /// Whether another document can be looked at.
+    pub(crate) fn is_left(&self, cost: u64) -> bool {
+        self.0 >= cost
+    }
+
+    /// Whether another document is looked at.
+    pub(crate) fn spend(&mut self, cost: u64) -> bool {
+        let left = self.0.checked_sub(cost);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
 /// One search in one shard.
 pub(crate) struct ShardSearch<'s, 'a> {
     pub query: &'s Query,
@@ -84,6 +125,15 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             .is_none_or(|accept| accept(self.scoring.shard.frame(document)))
     }
 
+    /// Whether one of the documents `first` to `last` has a boost that is not 1.
+    pub(crate) fn holds_boosted(&self, first: u32, last: u32) -> bool {
+        let boosted = self.scoring.shard.boosted();
+        let next = boosted.partition_point(|(document, _)| *document < first);
+        boosted
+            .get(next)
+            .is_some_and(|(document, _)| *document <= last)
+    }
+
     /// Whether the document's boost is not 1.
     pub(crate) fn is_boosted(&self, document: u32) -> bool {
         let boosted = self.scoring.shard.boosted();
@@ -120,7 +170,12 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
 
     /// Finds the best documents that hold any of the words and fulfil the conditions. Counts them all if `count` asks
     /// for it, or when it costs nothing.
-    pub(crate) fn ranked(&self, best: &mut Best, count: bool) -> Result<Count> {
+    pub(crate) fn ranked(
+        &self,
+        best: &mut Best,
+        count: bool,
+        effort: &mut Effort,
+    ) -> Result<Count> {
         if self.query.must.is_empty() {
             return self.scan(best, None, count);
         }
@@ -130,16 +185,10 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             .most()
             .saturating_mul(CONDITION_ADVANTAGE * terms);
         if cost < self.postings() {
-            self.filtered(best, conditions, true)
+            self.filtered(best, conditions, true, effort)
         } else {
             self.scan(best, Some(conditions), count)
         }
-    }
-
-    /// Finds the best documents that fulfil the conditions.
-    pub(crate) fn required(&self, best: &mut Best) -> Result<Count> {
-        let conditions = self.matcher(&self.query.must)?;
-        self.filtered(best, conditions, false)
     }
 
     /// How many postings the optional words have in this shard.
@@ -152,43 +201,64 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         handles.map(Handle::document_frequency).sum()
     }
 
-    /// Looks at every document that `matcher` brings up and counts those that match.
-    fn filtered(
+    /// Finds the best of the documents that `matcher` brings up. Looks at all of them, and counts them, while `effort`
+    /// lasts, and then at those that can still be hits.
+    pub(crate) fn filtered(
         &self,
         best: &mut Best,
         mut matcher: Matcher<'a>,
         require_any: bool,
+        effort: &mut Effort,
     ) -> Result<Count> {
         let mut excluded = self.excluded()?;
         let mut groups = self.groups()?;
         let scored = !self.query.is_filter_only();
+        let cost = Effort::of(&matcher, self.has_accept());
         let mut scores = vec![0.0; groups.groups.len()];
-        let mut total = 0;
-        let mut document = matcher.seek(0);
+        let mut count = Count {
+            documents: 0,
+            is_exact: true,
+        };
+        // Documents up to here cannot be skipped together.
+        let mut looked_at = None;
+        let mut document = matcher.candidate(0);
         while document != END {
-            let excluded = excluded.iter_mut().any(|matcher| matcher.holds(document));
-            if !excluded {
-                let (sum, matches) = groups.score(document, &mut scores, &self.scoring);
-                let found = !require_any || groups.holds_any(document, &self.query.any);
+            let counts = !scored || effort.spend(cost);
+            let threshold = best.threshold();
+            if !counts {
+                count.is_exact = false;
+                if looked_at.is_none_or(|last| document > last) {
+                    let (end, bound) = groups.block_bound(document, &self.scoring);
+                    if bound < threshold && !self.holds_boosted(document, end) {
+                        document = matcher.candidate(end + 1);
+                        continue;
+                    }
+                    looked_at = Some(end);
+                }
+            }
+            let (sum, matches) = groups.score(document, &mut scores, &self.scoring);
+            let boost = self.boost(document);
+            let is_good = !scored || (sum + groups.pair_reach(&scores)) * boost >= threshold;
+            if (counts || is_good)
+                && (!require_any || groups.holds_any(document, &self.query.any))
+                && !excluded.iter_mut().any(|matcher| matcher.holds(document))
+                && matcher.confirm(document)
+            {
                 let frame_id = self.scoring.shard.frame(document);
-                if found && self.accepts(frame_id) {
-                    total += 1;
-                    let boost = self.boost(document);
+                if self.accepts(frame_id) {
+                    count.documents += u64::from(counts);
                     if !scored {
                         self.push(best, document, frame_id, CONSTANT_SCORE * boost, matches);
-                    } else if (sum + groups.pair_reach(&scores)) * boost >= best.threshold() {
+                    } else if is_good {
                         let bonus =
                             groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;
                         self.push(best, document, frame_id, (sum + bonus) * boost, matches);
                     }
                 }
             }
-            document = matcher.seek(document + 1);
+            document = matcher.candidate(document + 1);
         }
-        Ok(Count {
-            documents: total,
-            is_exact: true,
-        })
+        Ok(count)
     }
 
     /// Scores the documents with a boost, all of them: bounds do not know about boosts.

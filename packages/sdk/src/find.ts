@@ -56,7 +56,7 @@ export interface FindResult {
   engine: string;
   hits: FindHit[];
   total_hits: number;
-  /** `false` when very common words were not counted to the end: `total_hits` is then a lower bound. */
+  /** `false` when very common or required words and phrases were not counted to the end: `total_hits` is then a lower bound. */
   total_is_exact: boolean;
   /** The snippets, numbered as the hits. */
   context: string;

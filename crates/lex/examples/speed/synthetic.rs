@@ -163,6 +163,9 @@ pub fn measure(path: &Path, documents: u64) {
     class("phrase of 2", 2, " @\"%\"", &|source| {
         source.rank_in(0, 2_000)
     });
+    class("phrase common", 2, " @\"%\"", &|source| {
+        source.rank_in(0, 60)
+    });
     for track in ["tenth", "thousandth"] {
         let form = format!(" @track:{track} %");
         class(&format!("or 3 {track}"), 3, &form, &|source| {
