@@ -3,12 +3,14 @@
 //! The caller's thread hands out slices of documents with their frame ids; lanes, one a processor, compress, hash, sketch
 //! and index them, and write payloads behind the footer in force as they go. Nothing refers to those bytes before the
 //! table of contents is published, so a batch that fails or is abandoned leaves the memory as it was. Memory holds the
-//! slices in flight, one index builder a lane, and the encoded frames: some 450 bytes a document.
+//! slices in flight, of a megabyte each or one document if that is larger, one index builder a lane, and the encoded
+//! frames: some 450 bytes a document.
 //!
 //! The lanes take turns as they are free, so each builds a full-text segment of its own over the same frames: the parts
 //! of one group (see [`crate::lex_sections`]).
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -34,8 +36,9 @@ use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::writer::check_capacity;
 
-/// Documents of one piece of work.
+/// Most documents of one piece of work, and bytes of content after which it ends.
 const SLICE: usize = 256;
+const SLICE_BYTES: usize = 1 << 20;
 /// Pieces of work that wait; more would only take memory.
 const WAITING: usize = 8;
 /// Memory of one lane's index before it becomes a segment, bytes.
@@ -70,17 +73,24 @@ pub fn commit(
     let storage = &snapshot.committed.storage;
     let before = output::length(storage)?;
     let mut feed = Feed::new(snapshot, find_duplicate);
-    let stored = run(snapshot, &mut feed, slices, level, options).and_then(|batch| {
-        if batch.frames.count() == 0 {
-            return Ok(None);
-        }
-        commit::add(snapshot, batch, options)
+    let written = run(snapshot, &mut feed, slices, level, options).and_then(|batch| {
+        (batch.frames.count() > 0)
+            .then(|| commit::write_batch(snapshot, batch, options))
+            .transpose()
     });
-    if stored.is_err() && output::length(storage).is_ok_and(|length| length > before) {
-        let _ = output::set_length(storage, before);
-    }
+    let committed = match written {
+        Ok(None) => None,
+        Ok(Some(written)) => commit::put_in_force(snapshot, &written)?,
+        Err(error) => {
+            // Nothing refers to what was written. Once a header may name it, nothing is cut off any more.
+            if output::length(storage).is_ok_and(|length| length > before) {
+                let _ = output::set_length(storage, before);
+            }
+            return Err(error);
+        }
+    };
     Ok(Stored {
-        committed: stored?,
+        committed,
         ids: feed.ids,
         duplicate_of: feed.duplicate_of,
     })
@@ -218,7 +228,8 @@ fn run(
         let lanes: Vec<_> = (0..lanes.clamp(1, MOST_LANES))
             .map(|_| scope.spawn(|| run_lane(&shared, &receiver, level, indexes)))
             .collect();
-        if let Err(error) = hand_out(&shared, feed, slices, &sender) {
+        let handed_out = guarded(|| hand_out(&shared, feed, slices, &sender));
+        if let Err(error) = handed_out {
             shared.fail(error);
         }
         drop(sender);
@@ -336,7 +347,15 @@ fn hand_out(
     for documents in slices {
         let mut documents = documents?.into_iter();
         loop {
-            let part: Vec<_> = documents.by_ref().take(SLICE).collect();
+            let mut bytes = 0;
+            let mut part = Vec::new();
+            while part.len() < SLICE && bytes < SLICE_BYTES {
+                let Some(document) = documents.next() else {
+                    break;
+                };
+                bytes += document.size();
+                part.push(document);
+            }
             if part.is_empty() {
                 break;
             }
@@ -357,8 +376,11 @@ fn flush(shared: &Shared<'_>, start: u64, done: &AtomicBool) {
         std::thread::park_timeout(std::time::Duration::from_millis(20));
         let position = shared.position.load(Ordering::Relaxed);
         if position - synced >= SYNC_EVERY {
-            // Only to be early: the sync that counts comes before the table of contents is published.
-            let _ = output::sync(shared.storage);
+            // Only to be early, but an error of the disk is told once: the sync before the table of contents would not
+            // hear of it.
+            if let Err(error) = output::sync(shared.storage) {
+                return shared.fail(error);
+            }
             synced = position;
         }
     }
@@ -391,16 +413,24 @@ fn run_lane(
         if shared.is_stopped() {
             continue;
         }
-        if let Err(error) = worker.take(slice, &mut lane) {
+        // A lane that panics goes on emptying the queue, too.
+        let taken = guarded(|| worker.take(slice, &mut lane));
+        if let Err(error) = taken {
             shared.fail(error);
         }
     }
-    if !shared.is_stopped()
-        && let Err(error) = worker.finish(&mut lane)
-    {
-        shared.fail(error);
+    if !shared.is_stopped() {
+        let finished = guarded(|| worker.finish(&mut lane));
+        if let Err(error) = finished {
+            shared.fail(error);
+        }
     }
     lane
+}
+
+/// Turns a panic, which only a bug can cause, into an error: nobody may wait for a thread that is gone.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(stopped_unexpectedly()))
 }
 
 struct Worker<'s, 'a> {
@@ -425,6 +455,13 @@ impl Worker<'_, '_> {
                 &mut payloads,
                 &mut search_text_left,
             )?;
+            if self
+                .builder
+                .as_ref()
+                .is_some_and(lex::SegmentBuilder::is_full)
+            {
+                self.finish(lane)?;
+            }
         }
         let place = self.shared.write(&payloads)?;
         for (frame, _) in &mut frames {
@@ -432,13 +469,6 @@ impl Worker<'_, '_> {
         }
         lane.slices
             .push((slice.first_frame, FreshFrames::encode(&frames)?));
-        if self
-            .builder
-            .as_ref()
-            .is_some_and(lex::SegmentBuilder::is_full)
-        {
-            self.finish(lane)?;
-        }
         Ok(())
     }
 

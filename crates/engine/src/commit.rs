@@ -72,12 +72,13 @@ pub fn commit(
     put_in_force(snapshot, &written)
 }
 
-/// Puts the frames of a batch in force. Its payloads and sections are written already; the log of `snapshot` is empty.
-pub fn add(
+/// Writes what a batch leaves to its commit and makes all of it durable. Its payloads and sections are written already; the
+/// log of `snapshot` is empty.
+pub fn write_batch(
     snapshot: &Snapshot,
     mut batch: Batch,
     options: &CommitOptions,
-) -> Result<Option<Committed>> {
+) -> Result<Written> {
     let base = &snapshot.committed;
     let last = match batch.frames.last_payload()? {
         Some((index, offset, length)) => {
@@ -95,12 +96,11 @@ pub fn add(
         sections: batch.sections,
         wal_size: batch.wal_size,
     };
-    let written = finish(snapshot, content, batch.out, options, true)?;
-    put_in_force(snapshot, &written)
+    finish(snapshot, content, batch.out, options, true)
 }
 
 /// Puts a durable table of contents in force and opens it.
-fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Committed>> {
+pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
     let storage = &base.storage;
     let header = Header {
@@ -122,7 +122,7 @@ fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Committ
 }
 
 /// A table of contents that is durable but not in force.
-struct Written {
+pub struct Written {
     toc_offset: u64,
     toc: toc::Written,
     wal_size: u64,

@@ -1,9 +1,12 @@
 //! Winning back dead space: the live content is written to a new file that takes the old one's name.
 //!
 //! Every commit leaves the previous table of contents, merged sections and removed payloads behind as dead bytes. A file
-//! of which more than a fixed share is dead is rewritten; because checkpoints are as rare as the log is large, and the log
-//! is a share of the file, the cost stays a constant share of what was written. The log region, whose size is fixed within a file, grows here with the file: larger files get
-//! rarer checkpoints. The new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
+//! of which more than a fixed share is dead is rewritten. Because checkpoints are as rare as the log is large, and the log
+//! is a share of the file, that costs a constant share of what puts write. A commit at every `close` is another matter:
+//! with short texts one superseded table can be more than the share, and then each session rewrites the file.
+//!
+//! The log region, whose size is fixed within a file, grows here with the file: larger files get rarer checkpoints. The
+//! new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,7 +36,7 @@ use crate::stats::live_bytes;
 use crate::tracks;
 use crate::writer::load_pending;
 
-/// Files with less dead space than this are left alone, bytes: with the log they are never mostly dead.
+/// Files with less dead space than this are left alone, bytes.
 const LEAST_DEAD: u64 = 96 << 10;
 /// The largest share of a file that may be dead, in percent.
 const MOST_DEAD: u64 = 30;

@@ -108,6 +108,16 @@ impl Document {
         }
     }
 
+    /// Bytes that it takes in memory, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let texts = [&self.search_text, &self.title, &self.uri, &self.metadata];
+        let lists = [&self.tags, &self.labels, &self.content_dates];
+        self.content.as_bytes().len()
+            + texts.into_iter().flatten().map(String::len).sum::<usize>()
+            + lists.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+
     /// The pieces of a text that is split into chunks; `None` when the document stays whole.
     #[must_use]
     pub fn pieces(&self) -> Option<Vec<Piece>> {

@@ -209,10 +209,10 @@ impl Memory {
                 return self.put(gathered, options);
             };
             let slice = slice?;
-            let lengths = slice
+            bytes += slice
                 .iter()
-                .map(|document| document.content.as_bytes().len() as u64);
-            bytes += lengths.sum::<u64>();
+                .map(|document| document.size() as u64)
+                .sum::<u64>();
             gathered.extend(slice);
         }
         let mut writer = self.writer.lock();
@@ -515,6 +515,14 @@ impl Memory {
             let lock = FileLock::exclusive_kept(kept, &self.real, left).map_err(|error| {
                 crate::lock::describe(Error::from(error), &self.path, started.elapsed())
             })?;
+            // A kept descriptor may be of a file that was replaced: then nothing of the new one is locked.
+            if FileIdentity::of_path(&self.real)? != Some(lock.identity()) {
+                let is_there = FileIdentity::of_path(&self.real)?.is_some();
+                *kept = None;
+                if is_there {
+                    continue;
+                }
+            }
             // The state of what the path names now.
             let snapshot = self.current(operation, Locked::Yes)?;
             // The file may have been replaced while we waited: the lock must be on what we are going to write.

@@ -145,7 +145,9 @@ pub fn merge_or_rebuild(snapshot: &Snapshot, mut parts: Vec<Part>) -> Result<Vec
         let segments: Vec<_> = parts.iter().map(|(bytes, _)| bytes.clone()).collect();
         let range = match lex::merge(&segments, &keep) {
             Err(lex::Error::CorruptSegment { segment, .. }) if left > 0 => {
-                parts.get(segment).map(|(_, range)| *range)
+                let range = parts.get(segment).map(|(_, range)| *range);
+                // Frames that this very commit brings cannot be read back yet.
+                range.filter(|(_, to)| *to <= snapshot.committed.frame_count())
             }
             other => return Ok(other?),
         };

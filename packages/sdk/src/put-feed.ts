@@ -3,12 +3,16 @@ import { batchDocument, DEFAULT_LABEL, type Switches } from './document.js';
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 
-/** Documents converted in one go: some milliseconds, so that timers and requests get their turn in between. */
+/**
+ * Most documents converted in one go, and characters after which a slice ends: some milliseconds of work, so that
+ * timers and requests get their turn in between.
+ */
 const SLICE = 512;
+const SLICE_CHARACTERS = 1 << 20;
 
 /**
  * Stores everything `docs` gives as one transaction that takes the documents as they come: the engine works on the
- * first while the next are read, and no more than a few slices are in memory.
+ * first while the next are read, and no more than a few slices are in memory (with `dedupe: "replace"` all of them).
  */
 export async function putFeed(
   handle: Handle,
@@ -20,7 +24,7 @@ export async function putFeed(
   const { ids } = await handle.write('putMany', async (native) => {
     const feed = new (loadNative().NativeFeed)();
     const stored = native.putFeed(feed, options);
-    // Whatever ends the loop below, the engine's own error is the one that counts; it must not go unheard meanwhile.
+    // An error of the engine ends the loop below and is what the call fails with; it must not go unheard meanwhile.
     let failed = false;
     stored.catch(() => (failed = true));
     try {
@@ -50,12 +54,16 @@ function nextTurn(): Promise<void> {
 function* slices(docs: Iterable<unknown>, switches: Switches): Generator<NativeColumns> {
   let slice: NativeDocument[] = [];
   let index = 0;
+  let characters = 0;
   for (const doc of docs) {
-    slice.push(batchDocument(doc, `docs[${index}].`, switches));
+    const document = batchDocument(doc, `docs[${index}].`, switches);
+    slice.push(document);
     index += 1;
-    if (slice.length === SLICE) {
+    characters += document.text?.length ?? 0;
+    if (slice.length === SLICE || characters >= SLICE_CHARACTERS) {
       yield columnsOf(slice);
       slice = [];
+      characters = 0;
     }
   }
   if (slice.length > 0) yield columnsOf(slice);

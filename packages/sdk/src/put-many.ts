@@ -1,5 +1,13 @@
 import type { EmbeddingIdentity } from '@memvid/core';
-import { progressOf, report, signalOf, sourceOf, storeOptionsOf, taken, takenNow } from './batch-options.js';
+import {
+  progressOf,
+  report,
+  signalOf,
+  sourceOf,
+  storeOptionsOf,
+  taken as takenInTime,
+  takenNow,
+} from './batch-options.js';
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 import { optionalOneOf, optionsOf, type Options } from './check.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
@@ -56,7 +64,8 @@ async function putTogether(
   const signal = signalOf(options['signal']);
   const onProgress = progressOf(options['onProgress']);
   // Without a wait for what is at hand: calls on one handle run in the order in which they were made.
-  const docs = Symbol.asyncIterator in source ? await collect(source) : atHand(source);
+  const taken = atHand(source);
+  const docs = taken instanceof Promise ? await taken : taken;
   const request = vectorRequest(options, Array.isArray(docs) ? docs : [], true);
   if (request !== undefined) await checkVectors(handle, 'putMany', request);
   let ids: string[];
@@ -83,11 +92,23 @@ async function putTogether(
 }
 
 /**
- * Documents that can be taken without waiting. An async source is read to its end before: nobody knows how long it
- * takes, and other writers wait while a transaction takes documents.
+ * Documents that can be taken without waiting. A source that makes one wait (an async iterable, or an iterable of
+ * promises) is read to its end before: nobody knows how long it takes, and other writers wait while a transaction takes
+ * documents.
  */
-function atHand(source: readonly unknown[] | Iterable<unknown>): readonly unknown[] | Iterable<unknown> {
-  return Array.isArray(source) ? source : takenNow(source);
+function atHand(
+  source: ReturnType<typeof sourceOf>,
+): readonly unknown[] | Iterable<unknown> | Promise<unknown[]> {
+  if (Array.isArray(source)) return source;
+  if (Symbol.asyncIterator in source) return collect(source);
+  const rest = takenNow(source as Iterable<unknown>);
+  const first = rest.next();
+  if (first.done === true) return [];
+  const all = (function* (): Generator<unknown> {
+    yield first.value;
+    yield* rest;
+  })();
+  return first.value instanceof Promise ? collect(all) : all;
 }
 
 /** The documents up to one that brings a vector, which ends the batch and is put into `held`. */
@@ -103,6 +124,6 @@ function* beforeVector(docs: Iterable<unknown>, held: unknown[]): Generator<unkn
 
 async function collect(docs: ReturnType<typeof sourceOf>): Promise<unknown[]> {
   const collected: unknown[] = [];
-  for await (const doc of taken(docs)) collected.push(doc);
+  for await (const doc of takenInTime(docs)) collected.push(doc);
   return collected;
 }

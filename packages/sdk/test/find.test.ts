@@ -229,6 +229,26 @@ describe('find', () => {
     }
   });
 
+  it('pages through common words with a filter, though their total is a lower bound', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(
+      Array.from({ length: 24_000 }, (_, index) => ({
+        title: `T ${index}`,
+        text: `common words everywhere ${index}`,
+        track: index % 3 === 0 ? 'b' : 'a',
+      })),
+    );
+    const seen = new Set<number>();
+    let cursor: string | undefined;
+    for (let page = 0; page < 5; page += 1) {
+      const result = await memory.find('common words', { k: 10, cursor, where: { track: 'b' } });
+      for (const hit of result.hits) seen.add(hit.frame_id);
+      expect(result.next_cursor).not.toBeNull();
+      cursor = result.next_cursor ?? undefined;
+    }
+    expect(seen.size).toBe(50);
+  });
+
   it('pages with a cursor: ranks go on, nothing twice, nothing lost', async () => {
     await using memory = await freshMemory();
     await memory.putMany(

@@ -91,6 +91,23 @@ describe('putMany of many documents', () => {
     expect(await memory.putMany([...docs(2000)])).toHaveLength(2000);
   });
 
+  it('waits for an iterable of promises before the transaction', async () => {
+    await using memory = await freshMemory();
+    const later = new Set([Promise.resolve(doc(1)), Promise.resolve(doc(2))]);
+    expect(await memory.putMany(later as unknown as Iterable<PutManyInput>)).toEqual(['0', '1']);
+  });
+
+  it('takes large texts in small slices', async () => {
+    await using memory = await freshMemory();
+    const large = (number: number): string => `number${number} ${'word '.repeat(60_000)}`;
+    const ids = await memory.putMany(
+      (function* () {
+        for (let number = 0; number < 20; number += 1) yield { title: `T ${number}`, text: large(number) };
+      })(),
+    );
+    expect(await memory.view(ids[19] ?? '')).toBe(large(19));
+  });
+
   it('ends without a trace when its signal is aborted on the way', async () => {
     await using memory = await freshMemory();
     const before = digest(memory.file);

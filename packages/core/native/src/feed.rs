@@ -15,10 +15,11 @@ use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 
 use crate::document::{integer_seconds, refuse_length};
-use crate::failure::to_napi;
+use crate::failure::{guard, to_napi};
 
-/// Slices that wait before JavaScript is asked to.
+/// Slices that wait, and bytes in them, before JavaScript is asked to wait.
 const MOST_WAITING: usize = 8;
+const MOST_BYTES: usize = 16 << 20;
 
 type Resolver = Box<dyn FnOnce(Env) -> napi::Result<()> + Send>;
 type Deferred = JsDeferred<(), Resolver>;
@@ -91,6 +92,10 @@ impl NativeColumns {
     }
 }
 
+fn size_of(documents: &[Document]) -> usize {
+    documents.iter().map(Document::size).sum()
+}
+
 fn next<T>(column: &mut Option<std::vec::IntoIter<T>>) -> Option<T> {
     column.as_mut().and_then(Iterator::next)
 }
@@ -105,6 +110,8 @@ struct Queue {
 #[derive(Default)]
 struct State {
     slices: VecDeque<Vec<Document>>,
+    /// Of the documents that wait, about.
+    bytes: usize,
     /// Nothing more comes.
     ended: bool,
     /// What came is to be forgotten.
@@ -117,7 +124,7 @@ struct State {
 
 impl State {
     fn has_room(&self) -> bool {
-        self.closed || self.slices.len() < MOST_WAITING
+        self.closed || (self.slices.len() < MOST_WAITING && self.bytes < MOST_BYTES)
     }
 
     fn wake(&mut self) {
@@ -147,10 +154,11 @@ impl NativeFeed {
     #[napi]
     pub fn push(&self, columns: NativeColumns) -> napi::Result<bool> {
         let first = self.pushed.load(Ordering::Relaxed);
-        let documents = columns.into_documents(first).map_err(to_napi)?;
+        let documents = guard(|| columns.into_documents(first)).map_err(to_napi)?;
         self.pushed.fetch_add(documents.len(), Ordering::Relaxed);
         let mut state = self.queue.state.lock();
         if !state.closed {
+            state.bytes += size_of(&documents);
             state.slices.push_back(documents);
             self.queue.changed.notify_one();
         }
@@ -221,6 +229,7 @@ impl Iterator for Taker {
                 return Some(Err(abandoned()));
             }
             if let Some(slice) = state.slices.pop_front() {
+                state.bytes = state.bytes.saturating_sub(size_of(&slice));
                 state.wake();
                 return Some(Ok(slice));
             }
