@@ -19,7 +19,7 @@ use mv2::frame::Frame;
 use mv2::storage::FileStorage;
 use mv2::toc::{MAX_FRAMES, SegmentMeta};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::additions::too_many_frames;
 use crate::chunk::Piece;
@@ -80,7 +80,13 @@ pub fn commit(
     });
     let committed = match written {
         Ok(None) => None,
-        Ok(Some(written)) => commit::put_in_force(snapshot, &written)?,
+        Ok(Some(written)) => {
+            // Taking the documents may have lasted minutes: what nobody can open any more must not be acknowledged.
+            if !storage.is_current()? {
+                return Err(gone(storage));
+            }
+            commit::put_in_force(snapshot, &written)?
+        }
         Err(error) => {
             // Nothing refers to what was written. Once a header may name it, nothing is cut off any more.
             if output::length(storage).is_ok_and(|length| length > before) {
@@ -327,6 +333,17 @@ fn make_room_for_log(
     compact::write_zeros(&mut zeros, log_end - base.end)?;
     zeros.flush()?;
     Ok(wal_size)
+}
+
+fn gone(storage: &FileStorage) -> Error {
+    let path = storage.path().to_string_lossy().into_owned();
+    Error::new(
+        Code::NotFound,
+        format!(
+            "{path} was removed or replaced while documents were being stored; nothing was stored"
+        ),
+        json!({ "path": path }),
+    )
 }
 
 fn stopped_unexpectedly() -> Error {

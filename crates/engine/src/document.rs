@@ -113,7 +113,8 @@ impl Document {
     pub fn size(&self) -> usize {
         let texts = [&self.search_text, &self.title, &self.uri, &self.metadata];
         let lists = [&self.tags, &self.labels, &self.content_dates];
-        self.content.as_bytes().len()
+        size_of::<Self>()
+            + self.content.as_bytes().len()
             + texts.into_iter().flatten().map(String::len).sum::<usize>()
             + lists.into_iter().flatten().map(String::len).sum::<usize>()
     }

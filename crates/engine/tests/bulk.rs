@@ -328,3 +328,22 @@ fn a_large_first_batch_makes_room_for_its_log() {
     let stats = memory.stats().unwrap();
     assert!(stats["dead_bytes"].as_u64() < Some(100_000), "{stats}");
 }
+
+#[test]
+fn a_memory_that_is_gone_meanwhile_acknowledges_nothing() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let mut number = 0;
+    let mut slices = std::iter::from_fn(|| {
+        number += 1;
+        if number == 8 {
+            std::fs::remove_file(&path).unwrap();
+        }
+        (number <= 12).then(|| Ok(documents(number * 300..number * 300 + 300)))
+    });
+    let error = memory
+        .put_slices(&mut slices, PutOptions::default())
+        .unwrap_err();
+    assert_eq!(error.code, Code::NotFound);
+    assert!(!path.exists());
+}
