@@ -88,8 +88,14 @@ pub fn scan(region: &[u8], applied_sequence: u64) -> WalScan {
     while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
         match read_record(region, header, position, records.last(), applied_sequence) {
             Ok(None) => break,
-            Ok(Some(record)) => {
+            Ok(Some(mut record)) => {
                 position = record.payload.end;
+                if let Some(sequence) =
+                    applied_in_truth(region, &record, records.last(), applied_sequence)
+                {
+                    record.sequence = sequence;
+                    record.pending = false;
+                }
                 records.push(record);
             }
             Err(reason) => {
@@ -128,6 +134,34 @@ pub fn scan(region: &[u8], applied_sequence: u64) -> WalScan {
         }),
         records,
         head,
+    }
+}
+
+/// The sequence of a record that claims to be pending and cannot be, because applied ones that its place lies between are
+/// missing or follow. No checksum covers a sequence: a flipped bit in one would store an old document a second time.
+fn applied_in_truth(
+    region: &[u8],
+    record: &WalRecord,
+    previous: Option<&WalRecord>,
+    applied_sequence: u64,
+) -> Option<u64> {
+    if !record.pending {
+        return None;
+    }
+    match previous {
+        // Whoever appends to applied records goes on behind the last of them. One higher may do so, should the last not be
+        // in the log.
+        Some(previous) => (previous.sequence < applied_sequence
+            && record.sequence - applied_sequence > 1)
+            .then_some(previous.sequence + 1),
+        None => {
+            let end = record.payload.end;
+            let header = region.get(end..end.checked_add(RECORD_HEADER_SIZE)?)?;
+            let next = read_record(region, header, end, None, applied_sequence).ok()??;
+            (!next.pending)
+                .then(|| next.sequence.checked_sub(1))
+                .flatten()
+        }
     }
 }
 

@@ -129,3 +129,46 @@ fn a_record_may_end_exactly_where_the_region_ends() {
         assert_eq!(scan(&longer, 0).records.len(), 1);
     }
 }
+
+/// A log with one record for each sequence, as if written by programs that append one by one.
+fn one_by_one(sequences: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &sequence in sequences {
+        encode_record(
+            sequence,
+            0,
+            format!("record {sequence}").as_bytes(),
+            &mut bytes,
+        );
+    }
+    region(&[&bytes])
+}
+
+/// No checksum covers a sequence.
+#[test]
+fn a_flipped_bit_in_the_sequence_of_an_applied_record_does_not_make_it_pending() {
+    let intact = one_by_one(&[1, 2, 3, 4, 5]);
+    let pending = |region: &[u8], applied| -> Vec<u64> {
+        let result = scan(region, applied);
+        result.pending().map(|record| record.sequence).collect()
+    };
+    assert_eq!(pending(&intact, 3), [4, 5]);
+    for record in 0..3 {
+        let start = record * (48 + "record 1".len());
+        for bit in 3..64 {
+            let mut damaged = intact.clone();
+            damaged[start + bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(pending(&damaged, 3), [4, 5], "record {record}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn pending_records_behind_applied_ones_may_leave_gaps() {
+    let pending =
+        |sequences: &[u64], applied| scan(&one_by_one(sequences), applied).pending().count();
+    assert_eq!(pending(&[1, 2, 3, 8], 3), 1);
+    // The last applied one was never in the log.
+    assert_eq!(pending(&[1, 2, 4], 3), 1);
+    assert_eq!(pending(&[9, 10], 3), 2);
+}
