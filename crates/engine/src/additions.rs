@@ -63,6 +63,7 @@ pub fn append_documents(
     changed: &mut HashMap<u64, StatusChange>,
 ) -> Result<()> {
     let first = snapshot.committed.frame_count();
+    let mut sketches = SketchHasher::new();
     for document in documents {
         let parent = first + additions.len() as u64;
         if let Some(old) = document.supersedes {
@@ -107,11 +108,16 @@ pub fn append_documents(
             if frame.title.is_none() {
                 frame.title = title_from_uri(uri);
             }
+            let sketch = match (prepared.sketch, &prepared.body) {
+                (Some(sketch), _) => sketch,
+                (None, Some(body)) => sketches.entry(body),
+                (None, None) => [0; 32],
+            };
             additions.push(Addition {
                 frame,
                 payload: Some(prepared.payload),
                 body: prepared.body,
-                sketch: prepared.sketch,
+                sketch,
             });
         }
     }

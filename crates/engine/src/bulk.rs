@@ -524,7 +524,8 @@ impl Worker<'_, '_> {
                 }
                 *search_text_left = search_text_left.saturating_sub(length);
             }
-            frames.push((frame, prepared.sketch));
+            // Our own preparer leaves none out.
+            frames.push((frame, prepared.sketch.unwrap_or_default()));
         }
         Ok(())
     }

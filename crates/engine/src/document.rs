@@ -176,8 +176,8 @@ pub struct PreparedFrame {
     pub payload: Vec<u8>,
     /// Text for the lexical index; `None`: not indexed.
     pub body: Option<String>,
-    /// Entry of the sketch track.
-    pub sketch: [u8; 32],
+    /// Entry of the sketch track; `None`: whoever commits the frame finds it out from `body`.
+    pub sketch: Option<[u8; 32]>,
 }
 
 /// A document and its chunks, in id order; the first frame is the document itself.
@@ -193,6 +193,7 @@ pub struct PreparedDocument {
 pub struct Preparer {
     level: i32,
     sketches: SketchHasher,
+    for_log: bool,
 }
 
 impl Preparer {
@@ -202,7 +203,15 @@ impl Preparer {
         Self {
             level,
             sketches: SketchHasher::new(),
+            for_log: false,
         }
+    }
+
+    /// Leaves out what a commit needs and the log does not, where that is easily found out later.
+    #[must_use]
+    pub fn for_log(mut self) -> Self {
+        self.for_log = true;
+        self
     }
 
     /// Compresses, hashes, splits and sketches one document. `index` names it in errors.
@@ -281,7 +290,8 @@ impl Preparer {
         };
         let text = std::str::from_utf8(bytes).ok().filter(|_| is_text);
         let body = search_text.as_deref().or(text);
-        let sketch = body.map_or([0; 32], |body| self.sketches.entry(body));
+        let sketch =
+            (!self.for_log).then(|| body.map_or([0; 32], |body| self.sketches.entry(body)));
         let (frame, payload) = self.stored(frame, bytes, is_text, body)?;
         let body = search_text.or(match content {
             Content::Text(text) => Some(text),
@@ -329,7 +339,7 @@ impl Preparer {
             frame: parent,
             payload: Vec::new(),
             body: None,
-            sketch: self.sketches.entry(first),
+            sketch: Some(self.sketches.entry(first)),
         });
         for (number, piece) in pieces.iter().enumerate() {
             let part = &text[piece.bytes.clone()];
@@ -348,7 +358,7 @@ impl Preparer {
                 source_path: None,
                 ..template.clone()
             };
-            let sketch = self.sketches.entry(part);
+            let sketch = Some(self.sketches.entry(part));
             let (frame, payload) = self.stored(frame, part.as_bytes(), true, Some(part))?;
             frames.push(PreparedFrame {
                 frame,

@@ -308,8 +308,9 @@ impl Memory {
         self.mutate("update", |snapshot, _| {
             let id = document_of(snapshot, id)?;
             let document = build(snapshot, id)?;
-            let mut prepared =
-                Preparer::new(PutOptions::default().compression_level).prepare(document, 0)?;
+            let mut prepared = Preparer::new(PutOptions::default().compression_level)
+                .for_log()
+                .prepare(document, 0)?;
             prepared.supersedes = Some(id);
             let new = snapshot.frame_count();
             Ok((
@@ -639,14 +640,18 @@ fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {
+    let few = documents.len() < PARALLEL_FROM;
     let run = |first: usize, part: Vec<Document>| -> Result<Vec<PreparedDocument>> {
         let mut preparer = Preparer::new(level);
+        if few {
+            preparer = preparer.for_log();
+        }
         part.into_iter()
             .enumerate()
             .map(|(index, document)| preparer.prepare(document, first + index))
             .collect()
     };
-    if documents.len() < PARALLEL_FROM {
+    if few {
         return run(0, documents);
     }
     let mut left = documents;
