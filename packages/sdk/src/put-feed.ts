@@ -1,4 +1,5 @@
 import { loadNative, type NativeColumns, type NativeDocument, type NativePutOptions } from '@memvid/core';
+import { unreadable } from './border.js';
 import { batchDocument, DEFAULT_LABEL, type Switches } from './document.js';
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
@@ -28,7 +29,7 @@ export async function putFeed(
     let failed = false;
     stored.catch(() => (failed = true));
     try {
-      for (const columns of slices(docs, switches)) {
+      for await (const columns of slices(docs, switches)) {
         if (signal?.aborted === true) throw aborted('putMany', signal);
         if (!feed.push(columns)) await feed.room();
         else await nextTurn();
@@ -51,11 +52,12 @@ function nextTurn(): Promise<void> {
   });
 }
 
-function* slices(docs: Iterable<unknown>, switches: Switches): Generator<NativeColumns> {
+async function* slices(docs: Iterable<unknown>, switches: Switches): AsyncGenerator<NativeColumns> {
   let slice: NativeDocument[] = [];
   let index = 0;
   let characters = 0;
-  for (const doc of docs) {
+  for (const item of docs) {
+    const doc = item instanceof Promise ? await arrived(item, `docs[${index}]`) : item;
     const document = batchDocument(doc, `docs[${index}].`, switches);
     slice.push(document);
     index += 1;
@@ -67,6 +69,15 @@ function* slices(docs: Iterable<unknown>, switches: Switches): Generator<NativeC
     }
   }
   if (slice.length > 0) yield columnsOf(slice);
+}
+
+/** What a promise among the documents gives. */
+async function arrived(item: Promise<unknown>, argument: string): Promise<unknown> {
+  try {
+    return await item;
+  } catch (error) {
+    throw unreadable(argument, error);
+  }
 }
 
 /** The fields of text documents, one array each; an array without a value is left out. */
