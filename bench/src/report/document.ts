@@ -62,7 +62,7 @@ const METHOD = `## What is measured, and how
 - **All documents in one call** lasts until they are durable and the store is closed. **Single puts** are each durable before the next; "each" is the
   whole time with checkpoints and closing over the number of puts.
 - **Opening to first hit** is a fresh process with the library loaded, its native part too, and the file in the system's cache. **Memory added** is what the process
-  has more, mapped pages of the file included, when it has asked every query.
+  has more, mapped pages of the file included, when it has asked every question.
 - **Processor time** is that of all threads of the process. **Ratios** are costs beside the best peer of the row, ourselves not counted: below 1× is
   better than every peer, whatever is wanted more of. ▼ marks rows in which a peer is better.`;
 
