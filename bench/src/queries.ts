@@ -19,7 +19,7 @@ export const QUERY_CLASSES = [
 export type QueryClass = (typeof QUERY_CLASSES)[number];
 
 /** Made of what people asked about the real text; the synthetic text has none. */
-export type RealClass = 'question' | 'telling';
+type RealClass = 'question' | 'telling';
 
 export interface Query {
   readonly class: QueryClass;

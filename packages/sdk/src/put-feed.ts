@@ -81,7 +81,7 @@ async function arrived(item: Promise<unknown>, argument: string): Promise<unknow
 }
 
 /** The fields of text documents, one array each; an array without a value is left out. */
-export function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
+function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
   const columns: NativeColumns = {
     texts: documents.map(({ text = '' }) => text),
     titles: documents.map(({ title = '' }) => title),
