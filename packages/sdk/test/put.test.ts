@@ -5,21 +5,6 @@ import { open } from '../src/index.ts';
 import { freshMemory, scratch } from './support/memory.ts';
 
 describe('put', () => {
-  it('is found at once, in the middle of a row of puts, while the words of earlier ones are being taken apart', async () => {
-    await using memory = await freshMemory();
-    for (let index = 0; index < 200; index += 1) {
-      await memory.put({ text: `word${index} of a row` });
-      // At changing places within what one thread hands to the other.
-      if (index % 7 !== 3 && index % 11 !== 0) continue;
-      const { total_hits, hits } = await memory.find('row', { k: 300 });
-      expect([total_hits, hits.length]).toEqual([index + 1, index + 1]);
-      expect((await memory.find(`word${index}`)).hits[0]?.frame_id).toBe(index);
-    }
-    await memory.remove(0);
-    await memory.seal();
-    expect((await memory.find('row', { k: 300 })).hits).toHaveLength(199);
-  });
-
   it('§17.5 gives real frame ids and reads everything back, metadata included', async () => {
     await using memory = await freshMemory();
     const metadata = {

@@ -201,7 +201,7 @@ impl NativeMemory {
                 removed: removed as f64,
             })
         };
-        self.writer.run(env, work, self.index_log())
+        self.writer.run(env, work, || ())
     }
 
     #[napi]
@@ -279,23 +279,19 @@ impl NativeMemory {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn enable_lex<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        self.writer
-            .run(env, move || memory.enable_lex(), self.index_log())
+        self.writer.run(env, move || memory.enable_lex(), || ())
     }
 
     #[napi(ts_return_type = "Promise<void>")]
     pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        self.writer
-            .run(env, move || memory.seal(), self.index_log())
+        self.writer.run(env, move || memory.seal(), || ())
     }
 
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        let closed = self
-            .writer
-            .run(env, move || memory.close(), self.index_log())?;
+        let closed = self.writer.run(env, move || memory.close(), || ())?;
         self.writer.end();
         Ok(closed)
     }
