@@ -8,7 +8,7 @@ use mv2::toc::MAX_FRAMES;
 use crate::committed::decode_frame;
 use crate::document::PreparedDocument;
 use crate::error::{Error, Result};
-use crate::naming::{default_uri, title_from_uri};
+use crate::naming::identify;
 use crate::pending::StatusChange;
 use crate::snapshot::Snapshot;
 use crate::text;
@@ -101,13 +101,8 @@ pub fn append_documents(
                 return Err(too_many_frames(id));
             }
             let mut frame = prepared.frame;
-            frame.id = id;
-            frame.parent_id = (number > 0).then_some(parent);
+            identify(&mut frame, id, (number > 0).then_some(parent));
             frame.supersedes = document.supersedes.filter(|_| number == 0);
-            let uri = frame.uri.get_or_insert_with(|| default_uri(id));
-            if frame.title.is_none() {
-                frame.title = title_from_uri(uri);
-            }
             let sketch = match (prepared.sketch, &prepared.body) {
                 (Some(sketch), _) => sketch,
                 (None, Some(body)) => sketches.entry(body),

@@ -31,7 +31,7 @@ use crate::error::{Code, Error, Result};
 use crate::fresh::FreshFrames;
 use crate::lex_sections;
 use crate::merge;
-use crate::naming::{default_uri, title_from_uri};
+use crate::naming::identify;
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::writer::check_capacity;
@@ -500,12 +500,8 @@ impl Worker<'_, '_> {
         let first = frames.len();
         for (number, prepared) in document.frames.into_iter().enumerate() {
             let mut frame = prepared.frame;
-            frame.id = parent + number as u64;
-            frame.parent_id = (number > 0).then_some(parent);
-            let uri = frame.uri.get_or_insert_with(|| default_uri(frame.id));
-            if frame.title.is_none() {
-                frame.title = title_from_uri(uri);
-            }
+            let document = (number > 0).then_some(parent);
+            identify(&mut frame, parent + number as u64, document);
             frame.payload_offset = payloads.len() as u64;
             payloads.extend_from_slice(&prepared.payload);
             if let Some(body) = prepared.body {

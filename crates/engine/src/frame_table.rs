@@ -16,7 +16,6 @@ pub struct FrameTable {
     pub parts: Parts,
     slices: Vec<Slice>,
     fresh: Vec<u8>,
-    pieces: Vec<Vec<u8>>,
     /// Number of frames.
     pub count: u64,
     length: u64,
@@ -28,17 +27,17 @@ enum Slice {
     /// A span of the fresh bytes.
     Fresh { start: usize, end: usize },
     /// New frames that were encoded before.
-    Piece(usize),
+    Piece(Vec<u8>),
 }
 
 impl Slice {
-    fn bytes<'a>(&self, base: &'a Committed, table: &'a FrameTable) -> Result<&'a [u8]> {
-        match *self {
+    fn bytes<'a>(&'a self, base: &'a Committed, fresh: &'a [u8]) -> Result<&'a [u8]> {
+        match self {
             Self::Copied { start, end } => {
-                committed::slice_of(base.frame_bytes()?, start, end - start, "frames")
+                committed::slice_of(base.frame_bytes()?, *start, end - start, "frames")
             }
-            Self::Fresh { start, end } => Ok(table.fresh.get(start..end).unwrap_or_default()),
-            Self::Piece(index) => Ok(table.pieces.get(index).map_or(&[], Vec::as_slice)),
+            Self::Fresh { start, end } => Ok(fresh.get(*start..*end).unwrap_or_default()),
+            Self::Piece(piece) => Ok(piece),
         }
     }
 }
@@ -53,7 +52,6 @@ impl FrameTable {
             },
             slices: Vec::new(),
             fresh: Vec::new(),
-            pieces: Vec::new(),
             count: 0,
             length: 0,
         }
@@ -73,7 +71,6 @@ impl FrameTable {
             },
             slices: Vec::new(),
             fresh: Vec::new(),
-            pieces: Vec::new(),
             count: base.frame_count(),
             length: 0,
         };
@@ -159,10 +156,8 @@ impl FrameTable {
         self.parts.chunks.append(&mut added.chunks);
         self.parts.uris.append(&mut added.uris);
         self.parts.totals.add(&added.totals);
-        for piece in frames.pieces {
-            self.slices.push(Slice::Piece(self.pieces.len()));
-            self.pieces.push(piece);
-        }
+        self.slices
+            .extend(frames.pieces.into_iter().map(Slice::Piece));
         self.length += length;
         self.count += count;
     }
@@ -190,7 +185,7 @@ impl FrameTable {
     pub fn slices<'a>(&'a self, base: &'a Committed) -> Result<Vec<&'a [u8]>> {
         self.slices
             .iter()
-            .map(|slice| slice.bytes(base, self))
+            .map(|slice| slice.bytes(base, &self.fresh))
             .collect()
     }
 

@@ -521,10 +521,10 @@ impl Memory {
                 crate::lock::describe(Error::from(error), &self.path, started.elapsed())
             })?;
             // A kept descriptor may be of a file that was replaced: then nothing of the new one is locked.
-            if FileIdentity::of_path(&self.real)? != Some(lock.identity()) {
-                let is_there = FileIdentity::of_path(&self.real)?.is_some();
+            let named = FileIdentity::of_path(&self.real)?;
+            if named != Some(lock.identity()) {
                 *kept = None;
-                if is_there {
+                if named.is_some() {
                     continue;
                 }
             }

@@ -1,9 +1,21 @@
 //! Names that frames get when the caller gives none.
 
+use mv2::frame::Frame;
+
 /// The uri of a frame that was stored without one.
 #[must_use]
 pub fn default_uri(id: u64) -> String {
     format!("mv2://frames/{id}")
+}
+
+/// Gives a new frame its id and its document, and the names that follow from the id where the caller gave none.
+pub fn identify(frame: &mut Frame, id: u64, document: Option<u64>) {
+    frame.id = id;
+    frame.parent_id = document;
+    let uri = frame.uri.get_or_insert_with(|| default_uri(id));
+    if frame.title.is_none() {
+        frame.title = title_from_uri(uri);
+    }
 }
 
 /// Whether `uri` is the one that frame `id` gets by default.

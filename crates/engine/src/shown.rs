@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mv2::view::FrameView;
 
-use crate::committed::{Committed, slice_of};
-use crate::error::{Error, Result};
+use crate::committed::{Committed, check_frame, slice_of};
+use crate::error::Result;
 use crate::output;
 use crate::text;
 
@@ -74,13 +74,7 @@ impl Committed {
             .frames
             .get_or_init(|| Marks::new(self.frame_count()));
         if !marks.is_set(id) {
-            if crc32fast::hash(encoded) != checksum {
-                return Err(Error::corrupt(
-                    "frame",
-                    offset,
-                    format_args!("frame {id} does not match its checksum"),
-                ));
-            }
+            check_frame(id, offset, encoded, checksum)?;
             marks.set(id);
         }
         let view = self.parse(id, encoded)?;
