@@ -14,7 +14,13 @@ import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './d
 import { aborted, semanticNotYet } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
-import { checkVectors, vectorRequest, type EmbeddingProvider } from './vectors.js';
+import {
+  checkVectors,
+  vectorOfDocument,
+  vectorRequest,
+  type EmbeddingProvider,
+  type VectorRequest,
+} from './vectors.js';
 import { putFeed } from './put-feed.js';
 import { store } from './write-queue.js';
 
@@ -78,12 +84,14 @@ async function putTogether(
     });
     ids = stored.map(({ id }) => String(id));
   } else {
-    const held: unknown[] = [];
+    const held: VectorRequest['vectors'][number][] = [];
     try {
       const fed = Array.isArray(docs) ? docs : beforeVector(docs, held);
       ids = await putFeed(handle, fed, switches, storeOptions, signal);
     } catch (error) {
-      await checkVectors(handle, 'putMany', vectorRequest({}, held, true));
+      if (held.length > 0) {
+        await checkVectors(handle, 'putMany', { vectors: held, hasEmbedder: false, model: undefined });
+      }
       throw error;
     }
   }
@@ -111,14 +119,20 @@ function atHand(
   return first.value instanceof Promise ? collect(all) : all;
 }
 
-/** The documents up to one that brings a vector, which ends the batch and is put into `held`. */
-function* beforeVector(docs: Iterable<unknown>, held: unknown[]): Generator<unknown> {
+/** The documents up to one that brings a vector, which ends the batch; the vector is put into `held`. */
+function* beforeVector(
+  docs: Iterable<unknown>,
+  held: VectorRequest['vectors'][number][],
+): Generator<unknown> {
+  let index = 0;
   for (const doc of docs) {
-    if (vectorRequest({}, [doc], true) !== undefined) {
-      held.push(doc);
+    const vector = vectorOfDocument(doc, index, true);
+    if (vector !== undefined) {
+      held.push({ vector, index });
       throw semanticNotYet('putMany');
     }
     yield doc;
+    index += 1;
   }
 }
 

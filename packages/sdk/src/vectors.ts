@@ -45,6 +45,19 @@ export interface VectorRequest {
 
 const DEFAULT_MODEL = 'bge-small';
 
+/** The vector that a document brings, checked in itself. */
+export function vectorOfDocument(
+  document: unknown,
+  index: number,
+  batch: boolean,
+): ArrayLike<number> | undefined {
+  const vector = reading(`docs[${index}].embedding`, () =>
+    isRecord(document) ? document['embedding'] : undefined,
+  );
+  if (vector === undefined || vector === null) return undefined;
+  return vectorOf(vector, batch ? `docs[${index}].embedding` : 'embedding');
+}
+
 /** What a write asks for in vectors, checked in itself; `undefined` when it asks for none. */
 export function vectorRequest(
   options: Options,
@@ -53,14 +66,8 @@ export function vectorRequest(
 ): VectorRequest | undefined {
   const vectors: { vector: ArrayLike<number>; index: number | undefined }[] = [];
   documents.forEach((document, index) => {
-    const vector = reading(`docs[${index}].embedding`, () =>
-      isRecord(document) ? document['embedding'] : undefined,
-    );
-    if (vector === undefined || vector === null) return;
-    vectors.push({
-      vector: vectorOf(vector, batch ? `docs[${index}].embedding` : 'embedding'),
-      index: batch ? index : undefined,
-    });
+    const vector = vectorOfDocument(document, index, batch);
+    if (vector !== undefined) vectors.push({ vector, index: batch ? index : undefined });
   });
   if (batch && options['embeddings'] !== undefined && options['embeddings'] !== null) {
     const given = options['embeddings'];
