@@ -42,6 +42,15 @@ impl LogIndex {
         self.whole = Arc::default();
     }
 
+    /// How many frames the next call of [`LogIndex::whole`] would have to index.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        match self.whole.get() {
+            Some(_) => 0,
+            None => self.waiting.len(),
+        }
+    }
+
     /// The index over every frame added so far. The first call after an addition indexes what waits.
     pub fn whole(&self) -> &lex::PendingIndex {
         self.whole.get_or_init(|| {
@@ -118,7 +127,8 @@ mod tests {
             index.add(waiting(id));
             index.whole();
         }
+        assert_eq!(index.waiting(), 0);
         index.add(waiting(3));
-        assert_eq!(index.waiting.len(), 1);
+        assert_eq!(index.waiting(), 1);
     }
 }

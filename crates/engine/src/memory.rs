@@ -24,6 +24,9 @@ use crate::pending::Pending;
 use crate::snapshot::Snapshot;
 use crate::writer::{self, Changes};
 
+/// Most frames that [`Memory::put_at_once`] leaves to be indexed by who comes next.
+const MOST_WAITING: usize = 64;
+
 /// From this many documents on, a batch is prepared on two threads.
 const PARALLEL_FROM: usize = 256;
 
@@ -190,6 +193,52 @@ impl Memory {
         self.store("put", prepared, options.dedupe)
     }
 
+    /// Stores one short document as [`Memory::put`] does with [`Dedupe::Keep`], for a caller that must not be kept waiting;
+    /// gives its id. `None`, with nothing done, when it could take longer than handing the work to another thread would:
+    /// another write has its turn, another process holds the lock or wrote since, the log has no room, many frames wait to
+    /// be indexed, or the disk was of late not faster than `patience`, or nothing is known of it since the last commit.
+    pub fn put_at_once(
+        &self,
+        document: Document,
+        level: i32,
+        patience: Duration,
+    ) -> Result<Option<u64>> {
+        const OPERATION: &str = "put";
+        self.check_writable(OPERATION)?;
+        check_level(level)?;
+        let Some(mut writer) = self.writer.try_lock() else {
+            return Ok(None);
+        };
+        let current = self
+            .state
+            .load_full()
+            .ok_or_else(|| Error::closed(OPERATION))?;
+        let pending = &current.pending;
+        if !pending.pace.is_within(patience)
+            || pending.lex.waiting() >= MOST_WAITING
+            || self.is_stale(&current)?
+        {
+            return Ok(None);
+        }
+        let documents = prepare(vec![document], level)?;
+        let locked = self.lock_file(OPERATION, &mut writer.kept, Duration::ZERO);
+        let (_lock, snapshot) = match locked {
+            Err(error) if error.code == Code::Locked => return Ok(None),
+            locked => locked?,
+        };
+        let changes = Changes {
+            documents,
+            ..Changes::default()
+        };
+        let id = snapshot.frame_count();
+        let options = self.commit_options(&snapshot);
+        let next = writer::append_if_room(&snapshot, &changes, &options)?;
+        Ok(next.map(|next| {
+            self.state.store(Some(Arc::new(next)));
+            id
+        }))
+    }
+
     /// Stores all documents that `slices` gives as one transaction, without holding them in memory: durable when it
     /// returns, and all or nothing. An error of `slices` ends it; then nothing is stored. While more comes than the log
     /// takes, other writers wait.
@@ -217,7 +266,7 @@ impl Memory {
         }
         let mut writer = self.writer.lock();
         let Writer { table, kept } = &mut *writer;
-        let (_lock, mut snapshot) = self.lock_file("put", kept, Instant::now())?;
+        let (_lock, mut snapshot) = self.lock_file("put", kept, self.options.lock_timeout)?;
         if !snapshot.pending.is_empty() {
             let emptied = writer::checkpoint(&snapshot, &self.commit_options(&snapshot))?
                 .ok_or_else(writer::not_reopened)?;
@@ -396,13 +445,13 @@ impl Memory {
             self.state.store(None);
             return Ok(());
         }
-        let sealed =
-            self.lock_file("close", &mut kept, Instant::now())
-                .and_then(|(_lock, snapshot)| {
-                    let next = self.sealed(&snapshot)?;
-                    self.publish(next);
-                    Ok(())
-                });
+        let sealed = self
+            .lock_file("close", &mut kept, self.options.lock_timeout)
+            .and_then(|(_lock, snapshot)| {
+                let next = self.sealed(&snapshot)?;
+                self.publish(next);
+                Ok(())
+            });
         // Released even when the log could not be moved into the file now, on a full disk for instance: what is in the log
         // is durable, and the next handle goes on with it.
         self.state.store(None);
@@ -471,7 +520,7 @@ impl Memory {
         // Calls on one handle take turns; the time-out is for other writers.
         let mut writer = self.writer.lock();
         let Writer { table, kept } = &mut *writer;
-        let (_lock, snapshot) = self.lock_file(operation, kept, Instant::now())?;
+        let (_lock, snapshot) = self.lock_file(operation, kept, self.options.lock_timeout)?;
         let (changes, result) = plan(&snapshot, table)?;
         let (next, _lock_on_rewritten) =
             writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
@@ -491,7 +540,8 @@ impl Memory {
     ) -> Result<()> {
         self.check_writable(operation)?;
         let mut writer = self.writer.lock();
-        let (_lock, snapshot) = self.lock_file(operation, &mut writer.kept, Instant::now())?;
+        let (_lock, snapshot) =
+            self.lock_file(operation, &mut writer.kept, self.options.lock_timeout)?;
         let next = change(&snapshot)?;
         self.publish(next);
         Ok(())
@@ -508,15 +558,17 @@ impl Memory {
         self.state.store(Some(Arc::new(next)));
     }
 
-    /// Takes the writer lock on the file that the path names now, and the state as of then.
+    /// Takes the writer lock on the file that the path names now, and the state as of then. Other processes are waited for
+    /// no longer than `timeout`.
     fn lock_file(
         &self,
         operation: &str,
         kept: &mut Option<KeptFile>,
-        started: Instant,
+        timeout: Duration,
     ) -> Result<(FileLock, Arc<Snapshot>)> {
+        let started = Instant::now();
         loop {
-            let left = self.options.lock_timeout.saturating_sub(started.elapsed());
+            let left = timeout.saturating_sub(started.elapsed());
             let lock = FileLock::exclusive_kept(kept, &self.real, left).map_err(|error| {
                 crate::lock::describe(Error::from(error), &self.path, started.elapsed())
             })?;

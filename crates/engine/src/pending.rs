@@ -3,6 +3,7 @@
 //! Cloning is cheap (persistent collections), so every write publishes a new value and readers keep the one they have.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use imbl::{HashMap, OrdSet, Vector};
 use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
@@ -80,6 +81,25 @@ pub struct Pending {
     pub head: u64,
     /// Difference that the changes make to the committed count of active frames.
     pub active_delta: i64,
+    /// How long the disk takes.
+    pub pace: Pace,
+}
+
+/// How long this handle's syncs of the log took of late; of no sync nothing is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace(Option<Duration>);
+
+impl Pace {
+    /// Takes one more sync into account. A slow one counts for several that follow.
+    pub fn add(&mut self, taken: Duration) {
+        self.0 = Some(self.0.map_or(taken, |so_far| (so_far * 3 + taken) / 4));
+    }
+
+    /// Whether the next sync can be expected to take less than `most`.
+    #[must_use]
+    pub fn is_within(self, most: Duration) -> bool {
+        self.0.is_some_and(|pace| pace < most)
+    }
 }
 
 impl Pending {

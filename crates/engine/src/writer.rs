@@ -1,5 +1,7 @@
 //! The write path: under the lock, either one durable log append or one commit.
 
+use std::time::Instant;
+
 use mv2::frame::FrameStatus;
 use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
@@ -109,30 +111,10 @@ pub type Applied = (Option<Snapshot>, Option<FileLock>);
 
 /// Applies `changes` durably. The caller holds the writer lock; `snapshot` is current.
 pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Applied> {
-    let wal_size = snapshot.committed.header.wal_size;
-    // A batch that would fill most of the log is cheaper as one commit.
-    let most = wal_size / 2;
-    let payloads = changes
-        .documents
-        .iter()
-        .flat_map(|document| &document.frames)
-        .map(|frame| frame.payload.len() as u64);
-    if payloads.sum::<u64>() > most {
+    let Some(records) = records_for_log(snapshot, &changes, options) else {
         return Ok((commit_changes(snapshot, changes, options)?, None));
-    }
-    let records = records(snapshot, &changes);
-    let length = records
-        .iter()
-        .map(|record| record.encoded.len() as u64)
-        .sum::<u64>();
-    let near_limit = |limit| size_after_checkpoint(snapshot, &changes, length) > limit;
-    // Near the limit only a commit tells the exact size before it is acknowledged.
-    if length > most || (!changes.documents.is_empty() && options.capacity.is_some_and(near_limit))
-    {
-        return Ok((commit_changes(snapshot, changes, options)?, None));
-    }
-    // The head plus one empty record header must stay inside the region (container.md §2.4).
-    if snapshot.pending.head + length + wal::RECORD_HEADER_SIZE as u64 <= wal_size {
+    };
+    if has_room(snapshot, &records) {
         return Ok((Some(append(snapshot, records, options.index)?), None));
     }
     let Some(emptied) = checkpoint(snapshot, options)? else {
@@ -145,6 +127,57 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
         return Err(not_reopened());
     }
     Ok((Some(append(&emptied, records, options.index)?), lock))
+}
+
+/// Appends `changes` to the log; `None`, with nothing written, when they are not for the log or it has no room for them.
+/// The caller holds the writer lock; `snapshot` is current.
+pub fn append_if_room(
+    snapshot: &Snapshot,
+    changes: &Changes,
+    options: &CommitOptions,
+) -> Result<Option<Snapshot>> {
+    records_for_log(snapshot, changes, options)
+        .filter(|records| has_room(snapshot, records))
+        .map(|records| append(snapshot, records, options.index))
+        .transpose()
+}
+
+/// The records of `changes`; `None` when one commit is better.
+fn records_for_log(
+    snapshot: &Snapshot,
+    changes: &Changes,
+    options: &CommitOptions,
+) -> Option<Vec<Record>> {
+    // A batch that would fill most of the log is cheaper as one commit.
+    let most = snapshot.committed.header.wal_size / 2;
+    let payloads = changes
+        .documents
+        .iter()
+        .flat_map(|document| &document.frames)
+        .map(|frame| frame.payload.len() as u64);
+    if payloads.sum::<u64>() > most {
+        return None;
+    }
+    let records = records(snapshot, changes);
+    let length = length_of(&records);
+    let near_limit = |limit| size_after_checkpoint(snapshot, changes, length) > limit;
+    // Near the limit only a commit tells the exact size before it is acknowledged.
+    let for_commit = length > most
+        || (!changes.documents.is_empty() && options.capacity.is_some_and(near_limit));
+    (!for_commit).then_some(records)
+}
+
+/// The head plus one empty record header must stay inside the region (container.md §2.4).
+fn has_room(snapshot: &Snapshot, records: &[Record]) -> bool {
+    snapshot.pending.head + length_of(records) + wal::RECORD_HEADER_SIZE as u64
+        <= snapshot.committed.header.wal_size
+}
+
+fn length_of(records: &[Record]) -> u64 {
+    records
+        .iter()
+        .map(|record| record.encoded.len() as u64)
+        .sum()
 }
 
 /// A checkpoint is in force, but the memory could not be opened afterwards (no memory for a map, no descriptor left).
@@ -281,7 +314,12 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     }
     .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
     .and_then(|()| output::write_at(storage, at, header))
-    .and_then(|()| output::sync(storage));
+    .and_then(|()| {
+        let started = Instant::now();
+        output::sync(storage)?;
+        next.pending.pace.add(started.elapsed());
+        Ok(())
+    });
     if let Err(error) = written {
         // What was not acknowledged must not appear later.
         let _ = clear(storage, at);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use engine::{
     Code, Content, Dedupe, Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions,
@@ -542,4 +543,69 @@ fn pages_stay_as_they_are_while_documents_come_in() {
             "{wrong:?}"
         );
     }
+}
+
+fn at_once(memory: &Memory, text: &str) -> Option<u64> {
+    memory
+        .put_at_once(Document::text(text.to_owned(), 7), 3, Duration::MAX)
+        .unwrap()
+}
+
+#[test]
+fn a_document_put_at_once_is_there_for_everybody() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    assert_eq!(at_once(&memory, "nothing is known of the disk yet"), None);
+    put(&memory, "the first goes the long way", 7);
+    assert_eq!(at_once(&memory, "a harbour"), Some(1));
+    assert_eq!(at_once(&memory, "another harbour"), Some(2));
+    assert_eq!(find(&memory, "harbour"), [1, 2]);
+    let other = open(&path);
+    assert_eq!(find(&other, "harbour"), [1, 2]);
+    // What the other handle writes is taken in by a put that may take its time.
+    put(&other, "the harbour of the other handle", 7);
+    assert_eq!(at_once(&memory, "too early"), None);
+    assert_eq!(find(&memory, "harbour"), [1, 2, 3]);
+    put(&memory, "long", 7);
+    assert_eq!(at_once(&memory, "harbour again"), Some(5));
+    memory.close().unwrap();
+    assert_eq!(find(&open(&path), "harbour"), [1, 2, 3, 5]);
+}
+
+#[test]
+fn who_cannot_put_at_once_has_done_nothing() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "first", 7);
+    let length = || std::fs::metadata(&path).unwrap().len();
+    let log = memory.snapshot("test").unwrap().committed.header.wal_size;
+    let before = length();
+    // Noise does not compress: more than half of the log is for a commit.
+    let noise: String = (0..log)
+        .scan(1u32, |state, _| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from_u32(0x4e00 + (*state >> 12) % 20_000)
+        })
+        .collect();
+    assert_eq!(at_once(&memory, &noise), None);
+    let lock = mv2::lock::FileLock::exclusive(&path, Duration::ZERO).unwrap();
+    assert_eq!(at_once(&memory, "locked"), None);
+    drop(lock);
+    let slow = Document::text("a slow disk".to_owned(), 7);
+    assert_eq!(memory.put_at_once(slow, 3, Duration::ZERO).unwrap(), None);
+    assert_eq!(length(), before);
+    assert_eq!(memory.snapshot("test").unwrap().frame_count(), 1);
+    // Many that wait to be indexed go to whoever has the time.
+    let stored = (0..1000).take_while(|_| at_once(&memory, "short").is_some());
+    assert_eq!(stored.count(), 64 - 1);
+    memory.index_log();
+    assert_eq!(at_once(&memory, "short"), Some(64));
+    memory.close().unwrap();
+    assert_eq!(
+        memory
+            .put_at_once(Document::text("closed".to_owned(), 7), 3, Duration::MAX)
+            .unwrap_err()
+            .code,
+        Code::Unsupported
+    );
 }

@@ -132,7 +132,14 @@ export interface NativeMemory {
   path(): string;
   /** One transaction: all or nothing, and durable when it resolves. */
   put(documents: NativeDocument[], options: NativePutOptions): Promise<NativePutResult>;
-  /** The same for everything that `feed` gives, taken as it comes. */
+  /**
+   * Stores one short document without deduplication, durably, while the caller waits; gives its id. `null`, with
+   * nothing done, when it could take longer than `put` on another thread: somebody else writes, or the disk is slow.
+   */
+  putAtOnce(document: NativeDocument, compressionLevel: number): number | null;
+  /** Has what was put at once indexed in the background; otherwise the next search does it. */
+  indexLog(): void;
+  /** The same as `put` for everything that `feed` gives, taken as it comes. */
   putFeed(feed: NativeFeed, options: NativePutOptions): Promise<NativePutResult>;
   /** Stores a new version of a frame and resolves to the new frame's id. */
   update(id: number, patch: Partial<NativeDocument>): Promise<number>;

@@ -22,9 +22,20 @@ type Job = { readonly put: PendingPut } | { readonly run: () => Promise<void> };
 const MOST_DOCUMENTS = 1024;
 const MOST_CHARACTERS = 8 * 1024 * 1024;
 
+/** Most characters of a document that is stored while its caller waits. */
+const SHORT = 16 * 1024;
+
+/** Milliseconds of one turn of the event loop that may go into puts whose callers wait. */
+const MOST_OF_A_TURN = 5;
+
 /**
  * Runs the writes of one handle in the order they were called. While one is in flight, further single
  * `put`s gather and go as one transaction with one sync; a single `put` on an idle handle goes at once.
+ *
+ * On a fast disk a lone short `put` is over before another thread would have begun with it, so it is stored at
+ * once, on this one: never two in a row without a microtask between them, never while the last puts came together
+ * (one sync for all of them is cheaper), and never for longer than a part of a turn of the event loop.
+ *
  * Each keeps its own outcome: when a joined transaction is refused, its documents are tried one by one.
  */
 export class WriteQueue {
@@ -34,6 +45,12 @@ export class WriteQueue {
   #running: Promise<void> | undefined;
   #added = 0;
   #finished = 0;
+  /** Whether a put was stored at once since the last microtask. */
+  #justStored = false;
+  /** Whether the last puts of this handle came together. */
+  #crowded = false;
+  /** Milliseconds spent in this turn of the event loop; `undefined` before the first put of the turn. */
+  #spent: number | undefined;
 
   constructor(native: NativeMemory) {
     this.#native = native;
@@ -47,10 +64,39 @@ export class WriteQueue {
     });
   }
 
-  put(document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
+  async put(document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
+    const id = this.#putAtOnce(document, options);
+    if (id !== null) return { id, duplicateOf: null };
     return new Promise((resolve, reject) => {
       this.#add({ put: { document, options, resolve, reject } });
     });
+  }
+
+  /** The id of the document when it could be stored without further ado. */
+  #putAtOnce(document: NativeDocument, options: NativePutOptions): number | null {
+    const spent = this.#spent ?? 0;
+    if (this.#running !== undefined || this.#justStored || this.#crowded) return null;
+    if (spent > MOST_OF_A_TURN || lengthOf(document) > SHORT || options.dedupe !== 'keep') return null;
+    const start = performance.now();
+    let id: number | null;
+    try {
+      id = this.#native.putAtOnce(document, options.compressionLevel);
+    } catch (error) {
+      throw toMemvidError(error);
+    }
+    if (id === null) return null;
+    this.#justStored = true;
+    queueMicrotask(() => {
+      this.#justStored = false;
+    });
+    if (this.#spent === undefined) {
+      setImmediate(() => {
+        this.#spent = undefined;
+        this.#native.indexLog();
+      });
+    }
+    this.#spent = spent + performance.now() - start;
+    return id;
   }
 
   /** Runs a write of another kind when its turn has come. */
@@ -89,11 +135,11 @@ export class WriteQueue {
   /** The given put and those behind it that may share its transaction. */
   #joined(first: PendingPut): PendingPut[] {
     const group = [first];
-    let characters = sizeOf(first);
+    let characters = lengthOf(first.document);
     while (group.length < MOST_DOCUMENTS) {
       const next = this.#jobs[0];
       if (next === undefined || !('put' in next) || !sameOptions(next.put.options, first.options)) break;
-      characters += sizeOf(next.put);
+      characters += lengthOf(next.put.document);
       if (characters > MOST_CHARACTERS) break;
       group.push(next.put);
       this.#jobs.shift();
@@ -104,6 +150,7 @@ export class WriteQueue {
   async #putTogether(group: PendingPut[]): Promise<void> {
     const options = group[0]?.options;
     if (options === undefined) return;
+    this.#crowded = group.length > 1;
     const outcomes = await storeEach(
       this.#native,
       group.map((put) => put.document),
@@ -147,8 +194,8 @@ export async function store(
   return ids.map((id, index) => ({ id, duplicateOf: duplicateOf[index] ?? null }));
 }
 
-function sizeOf(put: PendingPut): number {
-  return (put.document.text?.length ?? 0) + (put.document.bytes?.length ?? 0);
+function lengthOf(document: NativeDocument): number {
+  return (document.text?.length ?? 0) + (document.bytes?.length ?? 0);
 }
 
 function sameOptions(left: NativePutOptions, right: NativePutOptions): boolean {

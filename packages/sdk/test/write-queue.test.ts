@@ -14,6 +14,7 @@ function countingNative(refuse?: (documents: readonly NativeDocument[]) => strin
   const log: string[] = [];
   let next = 0;
   const native = {
+    putAtOnce: () => null,
     async put(documents: NativeDocument[]): Promise<NativePutResult> {
       batches.push(documents.map((document) => document.text ?? ''));
       await new Promise((resolve) => {
@@ -121,5 +122,108 @@ describe('WriteQueue', () => {
     );
     expect(ids.map(({ id }) => id)).toEqual(Array.from({ length: 5000 }, (_, index) => index));
     expect(batches.length).toBeLessThan(10);
+  });
+});
+
+/** The same with a disk so fast that documents are stored at once; `slow` ends that. */
+function fastNative(): ReturnType<typeof countingNative> & {
+  stored: string[];
+  slow: (yes: boolean) => void;
+} {
+  const counting = countingNative();
+  const stored: string[] = [];
+  let slow = false;
+  const handle = counting.handle;
+  let next = 100;
+  void handle.read('native', (native) => {
+    native.putAtOnce = (given) => {
+      if (slow) return null;
+      stored.push(given.text ?? '');
+      if (given.text === 'bad') throw new Error(fault('MV019'));
+      counting.log.push(`at once ${given.text}`);
+      return next++;
+    };
+    native.indexLog = () => {
+      counting.log.push('index');
+    };
+  });
+  return {
+    ...counting,
+    stored,
+    slow: (yes) => {
+      slow = yes;
+    },
+  };
+}
+
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+describe('putting at once', () => {
+  it('stores a lone short document without waiting, and has it indexed when the event loop turns', async () => {
+    const { handle, stored, batches, log } = fastNative();
+    expect(await handle.put('put', document('a'), OPTIONS)).toEqual({ id: 100, duplicateOf: null });
+    expect(await handle.put('put', document('b'), OPTIONS)).toEqual({ id: 101, duplicateOf: null });
+    expect({ stored, batches, log }).toEqual({
+      stored: ['a', 'b'],
+      batches: [],
+      log: ['at once a', 'at once b'],
+    });
+    await turn();
+    expect(log).toEqual(['at once a', 'at once b', 'index']);
+  });
+
+  it('leaves all but the first of those that come together to one transaction, and those that follow them too', async () => {
+    const { handle, stored, batches } = fastNative();
+    const texts = ['a', 'b', 'c', 'd'];
+    await Promise.all(texts.map((text) => handle.put('put', document(text), OPTIONS)));
+    expect(stored).toEqual(['a']);
+    expect(batches).toEqual([['b'], ['c', 'd']]);
+    await handle.put('put', document('e'), OPTIONS);
+    expect(batches.at(-1)).toEqual(['e']);
+    await handle.put('put', document('f'), OPTIONS);
+    expect(stored).toEqual(['a', 'f']);
+  });
+
+  it('does not for long documents, nor for those that are to be compared with the others', async () => {
+    const { handle, stored } = fastNative();
+    await handle.put('put', document('x'.repeat(17_000)), OPTIONS);
+    await handle.put('put', document('a'), { ...OPTIONS, dedupe: 'skip' });
+    expect(stored).toEqual([]);
+  });
+
+  it('keeps the order when the disk turns slow, and rejects what is refused', async () => {
+    const { handle, slow, log } = fastNative();
+    await handle.put('put', document('a'), OPTIONS);
+    slow(true);
+    const second = handle.put('put', document('b'), OPTIONS);
+    slow(false);
+    const third = handle.put('put', document('c'), OPTIONS);
+    await Promise.all([second, third]);
+    expect(log.filter((line) => line !== 'index')).toEqual(['at once a', 'put b', 'put c']);
+    await expect(handle.put('put', document('bad'), OPTIONS)).rejects.toMatchObject({ code: 'MV019' });
+    await handle.put('put', document('d'), OPTIONS);
+    expect(log.at(-1)).toBe('at once d');
+  });
+
+  it('lets the event loop turn: timers come through a row of awaited puts', async () => {
+    const { handle, stored } = fastNative();
+    const native = await handle.read('native', (given) => given);
+    const { putAtOnce } = native;
+    native.putAtOnce = (given, level) => {
+      const end = performance.now() + 0.5;
+      while (performance.now() < end);
+      return putAtOnce.call(native, given, level);
+    };
+    let ticks = 0;
+    const timer = setInterval(() => {
+      ticks += 1;
+    }, 1);
+    for (let index = 0; index < 200; index += 1) await handle.put('put', document(`${index}`), OPTIONS);
+    clearInterval(timer);
+    expect(stored.length).toBeGreaterThanOrEqual(100);
+    expect(ticks).toBeGreaterThan(3);
   });
 });

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{
     Dedupe, Error, FindRequest, Memory, OpenOptions, PutOptions, PutResult, Result, TimelineRequest,
@@ -14,6 +15,9 @@ use crate::failure::{guard, to_napi};
 use crate::feed::NativeFeed;
 use crate::task::{Job, json};
 use crate::worker::Worker;
+
+/// A sync that JavaScript's thread may sit out: waking another one and coming back takes a third of it.
+const SHORT_SYNC: Duration = Duration::from_micros(400);
 
 #[napi]
 pub struct NativeMemory {
@@ -64,19 +68,22 @@ impl NativePutOptions {
                 ));
             }
         };
-        let level = self.compression_level;
-        if level.fract() != 0.0 || !(0.0..=11.0).contains(&level) {
-            return Err(Error::invalid(
-                "compressionLevel",
-                level,
-                "an integer from 0 to 11",
-            ));
-        }
         Ok(PutOptions {
-            compression_level: level as i32,
+            compression_level: compression_level_of(self.compression_level)?,
             dedupe,
         })
     }
+}
+
+fn compression_level_of(level: f64) -> Result<i32> {
+    if level.fract() == 0.0 && (0.0..=11.0).contains(&level) {
+        return Ok(level as i32);
+    }
+    Err(Error::invalid(
+        "compressionLevel",
+        level,
+        "an integer from 0 to 11",
+    ))
 }
 
 impl From<PutResult> for NativePutResult {
@@ -105,7 +112,7 @@ impl NativeMemory {
     }
 
     /// What is left to do when a write has been answered.
-    fn index_log(&self) -> impl FnOnce() + Send + 'static {
+    fn indexing(&self) -> impl FnOnce() + Send + 'static {
         let memory = Arc::clone(&self.memory);
         move || memory.index_log()
     }
@@ -145,7 +152,33 @@ impl NativeMemory {
                 .put(documents, options.convert()?)
                 .map(NativePutResult::from)
         };
-        self.writer.run(env, work, self.index_log())
+        self.writer.run(env, work, self.indexing())
+    }
+
+    /// Stores one short document on this thread and gives its id; `null`, with nothing done, when `put` is the better way.
+    #[napi]
+    pub fn put_at_once(
+        &self,
+        document: NativeDocument,
+        compression_level: f64,
+    ) -> napi::Result<Option<f64>> {
+        // What is queued was called before.
+        if !self.writer.is_idle() {
+            return Ok(None);
+        }
+        guard(|| {
+            let document = Input::from(document).into_document(0)?;
+            let level = compression_level_of(compression_level)?;
+            let id = self.memory.put_at_once(document, level, SHORT_SYNC)?;
+            Ok(id.map(|id| id as f64))
+        })
+        .map_err(to_napi)
+    }
+
+    /// Takes the words of what was put at once apart, on the thread that writes. A search does it if this cannot be done.
+    #[napi]
+    pub fn index_log(&self) {
+        let _ = self.writer.run_unasked(self.indexing());
     }
 
     /// One transaction of everything that `feed` gives.
@@ -163,7 +196,7 @@ impl NativeMemory {
                 .put_slices(&mut slices, options.convert()?)
                 .map(NativePutResult::from)
         };
-        self.writer.run(env, work, self.index_log())
+        self.writer.run(env, work, self.indexing())
     }
 
     #[napi(ts_return_type = "Promise<number>")]
@@ -184,7 +217,7 @@ impl NativeMemory {
             })?;
             Ok(new as f64)
         };
-        self.writer.run(env, work, self.index_log())
+        self.writer.run(env, work, self.indexing())
     }
 
     #[napi(ts_return_type = "Promise<NativeRemoveResult>")]

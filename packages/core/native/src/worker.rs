@@ -3,6 +3,8 @@
 //! A write may wait seconds for another process's lock. On Node's own pool, which has four threads, a few waiting handles
 //! would stop every file operation of the application; and a thread of its own keeps the writes of a handle in order.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,8 @@ const LOOK_OUT: Duration = Duration::from_micros(50);
 #[derive(Default)]
 pub struct Worker {
     queue: Mutex<Option<Sender<Work>>>,
+    /// Pieces that are queued or running.
+    open: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -46,11 +50,37 @@ impl Worker {
                 Ok(())
             });
         });
+        self.queue(job)?;
+        Ok(promise)
+    }
+
+    /// Whether nothing is queued and nothing runs.
+    pub fn is_idle(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
+    /// Queues work that nobody waits for.
+    pub fn run_unasked(&self, work: impl FnOnce() + Send + 'static) -> napi::Result<()> {
+        self.queue(Box::new(move || {
+            let _ = guard(|| {
+                work();
+                Ok(())
+            });
+        }))
+    }
+
+    fn queue(&self, work: Work) -> napi::Result<()> {
+        let open = Arc::clone(&self.open);
+        open.fetch_add(1, Ordering::AcqRel);
+        let work: Work = Box::new(move || {
+            work();
+            open.fetch_sub(1, Ordering::AcqRel);
+        });
         let mut queue = self.queue.lock();
-        let job = match queue.as_ref() {
-            None => job,
-            Some(sender) => match sender.send(job) {
-                Ok(()) => return Ok(promise),
+        let work = match queue.as_ref() {
+            None => work,
+            Some(sender) => match sender.send(work) {
+                Ok(()) => return Ok(()),
                 Err(unsent) => unsent.0,
             },
         };
@@ -64,11 +94,14 @@ impl Worker {
                     work();
                 }
             })
-            .map_err(|error| napi::Error::from_reason(error.to_string()))?;
+            .map_err(|error| {
+                self.open.fetch_sub(1, Ordering::AcqRel);
+                napi::Error::from_reason(error.to_string())
+            })?;
         // The thread that receives was just started.
-        let _ = sender.send(job);
+        let _ = sender.send(work);
         *queue = Some(sender);
-        Ok(promise)
+        Ok(())
     }
 
     /// Lets the thread go once it has done what is queued.
