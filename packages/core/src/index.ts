@@ -11,6 +11,17 @@ export type {
   NativeVersionInfo,
 } from './binding.js';
 export { callNative, callNativeAsync } from './call.js';
+export {
+  embedAll,
+  embedEach,
+  type Embedded,
+  type EmbedAllOptions,
+  type EmbedFailure,
+  type EmbedOutcome,
+  type EmbedProgress,
+} from './embedding/embed-all.js';
+export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
+export { isOn } from './environment.js';
 export { ERROR_CODES, isErrorCode, type ErrorCode, type ErrorDetails } from './error-codes.js';
 export {
   ApiKeyRequiredError,
@@ -46,6 +57,7 @@ export {
   VecIndexDisabledError,
   VerificationFailedError,
 } from './errors.js';
+export { HashEmbeddings, type HashEmbeddingsOptions } from './hash-embeddings.js';
 export { findNative, loadNative, type NativeLoaderOptions } from './native.js';
 export {
   type Machine,

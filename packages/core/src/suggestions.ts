@@ -113,6 +113,9 @@ function missingFile(details: ErrorDetails): string | undefined {
   }
 }
 
+const OF_THE_EMBEDDER =
+  'The embedder does not keep its contract: see `cause`, and check it with the suites of `@memvid/plugin-kit`.';
+
 function noEmbedding(details: ErrorDetails): string | undefined {
   const { variable, package: packageName } = details;
   switch (details.reason) {
@@ -120,15 +123,34 @@ function noEmbedding(details: ErrorDetails): string | undefined {
       return typeof variable === 'string'
         ? `Set the environment variable ${variable}, or pass \`apiKey\` to the provider.`
         : 'Pass `apiKey` to the provider.';
+    case 'key_refused':
+      return typeof variable === 'string'
+        ? `The service does not accept the key: correct ${variable}, or pass another \`apiKey\`.`
+        : 'The service does not accept the key: pass another `apiKey`.';
+    case 'connection':
+    case 'timeout':
+      return 'Check the network and the address (`baseURL`), and call again; a larger `timeoutMs` gives slow services more time.';
+    case 'http':
+      return details.retryable === true
+        ? 'The service is busy or out of order: call again later, or with fewer texts at a time.'
+        : 'Correct what the service names in the message: the model, its options or the texts.';
+    case 'non_finite':
+    case 'empty_vector':
+      if (details.provider === undefined) return 'Pass a vector of finite numbers, at least one of them.';
+      return OF_THE_EMBEDDER;
+    case 'provider':
+    case 'malformed':
+    case 'wrong_count':
+    case 'zero_vector':
+      return OF_THE_EMBEDDER;
+    case 'empty_text':
+      return 'Leave texts without a visible character out, or store them without an embedder.';
     case 'offline':
       return 'Unset MEMVID_OFFLINE to allow the request, or use a local embedder: `npm install @memvid/embed-local`.';
     case 'mixed_identity':
       return 'The file holds vectors of several models: say which one with `queryEmbeddingModel`, or pass `queryEmbedding`.';
     case 'unknown_identity':
       return 'The file does not say which model made its vectors: pass `queryEmbedding`, `embedder` or `queryEmbeddingModel`.';
-    case 'non_finite':
-    case 'empty_vector':
-      return 'Pass a vector of finite numbers, at least one of them.';
     default:
       return typeof packageName === 'string' ? `Install it: npm install ${packageName}` : undefined;
   }

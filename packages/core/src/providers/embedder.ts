@@ -27,8 +27,9 @@ export interface EmbedResult {
 /**
  * Makes vectors from text. A plain object; anyone may write one.
  *
- * Must: keep the order, give one finite vector a text, obey `signal`.
- * Must not: batch, retry, cache, or normalise on its own account; the SDK does all that once, for every embedder.
+ * Must: keep the order, give one finite vector a text, obey `signal`, leave `texts` as they are.
+ * Must not: batch, retry, cache, or normalise on its own account; {@link embedAll} does all that once, for every
+ * embedder. A failure that may pass says so: see {@link RetryAdvice}.
  */
 export interface Embedder {
   readonly spec: 'embedder/v1';
@@ -41,5 +42,13 @@ export interface Embedder {
   readonly maxBatch: number;
   /** Most tokens of one text; longer ones are cut by the service or refused. */
   readonly maxTokens?: number | undefined;
+  /** Most tokens of all texts of one call together. Absent: only `maxBatch` counts. */
+  readonly maxBatchTokens?: number | undefined;
+  /** Most calls of `embed` at the same time. Default 4; 1 for what computes on this machine. */
+  readonly concurrency?: number | undefined;
+  /** How long one call may take, in milliseconds; it is ended and tried again then. Default 120 000; `Infinity`: as long as it takes. */
+  readonly timeoutMs?: number | undefined;
+  /** How often a call that failed in a way that may pass is tried again. Default 3. */
+  readonly maxRetries?: number | undefined;
   embed(texts: readonly string[], options: EmbedOptions): Promise<EmbedResult>;
 }

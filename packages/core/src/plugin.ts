@@ -1,0 +1,18 @@
+/**
+ * For those who write plugins. What an application needs stands in the main entry.
+ */
+export { embedAll, embedEach } from './embedding/embed-all.js';
+export type {
+  Embedded,
+  EmbedAllOptions,
+  EmbedFailure,
+  EmbedOutcome,
+  EmbedProgress,
+} from './embedding/embed-all.js';
+export { requestFailed, type Requester } from './embedding/request-failed.js';
+export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
+export { baseUrlOf, requireKey, requireNetwork, type ServiceCall } from './plugin/environment-checks.js';
+export { HttpError, postJson, type PostJsonRequest } from './plugin/post-json.js';
+export { ReferenceEmbeddings } from './plugin/reference-embeddings.js';
+export { vectorsByIndex, type IndexedEmbedding } from './plugin/vectors-by-index.js';
+export { definePlugin } from './providers/plugin.js';

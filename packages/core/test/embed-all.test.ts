@@ -1,0 +1,466 @@
+import { inspect } from 'node:util';
+import { describe, expect, it, vi } from 'vitest';
+import { embedAll, embedEach, type Embedder, type EmbedAllOptions, MemvidError } from '../src/index.ts';
+
+/** Waits that are noted and not waited. */
+function noted(): { waits: number[]; wait: (milliseconds: number) => Promise<void> } {
+  const waits: number[] = [];
+  return { waits, wait: async (milliseconds) => void waits.push(milliseconds) };
+}
+
+/** An embedder that gives `[length of the text, 1]`, and notes its calls. */
+function lengths(changes: Partial<Embedder> = {}): Embedder & { calls: string[][] } {
+  const calls: string[][] = [];
+  return {
+    spec: 'embedder/v1',
+    provider: 'Acme',
+    model: 'lengths',
+    maxBatch: 3,
+    concurrency: 1,
+    ...changes,
+    calls,
+    async embed(texts, options) {
+      calls.push([...texts]);
+      if (changes.embed !== undefined) return changes.embed(texts, options);
+      return {
+        vectors: texts.map((text) => Float32Array.of(text.length, 1)),
+        usage: { tokens: texts.length },
+      };
+    },
+  };
+}
+
+const numbered = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => 'x'.repeat(index + 1));
+
+async function failure(
+  embedder: Embedder,
+  texts: string[],
+  options: Partial<EmbedAllOptions> = {},
+): Promise<MemvidError> {
+  const { wait } = noted();
+  try {
+    await embedAll(embedder, texts, { kind: 'document', wait, ...options });
+  } catch (error) {
+    expect(error).toBeInstanceOf(MemvidError);
+    return error as MemvidError;
+  }
+  throw new Error('it succeeded');
+}
+
+describe('embedAll', () => {
+  it('cuts texts into calls of at most maxBatch and keeps their order', async () => {
+    const embedder = lengths();
+    const { vectors, identity, tokens } = await embedAll(embedder, numbered(7), {
+      kind: 'document',
+      normalize: false,
+    });
+    expect(embedder.calls.map((texts) => texts.length)).toEqual([3, 3, 1]);
+    expect(vectors.map(([length]) => length)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(identity).toEqual({ provider: 'acme', model: 'lengths', dimension: 2, normalized: false });
+    expect(tokens).toBe(7);
+  });
+
+  it('cuts them by estimated tokens too: a third of the bytes, and no more than the model reads of one text', async () => {
+    const embedder = lengths({ maxBatch: 100, maxBatchTokens: 10, maxTokens: 5 });
+    await embedAll(embedder, ['abcdefghijkl', '漢字漢字漢字', 'abc', 'long '.repeat(100), 'a'], {
+      kind: 'document',
+    });
+    // 4 + 5 of 6 + 1 tokens, then 5 of 167 + 1.
+    expect(embedder.calls.map((texts) => texts.length)).toEqual([3, 2]);
+  });
+
+  it('a text that is longer than a call takes goes alone', async () => {
+    const embedder = lengths({ maxBatch: 100, maxBatchTokens: 10 });
+    await embedAll(embedder, ['a', 'b'.repeat(300), 'c'], { kind: 'document' });
+    expect(embedder.calls.map((texts) => texts.length)).toEqual([1, 1, 1]);
+  });
+
+  it('makes vectors length 1 and says so; one that has it keeps its bits', async () => {
+    const third = Math.fround(1 / 3);
+    const unit = Float32Array.of(third, Math.sqrt(1 - third * third));
+    const embedder = lengths({ embed: async () => ({ vectors: [Float32Array.of(3, 4), unit] }) });
+    const { vectors, identity } = await embedAll(embedder, ['a', 'b'], { kind: 'document' });
+    expect(vectors).toEqual([Float32Array.of(0.6, 0.8), unit]);
+    expect(vectors[1]).not.toBe(unit);
+    expect(identity?.normalized).toBe(true);
+  });
+
+  it('runs as many calls at a time as the embedder takes, and no more', async () => {
+    let running = 0;
+    let most = 0;
+    const embedder = lengths({
+      maxBatch: 1,
+      concurrency: 3,
+      embed: async (texts) => {
+        running += 1;
+        most = Math.max(most, running);
+        // Later texts answer first.
+        for (let turn = 0; turn < 20 - (texts[0]?.length ?? 0); turn += 1) await Promise.resolve();
+        running -= 1;
+        return { vectors: texts.map((text) => [text.length, 1]) as never };
+      },
+    });
+    const { vectors } = await embedAll(embedder, numbered(9), { kind: 'document', normalize: false });
+    expect(most).toBe(3);
+    expect(vectors.map(([length]) => length)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('tells how far it is', async () => {
+    const onProgress = vi.fn();
+    await embedAll(lengths(), numbered(7), { kind: 'query', onProgress });
+    expect(onProgress.mock.calls).toEqual([
+      [{ embedded: 3, failed: 0, total: 7 }],
+      [{ embedded: 6, failed: 0, total: 7 }],
+      [{ embedded: 7, failed: 0, total: 7 }],
+    ]);
+    const error = await failure(lengths(), numbered(7), {
+      onProgress() {
+        throw new Error('no');
+      },
+    });
+    expect(error).toMatchObject({ code: 'MV019', cause: { message: 'no' } });
+  });
+
+  it('no texts: no call', async () => {
+    const embedder = lengths();
+    expect(await embedAll(embedder, [], { kind: 'document' })).toMatchObject({
+      vectors: [],
+      identity: undefined,
+    });
+    expect(embedder.calls).toEqual([]);
+  });
+
+  it('the embedder cannot change what others see: it gets a list of its own, and its buffers are copied', async () => {
+    const buffer = Float32Array.of(0, 1);
+    const texts = ['one', 'three', 'seven'];
+    const embedder = lengths({
+      maxBatch: 1,
+      embed: async (own) => {
+        buffer[0] = own[0]?.length ?? 0;
+        (own as string[]).length = 0;
+        return { vectors: [buffer] };
+      },
+    });
+    const { vectors } = await embedAll(embedder, texts, { kind: 'document', normalize: false });
+    expect(vectors.map(([length]) => length)).toEqual([3, 5, 5]);
+    expect(texts).toEqual(['one', 'three', 'seven']);
+  });
+});
+
+describe('tries', () => {
+  /** Fails with each of `errors` in turn, and then succeeds. */
+  function failing(...errors: unknown[]): Embedder & { calls: string[][] } {
+    return lengths({
+      embed: async (texts) => {
+        if (errors.length > 0) throw errors.shift();
+        return { vectors: texts.map(() => Float32Array.of(1, 0)) };
+      },
+    });
+  }
+  const answered = (status: number, headers: Record<string, string> = {}): Error =>
+    Object.assign(new Error(`status ${status}`), { status, headers: new Headers(headers) });
+
+  it.each([408, 409, 429, 500, 502, 503, 529])('a call that got %i is tried again', async (status) => {
+    const { wait, waits } = noted();
+    const embedder = failing(answered(status), answered(status));
+    await embedAll(embedder, ['a'], { kind: 'document', wait });
+    expect(embedder.calls).toHaveLength(3);
+    expect(waits).toHaveLength(2);
+    for (const milliseconds of waits) {
+      expect(milliseconds).toBeGreaterThanOrEqual(500);
+      expect(milliseconds).toBeLessThanOrEqual(8000);
+    }
+  });
+
+  it.each([
+    ['a connection that was refused', Object.assign(new Error('x'), { code: 'ECONNREFUSED' })],
+    [
+      'fetch',
+      new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) }),
+    ],
+    ['a time-out of a client', Object.assign(new Error('x'), { name: 'APIConnectionTimeoutError' })],
+    ['an error that says so', Object.assign(new Error('x'), { retryable: true })],
+    [
+      'a status in another name',
+      Object.assign(new Error('x'), { statusCode: 429, rawResponse: { headers: new Headers() } }),
+    ],
+    ['a MemvidError that says so', new MemvidError('MV015', 'x', { details: { retryable: true } })],
+  ])('so is one that failed by %s', async (_, error) => {
+    const embedder = failing(error);
+    await embedAll(embedder, ['a'], { kind: 'document', wait: noted().wait });
+    expect(embedder.calls).toHaveLength(2);
+  });
+
+  it.each([
+    ['retry-after-ms', '1500', 1500],
+    ['retry-after', '2', 2000],
+    ['retry-after', '0', 0],
+    ['Retry-After', new Date(Date.now() + 5000).toUTCString(), 5000],
+  ])('waits as long as %s: %s says', async (name, value, expected) => {
+    const { wait, waits } = noted();
+    await embedAll(failing(answered(429, { [name]: value })), ['a'], { kind: 'document', wait });
+    expect(Math.abs((waits[0] ?? -1) - expected)).toBeLessThanOrEqual(1000);
+  });
+
+  it('does not wait for a service that asks for more than a minute', async () => {
+    const embedder = failing(answered(429, { 'retry-after': '3600' }));
+    const error = await failure(embedder, ['a']);
+    expect(embedder.calls).toHaveLength(1);
+    expect(error.details).toMatchObject({
+      status: 429,
+      retryable: true,
+      retryAfterMs: 3_600_000,
+      attempts: 1,
+    });
+  });
+
+  it.each([
+    ['status 400', answered(400)],
+    ['status 401', answered(401)],
+    ['an error of the plugin', new TypeError('x is not a function')],
+    ['a header against it', answered(503, { 'x-should-retry': 'false' })],
+    ['an error that says so', Object.assign(answered(429), { retryable: false })],
+    ['no error at all', undefined],
+  ])('does not try again after %s', async (_, error) => {
+    const embedder = failing(error);
+    expect(await failure(embedder, ['a'])).toMatchObject({ code: 'MV015', details: { attempts: 1 } });
+    expect(embedder.calls).toHaveLength(1);
+  });
+
+  it('gives up after the last try and says how many there were, and what the service said', async () => {
+    const embedder = failing(...Array.from({ length: 9 }, () => answered(503)));
+    const error = await failure(embedder, ['a'], { maxRetries: 2 });
+    expect(embedder.calls).toHaveLength(3);
+    expect(error).toMatchObject({
+      name: 'EmbeddingFailedError',
+      message: 'acme lengths answered 503: status 503 (after 3 tries)',
+      details: {
+        provider: 'acme',
+        model: 'lengths',
+        status: 503,
+        attempts: 3,
+        retryable: true,
+        reason: 'http',
+      },
+      suggestion: expect.stringContaining('later'),
+    });
+  });
+
+  it('a call that hangs is ended after timeoutMs, told so by its signal, and tried again', async () => {
+    const reasons: unknown[] = [];
+    const embedder = lengths({
+      timeoutMs: 20,
+      maxRetries: 1,
+      embed: (_, { signal }) =>
+        new Promise(() => signal?.addEventListener('abort', () => reasons.push(signal.reason))),
+    });
+    const error = await failure(embedder, ['a']);
+    expect(embedder.calls).toHaveLength(2);
+    expect(reasons).toHaveLength(2);
+    expect(error).toMatchObject({
+      message: 'acme lengths gave no answer within 20 ms (after 2 tries)',
+      details: { reason: 'timeout', attempts: 2 },
+    });
+  });
+});
+
+describe('the signal', () => {
+  it('ends calls in flight, even of an embedder that does not listen', async () => {
+    const stop = new AbortController();
+    const embedder = lengths({
+      embed: () => {
+        stop.abort(new Error('enough'));
+        return new Promise(() => undefined);
+      },
+    });
+    const error = await failure(embedder, numbered(7), { signal: stop.signal });
+    expect(error).toMatchObject({
+      code: 'MV018',
+      details: { reason: 'aborted' },
+      cause: { message: 'enough' },
+    });
+    expect(embedder.calls).toHaveLength(1);
+  });
+
+  it('ends a wait between two tries', async () => {
+    const stop = new AbortController();
+    const embedder = lengths({
+      embed: async () => {
+        setTimeout(() => stop.abort(), 5);
+        throw Object.assign(new Error('x'), { status: 500 });
+      },
+    });
+    const started = performance.now();
+    await expect(embedAll(embedder, ['a'], { kind: 'document', signal: stop.signal })).rejects.toMatchObject({
+      code: 'MV018',
+    });
+    expect(performance.now() - started).toBeLessThan(400);
+  });
+
+  it('aborted before: nothing is called', async () => {
+    const embedder = lengths();
+    expect(await failure(embedder, ['a'], { signal: AbortSignal.abort() })).toMatchObject({ code: 'MV018' });
+    expect(embedder.calls).toEqual([]);
+  });
+});
+
+describe('answers that cannot be used', () => {
+  const giving = (vectors: unknown, changes: Partial<Embedder> = {}): Embedder =>
+    lengths({ ...changes, embed: async () => ({ vectors: vectors as Float32Array[] }) });
+
+  it.each([
+    ['too few', [[1, 0]], 'MV015', 'gave 1 vectors for 2 texts'],
+    ['too many', [[1], [1], [1]], 'MV015', 'gave 3 vectors for 2 texts'],
+    ['no list', undefined, 'MV015', 'gave no list of vectors'],
+    ['a hole', [[1, 0], undefined], 'MV015', 'instead of a vector for texts[1]'],
+    [
+      'two sizes',
+      [
+        [1, 0],
+        [1, 0, 0],
+      ],
+      'MV014',
+      'expected 2 numbers, but acme lengths gave 3 for texts[1]',
+    ],
+    ['an empty one', [[1, 0], []], 'MV015', 'empty vector for texts[1]'],
+    [
+      'NaN',
+      [
+        [1, 0],
+        [1, NaN],
+      ],
+      'MV015',
+      'texts[1] that is not finite: number 1 is NaN',
+    ],
+    [
+      'no number',
+      [
+        [1, 0],
+        [1, '2'],
+      ],
+      'MV015',
+      'number 1 is "2"',
+    ],
+    [
+      'more than 32 bits hold',
+      [
+        [1, 0],
+        [1, 1e39],
+      ],
+      'MV015',
+      'number 1 is 1e+39',
+    ],
+    [
+      'nothing but zeros',
+      [
+        [1, 0],
+        [0, 0],
+      ],
+      'MV015',
+      'nothing but zeros for texts[1]',
+    ],
+  ])('%s', async (_, vectors, code, message) => {
+    const error = await failure(giving(vectors), ['a', 'b']);
+    expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(error.details).toMatchObject({ embedded: 0, total: 2, failed_inputs: [0, 1] });
+    expect(error.suggestion).toEqual(expect.any(String));
+  });
+
+  it('another size than declared, and than asked for', async () => {
+    const declared = await failure(giving([[1, 0]], { dimensions: 3 }), ['a']);
+    expect(declared).toMatchObject({ code: 'MV014', details: { expected: 3, actual: 2, index: 0 } });
+    const asked = await failure(giving([[1, 0]]), ['a'], { dimension: 4 });
+    expect(asked).toMatchObject({ code: 'MV014', details: { expected: 4, actual: 2 } });
+  });
+
+  it('a size that drifts from call to call', async () => {
+    const error = await failure(
+      lengths({
+        maxBatch: 1,
+        embed: async ([text]) => ({ vectors: [new Float32Array(text?.length ?? 0).fill(1)] }),
+      }),
+      ['a', 'bb'],
+    );
+    expect(error).toMatchObject({ code: 'MV014', details: { expected: 1, actual: 2, index: 1 } });
+  });
+
+  it('an empty text is refused before anything is sent, by its name', async () => {
+    const embedder = lengths();
+    const error = await failure(embedder, ['a', ' \n'], { nameOf: (index) => `docs[${index}].text` });
+    expect(error).toMatchObject({ code: 'MV015', message: expect.stringContaining('docs[1].text is empty') });
+    expect(embedder.calls).toEqual([]);
+  });
+
+  it('says which texts had a vector when a later call failed', async () => {
+    const embedder = lengths({
+      embed: async (texts) => {
+        if (texts.includes('xxxx')) throw Object.assign(new Error('no'), { status: 400 });
+        return { vectors: texts.map(() => Float32Array.of(1)) };
+      },
+    });
+    const error = await failure(embedder, numbered(8));
+    expect(error.details).toMatchObject({ embedded: 3, total: 8, failed_inputs: [3, 4, 5, 6, 7] });
+    expect(embedder.calls).toHaveLength(2);
+  });
+});
+
+describe('embedEach', () => {
+  it('finds the texts a service refuses by halves, and gives the others their vectors', async () => {
+    const embedder = lengths({
+      maxBatch: 8,
+      embed: async (texts) => {
+        if (texts.includes('xxx')) throw Object.assign(new Error('too long'), { status: 400 });
+        return { vectors: texts.map((text) => Float32Array.of(text.length, 1)) };
+      },
+    });
+    const { vectors, failures } = await embedEach(embedder, ['', ...numbered(8)], { kind: 'document' });
+    expect(vectors.map((vector) => vector !== undefined)).toEqual([
+      false,
+      true,
+      true,
+      false,
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(failures.map(({ indexes, error }) => [indexes, error.details?.['reason']])).toEqual([
+      [[0], 'empty_text'],
+      [[3], 'http'],
+    ]);
+    expect(embedder.calls.map((texts) => texts.length)).toEqual([8, 4, 2, 2, 1, 1, 4]);
+  });
+
+  it('stops when the failure is not about a text', async () => {
+    const embedder = lengths({
+      maxBatch: 1,
+      embed: async () => {
+        throw Object.assign(new Error('no such key'), { status: 401 });
+      },
+    });
+    const { failures } = await embedEach(embedder, numbered(4), { kind: 'document' });
+    expect(embedder.calls).toHaveLength(1);
+    expect(failures.map(({ indexes }) => indexes)).toEqual([[0], [1, 2, 3]]);
+    expect(failures[1]?.error).toBe(failures[0]?.error);
+  });
+});
+
+describe('secrets', () => {
+  it('what a client threw is kept as the cause, without what looks like a key', async () => {
+    const key = 'sk-abcdefghijklmnopqrstuvwxyz123456';
+    const thrown = Object.assign(new Error(`Incorrect key ${key}`), {
+      status: 401,
+      request: { headers: { authorization: `Bearer ${key}` } },
+    });
+    const error = await failure(lengths({ embed: async () => Promise.reject(thrown) }), ['a']);
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain(key);
+    expect(error.cause).toMatchObject({ message: 'Incorrect key [secret]', status: 401 });
+
+    const harmless = new RangeError('no key in here');
+    expect((await failure(lengths({ embed: async () => Promise.reject(harmless) }), ['a'])).cause).toBe(
+      harmless,
+    );
+  });
+});

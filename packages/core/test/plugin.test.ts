@@ -1,0 +1,196 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import {
+  baseUrlOf,
+  HttpError,
+  postJson,
+  ReferenceEmbeddings,
+  requestFailed,
+  requireKey,
+  requireNetwork,
+  retryAdviceOf,
+  vectorsByIndex,
+} from '../src/plugin.ts';
+
+const CALL = { provider: 'acme', model: 'acme-1' };
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe('requireKey', () => {
+  it('takes the given key, else the first variable that is set; blank is missing', () => {
+    vi.stubEnv('ACME_KEY', '');
+    vi.stubEnv('OTHER_KEY', ' from-environment\n');
+    expect(requireKey(CALL, 'given', ['ACME_KEY'])).toBe('given');
+    expect(requireKey(CALL, '', ['ACME_KEY', 'OTHER_KEY'])).toBe('from-environment');
+    expect(() => requireKey(CALL, undefined, ['ACME_KEY', 'THIRD_KEY'])).toThrow(
+      expect.objectContaining({
+        code: 'MV015',
+        message: 'acme acme-1 needs a key: neither apiKey nor ACME_KEY or THIRD_KEY is set',
+        suggestion: expect.stringContaining('ACME_KEY'),
+      }),
+    );
+  });
+});
+
+describe('requireNetwork', () => {
+  it.each(['1', 'true', 'YES', 'on'])('MEMVID_OFFLINE=%s refuses', (value) => {
+    vi.stubEnv('MEMVID_OFFLINE', value);
+    expect(() => requireNetwork(CALL)).toThrow(
+      expect.objectContaining({ code: 'MV015', message: expect.stringContaining('offline') }),
+    );
+  });
+  it.each(['', '0', 'no', undefined])('MEMVID_OFFLINE=%s does not', (value) => {
+    vi.stubEnv('MEMVID_OFFLINE', value);
+    expect(() => requireNetwork(CALL)).not.toThrow();
+  });
+});
+
+it.each([
+  [undefined, 'https://api.acme.example/v1'],
+  ['', 'https://api.acme.example/v1'],
+  ['http://localhost:9', 'http://localhost:9/v1'],
+  ['http://localhost:9/', 'http://localhost:9/v1'],
+  ['http://localhost:9/v1', 'http://localhost:9/v1'],
+  ['http://localhost:9/v1//', 'http://localhost:9/v1'],
+  ['http://localhost:9/proxy', 'http://localhost:9/proxy/v1'],
+])('the base URL %s becomes %s', (given, expected) => {
+  expect(baseUrlOf(given, 'https://api.acme.example', '/v1')).toBe(expected);
+});
+
+describe('vectorsByIndex', () => {
+  const base64 = Buffer.from(Float32Array.of(0.5, -2).buffer).toString('base64');
+
+  it('puts entries where their index says, whatever their order and encoding', () => {
+    expect(
+      vectorsByIndex(
+        [
+          { index: 1, embedding: base64 },
+          { index: 0, embedding: [1, 2] },
+        ],
+        CALL,
+      ),
+    ).toEqual([Float32Array.of(1, 2), Float32Array.of(0.5, -2)]);
+    expect(vectorsByIndex([{ embedding: [1] }, { embedding: [2] }], CALL)).toEqual([
+      Float32Array.of(1),
+      Float32Array.of(2),
+    ]);
+  });
+
+  it.each([
+    ['no list', undefined],
+    [
+      'an index twice',
+      [
+        { index: 0, embedding: [1] },
+        { index: 0, embedding: [2] },
+      ],
+    ],
+    ['an index behind the end', [{ index: 1, embedding: [1] }]],
+    ['a negative index', [{ index: -1, embedding: [1] }]],
+    ['no embedding', [{ index: 0 }]],
+    ['null', [null]],
+  ])('MV015 for %s', (_, data) => {
+    expect(() => vectorsByIndex(data, CALL)).toThrow(
+      expect.objectContaining({ code: 'MV015', details: expect.objectContaining({ reason: 'malformed' }) }),
+    );
+  });
+});
+
+describe('postJson', () => {
+  let server: Server | undefined;
+  afterEach(() => server?.close());
+
+  async function answering(
+    status: number,
+    body: string,
+    headers: Record<string, string> = {},
+  ): Promise<string> {
+    server = createServer((_, response) => response.writeHead(status, headers).end(body));
+    await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  it('posts JSON and gives the answer', async () => {
+    expect(await postJson({ url: await answering(200, '{"ok":[1]}'), body: {} })).toEqual({ ok: [1] });
+  });
+
+  it('other answers are an HttpError that tells whether to try again', async () => {
+    const url = await answering(429, '{"error":{"message":"slow down"}}', {
+      'retry-after': '3',
+      'x-request-id': 'r1',
+    });
+    const error: unknown = await postJson({ url, body: {} }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(HttpError);
+    expect(retryAdviceOf(error)).toEqual({
+      status: 429,
+      retryable: true,
+      retryAfterMs: 3000,
+      requestId: 'r1',
+    });
+    expect(requestFailed(error, CALL).message).toBe('acme acme-1 answered 429: slow down');
+  });
+
+  it('an answer that is no JSON may be tried again', async () => {
+    const url = await answering(200, '{"data": [');
+    const error: unknown = await postJson({ url, body: {} }).catch((thrown: unknown) => thrown);
+    expect(retryAdviceOf(error)).toEqual({ retryable: true });
+  });
+
+  it('does not follow to another address', async () => {
+    const url = await answering(307, '', { location: 'http://127.0.0.1:9/' });
+    await expect(postJson({ url, body: {} })).rejects.toThrow('fetch failed');
+  });
+});
+
+describe('requestFailed', () => {
+  it.each([
+    [{ error: { message: 'no such model' } }, 'no such model'],
+    [{ error: 'no such model' }, 'no such model'],
+    [{ message: 'no such model' }, 'no such model'],
+    [{ detail: 'no such model' }, 'no such model'],
+    ['plain words', 'plain words'],
+    ['x'.repeat(1000), `${'x'.repeat(300)}…`],
+  ])('says what the service said: %j', (body, said) => {
+    expect(requestFailed(new HttpError(404, new Headers(), body), CALL).message).toBe(
+      `acme acme-1 answered 404: ${said}`,
+    );
+  });
+
+  it('holds no key anywhere, of whatever form', () => {
+    const key = 'my.very-own_key';
+    const thrown = new HttpError(401, new Headers({ 'x-echo': key }), {
+      message: `Bad key ${key}`,
+      deep: [{ key }],
+    });
+    const error = requestFailed(thrown, { ...CALL, secrets: [key], variable: 'ACME_KEY' });
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toContain(key);
+    expect(JSON.stringify(error)).not.toContain(key);
+    expect(error).toMatchObject({
+      message: 'acme acme-1 answered 401: Bad key [secret]',
+      details: { reason: 'key_refused', status: 401, variable: 'ACME_KEY' },
+      suggestion: expect.stringContaining('correct ACME_KEY'),
+    });
+  });
+});
+
+it('ReferenceEmbeddings has the members of the reference and is an embedder', async () => {
+  const embedder = new ReferenceEmbeddings({
+    spec: 'embedder/v1',
+    ...CALL,
+    maxBatch: 2,
+    embed: async (texts, { kind }) => ({
+      vectors: texts.map((text) => Float32Array.of(text.length, kind === 'query' ? 1 : 0)),
+    }),
+  });
+  expect(embedder).toMatchObject({ spec: 'embedder/v1', modelName: 'acme-1', dimension: 0 });
+  expect(await embedder.embedDocuments(['a', 'bb', 'ccc'])).toEqual([
+    [1, 0],
+    [2, 0],
+    [3, 0],
+  ]);
+  expect(await embedder.embedQuery('four')).toEqual([4, 1]);
+  expect(embedder.dimension).toBe(2);
+  await expect(embedder.embedDocuments([1] as never)).rejects.toMatchObject({ code: 'MV019' });
+});
