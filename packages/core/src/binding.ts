@@ -1,3 +1,5 @@
+import type { EmbeddingIdentity } from './providers/embedder.js';
+
 /**
  * The functions of the native engine, as the addon exports them. Every failure is an `Error` whose message is the
  * JSON of `{ code, message, details? }`; call through `callNative` and `callNativeAsync` to get a `MemvidError`.
@@ -65,6 +67,10 @@ export interface NativeDocument {
   contentDates?: string[];
   /** Factor on the score of a correction; 1 is ordinary. */
   boost?: number;
+  /** Only for an engine with the feature `vectors`. */
+  vector?: Float32Array;
+  /** Which model made `vector`. */
+  vectorIdentity?: EmbeddingIdentity;
 }
 
 /**
@@ -87,6 +93,8 @@ export interface NativeColumns {
   /** JSON texts of objects. */
   metadata?: (string | undefined)[];
   contentDates?: (string[] | undefined)[];
+  vectors?: (Float32Array | undefined)[];
+  vectorIdentities?: (EmbeddingIdentity | undefined)[];
 }
 
 /** Documents on their way to a `putFeed` that has begun. */
@@ -148,7 +156,7 @@ export interface NativeMemory {
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */
   selectWhere(requestJson: string): string;
   /** A string when the search was cheap enough to run at once. */
-  find(requestJson: string): string | Promise<string>;
+  find(requestJson: string, vector?: Float32Array): string | Promise<string>;
   timeline(requestJson: string): string;
   stats(): string;
   frame(id: number): string;

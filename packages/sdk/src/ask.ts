@@ -13,7 +13,7 @@ import { checkModel } from './ask/model.js';
 import { maskedResult } from './ask/masking.js';
 import { sourceOf, type AskSource } from './ask/sources.js';
 import { optionalBoolean, optionalNumber, optionalString, optionsOf, queryOf } from './check.js';
-import { queryWarnings, search, type FindHit } from './find.js';
+import { search, usualMode, vectorOfQuestion, withMode, type FindHit } from './find.js';
 import type { Handle } from './handle.js';
 import { searchSettings, type SearchInput, type SearchSettings } from './search-options.js';
 
@@ -88,8 +88,7 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   handle.assertOpen('ask');
   const asked = queryOf(question, 'question');
   const given = optionsOf(options);
-  const withVector = (given['queryEmbedding'] ?? given['embedder'] ?? undefined) !== undefined;
-  const settings = searchSettings(given, { mode: withVector ? 'auto' : 'lex', k: DEFAULT_K });
+  const settings = searchSettings(given, { mode: usualMode(handle, given), k: DEFAULT_K });
   const contextOnly = optionalBoolean(given['contextOnly'], 'contextOnly', false);
   const returnSources = optionalBoolean(given['returnSources'], 'returnSources', false);
   const showChunks = optionalBoolean(given['showChunks'], 'showChunks', false);
@@ -98,11 +97,11 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   const model = optionalString(given['model'], 'model');
   const modelApiKey = optionalString(given['modelApiKey'], 'modelApiKey');
   if (!contextOnly && model !== undefined) checkModel(model, modelApiKey, handle.settings.apiKeys);
-  const pending = queryWarnings(handle, 'ask', settings, given);
-  const vectorWarnings = Array.isArray(pending) ? pending : await pending;
-
   const started = performance.now();
-  const { hits, isFallback, reasons } = await retrieve(handle, asked, settings);
+  const pending = vectorOfQuestion(handle, 'ask', settings, given, asked);
+  const { vector, warnings: vectorWarnings } = pending instanceof Promise ? await pending : pending;
+
+  const { hits, isFallback, reasons } = await retrieve(handle, asked, settings, vector);
   const retrieved = performance.now();
   const passages = passagesOf(hits, most);
   const warnings = [...vectorWarnings, ...reasons];
@@ -119,7 +118,7 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
     context_fragments: fragments,
     context_only: contextOnly,
     mode: settings.mode === 'auto' ? 'hybrid' : settings.mode,
-    retriever: isFallback ? 'timeline_fallback' : 'lex',
+    retriever: isFallback ? 'timeline_fallback' : retrieverOf(settings, vector),
     hits,
     sources: hits.map((hit, index) => sourceOf(hit, index, returnSources)),
     stats: {
@@ -154,9 +153,11 @@ async function retrieve(
   handle: Handle,
   question: string,
   settings: SearchSettings,
+  vector: Float32Array | undefined,
 ): Promise<{ hits: FindHit[]; isFallback: boolean; reasons: readonly string[] }> {
   const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
-  const { hits: found, warnings: reasons = [] } = await search(handle, 'ask', request);
+  const asked = withMode(request, settings, vector);
+  const { hits: found, warnings: reasons = [] } = await search(handle, 'ask', asked, vector);
   const count =
     settings.adaptive === undefined
       ? found.length
@@ -167,6 +168,11 @@ async function retrieve(
   if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false, reasons };
   const newest = await newestFrames(handle, settings.request);
   return { hits: ranked(newest), isFallback: newest.length > 0, reasons };
+}
+
+function retrieverOf({ mode }: SearchSettings, vector: Float32Array | undefined): AskResult['retriever'] {
+  if (vector === undefined || mode === 'lex') return 'lex';
+  return mode === 'sem' ? 'semantic' : 'hybrid';
 }
 
 function ranked(hits: readonly FindHit[]): FindHit[] {

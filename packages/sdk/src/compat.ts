@@ -3,7 +3,7 @@
  * `@memvid/sdk` and passes plugins in; `docs/migrating.md` shows the way from here to there.
  */
 export * from './index.js';
-export { use as default } from './open.js';
+export { create, open, use, use as default } from './compat/open.js';
 export * as clip from './compat/clip.js';
 export {
   GeminiClip,
@@ -48,4 +48,4 @@ export {
 } from './compat/entities.js';
 export { HashEmbeddings, type HashEmbeddingsConfig } from './compat/hash-embeddings.js';
 export { discoverPlugins } from './discover.js';
-export { LOCAL_EMBEDDING_MODELS, MODEL_DIMENSIONS } from './embedding-models.js';
+export { LOCAL_EMBEDDING_MODELS, MODEL_DIMENSIONS } from './embedding/models.js';

@@ -11,6 +11,7 @@ export interface Config {
   defaultMemory?: string | undefined;
   /** Names for paths or ids. */
   memories?: Readonly<Record<string, string>> | undefined;
+  /** The embedder for `enableEmbedding: true` without `embeddingModel`, by name. Default `"bge-small"`. */
   defaultEmbeddingProvider?: string | undefined;
   defaultLlmProvider?: string | undefined;
   plugins?: readonly Plugin[] | undefined;
@@ -57,6 +58,11 @@ export function getConfig(): Config {
   };
 }
 
+/** The plugins of the process, as they are. */
+export function configuredPlugins(): readonly Plugin[] {
+  return current.plugins ?? [];
+}
+
 /** Forgets all settings. */
 export function resetConfig(): void {
   current = {};
@@ -92,7 +98,8 @@ function memoriesOf(value: unknown): Record<string, string> | undefined {
   );
 }
 
-function pluginsOf(value: unknown): readonly Plugin[] {
+/** A list of plugins, each looked at. */
+export function pluginsOf(value: unknown): readonly Plugin[] {
   if (value === undefined || value === null) return [];
   return checkArray('plugins', value, 'an array of plugins').map((plugin, index) =>
     reading(`plugins[${index}]`, () => {

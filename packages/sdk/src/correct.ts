@@ -9,6 +9,8 @@ import {
   recordOf,
 } from './check.js';
 import { DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
+import { vectorRequest } from './embedding/document-vectors.js';
+import { putEmbedded } from './embedding/put-embedded.js';
 import type { Handle } from './handle.js';
 import { store } from './write-queue.js';
 
@@ -32,7 +34,13 @@ const STORE = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
 export async function correct(handle: Handle, statement: string, options?: CorrectOptions): Promise<string> {
   handle.assertWritable('correct');
   const document = correctionDocument(statement, optionsOf(options), '');
-  return String((await handle.put('correct', document, STORE)).id);
+  const request = vectorRequest(handle, 'correct', {}, [{}], false);
+  if (request === undefined) return String((await handle.put('correct', document, STORE)).id);
+  const [id = ''] = await putEmbedded(handle, 'correct', [document], request, {
+    store: STORE,
+    nameOf: () => 'statement',
+  });
+  return id;
 }
 
 /** Stores several corrections in one transaction. */
@@ -44,6 +52,19 @@ export async function correctMany(handle: Handle, corrections: readonly Correcti
     return correctionDocument(given['statement'], given, `corrections[${index}].`);
   });
   if (documents.length === 0) return [];
+  const request = vectorRequest(
+    handle,
+    'correctMany',
+    {},
+    documents.map(() => ({})),
+    true,
+  );
+  if (request !== undefined) {
+    return putEmbedded(handle, 'correctMany', documents, request, {
+      store: STORE,
+      nameOf: (index) => `corrections[${index}].statement`,
+    });
+  }
   const stored = await handle.write('correctMany', (native) => store(native, documents, STORE));
   return stored.map(({ id }) => String(id));
 }

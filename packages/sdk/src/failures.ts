@@ -92,8 +92,9 @@ export function dimensionMismatch(
 export function embeddingFailed(
   message: string,
   details: { reason: string; provider?: string; model?: string; variable?: string; package?: string },
+  options: { suggestion?: string; cause?: unknown } = {},
 ): EmbeddingFailedError {
-  return new EmbeddingFailedError(message, { details });
+  return new EmbeddingFailedError(message, { details, ...options });
 }
 
 /**

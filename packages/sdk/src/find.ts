@@ -2,6 +2,7 @@ import { InvalidInputError } from '@memvid/core';
 import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
 import { optionalString, optionsOf, queryOf, type Options } from './check.js';
+import { queryVector, type QueryVector } from './embedding/query-vector.js';
 import type { Handle } from './handle.js';
 import {
   explainOf,
@@ -10,7 +11,6 @@ import {
   type SearchInput,
   type SearchSettings,
 } from './search-options.js';
-import { checkQueryVector } from './vectors.js';
 
 export interface FindInput extends SearchInput {
   /** `next_cursor` of the answer before. */
@@ -70,48 +70,76 @@ export interface FindResult {
 const DEFAULT_K = 10;
 const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel'];
 
-/** Searches the memory by words. */
+/** Searches the memory by words, by meaning, or both. */
 export async function find(handle: Handle, query: string, options?: FindInput): Promise<FindResult> {
   handle.assertOpen('find');
   const words = queryOf(query, 'query');
   const given = optionsOf(options);
-  const settings = searchSettings(given, { mode: 'lex', k: DEFAULT_K });
+  const settings = searchSettings(given, { mode: usualMode(handle, {}), k: DEFAULT_K });
   const cursor = optionalString(given['cursor'], 'cursor');
   const explain = explainOf(given);
-  const pending = queryWarnings(handle, 'find', settings, given);
-  const warnings = Array.isArray(pending) ? pending : await pending;
-  const result = await search(handle, 'find', {
+  const pending = vectorOfQuestion(handle, 'find', settings, given, words);
+  const { vector, warnings } = pending instanceof Promise ? await pending : pending;
+  const request = {
     ...settings.request,
     query: words,
     ...(cursor === undefined ? {} : { cursor }),
     ...(explain ? { explain } : {}),
-  });
+  };
+  const result = await search(handle, 'find', withMode(request, settings, vector), vector);
   const cut = cutAdaptively(result, settings);
   return warnings.length === 0 ? cut : { ...cut, warnings: [...warnings, ...(cut.warnings ?? [])] };
 }
 
+/** Who brings vectors wants them used: with one, or an embedder, a search goes by words and meaning. */
+export function usualMode(handle: Handle, options: Options): 'lex' | 'auto' {
+  const brings = options['queryEmbedding'] ?? options['embedder'] ?? handle.settings.embedder;
+  return (brings ?? undefined) === undefined ? 'lex' : 'auto';
+}
+
 /**
- * The reasons why a search by meaning becomes one by words. A call without vector options costs nothing here and
- * does not wait, so that it is run in the order of the calls.
+ * The vector of a question, or the reasons why a search by meaning becomes one by words. A call without vector options
+ * costs nothing here and does not wait, so that it is run in the order of the calls.
  */
-export function queryWarnings(
+export function vectorOfQuestion(
   handle: Handle,
   operation: string,
   settings: SearchSettings,
   options: Options,
-): string[] | Promise<string[]> {
+  question: string,
+): QueryVector | Promise<QueryVector> {
   const plain = settings.mode === 'lex' && !VECTOR_OPTIONS.some((name) => name in options);
-  return plain ? [] : checkQueryVector(handle, operation, settings.mode, options);
+  return plain
+    ? { vector: undefined, warnings: [] }
+    : queryVector(handle, operation, settings.mode, options, question);
+}
+
+/** The request of a search that has a vector; without one it goes by words, whatever was asked for. */
+export function withMode<T extends FindRequest>(
+  request: T,
+  { mode }: SearchSettings,
+  vector: Float32Array | undefined,
+): T {
+  return vector === undefined || mode === 'lex' ? request : { ...request, mode };
 }
 
 /**
  * Runs one search in the engine. A query without a single word (`???`, `🦜`) matches nothing: what a person types
  * is no error.
  */
-export async function search(handle: Handle, operation: string, request: FindRequest): Promise<FindResult> {
+export async function search(
+  handle: Handle,
+  operation: string,
+  request: FindRequest,
+  vector?: Float32Array,
+): Promise<FindResult> {
   const started = performance.now();
   try {
-    const answer = await handle.read(operation, (native) => native.find(JSON.stringify(request)));
+    const answer = await handle.read(operation, (native) =>
+      vector === undefined
+        ? native.find(JSON.stringify(request))
+        : native.find(JSON.stringify(request), vector),
+    );
     const result = JSON.parse(answer) as FindResult;
     // Made here: its dash alone would double the bytes of the answer on their way across the border.
     const context = contextOf(
@@ -135,7 +163,8 @@ export async function search(handle: Handle, operation: string, request: FindReq
   }
 }
 
-function cutAdaptively(result: FindResult, settings: SearchSettings): FindResult {
+/** Leaves the hits that the strategy keeps. */
+export function cutAdaptively(result: FindResult, settings: SearchSettings): FindResult {
   if (settings.adaptive === undefined) return result;
   const hits = result.hits.slice(
     0,

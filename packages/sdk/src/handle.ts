@@ -1,4 +1,6 @@
-import type { NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
+import type { Embedder, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
+import { Embedders } from './embedding/embedders.js';
+import type { EmbedderSources } from './embedding/embedders.js';
 import { closed, failureOn, readOnly } from './failures.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
@@ -6,6 +8,10 @@ import { WriteQueue, type StoredDocument } from './write-queue.js';
 export interface HandleSettings {
   readonly readOnly: boolean;
   readonly enableVec: boolean;
+  /** Whether the engine keeps and searches vectors. */
+  readonly storesVectors?: boolean | undefined;
+  /** Makes the vectors of documents and questions that bring none. */
+  readonly embedder?: Embedder | string | undefined;
   /** Keys given to `use`, by provider name. Kept out of every message and every printed form. */
   readonly apiKeys: ReadonlyMap<string, string>;
 }
@@ -14,11 +20,19 @@ export interface HandleSettings {
 export class Handle {
   readonly path: string;
   readonly settings: HandleSettings;
+  /** By name, from the plugins of this memory and of the process. */
+  readonly embedders: Embedders;
   readonly #native: NativeMemory;
   readonly #queue: WriteQueue;
   #closed: Promise<void> | undefined;
 
-  constructor(path: string, native: NativeMemory, settings: HandleSettings) {
+  constructor(
+    path: string,
+    native: NativeMemory,
+    settings: HandleSettings,
+    sources: Omit<EmbedderSources, 'apiKeys'> = { plugins: [] },
+  ) {
+    this.embedders = new Embedders({ ...sources, apiKeys: settings.apiKeys });
     this.path = path;
     this.settings = settings;
     this.#native = native;
@@ -47,6 +61,20 @@ export class Handle {
     try {
       if (settled !== undefined) await settled;
       return await read(this.#native);
+    } catch (error) {
+      throw failureOn(this.path, error);
+    }
+  }
+
+  /**
+   * Numbers in the vectors that are stored now; `undefined` when there are none. Waits for no write: it only saves
+   * requests whose answers could not be stored, and the engine looks again.
+   */
+  async storedDimension(operation: string): Promise<number | undefined> {
+    this.assertOpen(operation);
+    try {
+      const stats = JSON.parse(this.#native.stats()) as { effective_vec_dimension: number | null };
+      return stats.effective_vec_dimension ?? undefined;
     } catch (error) {
       throw failureOn(this.path, error);
     }

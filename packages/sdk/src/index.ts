@@ -4,9 +4,11 @@ export {
   ClipDisabledError,
   ClosedHandleError,
   CorruptFileError,
+  type Embedder,
   EmbeddingFailedError,
-  EncryptionError,
   type EmbeddingIdentity,
+  type EmbedProgress,
+  EncryptionError,
   type ErrorCode,
   type ErrorDetails,
   FileNotFoundError,
@@ -52,6 +54,10 @@ export {
 export type { Correction, CorrectOptions } from './correct.js';
 export { doctorMemvid, type DoctorFinding, type DoctorOptions, type DoctorReport } from './doctor.js';
 export type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
+export type { VectorInput } from './embedding/document-vectors.js';
+export type { EmbedderInput } from './embedding/embedder-input.js';
+export type { QueryVectorInput } from './embedding/query-vector.js';
+export type { EmbeddingProvider } from './embedding/reference-embedder.js';
 export type { FindHit, FindInput, FindResult } from './find.js';
 export type { FrameInfo } from './frame-info.js';
 export { info, type Info, type PluginInfo } from './info.js';
@@ -82,7 +88,6 @@ export type { TimelineEntry, TimelineInput } from './timeline.js';
 export type { Timestamp } from './timestamps.js';
 export type { UpdateInput } from './update.js';
 export type { VecSearchInput } from './vec-search.js';
-export type { EmbeddingProvider, QueryVectorInput, VectorInput } from './vectors.js';
 export { verifyMemvid, type VerifyCheck, type VerifyOptions, type VerifyReport } from './verify.js';
 export { verifySingleFile } from './verify-single-file.js';
 export type { FrameRef } from './view.js';

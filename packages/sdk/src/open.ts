@@ -7,6 +7,7 @@ import {
   loadNative,
   type NativeMemory,
   type NativeOpenOptions,
+  type Plugin,
 } from '@memvid/core';
 import {
   pathOf,
@@ -19,9 +20,11 @@ import {
   recordOf,
   type Options,
 } from './check.js';
-import { checkMemvidKey } from './configure.js';
+import { checkMemvidKey, pluginsOf } from './configure.js';
 import { doctorMemvid } from './doctor.js';
 import { reading } from './border.js';
+import { embedderInput, type EmbedderInput } from './embedding/embedder-input.js';
+import { ANY_PROVIDER, Embedders, type EmbedderSources } from './embedding/embedders.js';
 import { failureOn, notYet } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
@@ -51,6 +54,10 @@ export interface OpenOptions {
   /** Accepted for code written for the reference; there is no control plane here. */
   memvidApiKey?: string | undefined;
   memoryId?: string | undefined;
+  /** What the names of embedders are looked up in, before the plugins of `configure`. */
+  plugins?: readonly Plugin[] | undefined;
+  /** Makes the vectors of documents and questions that bring none: an object, or a name that a plugin has. */
+  embedder?: EmbedderInput | undefined;
 }
 
 /** `create` always empties the file, so that it takes no other mode. */
@@ -71,15 +78,14 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'memvidApiKey',
   'memoryId',
   'salvage',
+  'plugins',
+  'embedder',
 ]);
 const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
   [...OPTION_NAMES].map((name) => [simplified(name), name]),
 );
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
-/** Where a key stands that came without a provider's name. */
-const ANY_PROVIDER = '*';
-
-type Argument = ApiKey | OpenOptions | undefined;
+export type Argument = ApiKey | OpenOptions | undefined;
 
 /** Opens a memory with an adapter for a framework; `"basic"` is none. */
 async function useKind(
@@ -91,7 +97,8 @@ async function useKind(
   return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined);
 }
 
-interface Use {
+/** `use`, with what belongs to it. */
+export interface Use {
   (kind: Kind, path: string, apiKeyOrOptions?: ApiKey | OpenOptions, options?: OpenOptions): Promise<Memvid>;
   /** Checks a file that need not be open. */
   verify: typeof verifyMemvid;
@@ -126,7 +133,7 @@ export async function open(
   return openMemory(kind, path, argument, options, undefined);
 }
 
-function slots(
+export function slots(
   kindOrOptions: Kind | OpenOptions | undefined,
   argument: Argument,
 ): { kind: Kind; argument: Argument } {
@@ -136,25 +143,35 @@ function slots(
   return { kind: checkKind(kindOrOptions ?? 'basic'), argument };
 }
 
-async function openMemory(
+/** Opens a memory. `discover` finds more plugins; only the compat entry has it. */
+export async function openMemory(
   kind: Kind,
   path: string,
   argument: Argument,
   last: OpenOptions | undefined,
   mode: 'create' | undefined,
+  discover?: EmbedderSources['discover'],
 ): Promise<Memvid> {
   const file = pathOf(path, 'path');
   const { keys, options } = settingsOf(argument, last);
   const native = nativeOptions(file, options, mode);
-  // Before the file is touched: a missing adapter must not leave a new, empty memory behind.
+  // Before the file is touched: what is missing must not leave a new, empty memory behind.
   const adapter = adapterOf(kind);
+  const embedder = embedderInput(options['embedder'], 'embedder');
+  if (embedder !== undefined && !native.enableVec) {
+    throw invalidInput('embedder', embedder, 'left out when enableVec is false');
+  }
+  const sources = { plugins: pluginsOf(options['plugins']), discover };
+  if (typeof embedder === 'string') new Embedders({ ...sources, apiKeys: keys }).checkName(embedder);
   const memory = await openNative(native);
-  const handle = new Handle(file, memory, {
+  const settings = {
     readOnly: native.readOnly,
     enableVec: native.enableVec,
+    storesVectors: loadNative().versionInfo().features['vectors'] === true,
+    embedder,
     apiKeys: keys,
-  });
-  return new Memvid(handle, adapter);
+  };
+  return new Memvid(new Handle(file, memory, settings, sources), adapter);
 }
 
 async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {

@@ -2,6 +2,7 @@ import { loadNative, type NativeColumns, type NativeDocument, type NativePutOpti
 import { unreadable } from './border.js';
 import { batchDocument, DEFAULT_LABEL, type Switches } from './document.js';
 import { aborted } from './failures.js';
+import { vectorOfDocument, withVector } from './embedding/document-vectors.js';
 import type { Handle } from './handle.js';
 
 /**
@@ -59,7 +60,7 @@ async function* slices(docs: Iterable<unknown>, switches: Switches): AsyncGenera
   for (const item of docs) {
     const doc = item instanceof Promise ? await arrived(item, `docs[${index}]`) : item;
     const document = batchDocument(doc, `docs[${index}].`, switches);
-    slice.push(document);
+    slice.push(withVector(document, vectorOfDocument(doc, index)));
     index += 1;
     characters += document.text?.length ?? 0;
     if (slice.length === SLICE || characters >= SLICE_CHARACTERS) {
@@ -79,6 +80,16 @@ async function arrived(item: Promise<unknown>, argument: string): Promise<unknow
     throw unreadable(argument, error);
   }
 }
+
+type OptionalColumn =
+  | 'uris'
+  | 'kinds'
+  | 'tracks'
+  | 'searchTexts'
+  | 'metadata'
+  | 'contentDates'
+  | 'vectors'
+  | 'vectorIdentities';
 
 /** The fields of text documents, one array each; an array without a value is left out. */
 function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
@@ -100,9 +111,11 @@ function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
   optional('searchTexts', ({ searchText }) => searchText);
   optional('metadata', ({ metadata }) => metadata);
   optional('contentDates', ({ contentDates }) => contentDates);
+  optional('vectors', ({ vector }) => vector);
+  optional('vectorIdentities', ({ vectorIdentity }) => vectorIdentity);
   return columns;
 
-  function optional<Name extends 'uris' | 'kinds' | 'tracks' | 'searchTexts' | 'metadata' | 'contentDates'>(
+  function optional<Name extends OptionalColumn>(
     name: Name,
     value: (document: NativeDocument) => NonNullable<NativeColumns[Name]>[number] | undefined,
   ): void {

@@ -17,20 +17,24 @@ import {
   type IngestSwitches,
   type Switches,
 } from './document.js';
+import {
+  documentVectors,
+  vectorRequest,
+  type VectorInput,
+  type VectorRequest,
+} from './embedding/document-vectors.js';
+import { putEmbedded } from './embedding/put-embedded.js';
 import { DOCUMENT_KINDS, extensionOf, readTextFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
-import { checkVectors, vectorRequest, type EmbeddingProvider } from './vectors.js';
-import { store } from './write-queue.js';
+import { store as storeTogether } from './write-queue.js';
 
-export interface PutFileOptions extends IngestSwitches {
+export interface PutFileOptions
+  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   /** Default `"document"`. */
   label?: string | undefined;
   metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Cut the text into documents of about this many characters. Default: one document a file. */
   chunkSize?: number | undefined;
-  embedder?: EmbeddingProvider | object | undefined;
-  enableEmbedding?: boolean | undefined;
-  embeddingModel?: string | undefined;
   enableEnrichment?: boolean | undefined;
   vectorCompression?: boolean | undefined;
 }
@@ -63,9 +67,7 @@ export async function putFile(
   handle.assertWritable('putFile');
   const file = pathOf(path, 'path');
   const given = optionsOf(options);
-  const plan = planOf(given);
-  await refuseVectors(handle, 'putFile', given);
-  return storeFile(handle, file, plan);
+  return storeFile(handle, file, planOf(handle, 'putFile', given));
 }
 
 /** Stores every known file of a folder (not of its sub-folders), in the order of their names. */
@@ -83,8 +85,9 @@ export async function putFiles(
       name.replace(/^\./, '').toLowerCase(),
     ),
   );
-  const plan = planOf(given);
-  await refuseVectors(handle, 'putFiles', given);
+  const plan = planOf(handle, 'putFiles', given);
+  // Nothing is read before it is known that its vectors can be made.
+  if (plan.vectors !== undefined) await documentVectors(handle, 'putFiles', plan.vectors, [], NAMES);
   const result: PutFilesResult = { filesProcessed: 0, framesAdded: 0, files: [], errors: [] };
   for (const filename of await filesOf(folder)) {
     if (!extensions.has(extensionOf(filename))) continue;
@@ -122,33 +125,41 @@ async function filesOf(folder: string): Promise<string[]> {
   }
 }
 
-async function refuseVectors(handle: Handle, operation: string, options: Options): Promise<void> {
-  const request = vectorRequest(options, [{}], false);
-  if (request !== undefined) await checkVectors(handle, operation, request);
-}
-
 /** How files are stored, checked before the first is read. */
 interface Plan {
   readonly chunkSize: number | undefined;
   readonly switches: Switches;
   readonly fields: Fields;
+  readonly vectors: VectorRequest | undefined;
 }
 
-function planOf(options: Options): Plan {
+const NAMES = { nameOf: () => 'the text of the file' } as const;
+
+function planOf(handle: Handle, operation: string, options: Options): Plan {
   const label = optionalString(options['label'], 'label') ?? 'document';
   return {
     chunkSize: optionalNumber(options['chunkSize'], 'chunkSize', { min: 100, integer: true }),
     switches: switchesOf(options),
     fields: fieldsOf({ label, metadata: options['metadata'] }, ''),
+    // A file gets its vectors from an embedder, or none.
+    vectors: vectorRequest(handle, operation, { ...options, embeddings: undefined }, [{}], false),
   };
 }
 
 async function storeFile(handle: Handle, path: string, plan: Plan): Promise<PutFileResult> {
-  const stored = await handle.write('putFile', async (native) => {
-    const documents = documentsOf(await readTextFile('putFile', path), plan);
-    return store(native, documents, { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' });
-  });
+  const store = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
+  if (plan.vectors !== undefined) {
+    const ids = await putEmbedded(handle, 'putFile', read(path, plan), plan.vectors, { ...NAMES, store });
+    return { framesAdded: ids.length, type: 'text', filename: basename(path) };
+  }
+  const stored = await handle.write('putFile', async (native) =>
+    storeTogether(native, await read(path, plan), store),
+  );
   return { framesAdded: stored.length, type: 'text', filename: basename(path) };
+}
+
+async function read(path: string, plan: Plan): Promise<NativeDocument[]> {
+  return documentsOf(await readTextFile('putFile', path), plan);
 }
 
 function documentsOf(file: TextFile, { chunkSize, switches, fields }: Plan): NativeDocument[] {

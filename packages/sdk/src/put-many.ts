@@ -1,4 +1,4 @@
-import type { EmbeddingIdentity } from '@memvid/core';
+import { invalidInput, type EmbeddingIdentity, type EmbedProgress } from '@memvid/core';
 import {
   progressOf,
   report,
@@ -11,26 +11,28 @@ import {
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 import { optionalOneOf, optionsOf, type Options } from './check.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
+import {
+  documentVectors,
+  vectorOfDocument,
+  vectorRequest,
+  type DocumentVector,
+  type VectorInput,
+} from './embedding/document-vectors.js';
+import { putEmbedded } from './embedding/put-embedded.js';
 import { aborted, semanticNotYet } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
-import {
-  checkVectors,
-  vectorOfDocument,
-  vectorRequest,
-  type EmbeddingProvider,
-  type VectorRequest,
-} from './vectors.js';
 import { putFeed } from './put-feed.js';
 import { store } from './write-queue.js';
 
-export interface PutManyOptions extends IngestSwitches {
-  embedder?: EmbeddingProvider | object | undefined;
+export interface PutManyOptions
+  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   /** One vector a document, in the order of the documents. */
   embeddings?: readonly (readonly number[] | Float32Array)[] | undefined;
+  /** Who made them; for the vectors of documents too that do not say so themselves. */
   embeddingIdentity?: EmbeddingIdentity | undefined;
-  enableEmbedding?: boolean | undefined;
-  embeddingModel?: string | undefined;
+  /** Called behind each call of the embedder; what it throws ends the call, and nothing is stored. */
+  onEmbedding?: ((progress: EmbedProgress) => void) | undefined;
   enableEnrichment?: boolean | undefined;
   /** zstd level, 0 (stored as it is) to 11. Default 3. */
   compressionLevel?: number | undefined;
@@ -70,12 +72,24 @@ async function putTogether(
   const signal = signalOf(options['signal']);
   const onProgress = progressOf(options['onProgress']);
   // Without a wait for what is at hand: calls on one handle run in the order in which they were made.
+  const onEmbedding = embeddingProgressOf(options['onEmbedding']);
   const taken = atHand(source);
-  const docs = taken instanceof Promise ? await taken : taken;
-  const request = vectorRequest(options, Array.isArray(docs) ? docs : [], true);
-  if (request !== undefined) await checkVectors(handle, 'putMany', request);
+  const arrived = taken instanceof Promise ? await taken : taken;
+  const wanted = vectorRequest(handle, 'putMany', options, Array.isArray(arrived) ? arrived : [], true);
+  // All or nothing: with an embedder, every document is read and has its vector before the first is stored.
+  const isCollected = wanted?.embedder !== undefined && !Array.isArray(arrived);
+  const docs = isCollected ? await collect(arrived as Iterable<unknown>) : arrived;
+  const request = isCollected ? vectorRequest(handle, 'putMany', options, docs as unknown[], true) : wanted;
   let ids: string[];
-  if (Array.isArray(docs) && docs.length < FEED_FROM) {
+  if (request !== undefined && Array.isArray(docs)) {
+    const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, switches));
+    ids = await putEmbedded(handle, 'putMany', documents, request, {
+      store: storeOptions,
+      signal,
+      onProgress: onEmbedding,
+      nameOf: (index) => `docs[${index}].text`,
+    });
+  } else if (Array.isArray(docs) && docs.length < FEED_FROM) {
     const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, switches));
     if (documents.length === 0) return [];
     const stored = await handle.write('putMany', (native) => {
@@ -84,19 +98,26 @@ async function putTogether(
     });
     ids = stored.map(({ id }) => String(id));
   } else {
-    const held: VectorRequest['vectors'][number][] = [];
+    const held = new Map<number, DocumentVector>();
     try {
-      const fed = Array.isArray(docs) ? docs : beforeVector(docs, held);
+      const fed = Array.isArray(docs) || handle.settings.storesVectors ? docs : beforeVector(docs, held);
       ids = await putFeed(handle, fed, switches, storeOptions, signal);
     } catch (error) {
-      if (held.length > 0) {
-        await checkVectors(handle, 'putMany', { vectors: held, hasEmbedder: false, model: undefined });
+      if (held.size > 0) {
+        const found = { given: held, embedder: undefined, isAsked: true };
+        await documentVectors(handle, 'putMany', found, [], { nameOf: String });
       }
       throw error;
     }
   }
   await report(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
   return ids;
+}
+
+function embeddingProgressOf(value: unknown): ((progress: EmbedProgress) => void) | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'function') throw invalidInput('onEmbedding', value, 'a function');
+  return value as (progress: EmbedProgress) => void;
 }
 
 /**
@@ -120,15 +141,12 @@ function atHand(
 }
 
 /** The documents up to one that brings a vector, which ends the batch; the vector is put into `held`. */
-function* beforeVector(
-  docs: Iterable<unknown>,
-  held: VectorRequest['vectors'][number][],
-): Generator<unknown> {
+function* beforeVector(docs: Iterable<unknown>, held: Map<number, DocumentVector>): Generator<unknown> {
   let index = 0;
   for (const doc of docs) {
-    const vector = vectorOfDocument(doc, index, true);
+    const vector = vectorOfDocument(doc, index);
     if (vector !== undefined) {
-      held.push({ vector, index });
+      held.set(index, vector);
       throw semanticNotYet('putMany');
     }
     yield doc;

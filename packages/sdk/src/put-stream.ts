@@ -2,14 +2,24 @@ import { toMemvidError, type MemvidError, type NativeDocument, type NativePutOpt
 import { optionalNumber, type Options } from './check.js';
 import { unreadable } from './border.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
-import { isEnvironmental } from './failures.js';
+import {
+  eachDocumentVector,
+  textToEmbed,
+  vectorOfDocument,
+  vectorRequest,
+  type DocumentVector,
+  type VectorInput,
+  type VectorRequest,
+  withVector,
+} from './embedding/document-vectors.js';
+import { isEnvironmental, vectorsDisabled } from './failures.js';
 import type { Handle } from './handle.js';
 import { progressOf, report, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
-import { checkVectors, vectorRequest } from './vectors.js';
 import { storeEach } from './write-queue.js';
 
 /** Streaming form of `putMany`: takes any iterable, stores batch by batch, reports each document. */
-export interface PutManyStreamOptions extends IngestSwitches {
+export interface PutManyStreamOptions
+  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   onError: 'report';
   /** Documents in one transaction. Default 500. */
   batchSize?: number | undefined;
@@ -55,6 +65,12 @@ const DEFAULT_BATCH = 500;
 interface Batch {
   readonly indexes: number[];
   readonly documents: NativeDocument[];
+  /** Those that documents bring, by place in the batch. */
+  readonly given: Map<number, DocumentVector>;
+}
+
+function emptyBatch(): Batch {
+  return { indexes: [], documents: [], given: new Map() };
 }
 
 /** Nothing but one batch and the report is held in memory, however long the input is. */
@@ -71,21 +87,16 @@ export async function putStream(
   const startAt = optionalNumber(options['startAt'], 'startAt', { min: 0, integer: true }) ?? 0;
   const signal = signalOf(options['signal']);
   const onProgress = progressOf(options['onProgress']);
-  await checkVectors(
-    handle,
-    'putMany',
-    vectorRequest(
-      { embedder: options['embedder'], enableEmbedding: options['enableEmbedding'] },
-      [{}],
-      false,
-    ),
-  );
+  const { embedder, enableEmbedding, embeddingModel } = options;
+  const wanted = vectorRequest(handle, 'putMany', { embedder, enableEmbedding, embeddingModel }, [{}], false);
+  // Nothing is read before it is known that its vectors can be made.
+  if (wanted !== undefined) await eachDocumentVector(handle, 'putMany', wanted, [], { nameOf: String });
 
   const outcome = new Report(startAt);
-  let batch: Batch = { indexes: [], documents: [] };
+  let batch = emptyBatch();
   const flush = async (): Promise<void> => {
-    const { indexes, documents } = batch;
-    batch = { indexes: [], documents: [] };
+    const { indexes, documents } = await embedded(handle, batch, wanted, signal, outcome);
+    batch = emptyBatch();
     if (documents.length > 0) {
       const stored = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
       stored.forEach((item, at) => outcome.add(indexes[at] ?? 0, item, storeOptions.dedupe));
@@ -101,8 +112,14 @@ export async function putStream(
         if (signal?.aborted === true || outcome.fatal !== undefined) break;
         try {
           const document = batchDocument(doc, `docs[${index}].`, switches);
-          const vectors = vectorRequest({}, [doc], false);
-          if (vectors !== undefined) await checkVectors(handle, 'putMany', vectors);
+          const vector = vectorOfDocument(doc, index);
+          if (vector !== undefined) {
+            if (!handle.settings.enableVec) throw vectorsDisabled('putMany');
+            const brought = { given: new Map([[0, vector]]), embedder: undefined, isAsked: true };
+            // What is wrong with it is wrong with this document alone.
+            await eachDocumentVector(handle, 'putMany', brought, [''], { nameOf: String });
+            batch.given.set(batch.documents.length, vector);
+          }
           batch.documents.push(document);
           batch.indexes.push(index);
         } catch (error) {
@@ -119,10 +136,37 @@ export async function putStream(
     // What only `onProgress` threw behind the last batch ended nothing early.
     if (!outcome.isFileFault) return outcome.end(null, true);
   } catch (error) {
+    // While texts were embedded.
+    if (signal?.aborted === true) return outcome.end('signal', false);
     // The input itself threw, or the handle was closed under the call.
     outcome.fatal ??= toMemvidError(error);
   }
   return outcome.end('error', false);
+}
+
+/** The documents of a batch with their vectors; those that got none are reported and left out. */
+async function embedded(
+  handle: Handle,
+  { indexes, documents, given }: Batch,
+  wanted: VectorRequest | undefined,
+  signal: AbortSignal | undefined,
+  outcome: Report,
+): Promise<Pick<Batch, 'indexes' | 'documents'>> {
+  if (documents.length === 0 || (wanted === undefined && given.size === 0)) return { indexes, documents };
+  const request = { embedder: wanted?.embedder, isAsked: wanted?.isAsked ?? true, given };
+  const made = await eachDocumentVector(handle, 'putMany', request, documents.map(textToEmbed), {
+    signal,
+    nameOf: (place) => `docs[${indexes[place] ?? 0}].text`,
+  });
+  outcome.fatal ??= made.fatal;
+  for (const [place, error] of made.errors) outcome.refuse(indexes[place] ?? 0, error);
+  const kept = documents.flatMap((document, place) =>
+    made.errors.has(place) ? [] : [{ index: indexes[place] ?? 0, document, vector: made.vectors[place] }],
+  );
+  return {
+    indexes: kept.map(({ index }) => index),
+    documents: kept.map(({ document, vector }) => withVector(document, vector)),
+  };
 }
 
 /** Gathers what became of the documents. */
@@ -138,9 +182,12 @@ class Report {
     this.#startAt = startAt;
   }
 
-  /** Whether the error that ends the call came from the file: documents behind it were not stored. */
+  /** Whether the error that ends the call came from the file or the embedder: documents behind it were not stored. */
   get isFileFault(): boolean {
-    return this.fatal !== undefined && isEnvironmental(this.fatal);
+    return (
+      this.fatal !== undefined &&
+      (isEnvironmental(this.fatal) || this.#items.some(({ error }) => error === this.fatal))
+    );
   }
 
   /** What the engine did with a document. An error that concerns the file ends the call. */

@@ -2,9 +2,10 @@ import { checkString, invalidInput } from '@memvid/core';
 import { optionalOneOf, pathOf, recordOf } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
+import { vectorRequest, type VectorInput } from './embedding/document-vectors.js';
+import { putEmbedded } from './embedding/put-embedded.js';
 import { fileLabel, readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
-import { checkVectors, vectorRequest, type VectorInput } from './vectors.js';
 import { store } from './write-queue.js';
 
 /** One document: `text` or `file`, exactly one of them. */
@@ -35,14 +36,26 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   const switches = switchesOf(given);
   const dedupe = optionalOneOf(given['dedupe'], 'dedupe', DEDUPE) ?? 'keep';
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe } as const;
-  const request = vectorRequest(given, [given], false);
-  if (request !== undefined) await checkVectors(handle, 'put', request);
+  const request = vectorRequest(handle, 'put', given, [given], false);
   if (file === undefined) {
     const document = textDocument(fieldsOf(given, ''), checkString('text', text), switches);
-    return String((await handle.put('put', document, options)).id);
+    if (request === undefined) return String((await handle.put('put', document, options)).id);
+    const [id = ''] = await putEmbedded(handle, 'put', [document], request, {
+      store: options,
+      nameOf: () => 'text',
+    });
+    return id;
   }
   const path = pathOf(file, 'file');
   const fields = fieldsOf(given, '', fileLabel(path));
+  if (request !== undefined) {
+    const reading = readFileDocument(fields, 'put', path, switches).then((document) => [document]);
+    const [id = ''] = await putEmbedded(handle, 'put', reading, request, {
+      store: options,
+      nameOf: () => 'the text of the file',
+    });
+    return id;
+  }
   // The file is read when the turn of this call has come, so that the order of the calls is kept.
   return handle.write('put', async (native) => {
     const document = await readFileDocument(fields, 'put', path, switches);

@@ -4,7 +4,7 @@ import { adaptiveRule, type AdaptiveOptions, type AdaptiveRule } from './adaptiv
 import { countOption, optionalBoolean, optionalNumber, optionalString, type Options } from './check.js';
 import { notYet } from './failures.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
-import type { QueryVectorInput } from './vectors.js';
+import type { QueryVectorInput } from './embedding/query-vector.js';
 import { whereOf, type Where } from './where.js';
 
 export type SearchMode = 'lex' | 'sem' | 'auto';
@@ -47,6 +47,8 @@ export interface FindRequest {
   ranking?: 'plain' | 'question';
   acl?: AclContextInput;
   fullText?: boolean;
+  /** By meaning, or both; only with a vector. */
+  mode?: 'sem' | 'auto';
 }
 
 export interface SearchSettings {

@@ -3,8 +3,14 @@ import { derivedTags } from './auto-tag.js';
 import { frameId, recordOf, type Options } from './check.js';
 import { contentDates } from './content-dates.js';
 import { fieldsOf, switchesOf, type DocumentFields, type IngestSwitches } from './document.js';
+import {
+  documentVectors,
+  textToEmbed,
+  vectorRequest,
+  type VectorInput,
+  withVector,
+} from './embedding/document-vectors.js';
 import type { Handle } from './handle.js';
-import { checkVectors, vectorRequest, type VectorInput } from './vectors.js';
 import type { FrameRef } from './view.js';
 
 /** What changes; a field that is not given stays as it is. */
@@ -28,9 +34,18 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
       'an object with at least one of text, title, tags, labels, metadata …',
     );
   }
-  const request = vectorRequest(given, [given], false);
-  if (request !== undefined) await checkVectors(handle, 'update', request);
-  return String(await handle.write('update', (native) => native.update(frame, patch)));
+  const request = vectorRequest(handle, 'update', given, [given], false);
+  const text = textToEmbed(patch as NativeDocument);
+  // Without new words the old vector stays right.
+  if (request === undefined || (text === '' && request.given.size === 0)) {
+    return String(await handle.write('update', (native) => native.update(frame, patch)));
+  }
+  const making = documentVectors(handle, 'update', request, [text], { nameOf: () => 'text' });
+  making.catch(() => undefined);
+  return handle.write('update', async (native) => {
+    const [vector] = await making;
+    return String(await native.update(frame, withVector(patch as NativeDocument, vector)));
+  });
 }
 
 function patchOf(input: Options): Partial<NativeDocument> {

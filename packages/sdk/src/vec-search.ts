@@ -1,10 +1,9 @@
 import { invalidInput } from '@memvid/core';
 import { optionsOf, queryOf } from './check.js';
-import { semanticNotYet } from './failures.js';
-import type { FindResult } from './find.js';
+import { cutAdaptively, search, withMode, type FindResult } from './find.js';
 import type { Handle } from './handle.js';
 import { searchSettings, type SearchInput } from './search-options.js';
-import { checkQueryVector } from './vectors.js';
+import { queryVector } from './embedding/query-vector.js';
 
 export type VecSearchInput = Pick<
   SearchInput,
@@ -19,7 +18,7 @@ export type VecSearchInput = Pick<
   | 'aclEnforcementMode'
 >;
 
-/** Searches by a vector. This version refuses it with the code of the first thing that is missing. */
+/** Searches by a vector. */
 export async function vecSearch(
   handle: Handle,
   query: string,
@@ -27,12 +26,13 @@ export async function vecSearch(
   options?: VecSearchInput,
 ): Promise<FindResult> {
   handle.assertOpen('vecSearch');
-  queryOf(query, 'query');
+  const words = queryOf(query, 'query');
   if (queryEmbedding === undefined || queryEmbedding === null) {
     throw invalidInput('queryEmbedding', queryEmbedding, 'an array of numbers or a Float32Array');
   }
   const given = optionsOf(options);
-  searchSettings({ ...given, mode: 'sem' }, { mode: 'sem', k: 10 });
-  await checkQueryVector(handle, 'vecSearch', 'sem', { queryEmbedding });
-  throw semanticNotYet('vecSearch');
+  const settings = searchSettings({ ...given, mode: 'sem' }, { mode: 'sem', k: 10 });
+  const { vector } = await queryVector(handle, 'vecSearch', 'sem', { queryEmbedding }, words);
+  const request = withMode({ ...settings.request, query: words }, settings, vector);
+  return cutAdaptively(await search(handle, 'vecSearch', request, vector), settings);
 }

@@ -470,7 +470,7 @@ describe('find by meaning', () => {
       [() => memory.put({ text: 'x', embedding: [] }), 'MV015'],
       [() => memory.put({ text: 'x', embedding: [1, Number.NaN] }), 'MV015'],
       [() => memory.put({ text: 'x', embedding: ['a'] as never }), 'MV019'],
-      [() => memory.put({ text: 'x', embedder: {} }), 'MV019'],
+      [() => memory.put({ text: 'x', embedder: {} as never }), 'MV019'],
       [() => memory.putMany([doc], { embeddings: [] }), 'MV019'],
       [
         () =>

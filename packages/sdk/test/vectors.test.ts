@@ -1,6 +1,6 @@
 import type { NativeMemory } from '@memvid/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keyVariable, modelForDimension, runtimeOfModel } from '../src/embedding-models.ts';
+import { modelForDimension, modelOf, pluginOfProvider } from '../src/embedding/models.ts';
 import { find } from '../src/find.ts';
 import { Handle } from '../src/handle.ts';
 import { put } from '../src/put.ts';
@@ -127,7 +127,8 @@ describe('embedding models by name', () => {
     ['nvidia/nv-embed-v1', 'nvidia', '@memvid/embed-nvidia'],
     ['mistral-embed', 'mistral', '@memvid/embed-mistral'],
   ])('%s runs with %s', (model, provider, packageName) => {
-    expect(runtimeOfModel(model)).toEqual({ provider, packageName });
+    expect(modelOf(model)?.provider).toBe(provider);
+    expect(pluginOfProvider(provider)?.packageName).toBe(packageName);
   });
 
   it('sizes tell models and providers tell keys', () => {
@@ -139,8 +140,9 @@ describe('embedding models by name', () => {
       'openai-large',
       undefined,
     ]);
-    expect(runtimeOfModel('no-such')).toBeUndefined();
-    expect(keyVariable('OpenAI')).toBe('OPENAI_API_KEY');
-    expect(keyVariable('local')).toBeUndefined();
+    expect(modelOf('no-such')).toBeUndefined();
+    expect(pluginOfProvider('OpenAI')?.keys).toEqual(['OPENAI_API_KEY']);
+    expect(pluginOfProvider('fastembed')).toMatchObject({ packageName: '@memvid/embed-local', keys: [] });
+    expect(pluginOfProvider('acme')).toBeUndefined();
   });
 });

@@ -52,6 +52,8 @@ export interface EmbedOutcome {
   /** In the order of the texts; `undefined` where there is a failure. */
   readonly vectors: readonly (Float32Array | undefined)[];
   readonly failures: readonly EmbedFailure[];
+  /** The failure that ended the work, because it would have met the other texts too. */
+  readonly stoppedBy: MemvidError | undefined;
   /** Of the vectors; absent when there are none. */
   readonly identity: EmbeddingIdentity | undefined;
   /** As far as the embedder says. */
@@ -131,7 +133,7 @@ class Work {
   #tokens: number | undefined;
   #embedded = 0;
   #failed = 0;
-  #stopped = false;
+  #stoppedBy: MemvidError | undefined;
   #fatal: MemvidError | undefined;
 
   constructor(embedder: Embedder, texts: readonly string[], options: EmbedAllOptions, together: boolean) {
@@ -159,20 +161,21 @@ class Work {
     if (isAborted(signal)) throw aborted(signal);
     if (this.#fatal !== undefined) throw this.#fatal;
     // Texts that were not tried share the failure that ended the work.
-    const cause = this.#failures.at(-1)?.error;
     const rest = this.#queue.flat();
+    const cause = this.#stoppedBy;
     if (cause !== undefined && rest.length > 0) this.#failures.push({ indexes: rest, error: cause });
     const dimension = this.#embedded > 0 ? this.#dimension : undefined;
     return {
       vectors: this.#vectors,
       failures: this.#failures,
+      stoppedBy: this.#stoppedBy,
       identity: dimension === undefined ? undefined : { ...this.#whose, dimension, normalized: normalize },
       tokens: this.#tokens,
     };
   }
 
   get #isOver(): boolean {
-    return this.#stopped || isAborted(this.#options.signal);
+    return this.#stoppedBy !== undefined || this.#fatal !== undefined || isAborted(this.#options.signal);
   }
 
   /** Takes batches until there are none, or the work is over. */
@@ -208,7 +211,9 @@ class Work {
         const error = failureOf(thrown, this.#whose, this.#timeoutMs);
         const { retryable, retryAfterMs } = retryAdviceOf(error);
         const delay = retryAfterMs ?? backoff(tries);
-        const isLast = tries > maxRetries || delay > MOST_WAIT || this.#stopped;
+        // One that was tried by a pipeline further in has had its tries.
+        const hadTries = error.details?.['attempts'] !== undefined;
+        const isLast = tries > maxRetries || delay > MOST_WAIT || hadTries || this.#isOver;
         if (!retryable || isLast) throw withAttempts(error, tries);
         await wait(delay, signal);
         if (isAborted(signal)) return;
@@ -247,7 +252,7 @@ class Work {
     this.#failures.push({ indexes, error });
     this.#failed += indexes.length;
     // What is wrong with the key, the plugin or the network is wrong for the others too.
-    if (this.#together || !isAboutAText(error)) this.#stopped = true;
+    if (this.#together || !isAboutAText(error)) this.#stoppedBy ??= error;
   }
 
   #report(): void {
@@ -258,7 +263,6 @@ class Work {
         total: this.#texts.length,
       });
     } catch (cause) {
-      this.#stopped = true;
       const expected = 'a function that does not throw';
       this.#fatal ??= new InvalidInputError(`\`onProgress\` must be ${expected}, but threw`, {
         details: { argument: 'onProgress', received: 'an error', expected },
@@ -294,6 +298,7 @@ function failureOf(thrown: unknown, whose: Whose, timeoutMs: number): MemvidErro
 
 /** The same error with the number of tries among its details. */
 function withAttempts(error: MemvidError, attempts: number): MemvidError {
+  if (error.details?.['attempts'] !== undefined) return error;
   const tried = attempts === 1 ? '' : ` (after ${attempts} tries)`;
   return again(error, `${error.message}${tried}`, { attempts });
 }

@@ -1,5 +1,4 @@
-import { ModelUnsupportedError, PluginMissingError, withoutSecrets } from '@memvid/core';
-import { isOn } from '../environment.js';
+import { isOn, ModelUnsupportedError, PluginMissingError, withoutSecrets } from '@memvid/core';
 
 interface ModelProvider {
   readonly packageName: string;

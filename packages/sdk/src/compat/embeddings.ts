@@ -7,8 +7,8 @@ import {
   optionsOf,
   type Options,
 } from '../check.js';
-import { MODEL_DIMENSIONS } from '../embedding-models.js';
-import type { EmbeddingProvider } from '../vectors.js';
+import { MODEL_DIMENSIONS } from '../embedding/models.js';
+import type { EmbeddingProvider } from '../embedding/reference-embedder.js';
 import { HashEmbeddings } from './hash-embeddings.js';
 import { classOf, loadPackage } from './load.js';
 

@@ -1,0 +1,57 @@
+import type { Plugin } from '@memvid/core';
+import { discoverPlugins } from '../discover.js';
+import { doctorMemvid } from '../doctor.js';
+import { checkKind, type Kind } from '../kinds/adapters.js';
+import type { Memvid } from '../memory.js';
+import { type ApiKey, type CreateOptions, openMemory, type OpenOptions, slots, type Use } from '../open.js';
+import { verifyMemvid } from '../verify.js';
+
+/**
+ * The calls that open a memory, as in the main entry; names of embedders that no plugin has are looked for in the
+ * packages that are installed, as the reference finds its providers by itself.
+ */
+
+let found: Promise<readonly Plugin[]> | undefined;
+
+/** Looked for once a process, and not before a name asks for it. */
+function discover(): Promise<readonly Plugin[]> {
+  found ??= discoverPlugins();
+  return found;
+}
+
+async function useKind(
+  kind: Kind,
+  path: string,
+  apiKeyOrOptions?: ApiKey | OpenOptions,
+  options?: OpenOptions,
+): Promise<Memvid> {
+  return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined, discover);
+}
+
+/** Opens a memory with an adapter for a framework; `"basic"` is none. */
+export const use: Use = /* @__PURE__ */ Object.assign(useKind, {
+  verify: verifyMemvid,
+  doctor: doctorMemvid,
+});
+
+/** Makes a new memory; an existing file at the path is emptied. */
+export async function create(
+  path: string,
+  kindOrOptions?: Kind | CreateOptions,
+  apiKeyOrOptions?: ApiKey | CreateOptions,
+  options?: CreateOptions,
+): Promise<Memvid> {
+  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
+  return openMemory(kind, path, argument, options, 'create', discover);
+}
+
+/** Opens an existing memory. */
+export async function open(
+  path: string,
+  kindOrOptions?: Kind | OpenOptions,
+  apiKeyOrOptions?: ApiKey | OpenOptions,
+  options?: OpenOptions,
+): Promise<Memvid> {
+  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
+  return openMemory(kind, path, argument, options, undefined, discover);
+}

@@ -1,0 +1,297 @@
+import {
+  checkArray,
+  embedAll,
+  embedEach,
+  type Embedder,
+  type EmbeddingIdentity,
+  type EmbedProgress,
+  invalidInput,
+  type MemvidError,
+  type NativeDocument,
+  UnsupportedOperationError,
+} from '@memvid/core';
+import { reading } from '../border.js';
+import { isRecord, optionalBoolean, optionalFilledString, type Options } from '../check.js';
+import { getConfig } from '../configure.js';
+import { dimensionMismatch, vectorsDisabled } from '../failures.js';
+import type { Handle } from '../handle.js';
+import { type EmbedderInput, embedderInput } from './embedder-input.js';
+import { finiteVector, identityOf, vectorOf } from './given-vector.js';
+
+/** Ways to give a document a vector. */
+export interface VectorInput {
+  embedding?: readonly number[] | Float32Array | undefined;
+  embeddingIdentity?: EmbeddingIdentity | undefined;
+  /** Makes the vector. Default: the embedder the memory was opened with, if any. */
+  embedder?: EmbedderInput | undefined;
+  /**
+   * Whether a vector is made. Default: `true` when there is an embedder, of the call or of the memory, else `false`.
+   * `true` without one: by `embeddingModel`.
+   */
+  enableEmbedding?: boolean | undefined;
+  /** The name of an embedder that a plugin has. Default: `defaultEmbeddingProvider` of `configure`, else `"bge-small"`. */
+  embeddingModel?: string | undefined;
+}
+
+/** A vector on its way into the file, and who made it. */
+export interface DocumentVector {
+  readonly vector: Float32Array;
+  readonly identity: EmbeddingIdentity | undefined;
+}
+
+/** What a write asks for in vectors, checked in itself. */
+export interface VectorRequest {
+  /** By the number of the document. */
+  readonly given: ReadonlyMap<number, DocumentVector>;
+  /** Makes those that are not given. */
+  readonly embedder: Embedder | string | undefined;
+  /** Whether the call itself asks for them: then a text that has none is an error, else it goes without. */
+  readonly isAsked: boolean;
+}
+
+const DEFAULT_MODEL = 'bge-small';
+
+/** The vector that a document brings, with its identity; `undefined` when it brings none. */
+export function vectorOfDocument(
+  document: unknown,
+  index: number | undefined,
+  fallback?: unknown,
+): DocumentVector | undefined {
+  const at = index === undefined ? '' : `docs[${index}].`;
+  const [given, identity] = reading(`${at}embedding`, () =>
+    isRecord(document) ? [document['embedding'], document['embeddingIdentity']] : [],
+  );
+  if (given === undefined || given === null) return undefined;
+  return documentVector(given, `${at}embedding`, index, identity ?? fallback, `${at}embeddingIdentity`);
+}
+
+function documentVector(
+  given: unknown,
+  argument: string,
+  index: number | undefined,
+  identity: unknown,
+  identityArgument: string,
+): DocumentVector {
+  const vector = finiteVector(vectorOf(given, argument), index);
+  return { vector, identity: identityOf(identity, identityArgument, vector.length) };
+}
+
+/** What a write asks for in vectors; `undefined` when it asks for none. `batch`: messages name documents by number. */
+export function vectorRequest(
+  handle: Handle,
+  operation: string,
+  options: Options,
+  documents: readonly unknown[],
+  batch: boolean,
+): VectorRequest | undefined {
+  const own = embedderInput(options['embedder'], 'embedder');
+  const wanted = wantedOf(options);
+  const model = optionalFilledString(options['embeddingModel'], 'embeddingModel');
+  const list = vectorList(options['embeddings'], documents.length, batch);
+  const brings = documents.map((document) => hasEmbedding(document));
+  const isAsked = own !== undefined || wanted === true || list !== undefined || brings.includes(true);
+  // Before any vector is looked at: what is switched off is switched off.
+  if (isAsked && !handle.settings.enableVec) throw vectorsDisabled(operation);
+  const given = new Map<number, DocumentVector>();
+  documents.forEach((document, index) => {
+    const vector = brings[index]
+      ? vectorOfDocument(document, batch ? index : undefined, options['embeddingIdentity'])
+      : list &&
+        documentVector(
+          list[index],
+          `embeddings[${index}]`,
+          index,
+          options['embeddingIdentity'],
+          'embeddingIdentity',
+        );
+    if (vector !== undefined) given.set(index, vector);
+  });
+  checkSizes(given, batch);
+  const embedder = embedderFor(handle, own, wanted, model);
+  if (given.size === 0 && embedder === undefined) return undefined;
+  return { given, embedder, isAsked };
+}
+
+function wantedOf(options: Options): boolean | undefined {
+  const given = options['enableEmbedding'];
+  return given === undefined || given === null ? undefined : optionalBoolean(given, 'enableEmbedding', false);
+}
+
+/** Who makes the vectors that are not given. */
+function embedderFor(
+  handle: Handle,
+  own: Embedder | string | undefined,
+  wanted: boolean | undefined,
+  model: string | undefined,
+): Embedder | string | undefined {
+  if (own !== undefined) return own;
+  if (wanted === true) {
+    return model ?? handle.settings.embedder ?? getConfig().defaultEmbeddingProvider ?? DEFAULT_MODEL;
+  }
+  return wanted === false ? undefined : handle.settings.embedder;
+}
+
+function hasEmbedding(document: unknown): boolean {
+  return reading('embedding', () => isRecord(document) && (document['embedding'] ?? undefined) !== undefined);
+}
+
+function vectorList(value: unknown, count: number, batch: boolean): unknown[] | undefined {
+  if (!batch || value === undefined || value === null) return undefined;
+  if (!Array.isArray(value) || value.length !== count) {
+    throw invalidInput('embeddings', value, `an array of ${count} vectors, one for each document`);
+  }
+  return checkArray('embeddings', value, 'an array of vectors');
+}
+
+/** MV014 when the vectors of one call are not of one size. */
+function checkSizes(given: ReadonlyMap<number, DocumentVector>, batch: boolean): void {
+  let expected: number | undefined;
+  for (const [index, { vector }] of given) {
+    expected ??= vector.length;
+    if (vector.length !== expected) {
+      throw dimensionMismatch(expected, vector.length, batch ? index : undefined);
+    }
+  }
+}
+
+/** How the vectors of a write are made. */
+export interface MakingOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: EmbedProgress) => void) | undefined;
+  /** What a document's text is called in messages. */
+  readonly nameOf: (index: number) => string;
+}
+
+/** What became of each document. */
+export interface MadeVectors {
+  readonly vectors: readonly (DocumentVector | undefined)[];
+  /** By the number of the document. */
+  readonly errors: ReadonlyMap<number, MemvidError>;
+  /** The error that would meet every other document too. */
+  readonly fatal: MemvidError | undefined;
+}
+
+/**
+ * The vectors of a write, one a document, or an error and nothing stored. Begins to embed at once, so that several
+ * writes embed at the same time; each is stored when its turn comes.
+ */
+export async function documentVectors(
+  handle: Handle,
+  operation: string,
+  request: VectorRequest,
+  texts: readonly string[],
+  options: MakingOptions,
+): Promise<readonly (DocumentVector | undefined)[]> {
+  return (await make(embedAll, handle, operation, request, texts, options)).vectors;
+}
+
+/** The same for documents that stand each for itself: those whose text cannot be embedded are told with the error. */
+export function eachDocumentVector(
+  handle: Handle,
+  operation: string,
+  request: VectorRequest,
+  texts: readonly string[],
+  options: MakingOptions,
+): Promise<MadeVectors> {
+  return make(embedEach, handle, operation, request, texts, options);
+}
+
+async function make(
+  embed: typeof embedAll | typeof embedEach,
+  handle: Handle,
+  operation: string,
+  request: VectorRequest,
+  texts: readonly string[],
+  { signal, onProgress, nameOf }: MakingOptions,
+): Promise<MadeVectors> {
+  const { embedder, dimension, given } = await prepare(handle, operation, request);
+  const vectors = texts.map((_, index) => given(index));
+  const errors = new Map<number, MemvidError>();
+  const missing = indexesWithout(request, texts);
+  if (embedder === undefined || missing.length === 0) return { vectors, errors, fatal: undefined };
+  const outcome = await embed(
+    embedder,
+    missing.map((index) => texts[index] ?? ''),
+    { kind: 'document', signal, onProgress, dimension, nameOf: (place) => nameOf(missing[place] ?? 0) },
+  );
+  missing.forEach((index, place) => {
+    const vector = outcome.vectors[place];
+    if (vector !== undefined) vectors[index] = { vector, identity: outcome.identity };
+  });
+  for (const { indexes, error } of outcome.failures) {
+    for (const place of indexes) errors.set(missing[place] ?? 0, error);
+  }
+  return { vectors, errors, fatal: outcome.stoppedBy };
+}
+
+/** The documents that the embedder is asked for. A blank text has no vector, unless the call insists on one. */
+function indexesWithout(request: VectorRequest, texts: readonly string[]): number[] {
+  return texts.flatMap((text, index) =>
+    request.given.has(index) || (!request.isAsked && text.trim() === '') ? [] : [index],
+  );
+}
+
+/** The embedder behind its name, and what the file asks of vectors. Everything that can be refused without a request is. */
+async function prepare(
+  handle: Handle,
+  operation: string,
+  { given, embedder }: VectorRequest,
+): Promise<{
+  embedder: Embedder | undefined;
+  dimension: number | undefined;
+  given: (index: number) => DocumentVector | undefined;
+}> {
+  const made = typeof embedder === 'string' ? await handle.embedders.named(embedder) : embedder;
+  const first = given.values().next().value?.vector.length;
+  const stored = await handle.storedDimension(operation);
+  for (const [index, { vector }] of given) {
+    if (stored !== undefined && vector.length !== stored) {
+      throw dimensionMismatch(stored, vector.length, given.size > 1 || index > 0 ? index : undefined);
+    }
+  }
+  const dimension = stored ?? first;
+  if (made?.dimensions !== undefined && dimension !== undefined && made.dimensions !== dimension) {
+    throw dimensionMismatch(dimension, made.dimensions);
+  }
+  if (!handle.settings.storesVectors) throw notStored(operation, given.size > 0);
+  return {
+    embedder: made,
+    dimension,
+    given(index) {
+      const vector = given.get(index);
+      if (vector === undefined || vector.identity !== undefined || made === undefined) return vector;
+      // Who brings an embedder beside a vector says who made it.
+      const identity = {
+        provider: made.provider.toLowerCase(),
+        model: made.model,
+        dimension: vector.vector.length,
+      };
+      return { vector: vector.vector, identity };
+    },
+  };
+}
+
+/** The document with its vector, as the engine takes it. */
+export function withVector(document: NativeDocument, vector: DocumentVector | undefined): NativeDocument {
+  if (vector === undefined) return document;
+  return Object.assign(document, {
+    vector: vector.vector,
+    ...(vector.identity === undefined ? {} : { vectorIdentity: vector.identity }),
+  });
+}
+
+/** What of a document a vector is made of: what is indexed. */
+export function textToEmbed({ searchText, text }: NativeDocument): string {
+  return searchText ?? text ?? '';
+}
+
+function notStored(operation: string, vectors: boolean): UnsupportedOperationError {
+  return new UnsupportedOperationError(
+    `${operation} was given ${vectors ? 'vectors' : 'an embedder'}, but this version does not store vectors yet; nothing was stored`,
+    {
+      details: { operation },
+      suggestion:
+        'Leave `embedding`, `embeddings` and `embedder` out: documents are found by their words with `find(query)`.',
+    },
+  );
+}

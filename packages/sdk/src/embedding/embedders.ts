@@ -1,0 +1,201 @@
+import {
+  type Embedder,
+  type EmbeddingIdentity,
+  type Factory,
+  MemvidError,
+  type Plugin,
+  toMemvidError,
+} from '@memvid/core';
+import { configuredPlugins } from '../configure.js';
+import { embeddingFailed } from '../failures.js';
+import { embedderObject } from './embedder-input.js';
+import { aliasesOf, type ModelName, modelOf, pluginOfProvider, providerOf } from './models.js';
+
+/** Where a handle looks for embedders by name. */
+export interface EmbedderSources {
+  /** Given when the memory was opened; they come before those of `configure`. */
+  readonly plugins: readonly Plugin[];
+  /** Keys given to `use`, by provider. */
+  readonly apiKeys: ReadonlyMap<string, string>;
+  /** More plugins, asked for when no other has the name: the compat entry looks for installed packages. */
+  readonly discover?: (() => Promise<readonly Plugin[]>) | undefined;
+}
+
+/** Where a key stands that came without a provider's name. */
+export const ANY_PROVIDER = '*';
+
+interface Found {
+  readonly factory: Factory<Embedder>;
+  /** The name it is registered by. */
+  readonly name: string;
+  /** To be passed on, when the factory makes more than one model. */
+  readonly model?: string;
+}
+
+/**
+ * The embedders of one handle by name. Nothing is made before it is used, and each name is made once; what failed is
+ * tried again with the next use.
+ */
+export class Embedders {
+  readonly #sources: EmbedderSources;
+  readonly #made = new Map<Factory<Embedder>, Map<string, Promise<Embedder>>>();
+  #discovered: readonly Plugin[] = [];
+
+  constructor(sources: EmbedderSources) {
+    this.#sources = sources;
+  }
+
+  /** The names that plugins registered, in their order. */
+  get names(): string[] {
+    return [...new Set(this.#plugins.flatMap(({ embedders }) => Object.keys(embedders ?? {})))];
+  }
+
+  /** The embedder of a name, a short name of a model, a model's own name, or `provider:model`. */
+  async named(name: string): Promise<Embedder> {
+    const found = await this.#search(() => this.#byName(name));
+    if (found === undefined) throw this.#missing(name);
+    return this.#make(found, name);
+  }
+
+  /** Fails as `named` would for a name that nobody has, without making anything. Plugins not yet looked for may have it. */
+  checkName(name: string): void {
+    if (this.#byName(name) === undefined && this.#sources.discover === undefined) throw this.#missing(name);
+  }
+
+  /** The embedder that makes vectors of an identity, or `undefined` when no plugin has it. */
+  async ofIdentity({ provider, model }: EmbeddingIdentity): Promise<Embedder | undefined> {
+    if (provider === undefined || model === undefined) return undefined;
+    const wanted = { provider: providerOf(provider), model };
+    const found = await this.#search(() => this.#byModel(wanted));
+    return found === undefined ? undefined : this.#make(found, `${provider}:${model}`);
+  }
+
+  #missing(name: string): MemvidError {
+    return missing(name, this.names, (provider) => this.#keyOf(provider) !== undefined);
+  }
+
+  #keyOf(provider: string): string | undefined {
+    const { apiKeys } = this.#sources;
+    return apiKeys.get(provider) ?? apiKeys.get(ANY_PROVIDER);
+  }
+
+  get #plugins(): readonly Plugin[] {
+    return [...this.#sources.plugins, ...configuredPlugins(), ...this.#discovered];
+  }
+
+  async #search(look: () => Found | undefined): Promise<Found | undefined> {
+    const found = look();
+    const { discover } = this.#sources;
+    if (found !== undefined || discover === undefined || this.#discovered.length > 0) return found;
+    this.#discovered = await discover();
+    return look();
+  }
+
+  #byName(name: string): Found | undefined {
+    const known = modelOf(name);
+    const own = this.#registered(name);
+    // A provider's name stands for its usual model, which its factory is told.
+    if (own !== undefined) return own.name === known?.provider ? { ...own, model: known.model } : own;
+    return known === undefined ? undefined : this.#byModel(known);
+  }
+
+  /** By the model's own name, by a short one, or from the factory that bears the provider's name and makes any. */
+  #byModel(wanted: ModelName): Found | undefined {
+    for (const name of [wanted.model, ...aliasesOf(wanted)]) {
+      const found = name.toLowerCase() === wanted.provider ? undefined : this.#registered(name);
+      if (found !== undefined) return found;
+    }
+    const any = this.#registered(wanted.provider);
+    return any === undefined ? undefined : { ...any, model: wanted.model };
+  }
+
+  #registered(name: string): Found | undefined {
+    const wanted = name.trim().toLowerCase();
+    for (const { embedders } of this.#plugins) {
+      for (const [own, factory] of Object.entries(embedders ?? {})) {
+        if (own.toLowerCase() === wanted) return { factory, name: wanted };
+      }
+    }
+    return undefined;
+  }
+
+  #make({ factory, name, model }: Found, asked: string): Promise<Embedder> {
+    const key = model ?? '';
+    const made = this.#made.get(factory) ?? new Map<string, Promise<Embedder>>();
+    this.#made.set(factory, made);
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const making = this.#call(factory, name, model, asked);
+    made.set(key, making);
+    making.catch(() => made.delete(key));
+    return making;
+  }
+
+  async #call(
+    factory: Factory<Embedder>,
+    name: string,
+    model: string | undefined,
+    asked: string,
+  ): Promise<Embedder> {
+    const provider = modelOf(name)?.provider ?? name;
+    const apiKey = this.#keyOf(provider);
+    try {
+      const given = await factory({
+        ...(model === undefined ? {} : { model }),
+        ...(apiKey === undefined ? {} : { apiKey }),
+      });
+      return embedderObject(given, `embedders["${name}"]()`);
+    } catch (error) {
+      if (MemvidError.isMemvidError(error)) throw error;
+      throw embeddingFailed(
+        `The embedder "${asked}" could not be made: ${toMemvidError(error).message}`,
+        { reason: 'provider', provider, model: model ?? name },
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** MV015 for a name that no plugin has: what is registered, and the exact way to the one that has it. */
+function missing(name: string, names: readonly string[], hasKey: (provider: string) => boolean): MemvidError {
+  const registered = names.length === 0 ? 'none' : names.join(', ');
+  const known = modelOf(name);
+  const plugin = known === undefined ? undefined : pluginOfProvider(known.provider);
+  if (known === undefined || plugin === undefined) {
+    return embeddingFailed(
+      `There is no embedding model "${name}": no plugin has an embedder of that name (registered: ${registered})`,
+      { reason: 'unknown_model', model: name },
+      {
+        suggestion: `Pass an Embedder object as \`embedder\`, the name of a registered one, or the plugin that has it: \`create(path, { plugins: [plugin], embedder: '${name}' })\`.`,
+      },
+    );
+  }
+  const { packageName } = plugin;
+  const missingKey = hasKey(known.provider) ? undefined : missingKeyOf(plugin.keys);
+  return embeddingFailed(
+    `The embedding model "${name}" needs the package ${packageName}, which was not passed in (registered: ${registered})${missingKey === undefined ? '' : `, and a key: ${missingKey} is not set`}`,
+    {
+      reason: 'plugin_missing',
+      provider: known.provider,
+      model: name,
+      package: packageName,
+      ...(missingKey === undefined ? {} : { variable: missingKey }),
+    },
+    { suggestion: howToPass(name, plugin, missingKey) },
+  );
+}
+
+function missingKeyOf(keys: readonly string[]): string | undefined {
+  return keys.some((key) => (process.env[key] ?? '').trim() !== '') ? undefined : keys[0];
+}
+
+/** Two lines to run: the install, and the call. */
+function howToPass(
+  name: string,
+  { packageName, call }: { packageName: string; call: string },
+  missingKey: string | undefined,
+): string {
+  const key = missingKey === undefined ? '' : ` Set the environment variable ${missingKey}.`;
+  const maker = call.replace('()', '');
+  return `Install it: npm install ${packageName}. Then pass it: import { ${maker} } from '${packageName}', and create(path, { plugins: [${call}], embedder: '${name}' }).${key}`;
+}

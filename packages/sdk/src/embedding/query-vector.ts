@@ -1,0 +1,190 @@
+import { embedAll, type Embedder, type EmbeddingIdentity, MemvidError } from '@memvid/core';
+import { optionalFilledString, type Options } from '../check.js';
+import {
+  dimensionMismatch,
+  embeddingFailed,
+  noVectors,
+  semanticNotYet,
+  vectorsDisabled,
+} from '../failures.js';
+import type { Handle } from '../handle.js';
+import type { StatsResult, StoredIdentity } from '../stats.js';
+import { type EmbedderInput, embedderInput } from './embedder-input.js';
+import { finiteVector, vectorOf } from './given-vector.js';
+import { modelForDimension, modelOf, pluginOfProvider, providerOf } from './models.js';
+
+/** Ways to give a question a vector. */
+export interface QueryVectorInput {
+  queryEmbedding?: readonly number[] | Float32Array | undefined;
+  /** Makes the vector of the question. Default: the one whose vectors the memory holds. */
+  embedder?: EmbedderInput | undefined;
+  /** The same by the name of an embedder that a plugin has. */
+  queryEmbeddingModel?: string | undefined;
+}
+
+/** The vector of a question, or the reasons why the search goes by words only. */
+export interface QueryVector {
+  readonly vector: Float32Array | undefined;
+  readonly warnings: string[];
+}
+
+export type VectorMode = 'lex' | 'sem' | 'auto';
+
+const BY_WORDS = 'so the memory was searched by words only.';
+
+/**
+ * The vector that a search by meaning needs. `sem` is refused with the error of the first thing missing; `auto` goes on
+ * by words and gets the reason as a warning, but for what the call itself asked for.
+ */
+export async function queryVector(
+  handle: Handle,
+  operation: string,
+  mode: VectorMode,
+  options: Options,
+  question: string,
+): Promise<QueryVector> {
+  const given = options['queryEmbedding'] ?? undefined;
+  const numbers = given === undefined ? undefined : vectorOf(given, 'queryEmbedding');
+  const own = embedderInput(options['embedder'], 'embedder');
+  const named = optionalFilledString(options['queryEmbeddingModel'], 'queryEmbeddingModel');
+  if (mode === 'lex') return byWords();
+  if (!handle.settings.enableVec) {
+    if (mode === 'sem') throw vectorsDisabled(operation);
+    return byWords(`The memory was opened with enableVec: false, ${BY_WORDS}`);
+  }
+  const vector = numbers === undefined ? undefined : finiteVector(numbers, undefined);
+  const stats = JSON.parse(await handle.read(operation, (native) => native.stats())) as StatsResult;
+  const dimension = stats.effective_vec_dimension;
+  if (dimension === null) {
+    if (mode === 'sem') throw noVectors(operation);
+    return byWords(`The memory holds no vectors, ${BY_WORDS}`);
+  }
+  if (vector !== undefined && vector.length !== dimension) throw dimensionMismatch(dimension, vector.length);
+  if (vector !== undefined) return usable(handle, operation, mode, vector);
+
+  const asked = own ?? named;
+  let embedder: Embedder;
+  try {
+    embedder = await (asked === undefined
+      ? embedderOfFile(handle, stats, dimension)
+      : typeof asked === 'string'
+        ? handle.embedders.named(asked)
+        : asked);
+  } catch (error) {
+    if (mode === 'sem' || asked !== undefined || !MemvidError.isMemvidError(error)) throw error;
+    return byWords(`${error.message}, ${BY_WORDS}`);
+  }
+  if (embedder.dimensions !== undefined && embedder.dimensions !== dimension) {
+    throw dimensionMismatch(dimension, embedder.dimensions);
+  }
+  // Before anything is sent: what cannot be searched needs no vector.
+  if (!handle.settings.storesVectors) return usable(handle, operation, mode, undefined);
+  try {
+    const { vectors } = await embedAll(embedder, [question], {
+      kind: 'query',
+      dimension,
+      nameOf: () => 'the question',
+    });
+    return { vector: vectors[0], warnings: asked === undefined ? [] : strangers(embedder, stats) };
+  } catch (error) {
+    if (mode === 'sem' || asked !== undefined || !MemvidError.isMemvidError(error)) throw error;
+    return byWords(`${error.message}, ${BY_WORDS}`);
+  }
+}
+
+function byWords(...warnings: string[]): QueryVector {
+  return { vector: undefined, warnings };
+}
+
+function usable(
+  handle: Handle,
+  operation: string,
+  mode: VectorMode,
+  vector: Float32Array | undefined,
+): QueryVector {
+  if (handle.settings.storesVectors) return { vector, warnings: [] };
+  if (mode === 'sem') throw semanticNotYet(operation);
+  return byWords(`This version does not search by meaning yet, ${BY_WORDS}`);
+}
+
+/**
+ * The embedder whose vectors the file holds: by its identity, else the memory's own, else by the dimension of the
+ * vectors. MV015 tells which of them failed.
+ */
+async function embedderOfFile(handle: Handle, stats: StatsResult, dimension: number): Promise<Embedder> {
+  const identity = stats.embedding_identity;
+  if (identity !== null && 'mixed' in identity) {
+    const models = identity.mixed.map((part) => part.model ?? 'unknown').join(', ');
+    throw embeddingFailed(
+      `The file holds vectors of several models (${models}), so none of them can be chosen for the question`,
+      { reason: 'mixed_identity' },
+    );
+  }
+  const { embedder } = handle.settings;
+  const own = typeof embedder === 'string' ? await handle.embedders.named(embedder) : embedder;
+  if (identity !== null && (identity.provider !== null || identity.model !== null)) {
+    if (own !== undefined && isOf(own, identity)) return own;
+    return byIdentity(handle, identity, own);
+  }
+  if (own !== undefined) return own;
+  const model = modelForDimension(dimension);
+  if (model === undefined) {
+    throw embeddingFailed(
+      `The file does not say which model made its vectors, and ${dimension} numbers fit no known one`,
+      { reason: 'unknown_identity' },
+    );
+  }
+  return handle.embedders.named(model);
+}
+
+async function byIdentity(
+  handle: Handle,
+  { provider, model }: StoredIdentity,
+  own: Embedder | undefined,
+): Promise<Embedder> {
+  // A file may name one of the two only.
+  const wanted = provider !== null && model !== null ? { provider, model } : modelOf(model ?? provider ?? '');
+  const found = wanted === undefined ? undefined : await handle.embedders.ofIdentity(wanted);
+  if (found !== undefined) return found;
+  const whose = [provider, model].filter((part) => part !== null).join(' ');
+  const plugin = wanted === undefined ? undefined : pluginOfProvider(wanted.provider);
+  if (wanted !== undefined && plugin !== undefined) {
+    return handle.embedders.named(`${providerOf(wanted.provider)}:${wanted.model}`);
+  }
+  const other =
+    own === undefined ? 'no embedder for it was given' : `the memory was opened with ${whoseOf(own)}`;
+  throw embeddingFailed(`The question must be embedded with ${whose}, and ${other}`, {
+    reason: 'no_embedder',
+    ...(provider === null ? {} : { provider }),
+    ...(model === null ? {} : { model }),
+  });
+}
+
+/** Whether an embedder makes the vectors of an identity; what the file does not say does not contradict. */
+function isOf(embedder: Embedder, identity: StoredIdentity | EmbeddingIdentity): boolean {
+  const { provider, model } = identity;
+  return (
+    (provider === null || provider === undefined || providerOf(provider) === providerOf(embedder.provider)) &&
+    (model === null || model === undefined || sameModel(model, embedder.model))
+  );
+}
+
+function sameModel(left: string, right: string): boolean {
+  const full = (name: string): string => (modelOf(name)?.model ?? name).toLowerCase();
+  return full(left) === full(right);
+}
+
+/** A warning when the embedder of a call is not the one that made the vectors: their nearness means nothing then. */
+function strangers(embedder: Embedder, { embedding_identity: identity }: StatsResult): string[] {
+  if (identity === null) return [];
+  const known = 'mixed' in identity ? identity.mixed : [identity];
+  if (known.some((part) => isOf(embedder, part))) return [];
+  const models = known.map(({ provider, model }) => [provider, model].filter(Boolean).join(' ')).join(', ');
+  return [
+    `The question was embedded with ${whoseOf(embedder)}, but the vectors of the memory were made by ${models}: how near they are means little.`,
+  ];
+}
+
+function whoseOf({ provider, model }: Embedder): string {
+  return `${provider} ${model}`;
+}

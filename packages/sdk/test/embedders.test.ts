@@ -1,0 +1,638 @@
+import { type Embedder, EmbeddingFailedError, type FactoryOptions, type Plugin } from '@memvid/core';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import * as compat from '../src/compat.ts';
+import { ask } from '../src/ask.ts';
+import { configure, resetConfig } from '../src/configure.ts';
+import { correct } from '../src/correct.ts';
+import { Embedders } from '../src/embedding/embedders.ts';
+import { find } from '../src/find.ts';
+import { create, MemvidError } from '../src/index.ts';
+import { put } from '../src/put.ts';
+import { putMany } from '../src/put-many.ts';
+import type { PutManyReport } from '../src/put-stream.ts';
+import { update } from '../src/update.ts';
+import { vecSearch } from '../src/vec-search.ts';
+import { freshMemory, freshPath } from './support/memory.ts';
+import { vectorMemory } from './support/vector-memory.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  resetConfig();
+});
+
+/** `A…` is [1, 0, …], everything else [0, 1, …]; its calls are noted. */
+function letters(
+  changes: Partial<Embedder> & { size?: number } = {},
+): Embedder & { calls: { texts: string[]; kind: string }[] } {
+  const { size = 8, ...own } = changes;
+  const calls: { texts: string[]; kind: string }[] = [];
+  return {
+    spec: 'embedder/v1',
+    provider: 'acme',
+    model: 'letters',
+    dimensions: size,
+    maxBatch: 16,
+    async embed(texts, { kind }) {
+      calls.push({ texts: [...texts], kind });
+      return {
+        vectors: texts.map((text) => {
+          const vector = new Float32Array(size);
+          vector[text.startsWith('A') ? 0 : 1] = 2;
+          return vector;
+        }),
+      };
+    },
+    ...own,
+    calls,
+  };
+}
+const A = Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+const B = Float32Array.of(0, 1, 0, 0, 0, 0, 0, 0);
+const IDENTITY = { provider: 'acme', model: 'letters', dimension: 8, normalized: true };
+
+describe('documents get vectors', () => {
+  it('from an embedder of the call', async () => {
+    const { handle, stored } = vectorMemory();
+    const embedder = letters();
+    await put(handle, { text: 'A first', embedder });
+    await putMany(
+      handle,
+      [
+        { title: '1', text: 'A second' },
+        { title: '2', text: 'B third' },
+      ],
+      { embedder },
+    );
+    expect(stored.map(({ vector }) => vector)).toEqual([A, A, B]);
+    expect(stored.map(({ vectorIdentity }) => vectorIdentity)).toEqual([IDENTITY, IDENTITY, IDENTITY]);
+    expect(embedder.calls).toEqual([
+      { texts: ['A first'], kind: 'document' },
+      { texts: ['A second', 'B third'], kind: 'document' },
+    ]);
+  });
+
+  it('from the embedder the memory was opened with, unless the call says no', async () => {
+    const embedder = letters();
+    const { handle, stored } = vectorMemory({ embedder });
+    await put(handle, { text: 'A' });
+    await put(handle, { text: 'B', enableEmbedding: false });
+    await put(handle, { text: '' });
+    await putMany(
+      handle,
+      (function* () {
+        yield { title: 'x', text: 'A of an iterable' };
+      })(),
+    );
+    await correct(handle, 'A is right');
+    await update(handle, 0, { text: 'B now' });
+    await update(handle, 0, { title: 'only the title' });
+    expect(stored.map(({ vector }) => vector)).toEqual([A, undefined, undefined, A, A, B, undefined]);
+  });
+
+  it('of what is indexed: searchText before text', async () => {
+    const { handle, stored } = vectorMemory();
+    await put(handle, { text: 'B', searchText: 'A', embedder: letters() });
+    expect(stored[0]?.vector).toEqual(A);
+  });
+
+  it('from the caller: as they are, with their identity', async () => {
+    const { handle, stored } = vectorMemory();
+    const identity = { provider: 'OpenAI', model: 'm', dimension: 2, normalized: false };
+    await put(handle, { text: 'x', embedding: [3, 4], embeddingIdentity: identity });
+    await putMany(
+      handle,
+      [
+        { title: 'a', text: 'a', embedding: [1, 2], embeddingIdentity: { provider: 'own' } },
+        { title: 'b', text: 'b', embedding: new Float32Array([5, 6]) },
+      ],
+      { embeddingIdentity: identity },
+    );
+    await putMany(handle, [{ title: 'c', text: 'c' }], { embeddings: [[7, 8]] });
+    expect(stored.map(({ vector, vectorIdentity }) => [...(vector ?? []), vectorIdentity?.provider])).toEqual(
+      [
+        [3, 4, 'openai'],
+        [1, 2, 'own'],
+        [5, 6, 'openai'],
+        [7, 8, undefined],
+      ],
+    );
+    expect(stored[0]?.vectorIdentity).toEqual({ ...identity, provider: 'openai' });
+    await expect(
+      put(handle, { text: 'x', embedding: [3, 4], embeddingIdentity: { dimension: 3 } }),
+    ).rejects.toMatchObject({ code: 'MV014' });
+  });
+
+  it('both: only what brings none is embedded, and the rest is of the embedder too', async () => {
+    const { handle, stored } = vectorMemory();
+    const embedder = letters();
+    await putMany(
+      handle,
+      [
+        { title: 'a', text: 'A' },
+        { title: 'b', text: 'B', embedding: A },
+      ],
+      { embedder },
+    );
+    expect(embedder.calls).toEqual([{ texts: ['A'], kind: 'document' }]);
+    expect(stored.map(({ vectorIdentity }) => vectorIdentity?.model)).toEqual(['letters', 'letters']);
+  });
+
+  it('in the order of the calls, though a later one is embedded sooner', async () => {
+    const { handle, stored } = vectorMemory();
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const slow = letters();
+    const embed = slow.embed.bind(slow);
+    const first = put(handle, {
+      text: 'A slow',
+      embedder: { ...slow, embed: async (texts, options) => gate.then(() => embed(texts, options)) },
+    });
+    const second = put(handle, { text: 'B quick', embedder: letters() });
+    const third = put(handle, { text: 'plain' });
+    release();
+    expect(await Promise.all([first, second, third])).toEqual(['0', '1', '2']);
+    expect(stored.map(({ text }) => text)).toEqual(['A slow', 'B quick', 'plain']);
+  });
+
+  it.each([
+    ['throws', { embed: async () => Promise.reject(new Error('out of order')) }, 'MV015', 'out of order'],
+    ['gives too few', { embed: async () => ({ vectors: [] }) }, 'MV015', '0 vectors'],
+    [
+      'gives NaN',
+      { embed: async () => ({ vectors: [new Float32Array(8).fill(NaN)] }) },
+      'MV015',
+      'docs[0].text',
+    ],
+    ['gives another size', { embed: async () => ({ vectors: [Float32Array.of(1)] }) }, 'MV014', 'expected 8'],
+  ])('an embedder that %s: nothing is stored', async (_, changes, code, message) => {
+    const { handle, stored } = vectorMemory();
+    const call = putMany(handle, [{ title: 'a', text: 'A' }], { embedder: letters(changes) });
+    await expect(call).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+    await expect(put(handle, { text: 'A', embedder: letters(changes) })).rejects.toMatchObject({ code });
+    expect(stored).toEqual([]);
+    await put(handle, { text: 'A', embedder: letters() });
+    expect(stored).toHaveLength(1);
+  });
+
+  it('MV014 before a request when the file, or the batch, has vectors of another size', async () => {
+    const embedder = letters();
+    const { handle, stored } = vectorMemory({}, { dimension: 4 });
+    await expect(put(handle, { text: 'A', embedder })).rejects.toMatchObject({
+      code: 'MV014',
+      details: { expected: 4, actual: 8 },
+    });
+    const other = vectorMemory();
+    await expect(
+      putMany(
+        other.handle,
+        [
+          { title: 'a', text: 'A', embedding: [1, 2] },
+          { title: 'b', text: 'B' },
+        ],
+        { embedder },
+      ),
+    ).rejects.toMatchObject({ code: 'MV014' });
+    expect([embedder.calls, stored, other.stored]).toEqual([[], [], []]);
+  });
+
+  it('a text without a character: an error where the call asks for vectors', async () => {
+    const { handle, stored } = vectorMemory();
+    await expect(putMany(handle, [{ title: 'a', text: ' ' }], { embedder: letters() })).rejects.toMatchObject(
+      { code: 'MV015', message: expect.stringContaining('docs[0].text is empty') },
+    );
+    expect(stored).toEqual([]);
+  });
+
+  it('tells how far it is, and obeys the signal', async () => {
+    const { handle, stored } = vectorMemory();
+    const docs = Array.from({ length: 40 }, (_, n) => ({ title: `${n}`, text: `A ${n}` }));
+    const onEmbedding = vi.fn();
+    await putMany(handle, docs, { embedder: letters({ concurrency: 1 }), onEmbedding });
+    expect(onEmbedding.mock.calls.map(([{ embedded }]) => embedded)).toEqual([16, 32, 40]);
+    const stop = new AbortController();
+    const call = putMany(handle, docs, {
+      embedder: letters({ concurrency: 1 }),
+      signal: stop.signal,
+      onEmbedding: () => stop.abort(),
+    });
+    await expect(call).rejects.toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
+    expect(stored).toHaveLength(40);
+    await expect(putMany(handle, docs, { onEmbedding: 5 as never })).rejects.toMatchObject({ code: 'MV019' });
+  });
+
+  it('the streaming form stores what has a vector and reports what has none', async () => {
+    const { handle, stored } = vectorMemory();
+    const embedder = letters({
+      async embed(texts) {
+        if (texts.includes('bad')) throw Object.assign(new Error('too long'), { status: 400 });
+        return { vectors: texts.map(() => A) };
+      },
+    });
+    const docs = ['A', 'bad', '', 'B'].map((text) => ({ title: 't', text }));
+    const report = (await putMany(handle, docs, { onError: 'report', embedder })) as PutManyReport;
+    expect(report.items.map(({ status, error }) => [status, error?.code])).toEqual([
+      ['stored', undefined],
+      ['failed', 'MV015'],
+      ['failed', 'MV015'],
+      ['stored', undefined],
+    ]);
+    expect(report).toMatchObject({ complete: true, stored: 2, failed: 2, error: null });
+    expect(stored.map(({ text }) => text)).toEqual(['A', 'B']);
+  });
+
+  it('and ends where an embedder can give no more, to be gone on with from there', async () => {
+    const { handle, stored } = vectorMemory();
+    let calls = 0;
+    const embedder = letters({
+      async embed(texts) {
+        calls += 1;
+        if (calls > 1) throw Object.assign(new Error('quota'), { status: 403 });
+        return { vectors: texts.map(() => A) };
+      },
+    });
+    const docs = Array.from({ length: 6 }, (_, n) => ({ title: `${n}`, text: `${n}` }));
+    const options = { onError: 'report', batchSize: 2 } as const;
+    const report = (await putMany(handle, docs, { ...options, embedder })) as PutManyReport;
+    expect(report).toMatchObject({
+      complete: false,
+      stored: 2,
+      stopped_by: 'error',
+      next: 2,
+      error: { code: 'MV015', details: { status: 403 } },
+    });
+    expect(calls).toBe(2);
+    const rest = (await putMany(handle, docs, {
+      ...options,
+      embedder: letters(),
+      startAt: report.next,
+    })) as PutManyReport;
+    expect(rest).toMatchObject({ complete: true, stored: 4 });
+    expect(stored).toHaveLength(6);
+  });
+});
+
+describe('embedders by name', () => {
+  /** A plugin that notes the options its factories are called with. */
+  function plugin(...names: string[]): Plugin & { made: [string, FactoryOptions | undefined][] } {
+    const made: [string, FactoryOptions | undefined][] = [];
+    const embedders = Object.fromEntries(
+      names.map((name) => [
+        name,
+        (options?: FactoryOptions) => {
+          made.push([name, options]);
+          return letters({ model: typeof options?.['model'] === 'string' ? options['model'] : name });
+        },
+      ]),
+    );
+    return { spec: 'plugin/v1', name: `plugin of ${names.join(' ')}`, embedders, made };
+  }
+  const embedders = (plugins: Plugin[], apiKeys = new Map<string, string>()): Embedders =>
+    new Embedders({ plugins, apiKeys });
+
+  it('are made on first use, once a name, in any case', async () => {
+    const acme = plugin('acme-small', 'acme-large');
+    const own = embedders([acme]);
+    expect(own.names).toEqual(['acme-small', 'acme-large']);
+    expect(acme.made).toEqual([]);
+    const [first, second] = await Promise.all([own.named('acme-small'), own.named('ACME-Small')]);
+    expect(first).toBe(second);
+    expect(acme.made).toEqual([['acme-small', {}]]);
+  });
+
+  it('what could not be made is tried again', async () => {
+    let calls = 0;
+    const own = embedders([
+      {
+        spec: 'plugin/v1',
+        name: 'p',
+        embedders: {
+          late: async () => {
+            calls += 1;
+            if (calls === 1) throw new RangeError('no model yet');
+            return letters();
+          },
+        },
+      },
+    ]);
+    await expect(own.named('late')).rejects.toMatchObject({
+      code: 'MV015',
+      message: expect.stringContaining('no model yet'),
+      cause: expect.any(RangeError),
+    });
+    expect((await own.named('late')).model).toBe('letters');
+  });
+
+  it.each([
+    ['the short name of a registered long one', ['text-embedding-3-small'], 'openai-small', {}],
+    ['the long name of a registered short one', ['openai-small'], 'text-embedding-3-small', {}],
+    [
+      'a short name of a provider that makes any',
+      ['openai'],
+      'openai-small',
+      { model: 'text-embedding-3-small' },
+    ],
+    ['a long name of a provider that makes any', ['cohere'], 'embed-v4.0', { model: 'embed-v4.0' }],
+    ['provider:model', ['voyage'], 'voyage:voyage-4', { model: 'voyage-4' }],
+    ['a provider stands for its usual model', ['openai'], 'openai', { model: 'text-embedding-3-large' }],
+    ['a local model', ['bge-small'], 'BAAI/bge-small-en-v1.5', {}],
+    ['a name with a slash', ['nvidia'], 'nvidia/nv-embedqa-e5-v5', { model: 'nvidia/nv-embedqa-e5-v5' }],
+  ])('%s', async (_, registered, name, options) => {
+    const own = plugin(...registered);
+    await embedders([own]).named(name);
+    expect(own.made).toEqual([[registered[0], options]]);
+  });
+
+  it('plugins passed in come before those of the process, and those are seen whenever they come', async () => {
+    const [passed, configured] = [plugin('acme'), plugin('acme', 'other')];
+    const own = embedders([passed]);
+    configure({ plugins: [configured] });
+    await own.named('acme');
+    await own.named('other');
+    expect(passed.made).toHaveLength(1);
+    expect(configured.made).toEqual([['other', {}]]);
+  });
+
+  it('keys given to use() reach the factory of their provider', async () => {
+    const own = plugin('openai-small', 'cohere');
+    await embedders([own], new Map([['openai', 'key-1']])).named('openai-small');
+    await embedders([own], new Map([['openai', 'key-1']])).named('cohere');
+    await embedders([own], new Map([['*', 'key-2']])).named('cohere');
+    expect(own.made.map(([, options]) => options?.['apiKey'])).toEqual(['key-1', undefined, 'key-2']);
+  });
+
+  it('an unknown name: MV015 that lists what there is', async () => {
+    await expect(embedders([plugin('acme-small')]).named('acme-tiny')).rejects.toMatchObject({
+      code: 'MV015',
+      message: expect.stringContaining(
+        '"acme-tiny": no plugin has an embedder of that name (registered: acme-small)',
+      ),
+      suggestion: expect.stringContaining('plugins: [plugin]'),
+    });
+  });
+
+  it('a known model whose plugin was not passed: MV015 with the two lines to write', async () => {
+    vi.stubEnv('OPENAI_API_KEY', '');
+    const error: unknown = await embedders([])
+      .named('openai-small')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'MV015',
+      message:
+        'The embedding model "openai-small" needs the package @memvid/embed-openai, which was not passed in (registered: none), and a key: OPENAI_API_KEY is not set',
+      details: { package: '@memvid/embed-openai', variable: 'OPENAI_API_KEY', reason: 'plugin_missing' },
+      suggestion:
+        "Install it: npm install @memvid/embed-openai. Then pass it: import { openaiPlugin } from '@memvid/embed-openai', and create(path, { plugins: [openaiPlugin()], embedder: 'openai-small' }). Set the environment variable OPENAI_API_KEY.",
+    });
+    await expect(embedders([], new Map([['openai', 'k']])).named('openai-small')).rejects.toMatchObject({
+      message: expect.not.stringContaining('OPENAI_API_KEY'),
+    });
+  });
+
+  it('are taken by create, before the file is touched', async () => {
+    const path = freshPath();
+    await expect(
+      create(path, { embedder: 'acme-tiny', plugins: [plugin('acme-small')] }),
+    ).rejects.toMatchObject({
+      code: 'MV015',
+    });
+    await expect(create(path, { embedder: {} as never })).rejects.toMatchObject({ code: 'MV019' });
+    await expect(create(path, { embedder: letters({ maxBatch: 0 }) })).rejects.toMatchObject({
+      code: 'MV019',
+    });
+    await expect(
+      create(path, { embedder: { ...letters(), spec: 'embedder/v2' } as never }),
+    ).rejects.toMatchObject({ code: 'MV019', message: expect.stringContaining('embedder/v1') });
+    await expect(create(path, { embedder: letters(), enableVec: false })).rejects.toMatchObject({
+      code: 'MV019',
+    });
+    await expect(create(path, { plugins: [{}] as never })).rejects.toMatchObject({ code: 'MV019' });
+    await expect(create(path, 'basic', { embedder: 'acme-tiny' })).rejects.toMatchObject({ code: 'MV015' });
+    const acme = plugin('acme-small');
+    const memory = await create(path, { embedder: 'acme-small', plugins: [acme] });
+    await memory.close();
+    expect(acme.made).toEqual([]);
+  });
+
+  it('name embedders of single calls', async () => {
+    const acme = plugin('acme-small');
+    const { handle, stored, found } = vectorMemory({ plugins: [acme] });
+    await put(handle, { text: 'A', embedder: 'acme-small' });
+    await put(handle, { text: 'B', enableEmbedding: true, embeddingModel: 'acme-small' });
+    await find(handle, 'A', { mode: 'sem', embedder: 'acme-small' });
+    await find(handle, 'A', { mode: 'sem', queryEmbeddingModel: 'acme-small' });
+    expect(stored.map(({ vector }) => vector)).toEqual([A, B]);
+    expect(found.map(({ vector }) => vector)).toEqual([A, A]);
+    expect(acme.made).toHaveLength(1);
+  });
+
+  it('enableEmbedding: by embeddingModel, the memory, the process, else bge-small', async () => {
+    const all = plugin('acme-1', 'acme-2', 'acme-3', 'bge-small');
+    const opened = vectorMemory({ plugins: [all], embedder: 'acme-2' });
+    const plain = vectorMemory({ plugins: [all] });
+    await put(opened.handle, { text: 'A', enableEmbedding: true, embeddingModel: 'acme-1' });
+    await put(opened.handle, { text: 'A', enableEmbedding: true });
+    configure({ defaultEmbeddingProvider: 'acme-3' });
+    await put(plain.handle, { text: 'A', enableEmbedding: true });
+    resetConfig();
+    await put(plain.handle, { text: 'A', enableEmbedding: true });
+    expect(all.made.map(([name]) => name)).toEqual(['acme-1', 'acme-2', 'acme-3', 'bge-small']);
+  });
+
+  it('the compat entry looks for installed packages, once a name asks for it; the main entry never', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'some-key');
+    const discover = vi.fn(async () => [plugin('acme-small')]);
+    const own = new Embedders({ plugins: [], apiKeys: new Map(), discover });
+    own.checkName('acme-small');
+    expect(discover).not.toHaveBeenCalled();
+    expect((await own.named('acme-small')).model).toBe('acme-small');
+    await expect(own.named('no-such')).rejects.toMatchObject({ code: 'MV015' });
+    expect(discover).toHaveBeenCalledTimes(1);
+    const memory = await compat.create(freshPath());
+    await expect(memory.put({ text: 'x', embedder: 'openai-small' })).rejects.toMatchObject({
+      code: 'MV015',
+    });
+    await memory.close();
+  });
+});
+
+describe('providers of the reference', () => {
+  it('are taken as they are: called once with all texts, identity from their names', async () => {
+    const { handle, stored, found } = vectorMemory();
+    const calls: string[][] = [];
+    const embedder = {
+      dimension: 2,
+      modelName: 'mine',
+      async embedDocuments(texts: string[]) {
+        calls.push(texts);
+        return texts.map(() => [3, 4]);
+      },
+      embedQuery: async () => [0, 5],
+    };
+    await putMany(
+      handle,
+      Array.from({ length: 300 }, (_, n) => ({ title: `${n}`, text: `${n}` })),
+      { embedder },
+    );
+    expect(calls.map(({ length }) => length)).toEqual([300]);
+    expect(stored[299]).toMatchObject({
+      vector: Float32Array.of(0.6, 0.8),
+      vectorIdentity: { provider: 'custom', model: 'mine', dimension: 2, normalized: true },
+    });
+    await find(handle, 'q', { mode: 'sem', embedder });
+    expect(found[0]?.vector).toEqual(Float32Array.of(0, 1));
+    const short = { ...embedder, embedDocuments: async () => [[1, 2]] };
+    await expect(
+      putMany(
+        handle,
+        [1, 2].map((n) => ({ title: `${n}`, text: `${n}` })),
+        { embedder: short },
+      ),
+    ).rejects.toMatchObject({ code: 'MV015', details: { reason: 'wrong_count' } });
+  });
+
+  it('an error of a pipeline further in is not tried again', async () => {
+    let calls = 0;
+    const inner = new EmbeddingFailedError('no', { details: { status: 503, retryable: true, attempts: 4 } });
+    const { handle } = vectorMemory();
+    const embedder = {
+      dimension: 0,
+      modelName: 'm',
+      async embedDocuments(): Promise<never> {
+        calls += 1;
+        throw inner;
+      },
+      embedQuery: async () => [],
+    };
+    await expect(put(handle, { text: 'x', embedder })).rejects.toMatchObject({ details: { attempts: 4 } });
+    expect(calls).toBe(1);
+  });
+});
+
+describe('questions get vectors', () => {
+  const stored = { dimension: 8, identity: IDENTITY };
+
+  it('from the call', async () => {
+    const { handle, found } = vectorMemory({}, stored);
+    const embedder = letters();
+    await find(handle, 'A?', { mode: 'sem', embedder, k: 3 });
+    await find(handle, 'A?', { mode: 'auto', embedder });
+    await find(handle, 'B?', { mode: 'sem', queryEmbedding: B });
+    const asked = await ask(handle, 'A?', { embedder, contextOnly: true });
+    await vecSearch(handle, 'words', B);
+    expect(embedder.calls.every(({ kind }) => kind === 'query')).toBe(true);
+    expect(found.map(({ vector, request }) => [vector, request['mode']])).toEqual([
+      [A, 'sem'],
+      [A, 'auto'],
+      [B, 'sem'],
+      [A, 'auto'],
+      [B, 'sem'],
+    ]);
+    expect(found[0]?.request).toMatchObject({ query: 'A?', k: 3 });
+    expect(asked.mode).toBe('hybrid');
+  });
+
+  it('from the embedder of the memory, which makes auto the usual mode', async () => {
+    const { handle, found } = vectorMemory({ embedder: letters() }, stored);
+    await find(handle, 'A?');
+    await ask(handle, 'A?', { contextOnly: true });
+    await find(handle, 'A?', { mode: 'lex' });
+    expect(found.map(({ vector, request }) => [vector, request['mode']])).toEqual([
+      [A, 'auto'],
+      [A, 'auto'],
+      [undefined, undefined],
+    ]);
+  });
+
+  it('from the plugin that makes the vectors of the file, by its identity', async () => {
+    const made: unknown[] = [];
+    const plugins: Plugin[] = [
+      {
+        spec: 'plugin/v1',
+        name: 'p',
+        embedders: {
+          openai: (options) => {
+            made.push(options);
+            return letters({ provider: 'openai', model: 'text-embedding-3-small' });
+          },
+        },
+      },
+    ];
+    const identity = { ...IDENTITY, provider: 'OpenAI', model: 'text-embedding-3-small' };
+    const { handle, found } = vectorMemory({ plugins }, { dimension: 8, identity });
+    await find(handle, 'A?', { mode: 'sem' });
+    expect(made).toEqual([{ model: 'text-embedding-3-small' }]);
+    expect(found[0]?.vector).toEqual(A);
+    // The memory's own embedder is another: the vectors of the file decide.
+    const other = vectorMemory(
+      { plugins, embedder: letters({ model: 'other' }) },
+      { dimension: 8, identity },
+    );
+    await find(other.handle, 'A?', { mode: 'sem' });
+    expect(made).toHaveLength(2);
+  });
+
+  it('a file of the reference made by fastembed is asked with the local model', async () => {
+    const local = letters({ provider: 'local', model: 'BAAI/bge-small-en-v1.5' });
+    const plugins: Plugin[] = [{ spec: 'plugin/v1', name: 'p', embedders: { 'bge-small': () => local } }];
+    for (const model of ['BAAI/bge-small-en-v1.5', 'bge-small']) {
+      const identity = { ...IDENTITY, provider: 'fastembed', model };
+      const { handle, found } = vectorMemory({ plugins }, { dimension: 8, identity });
+      await find(handle, 'A?', { mode: 'sem' });
+      expect(found).toHaveLength(1);
+    }
+  });
+
+  it('by the size of the vectors when the file says nothing', async () => {
+    const plugins: Plugin[] = [
+      { spec: 'plugin/v1', name: 'p', embedders: { 'bge-small': () => letters({ size: 384 }) } },
+    ];
+    const { handle, found } = vectorMemory({ plugins }, { dimension: 384 });
+    await find(handle, 'A?', { mode: 'sem' });
+    expect(found[0]?.vector).toHaveLength(384);
+  });
+
+  it('without a way: sem is MV015, auto goes by words and says why', async () => {
+    for (const identity of [null, { mixed: [IDENTITY, { ...IDENTITY, model: 'other' }] }, IDENTITY]) {
+      const { handle, found } = vectorMemory({}, { dimension: 5, identity });
+      await expect(find(handle, 'q', { mode: 'sem' })).rejects.toMatchObject({ code: 'MV015' });
+      const { warnings } = await find(handle, 'q', { mode: 'auto' });
+      expect(warnings).toEqual([expect.stringMatching(/words only\.$/)]);
+      expect(found.map(({ vector }) => vector)).toEqual([undefined]);
+    }
+  });
+
+  it('what the call itself asks for fails loudly, in auto too', async () => {
+    const { handle } = vectorMemory(
+      { embedder: letters({ embed: async () => Promise.reject(new Error('down')) }) },
+      stored,
+    );
+    for (const options of [
+      { embedder: letters({ embed: async () => Promise.reject(new Error('down')) }) },
+      { queryEmbeddingModel: 'no-such' },
+      { embedder: letters({ size: 2 }) },
+    ]) {
+      await expect(find(handle, 'q', { mode: 'auto', ...options })).rejects.toBeInstanceOf(MemvidError);
+    }
+    // The memory's own: words still answer.
+    expect((await find(handle, 'q')).warnings).toEqual([expect.stringContaining('down')]);
+    await expect(find(handle, 'q', { mode: 'sem' })).rejects.toMatchObject({ code: 'MV015' });
+  });
+
+  it('a question in another model than the documents is told', async () => {
+    const { handle } = vectorMemory({}, stored);
+    const { warnings } = await find(handle, 'A?', { mode: 'sem', embedder: letters({ model: 'other' }) });
+    expect(warnings).toEqual([expect.stringContaining('acme other')]);
+    expect((await find(handle, 'A?', { mode: 'sem', embedder: letters() })).warnings).toBeUndefined();
+  });
+});
+
+it('an engine without vectors refuses before anything is sent', async () => {
+  await using memory = await freshMemory();
+  const embedder = letters();
+  await expect(memory.put({ text: 'A', embedder })).rejects.toMatchObject({ code: 'MV018' });
+  await expect(memory.putMany([{ title: 'a', text: 'A' }], { embedder })).rejects.toMatchObject({
+    code: 'MV018',
+  });
+  expect(embedder.calls).toEqual([]);
+  expect((await memory.stats()).frame_count).toBe(0);
+});
