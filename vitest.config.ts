@@ -2,7 +2,18 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    projects: ['packages/core', 'packages/sdk', 'tests', 'bench', 'examples'],
+    projects: [
+      'packages/core',
+      'packages/sdk',
+      'packages/embed-openai',
+      'packages/embed-cohere',
+      'packages/embed-voyage',
+      'packages/embed-nvidia',
+      'packages/plugin-kit',
+      'tests',
+      'bench',
+      'examples',
+    ],
     passWithNoTests: true,
   },
 });

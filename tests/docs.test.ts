@@ -13,6 +13,9 @@ import { root } from './support/workspace.ts';
 /** Stands on the line before a block that is only to be read, because it needs what a test has not. */
 const NOT_RUNNABLE = '<!-- not runnable -->';
 
+/** Installed where the blocks run. */
+const PACKAGES = readdirSync(join(root, 'packages'));
+
 interface Block {
   readonly name: string;
   readonly code: string;
@@ -59,7 +62,7 @@ describe('documents', () => {
   });
 
   it('every block type-checks against the built types', () => {
-    const folder = linkedInstallation('core', 'sdk');
+    const folder = linkedInstallation(...PACKAGES);
     mkdirSync(join(folder, 'node_modules/@types'));
     symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
     for (const [index, { code, name }] of blocks.entries()) {
@@ -94,7 +97,7 @@ describe('documents', () => {
   it.concurrent.each(blocks.filter(({ runnable }) => runnable))(
     '$name runs as pasted, offline, in an empty folder',
     async ({ code, output }) => {
-      const folder = linkedInstallation('core', 'sdk');
+      const folder = linkedInstallation(...PACKAGES);
       writeFileSync(join(folder, 'block.mts'), code);
       const trap = join(import.meta.dirname, 'support/socket-trap.mjs');
       const child = spawn(process.execPath, ['--import', trap, 'block.mts'], { cwd: folder });
@@ -114,7 +117,7 @@ describe('documents', () => {
     const words = new Set(text.match(/\w+/g));
     const exported = [...Object.keys(sdk), ...Object.keys(discover)];
     // Used by the facades of the compat entry, not by callers.
-    const internal = new Set(['isNotInstalled']);
+    const internal = new Set(['isNotInstalled', 'importInstalled']);
     expect(exported.filter((name) => !words.has(name) && !internal.has(name))).toEqual([]);
 
     const memory = await sdk.create(join(linkedInstallation(), 'notes.mv2'));

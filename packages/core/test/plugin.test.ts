@@ -54,7 +54,7 @@ it.each([
   ['http://localhost:9/', 'http://localhost:9/v1'],
   ['http://localhost:9/v1', 'http://localhost:9/v1'],
   ['http://localhost:9/v1//', 'http://localhost:9/v1'],
-  ['http://localhost:9/proxy', 'http://localhost:9/proxy/v1'],
+  ['http://localhost:9/proxy/', 'http://localhost:9/proxy'],
 ])('the base URL %s becomes %s', (given, expected) => {
   expect(baseUrlOf(given, 'https://api.acme.example', '/v1')).toBe(expected);
 });

@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Plugin } from '@memvid/core';
 import { isRecord } from './check.js';
 
@@ -19,7 +23,7 @@ export const WELL_KNOWN_PLUGINS: readonly string[] = [
 export interface DiscoverOptions {
   /** Packages to look for. Default: {@link WELL_KNOWN_PLUGINS}. */
   packages?: readonly string[] | undefined;
-  /** How to load one. Default: `import()` of its name. */
+  /** How to load one. Default: `import()` of its name, as this package or the application sees it. */
   load?: ((name: string) => Promise<unknown>) | undefined;
 }
 
@@ -28,7 +32,7 @@ export interface DiscoverOptions {
  * that are not installed are left out. For command-line tools: a library passes its plugins in by itself.
  */
 export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Plugin[]> {
-  const load = options.load ?? ((name: string) => import(name) as Promise<unknown>);
+  const load = options.load ?? importInstalled;
   const found = await Promise.all(
     (options.packages ?? WELL_KNOWN_PLUGINS).map(async (name) => {
       try {
@@ -40,6 +44,33 @@ export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Pl
     }),
   );
   return found.flat();
+}
+
+/**
+ * Imports a package that is installed beside this one, or beside the application: package managers that keep packages
+ * apart (pnpm) show this one only what it depends on itself.
+ */
+export async function importInstalled(name: string): Promise<unknown> {
+  try {
+    return await import(name);
+  } catch (error) {
+    const path = isNotInstalled(error, name) ? pathInApplication(name) : undefined;
+    if (path === undefined) throw error;
+    return import(pathToFileURL(path).href);
+  }
+}
+
+/** Where the program that runs, or the folder it runs in, finds a package. */
+function pathInApplication(name: string): string | undefined {
+  const script = process.argv[1];
+  for (const start of [...(script === undefined ? [] : [dirname(script)]), process.cwd()]) {
+    for (let folder = start, above = ''; folder !== above; above = folder, folder = dirname(folder)) {
+      // Looked at first, because resolving alone would also search the folders of NODE_PATH.
+      if (!existsSync(join(folder, 'node_modules', name, 'package.json'))) continue;
+      return createRequire(join(folder, 'resolve.js')).resolve(name);
+    }
+  }
+  return undefined;
 }
 
 /** Whether loading failed because the package itself is absent, and not something it needs. */

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HashEmbeddings as CoreHash } from '@memvid/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as compat from '../src/compat.ts';
@@ -16,12 +18,17 @@ const KEYS = [
   'NVIDIA_EMBEDDING_MODEL',
 ];
 let saved: NodeJS.ProcessEnv;
+let script: string | undefined;
 beforeEach(() => {
   saved = { ...process.env };
+  // The test runner stands where the workspace's own plugins can be seen; an application stands elsewhere.
+  [, script] = process.argv;
+  process.argv[1] = join(tmpdir(), 'application.mjs');
   for (const name of KEYS) delete process.env[name];
 });
 afterEach(() => {
   process.env = saved;
+  process.argv[1] = script ?? '';
 });
 
 describe('@memvid/sdk/compat', () => {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { EmbeddingFailedError, MemvidError } from '../errors.js';
 import { withoutSecrets } from '../secrets.js';
-import { isConnectionFailure, retryAdviceOf } from './retry-advice.js';
+import { isConnectionFailure, isUnreadable, retryAdviceOf } from './retry-advice.js';
 
 /** Whose call failed. */
 export interface Requester {
@@ -26,20 +26,8 @@ export function requestFailed(thrown: unknown, requester: Requester): EmbeddingF
   const { status } = advice;
   const said = withoutSecrets(whatWasSaid(thrown), secrets).replaceAll(/\s+/g, ' ').trim();
   const isRefused = status === 401 || status === 403;
-  const reason =
-    status === undefined
-      ? isConnectionFailure(thrown)
-        ? 'connection'
-        : 'provider'
-      : isRefused
-        ? 'key_refused'
-        : 'http';
-  const what =
-    status === undefined
-      ? reason === 'connection'
-        ? 'could not be reached'
-        : 'failed'
-      : `answered ${status}`;
+  const reason = reasonOf(thrown, status);
+  const what = WHAT[reason] ?? `answered ${status}`;
   const short = said.length > SHOWN ? `${said.slice(0, SHOWN)}…` : said;
   return new EmbeddingFailedError(`${provider} ${model} ${what}${short === '' ? '' : `: ${short}`}`, {
     details: {
@@ -51,6 +39,18 @@ export function requestFailed(thrown: unknown, requester: Requester): EmbeddingF
     },
     cause: withoutSecretsInside(thrown, secrets),
   });
+}
+
+const WHAT: Readonly<Record<string, string>> = {
+  connection: 'could not be reached',
+  malformed: 'gave an answer that is no JSON',
+  provider: 'failed',
+};
+
+function reasonOf(thrown: unknown, status: number | undefined): string {
+  if (status !== undefined) return status === 401 || status === 403 ? 'key_refused' : 'http';
+  if (isUnreadable(thrown)) return 'malformed';
+  return isConnectionFailure(thrown) ? 'connection' : 'provider';
 }
 
 /** The text of the answer where there is one, else the error's own, without what the status says already. */

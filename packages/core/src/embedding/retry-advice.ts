@@ -56,7 +56,12 @@ function isRetryable(fields: Fields, headers: unknown, status: number | undefine
   const advised = headerOf(headers, 'x-should-retry');
   if (advised === 'true' || advised === 'false') return advised === 'true';
   if (status !== undefined && status >= 400) return PASSING.has(status) || status >= 500;
-  return isConnectionFailure(thrown);
+  return isConnectionFailure(thrown) || isUnreadable(thrown);
+}
+
+/** Whether an answer was no JSON: most often it was cut on its way. */
+export function isUnreadable(thrown: unknown): boolean {
+  return thrown instanceof SyntaxError;
 }
 
 /** Whether no answer came: by the error itself, or one that it was caused by. */

@@ -36,8 +36,11 @@ export function requireNetwork({ provider, model }: ServiceCall): void {
   );
 }
 
-/** The base of a service's addresses: with `path` (`/v1`) at its end once, whether it was given with it or not. */
+/**
+ * The base of a service's addresses, without a slash at its end. A bare host gets `path` (`/v1`); what has a path of
+ * its own is a gateway and knows better. Blank counts as not given.
+ */
 export function baseUrlOf(given: string | undefined, standard: string, path: string): string {
   const base = (given === undefined || given.trim() === '' ? standard : given.trim()).replace(/\/+$/, '');
-  return base.endsWith(path) ? base : `${base}${path}`;
+  return /^\w+:\/\/[^/]+$/.test(base) ? `${base}${path}` : base;
 }

@@ -32,7 +32,10 @@ export function vectorsByIndex(data: unknown, call: ServiceCall): Float32Array[]
 
 function numbersOf(embedding: unknown, call: ServiceCall, at: number): Float32Array {
   if (embedding instanceof Float32Array) return embedding;
-  if (Array.isArray(embedding)) return Float32Array.from(embedding as number[]);
+  // What is no number must not become one (`null` would be 0): the pipeline finds NaN.
+  if (Array.isArray(embedding)) {
+    return Float32Array.from(embedding, (number: unknown) => (typeof number === 'number' ? number : NaN));
+  }
   if (typeof embedding !== 'string') throw unreadable(call, `the answer's entry ${at} has no embedding`);
   const bytes = Buffer.from(embedding, 'base64');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,4 +1,4 @@
-import { isNotInstalled } from '../discover.js';
+import { importInstalled, isNotInstalled } from '../discover.js';
 
 /** Loads a plugin package on first use; `absent` makes the error for one that is not installed. */
 export async function loadPackage(
@@ -6,7 +6,7 @@ export async function loadPackage(
   absent: (cause: unknown) => Error,
 ): Promise<Record<string, unknown>> {
   try {
-    return (await import(name)) as Record<string, unknown>;
+    return (await importInstalled(name)) as Record<string, unknown>;
   } catch (error) {
     if (isNotInstalled(error, name)) throw absent(error);
     throw error;

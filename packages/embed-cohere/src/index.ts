@@ -1,0 +1,3 @@
+export { cohere, type CohereOptions } from './cohere.js';
+export { CohereEmbeddings, type CohereEmbeddingsConfig } from './cohere-embeddings.js';
+export { coherePlugin } from './cohere-plugin.js';

@@ -1,0 +1,3 @@
+export { openai, type OpenAIOptions } from './openai.js';
+export { OpenAIEmbeddings, type OpenAIEmbeddingsConfig } from './openai-embeddings.js';
+export { openaiPlugin } from './openai-plugin.js';

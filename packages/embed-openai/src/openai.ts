@@ -1,0 +1,127 @@
+import {
+  baseUrlOf,
+  type Embedder,
+  type EmbedOptions,
+  type EmbedResult,
+  NO_TIMEOUT_MS,
+  requestFailed,
+  requireKey,
+  requireNetwork,
+  throughClient,
+  vectorsByIndex,
+} from '@memvid/core/plugin';
+
+export interface OpenAIOptions {
+  /** Default: the environment variable `OPENAI_API_KEY`, read with each request. */
+  apiKey?: string | undefined;
+  /** Of the service or of one that speaks like it. Default: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`. */
+  baseURL?: string | undefined;
+  /** Default: `OPENAI_ORG_ID`. */
+  organization?: string | undefined;
+  /** Default: `OPENAI_PROJECT_ID`. */
+  project?: string | undefined;
+  /** More headers of each request. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
+  /** Shorter vectors than the model's own; only `text-embedding-3-*` can. */
+  dimensions?: number | undefined;
+  /** How numbers travel. Default `"base64"`, a quarter of the bytes; some gateways know only `"float"`. */
+  encodingFormat?: 'base64' | 'float' | undefined;
+  /** Texts longer than the model reads: their end is cut off (`"END"`, default), or they are refused (`"NONE"`). */
+  truncate?: 'END' | 'NONE' | undefined;
+  /** Tokens from which a text is cut, estimated as a third of its bytes. Default 8000; the model reads 8192. */
+  maxTokens?: number | undefined;
+  /** Most texts of one request. Default 2048. */
+  maxBatch?: number | undefined;
+  /** Requests at the same time. Default 4. */
+  concurrency?: number | undefined;
+  /** For one try, in milliseconds. Default 30 000. */
+  timeoutMs?: number | undefined;
+  /** Default 3. */
+  maxRetries?: number | undefined;
+}
+
+const DIMENSIONS: Readonly<Record<string, number>> = {
+  'text-embedding-3-small': 1536,
+  'text-embedding-3-large': 3072,
+  'text-embedding-ada-002': 1536,
+};
+/** Most tokens of one request in all. */
+const REQUEST_TOKENS = 300_000;
+const TEXT_TOKENS = 8000;
+const VARIABLE = 'OPENAI_API_KEY';
+
+/** Makes vectors with a model of OpenAI, or of a service that speaks like it. */
+export function openai(model: string = 'text-embedding-3-small', options: OpenAIOptions = {}): Embedder {
+  const { truncate = 'END', maxTokens = TEXT_TOKENS } = options;
+  return {
+    spec: 'embedder/v1',
+    provider: 'openai',
+    model,
+    dimensions: options.dimensions ?? DIMENSIONS[model],
+    maxBatch: options.maxBatch ?? 2048,
+    maxTokens,
+    maxBatchTokens: REQUEST_TOKENS,
+    concurrency: options.concurrency,
+    timeoutMs: options.timeoutMs ?? 30_000,
+    maxRetries: options.maxRetries,
+    embed: (texts, embedOptions) =>
+      request(
+        model,
+        truncate === 'END' ? texts.map((text) => cut(text, maxTokens)) : [...texts],
+        options,
+        embedOptions,
+      ),
+  };
+}
+
+async function request(
+  model: string,
+  input: string[],
+  options: OpenAIOptions,
+  { signal }: EmbedOptions,
+): Promise<EmbedResult> {
+  const call = { provider: 'openai', model };
+  requireNetwork(call);
+  const apiKey = requireKey(call, options.apiKey, [VARIABLE]);
+  const { dimensions, encodingFormat = 'base64' } = options;
+  try {
+    const { OpenAI } = await import('openai');
+    const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
+      const client = new OpenAI({
+        apiKey,
+        baseURL: baseUrlOf(
+          options.baseURL ?? process.env['OPENAI_BASE_URL'],
+          'https://api.openai.com',
+          '/v1',
+        ),
+        ...(options.organization === undefined ? {} : { organization: options.organization }),
+        ...(options.project === undefined ? {} : { project: options.project }),
+        ...(options.headers === undefined ? {} : { defaultHeaders: options.headers }),
+        fetch,
+        // Both are the pipeline's.
+        maxRetries: 0,
+        timeout: NO_TIMEOUT_MS,
+        logLevel: 'off',
+      });
+      const size = dimensions === undefined ? {} : { dimensions };
+      return client.embeddings.create({ model, input, encoding_format: encodingFormat, ...size });
+    });
+    const tokens = answer?.usage?.total_tokens;
+    return { vectors: vectorsByIndex(answer?.data, call), usage: { tokens } };
+  } catch (thrown) {
+    // The account has no money left: that does not pass by waiting.
+    const isSpent = (thrown as { code?: unknown } | null)?.code === 'insufficient_quota';
+    const error = isSpent ? Object.assign(thrown as object, { retryable: false }) : thrown;
+    throw requestFailed(error, { ...call, secrets: [apiKey], variable: VARIABLE });
+  }
+}
+
+/** The beginning of a text of about so many tokens, in whole characters. */
+function cut(text: string, tokens: number): string {
+  const most = tokens * 3;
+  // Three bytes is the most that a UTF-16 unit takes.
+  if (text.length * 3 <= most || Buffer.byteLength(text) <= most) return text;
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most));
+  return text.slice(0, read);
+}

@@ -1,0 +1,108 @@
+import {
+  baseUrlOf,
+  type Embedder,
+  type EmbedOptions,
+  type EmbedResult,
+  NO_TIMEOUT_MS,
+  requestFailed,
+  requireKey,
+  requireNetwork,
+  throughClient,
+  vectorsByIndex,
+} from '@memvid/core/plugin';
+
+export interface VoyageOptions {
+  /** Default: the environment variable `VOYAGE_API_KEY`, read with each request. */
+  apiKey?: string | undefined;
+  /** Default: `https://api.voyageai.com/v1`. */
+  baseURL?: string | undefined;
+  /** More headers of each request. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
+  /** Numbers in a vector; the newer models can give 256, 512, 1024 or 2048. */
+  dimensions?: number | undefined;
+  /** Whether the end of texts longer than the model reads is cut off. Default `true`; `false`: they are refused. */
+  truncation?: boolean | undefined;
+  /** Default: as the text is used. */
+  inputType?: 'document' | 'query' | undefined;
+  /** Most texts of one request. Default 128. */
+  maxBatch?: number | undefined;
+  /** Requests at the same time. Default 4. */
+  concurrency?: number | undefined;
+  /** For one try, in milliseconds. Default 30 000. */
+  timeoutMs?: number | undefined;
+  /** Default 3. */
+  maxRetries?: number | undefined;
+}
+
+/** Numbers in a vector of each model, unless another size is asked for. */
+const DIMENSIONS: Readonly<Record<string, number>> = {
+  'voyage-4-large': 1024,
+  'voyage-4': 1024,
+  'voyage-4-lite': 1024,
+  'voyage-3.5': 1024,
+  'voyage-3.5-lite': 1024,
+  'voyage-3-large': 1024,
+  'voyage-3': 1024,
+  'voyage-3-lite': 512,
+  'voyage-code-3': 1024,
+  'voyage-code-2': 1536,
+  'voyage-finance-2': 1024,
+  'voyage-law-2': 1024,
+  'voyage-multilingual-2': 1024,
+};
+/** Most tokens of one request in all, of the models that take the fewest. */
+const REQUEST_TOKENS = 120_000;
+const VARIABLE = 'VOYAGE_API_KEY';
+
+/** Makes vectors with a model of Voyage AI. */
+export function voyage(model: string = 'voyage-3', options: VoyageOptions = {}): Embedder {
+  return {
+    spec: 'embedder/v1',
+    provider: 'voyage',
+    model,
+    dimensions: options.dimensions ?? DIMENSIONS[model],
+    maxBatch: options.maxBatch ?? 128,
+    maxBatchTokens: REQUEST_TOKENS,
+    concurrency: options.concurrency,
+    timeoutMs: options.timeoutMs ?? 30_000,
+    maxRetries: options.maxRetries,
+    embed: (texts, embedOptions) => request(model, [...texts], options, embedOptions),
+  };
+}
+
+async function request(
+  model: string,
+  input: string[],
+  options: VoyageOptions,
+  { kind, signal }: EmbedOptions,
+): Promise<EmbedResult> {
+  const call = { provider: 'voyage', model };
+  requireNetwork(call);
+  const apiKey = requireKey(call, options.apiKey, [VARIABLE]);
+  try {
+    // The client without the models that run on this machine: those are `@memvid/embed-local`'s.
+    const { GeneratedVoyageAIClient } = await import('voyageai');
+    const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
+      const client = new GeneratedVoyageAIClient({
+        apiKey,
+        baseUrl: baseUrlOf(options.baseURL, 'https://api.voyageai.com', '/v1'),
+        ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
+        fetch,
+        // Both are the pipeline's.
+        maxRetries: 0,
+        timeoutInSeconds: NO_TIMEOUT_MS / 1000,
+      });
+      return client.embed({
+        model,
+        input,
+        inputType: options.inputType ?? kind,
+        truncation: options.truncation ?? true,
+        ...(options.dimensions === undefined ? {} : { outputDimension: options.dimensions }),
+      });
+    });
+    return { vectors: vectorsByIndex(answer?.data, call), usage: { tokens: answer?.usage?.totalTokens } };
+  } catch (thrown) {
+    throw requestFailed(thrown, { ...call, secrets: [apiKey], variable: VARIABLE });
+  }
+}

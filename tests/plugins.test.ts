@@ -1,0 +1,162 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Plugin } from '@memvid/core';
+import * as compat from '@memvid/sdk/compat';
+import { discoverPlugins, WELL_KNOWN_PLUGINS } from '@memvid/sdk/discover';
+import { startService } from '@memvid/plugin-kit';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { aliasesOf, EMBEDDING_PLUGINS, modelOf } from '../packages/sdk/src/embedding/models.ts';
+import { linkedInstallation } from './support/install.ts';
+import { root } from './support/workspace.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** Packages of embedders that are here, by provider. */
+const here = Object.entries(EMBEDDING_PLUGINS).filter(([, { packageName }]) =>
+  existsSync(join(root, packageName.replace('@memvid', 'packages'), 'package.json')),
+);
+const REMOTE = { openai: 'OpenAI', cohere: 'Cohere', voyage: 'Voyage', nvidia: 'Nvidia' } as const;
+
+async function load(packageName: string): Promise<Record<string, unknown>> {
+  const built = join(root, packageName.replace('@memvid', 'packages'), 'dist/index.js');
+  return (await import(built)) as Record<string, unknown>;
+}
+
+describe('the table of packages', () => {
+  it('knows the packages that are here', () => {
+    expect(here.map(([provider]) => provider)).toEqual(expect.arrayContaining(Object.keys(REMOTE)));
+    const known = new Set(Object.values(EMBEDDING_PLUGINS).map(({ packageName }) => packageName));
+    const unknown = WELL_KNOWN_PLUGINS.filter((name) => name.includes('/embed-') && !known.has(name));
+    expect(unknown).toEqual([]);
+  });
+
+  it.each(here)('%s: its package makes a plugin by the call the table gives', async (provider, row) => {
+    const module = await load(row.packageName);
+    const make = module[row.call.replace('()', '')];
+    expect(make).toBeTypeOf('function');
+    const plugin = (make as () => Plugin)();
+    expect(plugin).toMatchObject({ spec: 'plugin/v1', name: row.packageName });
+    const readme = readFileSync(
+      join(root, row.packageName.replace('@memvid', 'packages'), 'README.md'),
+      'utf8',
+    );
+    for (const key of row.keys) expect(readme).toContain(key);
+    const names = Object.keys(plugin.embedders ?? {});
+    // Every short name of its models is registered, or made by the factory that bears the provider's name.
+    const aliases = names.flatMap((name) => aliasesOf(modelOf(name) ?? { provider, model: name }));
+    for (const name of [...names, ...aliases]) expect(modelOf(name)?.provider ?? provider).toBe(provider);
+    for (const [name, factory] of Object.entries(plugin.embedders ?? {})) {
+      const usual = modelOf(name);
+      if (usual === undefined || name === provider) continue;
+      expect(await factory()).toMatchObject({ provider, model: usual.model });
+    }
+  });
+});
+
+describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) => {
+  it('has its factory, its plugin and the class of the reference', async () => {
+    const module = await load(`@memvid/embed-${provider}`);
+    expect(Object.keys(module).toSorted()).toEqual(
+      [`${className}Embeddings`, `${provider}Plugin`, provider].toSorted(),
+    );
+  });
+
+  it('loads no client when it is imported, and is found when it is installed', () => {
+    const folder = linkedInstallation('core', 'sdk', `embed-${provider}`);
+    const code = `
+      import { registerHooks } from 'node:module';
+      const loaded = [];
+      registerHooks({ resolve(name, context, next) { const found = next(name, context); loaded.push(found.url); return found; } });
+      const { discoverPlugins } = await import('@memvid/sdk/discover');
+      const plugins = await discoverPlugins();
+      const embedders = Object.entries(plugins[0].embedders).map(([, make]) => make({ apiKey: 'k' }).provider);
+      const strange = loaded.filter((url) => url.includes('/node_modules/.pnpm/'));
+      console.log(JSON.stringify([plugins.map(({ name }) => name), [...new Set(embedders)], strange]));
+    `;
+    writeFileSync(join(folder, 'app.mjs'), code);
+    const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    expect(JSON.parse(run.stdout)).toEqual([[`@memvid/embed-${provider}`], [provider], []]);
+  });
+
+  it('is what the class of the compat entry loads', async () => {
+    const service = await startService(({ body }) => {
+      const { input, texts } = body as { input?: string[]; texts?: string[] };
+      const list = (input ?? texts ?? []).map(() => [0.6, 0.8]);
+      const data = list.map((embedding, index) => ({ index, embedding }));
+      return { body: { data, embeddings: { float: list }, usage: { total_tokens: 1 } } };
+    });
+    const folder = linkedInstallation('core', 'sdk', `embed-${provider}`);
+    const code = `
+      import { ${className}Embeddings, getEmbedder } from '@memvid/sdk/compat';
+      const config = { apiKey: 'some-key-0123', model: 'm', baseUrl: ${JSON.stringify(service.url)} };
+      const embedder = new ${className}Embeddings(config);
+      const vectors = await embedder.embedDocuments(['a', 'b']);
+      console.log(JSON.stringify([vectors.length, await getEmbedder('${provider}', config).embedQuery('c')]));
+    `;
+    writeFileSync(join(folder, 'app.mjs'), code);
+    const child = spawn(process.execPath, ['app.mjs'], { cwd: folder });
+    let [printed, complained] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()));
+    await new Promise((resolve) => {
+      child.on('close', resolve);
+    });
+    await service.close();
+    expect(complained).toBe('');
+    expect(JSON.parse(printed)).toEqual([2, [...Float32Array.of(0.6, 0.8)]]);
+    expect(service.requests).toHaveLength(2);
+  });
+
+  it('a handle of the compat entry finds it by name and asks for what is missing', async () => {
+    const folder = linkedInstallation('core', 'sdk', `embed-${provider}`);
+    const key = EMBEDDING_PLUGINS[provider]?.keys[0] ?? '';
+    const code = `
+      import { create } from '@memvid/sdk/compat';
+      import { create as plain } from '@memvid/sdk';
+      const report = (error) => [error.code, error.details.reason ?? '', error.message];
+      const memory = await create('notes.mv2');
+      const found = await memory.put({ text: 'x', embedder: '${provider}' }).catch(report);
+      const other = await plain('other.mv2');
+      const missing = await other.put({ text: 'x', embedder: '${provider}' }).catch(report);
+      await memory.close();
+      await other.close();
+      console.log(JSON.stringify([found, missing]));
+    `;
+    writeFileSync(join(folder, 'app.mjs'), code);
+    const env = { ...process.env, [key]: '' };
+    const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8', env });
+    expect(run.stderr).toBe('');
+    const [found, missing] = JSON.parse(run.stdout) as string[][];
+    // It got as far as the engine, or as the key that is not there: the package itself was found.
+    expect(found?.[1]).not.toBe('plugin_missing');
+    expect(missing?.[1]).toBe('plugin_missing');
+    expect(missing?.[2]).toContain(`@memvid/embed-${provider}`);
+  });
+});
+
+it('the SDK and its entries load no plugin', () => {
+  const folder = linkedInstallation('core', 'sdk', ...Object.keys(REMOTE).map((name) => `embed-${name}`));
+  const code = `
+    import { registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({ resolve(name, context, next) { const found = next(name, context); loaded.push(found.url); return found; } });
+    for (const entry of ['@memvid/sdk', '@memvid/sdk/compat', '@memvid/sdk/discover', '@memvid/core', '@memvid/core/plugin']) await import(entry);
+    const { create } = await import('@memvid/sdk');
+    const memory = await create('notes.mv2');
+    await memory.put({ text: 'words' });
+    await memory.find('words');
+    await memory.close();
+    console.log(JSON.stringify(loaded.filter((url) => /embed-|plugin-kit|\\/\\.pnpm\\//.test(url))));
+  `;
+  writeFileSync(join(folder, 'app.mjs'), code);
+  const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8' });
+  expect(run.stderr).toBe('');
+  expect(JSON.parse(run.stdout)).toEqual([]);
+});
+
+it('without packages nothing is found, and nothing fails', async () => {
+  expect(await discoverPlugins({ packages: ['@memvid/no-such-package'] })).toEqual([]);
+  expect(compat.getEmbedder('hash').provider).toBe('hash');
+});
