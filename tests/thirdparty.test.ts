@@ -1,0 +1,118 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startService } from '@memvid/plugin-kit';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { installedTarballs, packedPackages } from './support/install.ts';
+import { root, scratch } from './support/workspace.ts';
+
+/** A plugin that somebody else wrote: it is no part of the workspace, and sees only what is published. */
+const PLUGIN = join(import.meta.dirname, 'thirdparty/embed-acme');
+
+describe('a plugin of a stranger, installed from tarballs', () => {
+  let folder: string;
+  beforeAll(() => {
+    const packs = join(scratch(), 'packs');
+    const tarballs = packedPackages(packs);
+    const pack = spawnSync('npm', ['pack', '--pack-destination', packs], {
+      cwd: PLUGIN,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    });
+    if (pack.status !== 0) throw new Error(`npm pack failed: ${pack.stderr}`);
+    const ours = [...tarballs].filter(([name]) => /^@memvid\/(core|sdk|plugin-kit)/.test(name));
+    folder = installedTarballs([...ours.map(([, path]) => path), join(packs, 'acme-embed-acme-1.0.0.tgz')]);
+  }, 180_000);
+
+  it('passes the suites of the kit in the runner it chose', () => {
+    copyFileSync(join(PLUGIN, 'test/acme.test.js'), join(folder, 'acme.test.mjs'));
+    const env = { ...process.env };
+    // Set by the runner of this very test; node:test reports to it otherwise.
+    delete env['NODE_TEST_CONTEXT'];
+    const run = spawnSync(process.execPath, ['--test', '--test-reporter=tap', 'acme.test.mjs'], {
+      cwd: folder,
+      encoding: 'utf8',
+      env,
+      timeout: 120_000,
+    });
+    expect(run.stdout).toMatch(/^# fail 0$/m);
+    expect(Number(/^# pass (\d+)$/m.exec(run.stdout)?.[1])).toBeGreaterThan(30);
+    expect(run.status).toBe(0);
+  }, 120_000);
+
+  it('is used by its name in an application', async () => {
+    const service = await startService(({ body }) => {
+      const { input } = body as { input: string[] };
+      return {
+        body: {
+          data: input.map((text, index) => ({ index, embedding: text.startsWith('A') ? [3, 4] : [4, -3] })),
+        },
+      };
+    });
+    const code = `
+      import { acmePlugin } from '@acme/embed-acme';
+      import { create, info } from '@memvid/sdk';
+      const plugins = [acmePlugin({ apiKey: 'some-key-0123', baseURL: ${JSON.stringify(service.url)} })];
+      const unknown = await create('x.mv2', { plugins, embedder: 'acme-huge' }).catch((error) => [error.code, error.message]);
+      const memory = await create('notes.mv2', { plugins, embedder: 'acme-small' });
+      let found;
+      if (info().native.features.vectors === true) {
+        await memory.putMany([{ title: 'B', text: 'Bee' }, { title: 'A', text: 'Ape' }]);
+        const { hits } = await memory.find('A question', { mode: 'sem', k: 1 });
+        const { embedding_identity: identity } = await memory.stats();
+        found = [hits[0].title, identity.provider, identity.model];
+      } else {
+        // The engine does not keep vectors yet: the embedder was found, and nothing is asked for in vain.
+        found = await memory.put({ text: 'Ape' }).catch((error) => error.code);
+      }
+      await memory.close();
+      console.log(JSON.stringify([unknown, found, info().native.features.vectors === true]));
+    `;
+    writeFileSync(join(folder, 'app.mjs'), code);
+    const child = spawn(process.execPath, ['app.mjs'], { cwd: folder });
+    let [printed, complained] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()));
+    await new Promise((resolve) => {
+      child.on('close', resolve);
+    });
+    await service.close();
+    expect(complained).toBe('');
+    const [unknown, found, keepsVectors] = JSON.parse(printed) as [string[], unknown, boolean];
+    expect(unknown).toEqual(['MV015', expect.stringContaining('registered: acme, acme-small, acme-large')]);
+    expect(found).toEqual(keepsVectors ? ['A', 'acme', 'acme-small'] : 'MV018');
+    expect(service.requests).toHaveLength(keepsVectors ? 2 : 0);
+  });
+
+  it('has types that fit those of the SDK', () => {
+    const application = join(folder, 'types');
+    mkdirSync(join(application, 'node_modules/@types'), { recursive: true });
+    symlinkSync(join(root, 'node_modules/@types/node'), join(application, 'node_modules/@types/node'));
+    writeFileSync(
+      join(application, 'index.ts'),
+      `import { acme, acmePlugin } from '@acme/embed-acme';
+       import { create, type Embedder } from '@memvid/sdk';
+       const embedder: Embedder = acme('acme-small', { apiKey: 'k' });
+       export default [create('a.mv2', { embedder }), create('b.mv2', { plugins: [acmePlugin()], embedder: 'acme' })];
+       // @ts-expect-error an embedder has a spec
+       create('c.mv2', { embedder: { provider: 'x', model: 'y', maxBatch: 1, embed: async () => ({ vectors: [] }) } });`,
+    );
+    writeFileSync(join(application, 'package.json'), '{ "type": "module" }');
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: 'es2023',
+      lib: ['es2023', 'esnext.disposable'],
+      types: ['node'],
+      module: 'nodenext',
+    };
+    writeFileSync(
+      join(application, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['index.ts'] }),
+    );
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const run = spawnSync(process.execPath, [tsc, '-p', application], { encoding: 'utf8' });
+    expect(run.stdout).toBe('');
+    expect(run.status).toBe(0);
+  });
+});
