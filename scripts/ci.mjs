@@ -16,6 +16,7 @@ const checks = [
   ['unused code', 'knip', []],
   ['packages as published', 'node', ['scripts/check-packages.mjs']],
   ['size', 'size-limit', []],
+  ['weights of installations', 'node', ['scripts/weights.mjs']],
   ['lock files without addresses', 'node', ['scripts/check-lock-files.mjs']],
 ];
 

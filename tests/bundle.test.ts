@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { rolldown } from 'rolldown';
@@ -34,10 +34,22 @@ const ABSENT = [
   'snippetChars',
   'OpenAIEmbeddings',
   '$exists',
+  'embedder/v1',
+  'failed_inputs',
+  'EMBEDDING_PLUGINS',
+];
+
+/** What an application with the SDK alone must not hold, nor load: plugins, their clients, and what tests them. */
+const OF_PLUGINS = [
+  /from\s*["'](?:openai|cohere-ai|voyageai|onnxruntime-node|@memvid\/(?:embed-|plugin-kit|onnx)[^"']*)["']/,
+  /import\(["'](?:openai|cohere-ai|voyageai|onnxruntime-node|@memvid\/)[^"']*["']\)/,
+  /api\.(?:openai|cohere|voyageai)\.com|integrate\.api\.nvidia\.com/,
+  /OpenAIEmbeddings|CohereEmbeddings|VoyageEmbeddings|NvidiaEmbeddings/,
+  /discoverPlugins|node:module/,
 ];
 
 const bundlers = {
-  async esbuild(folder: string, entry: string): Promise<void> {
+  async esbuild(folder: string, entry: string, external: string[]): Promise<void> {
     await build({
       absWorkingDir: folder,
       entryPoints: [entry],
@@ -46,16 +58,16 @@ const bundlers = {
       platform: 'node',
       format: 'esm',
       target: 'node20',
-      external: ['@memvid/core'],
+      external,
       logLevel: 'error',
     });
   },
-  async rolldown(folder: string, entry: string): Promise<void> {
+  async rolldown(folder: string, entry: string, external: string[]): Promise<void> {
     const bundle = await rolldown({
       cwd: folder,
       input: entry,
       platform: 'node',
-      external: ['@memvid/core'],
+      external,
       logLevel: 'warn',
     });
     await bundle.write({ file: join(folder, 'out/bundle.mjs'), format: 'esm' });
@@ -63,10 +75,24 @@ const bundlers = {
   },
 };
 
-async function bundled(bundler: keyof typeof bundlers, source: string): Promise<string> {
-  const folder = linkedInstallation('sdk', 'core');
+/** Factories of plugins, the client each loads, and what is not needed with it. */
+const FACTORIES = {
+  openai: { client: ['openai'], absent: ['OpenAIEmbeddings', 'openai-large', 'plugin/v1'] },
+  cohere: { client: ['cohere-ai'], absent: ['CohereEmbeddings', 'plugin/v1'] },
+  voyage: { client: ['voyageai'], absent: ['VoyageEmbeddings', 'plugin/v1'] },
+  nvidia: { client: [], absent: ['NvidiaEmbeddings', 'plugin/v1'] },
+} as const;
+
+async function bundled(
+  bundler: keyof typeof bundlers,
+  source: string,
+  packages: string[] = ['sdk', 'core'],
+  clients: readonly string[] = [],
+  ours: string[] = ['@memvid/core', '@memvid/core/plugin'],
+): Promise<string> {
+  const folder = linkedInstallation(...packages);
   writeFileSync(join(folder, 'app.mjs'), source);
-  await bundlers[bundler](folder, './app.mjs');
+  await bundlers[bundler](folder, './app.mjs', [...ours, ...clients]);
   const output = join(folder, 'out/bundle.mjs');
   expect(existsSync(output)).toBe(true);
   return output;
@@ -92,6 +118,33 @@ describe.each(['esbuild', 'rolldown'] as const)('%s', (bundler) => {
     expect(JSON.parse(run(output))).toEqual(ANSWER);
   });
 
+  it('an application with the SDK alone holds nothing of a plugin', async () => {
+    const text = readFileSync(await bundled(bundler, APPLICATION), 'utf8');
+    expect(OF_PLUGINS.filter((sign) => sign.test(text)).map(String)).toEqual([]);
+  });
+
+  it.each(Object.entries(FACTORIES))(
+    'the factory of @memvid/embed-%s comes without the class, the plugin and the client',
+    async (name, { client, absent }) => {
+      const source = `import { ${name} } from '@memvid/embed-${name}'; console.log(${name}('m').provider);`;
+      const output = await bundled(bundler, source, [`embed-${name}`, 'core'], client);
+      const text = readFileSync(output, 'utf8');
+      expect(absent.filter((sign) => text.includes(sign))).toEqual([]);
+      expect(text.length).toBeLessThan(8000);
+      for (const own of client) expect(text).toMatch(new RegExp(`import\\(["\\']${own}["\\']\\)`));
+      expect(run(output)).toBe(name);
+    },
+  );
+
+  it('one class of the core comes without the engine and the pipeline', async () => {
+    const source = `import { HashEmbeddings } from '@memvid/core'; console.log(new HashEmbeddings().model);`;
+    const output = await bundled(bundler, source, ['core'], [], []);
+    const text = readFileSync(output, 'utf8');
+    const absent = ['openMemory', 'MEMVID_NATIVE_PATH', 'node:module', 'failed_inputs', 'retry-after'];
+    expect(absent.filter((sign) => text.includes(sign))).toEqual([]);
+    expect(run(output)).toBe('hash-64');
+  });
+
   it('leaves out everything but the one function that is imported', async () => {
     const output = await bundled(bundler, ONE_FUNCTION);
     const text = readFileSync(output, 'utf8');
@@ -103,7 +156,11 @@ describe.each(['esbuild', 'rolldown'] as const)('%s', (bundler) => {
 
 it('the signs of absence are signs: an application that opens a memory has them', async () => {
   const text = readFileSync(await bundled('esbuild', APPLICATION), 'utf8');
-  const core = readFileSync(join(import.meta.dirname, '../packages/core/dist/index.js'), 'utf8');
+  const dist = join(import.meta.dirname, '../packages/core/dist');
+  const core = readdirSync(dist)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => readFileSync(join(dist, name), 'utf8'))
+    .join('');
   const known = ABSENT.filter((sign) => sign !== 'OpenAIEmbeddings' && !`${text}${core}`.includes(sign));
   expect(known).toEqual([]);
 });
