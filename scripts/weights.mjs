@@ -69,8 +69,9 @@ function add(folder, weight) {
   weight.set(folder, ownBytes(folder, manifest));
   for (const name of Object.keys(manifest.dependencies ?? {})) {
     const found = installed(folder, name);
-    if (found === undefined)
+    if (found === undefined) {
       throw new CommandError(`${name}, which ${manifest.name} needs, is not installed`);
+    }
     add(found, weight);
   }
   for (const name of Object.keys(manifest.optionalDependencies ?? {})) {
