@@ -7,6 +7,8 @@ import { discoverPlugins, WELL_KNOWN_PLUGINS } from '@memvid/sdk/discover';
 import { startService } from '@memvid/plugin-kit';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { aliasesOf, EMBEDDING_PLUGINS, modelOf } from '../packages/sdk/src/embedding/models.ts';
+import { find } from '../packages/sdk/src/find.ts';
+import { vectorMemory } from '../packages/sdk/test/support/vector-memory.ts';
 import { linkedInstallation } from './support/install.ts';
 import { root } from './support/workspace.ts';
 
@@ -48,7 +50,8 @@ describe('the table of packages', () => {
     for (const name of [...names, ...aliases]) expect(modelOf(name)?.provider ?? provider).toBe(provider);
     for (const [name, factory] of Object.entries(plugin.embedders ?? {})) {
       const usual = modelOf(name);
-      if (usual === undefined || name === provider) continue;
+      // `fastembed:…` and `…#int8dyn` are models of their own.
+      if (usual === undefined || name === provider || /[:#]/.test(name)) continue;
       expect(await factory()).toMatchObject({ provider, model: usual.model });
     }
   });
@@ -133,6 +136,55 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
     expect(found?.[1]).not.toBe('plugin_missing');
     expect(missing?.[1]).toBe('plugin_missing');
     expect(missing?.[2]).toContain(`@memvid/embed-${provider}`);
+  });
+});
+
+describe('a question in the model of the file', () => {
+  const identity = { provider: 'openai', model: 'text-embedding-3-small', dimension: 2, normalized: true };
+
+  it('is embedded by the plugin of that model, at the address of the environment', async () => {
+    const service = await startService(() => ({
+      body: { data: [{ index: 0, embedding: [3, 4] }], usage: { total_tokens: 1 } },
+    }));
+    vi.stubEnv('OPENAI_BASE_URL', service.url);
+    vi.stubEnv('OPENAI_API_KEY', 'some-key-0123456789');
+    vi.stubEnv('MEMVID_OFFLINE', '');
+    const { openaiPlugin } = (await load('@memvid/embed-openai')) as {
+      openaiPlugin: (options: object) => Plugin;
+    };
+    const { handle, found } = vectorMemory(
+      { plugins: [openaiPlugin({ dimensions: 2 })] },
+      { dimension: 2, identity },
+    );
+    await find(handle, 'Which database?', { mode: 'sem' });
+    expect(found[0]?.vector).toEqual(Float32Array.of(0.6, 0.8));
+    expect(service.requests.map(({ body }) => body)).toEqual([
+      {
+        model: 'text-embedding-3-small',
+        input: ['Which database?'],
+        dimensions: 2,
+        encoding_format: 'base64',
+      },
+    ]);
+    await service.close();
+  });
+
+  it('names the key that is missing, with the plugin and without', async () => {
+    vi.stubEnv('OPENAI_API_KEY', '');
+    vi.stubEnv('MEMVID_OFFLINE', '');
+    const { openaiPlugin } = (await load('@memvid/embed-openai')) as { openaiPlugin: () => Plugin };
+    for (const plugins of [[openaiPlugin()], []]) {
+      const { handle } = vectorMemory(
+        { plugins },
+        { dimension: 1536, identity: { ...identity, dimension: 1536 } },
+      );
+      await expect(find(handle, 'q', { mode: 'sem' })).rejects.toMatchObject({
+        code: 'MV015',
+        message: expect.stringContaining('OPENAI_API_KEY'),
+        suggestion: expect.stringContaining('OPENAI_API_KEY'),
+      });
+      expect((await find(handle, 'q', { mode: 'auto' })).warnings?.[0]).toContain('OPENAI_API_KEY');
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { optionalNumber, type Options } from './check.js';
 import { unreadable } from './border.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
 import {
+  BroughtVectors,
   eachDocumentVector,
   textToEmbed,
   vectorOfDocument,
@@ -12,7 +13,7 @@ import {
   type VectorRequest,
   withVector,
 } from './embedding/document-vectors.js';
-import { isEnvironmental, vectorsDisabled } from './failures.js';
+import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
 import { progressOf, report, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
 import { storeEach } from './write-queue.js';
@@ -93,6 +94,7 @@ export async function putStream(
   if (wanted !== undefined) await eachDocumentVector(handle, 'putMany', wanted, [], { nameOf: String });
 
   const outcome = new Report(startAt);
+  const brought = new BroughtVectors(handle, 'putMany');
   let batch = emptyBatch();
   const flush = async (): Promise<void> => {
     const { indexes, documents } = await embedded(handle, batch, wanted, signal, outcome);
@@ -114,10 +116,8 @@ export async function putStream(
           const document = batchDocument(doc, `docs[${index}].`, switches);
           const vector = vectorOfDocument(doc, index);
           if (vector !== undefined) {
-            if (!handle.settings.enableVec) throw vectorsDisabled('putMany');
-            const brought = { given: new Map([[0, vector]]), embedder: undefined, isAsked: true };
             // What is wrong with it is wrong with this document alone.
-            await eachDocumentVector(handle, 'putMany', brought, [''], { nameOf: String });
+            await brought.check(vector, index);
             batch.given.set(batch.documents.length, vector);
           }
           batch.documents.push(document);

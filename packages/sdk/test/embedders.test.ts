@@ -239,6 +239,27 @@ describe('documents get vectors', () => {
     expect(stored.map(({ text }) => text)).toEqual(['A', 'B']);
   });
 
+  it('and takes vectors that documents bring, one by one', async () => {
+    const { handle, stored } = vectorMemory();
+    const report = (await putMany(
+      handle,
+      [[1, 2], [1, 2, 3], [3, Number.NaN], [5, 6], undefined].map((embedding, n) => ({
+        title: `${n}`,
+        text: `${n}`,
+        embedding,
+      })),
+      { onError: 'report' },
+    )) as PutManyReport;
+    expect(report.items.map(({ error }) => error?.code)).toEqual([
+      undefined,
+      'MV014',
+      'MV015',
+      undefined,
+      undefined,
+    ]);
+    expect(stored.map(({ vector }) => vector?.[0])).toEqual([1, 5, undefined]);
+  });
+
   it('and ends where an embedder can give no more, to be gone on with from there', async () => {
     const { handle, stored } = vectorMemory();
     let calls = 0;
@@ -564,15 +585,26 @@ describe('questions get vectors', () => {
     expect(made).toHaveLength(2);
   });
 
-  it('a file of the reference made by fastembed is asked with the local model', async () => {
-    const local = letters({ provider: 'local', model: 'BAAI/bge-small-en-v1.5' });
-    const plugins: Plugin[] = [{ spec: 'plugin/v1', name: 'p', embedders: { 'bge-small': () => local } }];
+  it('a file of the reference made by fastembed is asked with the model that pools as it does, and no other', async () => {
+    const reference = letters({ provider: 'fastembed', model: 'BAAI/bge-small-en-v1.5' });
+    const own = letters({ provider: 'local', model: 'BAAI/bge-small-en-v1.5' });
+    const embedders = { 'fastembed:BAAI/bge-small-en-v1.5': () => reference, 'bge-small': () => own };
+    const plugins: Plugin[] = [{ spec: 'plugin/v1', name: 'p', embedders }];
     for (const model of ['BAAI/bge-small-en-v1.5', 'bge-small']) {
       const identity = { ...IDENTITY, provider: 'fastembed', model };
       const { handle, found } = vectorMemory({ plugins }, { dimension: 8, identity });
       await find(handle, 'A?', { mode: 'sem' });
       expect(found).toHaveLength(1);
     }
+    expect([reference.calls.length, own.calls.length]).toEqual([2, 0]);
+    const identity = { ...IDENTITY, provider: 'fastembed', model: 'nomic' };
+    plugins.push({ spec: 'plugin/v1', name: 'q', embedders: { nomic: () => own, local: () => own } });
+    const without = vectorMemory({ plugins, embedder: own }, { dimension: 8, identity });
+    await expect(find(without.handle, 'A?', { mode: 'sem' })).rejects.toMatchObject({
+      code: 'MV015',
+      details: { package: '@memvid/embed-local' },
+    });
+    expect(own.calls).toEqual([]);
   });
 
   it('by the size of the vectors when the file says nothing', async () => {

@@ -271,6 +271,31 @@ async function prepare(
   };
 }
 
+/** Looks at vectors that documents bring one after the other. What the file says is asked for once. */
+export class BroughtVectors {
+  readonly #handle: Handle;
+  readonly #operation: string;
+  #dimension: Promise<number | undefined> | undefined;
+
+  constructor(handle: Handle, operation: string) {
+    this.#handle = handle;
+    this.#operation = operation;
+  }
+
+  /** Refuses a vector of another size than those before it, or than the file's. */
+  async check({ vector }: DocumentVector, index: number): Promise<void> {
+    const { enableVec, storesVectors = false } = this.#handle.settings;
+    if (!enableVec) throw vectorsDisabled(this.#operation);
+    this.#dimension ??= this.#handle.storedDimension(this.#operation);
+    const expected = await this.#dimension;
+    if (expected !== undefined && vector.length !== expected) {
+      throw dimensionMismatch(expected, vector.length, index);
+    }
+    if (!storesVectors) throw notStored(this.#operation, true);
+    if (expected === undefined) this.#dimension = Promise.resolve(vector.length);
+  }
+}
+
 /** The document with its vector, as the engine takes it. */
 export function withVector(document: NativeDocument, vector: DocumentVector | undefined): NativeDocument {
   if (vector === undefined) return document;

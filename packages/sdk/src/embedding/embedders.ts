@@ -53,24 +53,31 @@ export class Embedders {
   /** The embedder of a name, a short name of a model, a model's own name, or `provider:model`. */
   async named(name: string): Promise<Embedder> {
     const found = await this.#search(() => this.#byName(name));
-    if (found === undefined) throw this.#missing(name);
+    if (found === undefined) throw this.missing(name);
     return this.#make(found, name);
   }
 
   /** Fails as `named` would for a name that nobody has, without making anything. Plugins not yet looked for may have it. */
   checkName(name: string): void {
-    if (this.#byName(name) === undefined && this.#sources.discover === undefined) throw this.#missing(name);
+    if (this.#byName(name) === undefined && this.#sources.discover === undefined) throw this.missing(name);
   }
 
-  /** The embedder that makes vectors of an identity, or `undefined` when no plugin has it. */
+  /**
+   * The embedder that makes vectors of an identity, or `undefined` when no plugin has it. A provider under another
+   * name than its plugin's (`fastembed` of the reference, which pools otherwise) is another, with names of its own.
+   */
   async ofIdentity({ provider, model }: EmbeddingIdentity): Promise<Embedder | undefined> {
     if (provider === undefined || model === undefined) return undefined;
-    const wanted = { provider: providerOf(provider), model };
-    const found = await this.#search(() => this.#byModel(wanted));
+    const wanted = { provider: provider.toLowerCase(), model };
+    const isOwnName = providerOf(provider) === wanted.provider;
+    const found = await this.#search(
+      () => this.#qualified(wanted) ?? (isOwnName ? this.#byModel(wanted) : undefined),
+    );
     return found === undefined ? undefined : this.#make(found, `${provider}:${model}`);
   }
 
-  #missing(name: string): MemvidError {
+  /** MV015 for a name that no plugin has, with the way to the one that has it. */
+  missing(name: string): MemvidError {
     return missing(name, this.names, (provider) => this.#keyOf(provider) !== undefined);
   }
 
@@ -96,7 +103,9 @@ export class Embedders {
     const own = this.#registered(name);
     // A provider's name stands for its usual model, which its factory is told.
     if (own !== undefined) return own.name === known?.provider ? { ...own, model: known.model } : own;
-    return known === undefined ? undefined : this.#byModel(known);
+    const provider = name.slice(0, Math.max(0, name.indexOf(':'))).toLowerCase();
+    const isOther = providerOf(provider) !== provider;
+    return known === undefined || isOther ? undefined : this.#byModel(known);
   }
 
   /** By the model's own name, by a short one, or from the factory that bears the provider's name and makes any. */
@@ -107,6 +116,12 @@ export class Embedders {
     }
     const any = this.#registered(wanted.provider);
     return any === undefined ? undefined : { ...any, model: wanted.model };
+  }
+
+  /** By `provider:model`, where a plugin has registered just that. */
+  #qualified({ provider, model }: ModelName): Found | undefined {
+    const full = modelOf(model)?.model ?? model;
+    return this.#registered(`${provider}:${model}`) ?? this.#registered(`${provider}:${full}`);
   }
 
   #registered(name: string): Found | undefined {

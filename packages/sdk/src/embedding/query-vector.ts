@@ -11,7 +11,7 @@ import type { Handle } from '../handle.js';
 import type { StatsResult, StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import { finiteVector, vectorOf } from './given-vector.js';
-import { modelForDimension, modelOf, pluginOfProvider, providerOf } from './models.js';
+import { modelForDimension, modelOf, pluginOfProvider } from './models.js';
 
 /** Ways to give a question a vector. */
 export interface QueryVectorInput {
@@ -149,7 +149,7 @@ async function byIdentity(
   const whose = [provider, model].filter((part) => part !== null).join(' ');
   const plugin = wanted === undefined ? undefined : pluginOfProvider(wanted.provider);
   if (wanted !== undefined && plugin !== undefined) {
-    return handle.embedders.named(`${providerOf(wanted.provider)}:${wanted.model}`);
+    throw handle.embedders.missing(`${wanted.provider}:${wanted.model}`);
   }
   const other =
     own === undefined ? 'no embedder for it was given' : `the memory was opened with ${whoseOf(own)}`;
@@ -164,7 +164,9 @@ async function byIdentity(
 function isOf(embedder: Embedder, identity: StoredIdentity | EmbeddingIdentity): boolean {
   const { provider, model } = identity;
   return (
-    (provider === null || provider === undefined || providerOf(provider) === providerOf(embedder.provider)) &&
+    (provider === null ||
+      provider === undefined ||
+      provider.toLowerCase() === embedder.provider.toLowerCase()) &&
     (model === null || model === undefined || sameModel(model, embedder.model))
   );
 }
