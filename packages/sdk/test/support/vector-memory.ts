@@ -33,6 +33,7 @@ export function vectorMemory(
       stored.push(...documents);
       return { ids: documents.map((_, at) => first + at), duplicateOf: [], sequence: 0 };
     },
+    putAtOnce: () => null,
     async update(_, patch) {
       stored.push(patch as NativeDocument);
       return stored.length - 1;
