@@ -59,7 +59,7 @@ describe('documents', () => {
   });
 
   it('every block type-checks against the built types', () => {
-    const folder = linkedInstallation('core', 'sdk');
+    const folder = linkedInstallation('core', 'sdk', 'onnx', 'embed-local');
     mkdirSync(join(folder, 'node_modules/@types'));
     symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
     for (const [index, { code, name }] of blocks.entries()) {
@@ -94,7 +94,7 @@ describe('documents', () => {
   it.concurrent.each(blocks.filter(({ runnable }) => runnable))(
     '$name runs as pasted, offline, in an empty folder',
     async ({ code, output }) => {
-      const folder = linkedInstallation('core', 'sdk');
+      const folder = linkedInstallation('core', 'sdk', 'onnx', 'embed-local');
       writeFileSync(join(folder, 'block.mts'), code);
       const trap = join(import.meta.dirname, 'support/socket-trap.mjs');
       const child = spawn(process.execPath, ['--import', trap, 'block.mts'], { cwd: folder });

@@ -41,7 +41,9 @@ class ComputeThread {
   constructor() {
     // In the sources of this package, which tests import, the file has its other ending.
     const file = import.meta.url.endsWith('.ts') ? './onnx-worker.ts' : './onnx-worker.js';
-    this.#worker = new Worker(new URL(file, import.meta.url), { name: 'memvid-onnx' });
+    // The application's flags are not for this file: `--input-type`, for one, would refuse it.
+    const options = { name: 'memvid-onnx', execArgv: [] };
+    this.#worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker.unref();
     this.#worker.on('message', (message: ReplyMessage) => this.#settle(message));
     this.#worker.on('error', (error: Error) => this.#end(error));

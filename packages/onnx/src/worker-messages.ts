@@ -1,7 +1,7 @@
 import type { Tensor, TensorInfo } from './session.js';
 
 /** How a network is to be loaded, nothing left open. */
-export interface Settings {
+interface Settings {
   readonly threads: number;
   readonly quantisedKernels: boolean;
 }

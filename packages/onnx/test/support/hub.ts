@@ -26,13 +26,9 @@ export const COMMIT: string = 'c'.repeat(40);
 export async function startHub(
   files: Readonly<Record<string, Buffer>>,
   options: { checksums?: boolean } = {},
-): Promise<{ baseUrl: string; received: Received[]; faults: Fault[]; waiting: Promise<void> }> {
+): Promise<{ baseUrl: string; received: Received[]; faults: Fault[] }> {
   const received: Received[] = [];
   const faults: Fault[] = [];
-  let hanging = (): void => undefined;
-  const waiting = new Promise<void>((resolve) => {
-    hanging = resolve;
-  });
   const server = createServer((request, response) => answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -40,7 +36,7 @@ export async function startHub(
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { baseUrl: `http://127.0.0.1:${port}`, received, faults, waiting };
+  return { baseUrl: `http://127.0.0.1:${port}`, received, faults };
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
     const path = decodeURIComponent(request.url ?? '');
@@ -93,9 +89,11 @@ export async function startHub(
     });
     if (fault?.kind === 'hang') {
       response.write(body.subarray(0, 1));
-      hanging();
     } else if (fault?.kind === 'cut') {
-      response.write(body.subarray(0, fault.after), () => response.destroy());
+      // Ended and not destroyed: what was sent before arrives.
+      response.flushHeaders();
+      if (fault.after > 0) response.write(body.subarray(0, fault.after), () => response.socket?.end());
+      else response.socket?.end();
     } else {
       response.end(body);
     }

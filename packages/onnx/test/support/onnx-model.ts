@@ -25,8 +25,7 @@ function text(field: number, value: string): Buffer {
 /** TensorProto.DataType */
 export const FLOAT = 1;
 export const INT8 = 3;
-export const INT32 = 6;
-export const INT64 = 7;
+const INT64 = 7;
 export const FLOAT16 = 10;
 
 export interface Node {
@@ -100,13 +99,11 @@ export function onnxModel(graph: {
   ]);
 }
 
-export const TOKEN_INPUTS: readonly Value[] = ['input_ids', 'attention_mask', 'token_type_ids'].map(
-  (name) => ({
-    name,
-    type: INT64,
-    dims: ['batch', 'sequence'],
-  }),
-);
+const TOKEN_INPUTS: readonly Value[] = ['input_ids', 'attention_mask', 'token_type_ids'].map((name) => ({
+  name,
+  type: INT64,
+  dims: ['batch', 'sequence'],
+}));
 
 /** A network that looks up a row of numbers for each token: `table[id]` is what token `id` means. */
 export function lookUpModel(
