@@ -36,6 +36,8 @@ const OUTPUTS = ['last_hidden_state', 'token_embeddings'];
 export async function loadNetwork(options: NetworkOptions): Promise<Network> {
   const { folder, fail, threads, runtime } = options;
   const opening = openSession(folder.network, { fail, threads, runtime });
+  // Should it fail while the tokenizer is read, somebody has to have listened.
+  opening.catch(() => undefined);
   const tokenizer = await loadTokenizer(folder.tokenizer, fail).catch(async (error: unknown) => {
     await opening.then(
       (opened) => opened.close(),

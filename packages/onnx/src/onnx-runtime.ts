@@ -1,7 +1,18 @@
 import { Worker } from 'node:worker_threads';
 import type { RunOptions, Runtime, Session, SessionOptions, Tensor, TensorInfo } from './session.js';
 import { defaultThreads } from './threads.js';
-import type { Answer, Opened, ReplyMessage, Request, RequestMessage } from './worker-messages.js';
+import {
+  type Answer,
+  BUSY,
+  ENDING,
+  type Opened,
+  type ReplyMessage,
+  type Request,
+  type RequestMessage,
+} from './worker-messages.js';
+
+/** Longest that the end of the process waits for what is being computed, in milliseconds. */
+const LONGEST_END = 30_000;
 
 /** Runs networks with onnxruntime-node, in one thread of the process beside the event loop. */
 export const onnxRuntime: Runtime = {
@@ -33,6 +44,12 @@ class ComputeThread {
 
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  /** See the worker: places ENDING and BUSY. */
+  readonly #state = new Int32Array(new SharedArrayBuffer(8));
+  readonly #onExit = (): void => {
+    Atomics.store(this.#state, ENDING, 1);
+    Atomics.wait(this.#state, BUSY, 1, LONGEST_END);
+  };
   /** Networks that are open or being opened. */
   #networks = 0;
   #last = 0;
@@ -42,9 +59,10 @@ class ComputeThread {
     // In the sources of this package, which tests import, the file has its other ending.
     const file = import.meta.url.endsWith('.ts') ? './onnx-worker.ts' : './onnx-worker.js';
     // The application's flags are not for this file: `--input-type`, for one, would refuse it.
-    const options = { name: 'memvid-onnx', execArgv: [] };
+    const options = { name: 'memvid-onnx', execArgv: [], workerData: this.#state };
     this.#worker = new Worker(new URL(file, import.meta.url), options);
     this.#worker.unref();
+    process.on('exit', this.#onExit);
     this.#worker.on('message', (message: ReplyMessage) => this.#settle(message));
     this.#worker.on('error', (error: Error) => this.#end(error));
     this.#worker.on('exit', (code) => this.#end(new Error(`the thread that computes ended with ${code}`)));
@@ -94,6 +112,7 @@ class ComputeThread {
 
   #end(error: Error): void {
     this.#ended ??= error;
+    process.off('exit', this.#onExit);
     if (ComputeThread.#current === this) ComputeThread.#current = undefined;
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();

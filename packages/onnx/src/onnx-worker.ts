@@ -1,6 +1,6 @@
 // The thread that computes: onnxruntime-node answers in the thread that asks, which would stop an application for
 // as long as a network takes. Only types are imported from beside it, so that Node runs this file as it is.
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import type * as OnnxRuntime from 'onnxruntime-node';
 import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import type { Tensor, TensorInfo, TensorType } from './session.js';
@@ -14,18 +14,37 @@ const sessions = new Map<number, InferenceSession>();
 let last = 0;
 let loading: Promise<RuntimeModule> | undefined;
 
-parentPort?.on('message', ({ id, request }: RequestMessage) => {
-  void answer(request).then(
-    (value) => reply({ id, answer: value }, buffersOf(value)),
-    (error: unknown) => {
-      const { message, code } = error as { message?: unknown; code?: unknown };
-      reply({
-        id,
-        error: { message: String(message ?? error), code: typeof code === 'string' ? code : undefined },
-      });
-    },
-  );
+/** ENDING and BUSY of `worker-messages.ts`, whose values cannot be imported here. */
+const state = workerData as Int32Array;
+const ENDING = 0;
+const BUSY = 1;
+
+/** One after the other, so that the end of a process has to wait for one at most. */
+let queue: Promise<void> = Promise.resolve();
+
+parentPort?.on('message', (message: RequestMessage) => {
+  queue = queue.then(() => handled(message));
 });
+
+async function handled({ id, request }: RequestMessage): Promise<void> {
+  // Native code that comes back into a thread which was ended meanwhile aborts the process: the end waits while this
+  // thread is busy. Busy first and looking after it: either the end sees it, or this sees the end.
+  Atomics.store(state, BUSY, 1);
+  try {
+    if (Atomics.load(state, ENDING) === 1) return;
+    const value = await answer(request);
+    reply({ id, answer: value }, buffersOf(value));
+  } catch (error) {
+    const { message, code } = error as { message?: unknown; code?: unknown };
+    reply({
+      id,
+      error: { message: String(message ?? error), code: typeof code === 'string' ? code : undefined },
+    });
+  } finally {
+    Atomics.store(state, BUSY, 0);
+    Atomics.notify(state, BUSY);
+  }
+}
 
 function reply(message: ReplyMessage, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);

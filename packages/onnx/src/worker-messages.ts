@@ -1,5 +1,9 @@
 import type { Tensor, TensorInfo } from './session.js';
 
+/** Places in the memory that both threads see. */
+export const ENDING = 0;
+export const BUSY = 1;
+
 /** How a network is to be loaded, nothing left open. */
 interface Settings {
   readonly threads: number;
