@@ -1,4 +1,11 @@
-import { checkArray, type Embedder, type EmbedOptions, type EmbedResult, invalidInput } from '@memvid/core';
+import {
+  checkArray,
+  checkOneOf,
+  type Embedder,
+  type EmbedOptions,
+  type EmbedResult,
+  invalidInput,
+} from '@memvid/core';
 import { defaultThreads, sha256Of } from '@memvid/onnx';
 import { setImmediate } from 'node:timers/promises';
 import { batchesOf, type Row } from './batches.js';
@@ -138,7 +145,8 @@ class LocalModelEmbedder implements LocalEmbedder {
       if (typeof text !== 'string') throw invalidInput(`texts[${index}]`, text, 'a string');
       return text;
     });
-    const { kind, signal } = options;
+    const { kind: purpose, signal } = options;
+    const kind = checkOneOf('kind', purpose, ['document', 'query']);
     signal?.throwIfAborted();
     if (given.length === 0) return { vectors: [], usage: { tokens: 0, truncated: 0 } };
     const running = this.#embed(given, kind, signal);

@@ -384,6 +384,11 @@ describe('lives and options', () => {
     expect(error).toMatchObject({ code: 'MV019', details: { argument } });
   });
 
+  it('refuses a text that is for neither of the two', async () => {
+    const call = local().embed(['red'], { kind: 'passage' as 'query' });
+    expect(await failure(call)).toMatchObject({ code: 'MV019', details: { argument: 'kind' } });
+  });
+
   it.each([
     [{ directory: ' ' }, 'directory'],
     [{ variant: 'int4' }, 'variant'],

@@ -32,9 +32,9 @@ const CHARACTERS_A_TOKEN = 12;
 
 /**
  * Ends of words for BERT's way of taking text apart: it splits at white space and on both sides of ideographs and of
- * CJK punctuation, before anything else.
+ * CJK punctuation, before anything else. Not all of `\s`: some of it BERT removes without splitting (U+FEFF, form feeds).
  */
-const BORDER = /[\s\u3001-\u3003\u4e00-\u9fff]/;
+const BORDER = /[ \t\n\r\u3000-\u3003\u4e00-\u9fff]/;
 
 /** The tokenizer in a file `tokenizer.json`, with `tokenizer_config.json` beside it when that is there. */
 export async function loadTokenizer(path: string, fail: Failure): Promise<TextTokenizer> {

@@ -53,6 +53,11 @@ describe('a tokenizer', () => {
       'zzz',
       '[SEP]',
       '\u{1f600}',
+      '\ufeff',
+      '\f',
+      '\u2028',
+      '\u00a0',
+      '\u200b',
     ];
     for (let round = 0; round < 300; round += 1) {
       const length = 20 + random(400);
