@@ -12,8 +12,8 @@ export interface Received {
 /** What goes wrong with the next answers for files, one after the other. */
 export type Fault =
   | { readonly kind: 'status'; readonly status: number }
-  /** The connection is cut after so many bytes of the answer. */
-  | { readonly kind: 'cut'; readonly after: number }
+  /** The connection is cut after so many bytes of the answer, once the client has noted that it has them all. */
+  | { readonly kind: 'cut'; readonly after: number; readonly noted?: number }
   /** Headers and the first byte, and then nothing. */
   | { readonly kind: 'hang' }
   /** The whole file, whatever part was asked for. */
@@ -26,9 +26,14 @@ export const COMMIT: string = 'c'.repeat(40);
 export async function startHub(
   files: Readonly<Record<string, Buffer>>,
   options: { checksums?: boolean } = {},
-): Promise<{ baseUrl: string; received: Received[]; faults: Fault[] }> {
+): Promise<{ baseUrl: string; received: Received[]; faults: Fault[]; note(done: number): void }> {
   const received: Received[] = [];
   const faults: Fault[] = [];
+  // What a client has not taken out of its stream is lost to it when the connection ends.
+  let cutting: { at: number; cut(): void } | undefined;
+  const note = (done: number): void => {
+    if (cutting !== undefined && done >= cutting.at) cutting.cut();
+  };
   const server = createServer((request, response) => answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -36,7 +41,7 @@ export async function startHub(
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { baseUrl: `http://127.0.0.1:${port}`, received, faults };
+  return { baseUrl: `http://127.0.0.1:${port}`, received, faults, note };
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
     const path = decodeURIComponent(request.url ?? '');
@@ -90,10 +95,14 @@ export async function startHub(
     if (fault?.kind === 'hang') {
       response.write(body.subarray(0, 1));
     } else if (fault?.kind === 'cut') {
-      // Ended and not destroyed: what was sent before arrives.
       response.flushHeaders();
-      if (fault.after > 0) response.write(body.subarray(0, fault.after), () => response.socket?.end());
-      else response.socket?.end();
+      const cut = (): void => {
+        cutting = undefined;
+        response.socket?.end();
+      };
+      if (fault.noted !== undefined) cutting = { at: fault.noted, cut };
+      if (fault.after > 0) response.write(body.subarray(0, fault.after));
+      if (fault.noted === undefined) cut();
     } else {
       response.end(body);
     }
