@@ -5,6 +5,8 @@ export default defineConfig({
     projects: [
       'packages/core',
       'packages/sdk',
+      'packages/onnx',
+      'packages/embed-local',
       'packages/embed-openai',
       'packages/embed-cohere',
       'packages/embed-voyage',

@@ -1,0 +1,16 @@
+import { EmbeddingFailedError } from '@memvid/core';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Failure } from '../../src/index.ts';
+
+/** Errors as a plugin for embeddings makes them. */
+export const fail: Failure = (message, options) => new EmbeddingFailedError(message, options);
+
+/** A folder of this test alone. */
+export function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'memvid-onnx-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
