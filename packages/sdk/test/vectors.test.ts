@@ -141,6 +141,10 @@ describe('embedding models by name', () => {
       undefined,
     ]);
     expect(modelOf('no-such')).toBeUndefined();
+    expect(modelOf('All-MiniLM-L6-v2')).toEqual({
+      provider: 'local',
+      model: 'sentence-transformers/all-MiniLM-L6-v2',
+    });
     expect(pluginOfProvider('OpenAI')?.keys).toEqual(['OPENAI_API_KEY']);
     expect(pluginOfProvider('fastembed')).toMatchObject({ packageName: '@memvid/embed-local', keys: [] });
     expect(pluginOfProvider('acme')).toBeUndefined();

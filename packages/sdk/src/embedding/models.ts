@@ -113,7 +113,11 @@ export function providerOf(name: string): string {
 export function modelOf(name: string): ModelName | undefined {
   const wanted = name.trim().toLowerCase();
   if (Object.hasOwn(ALIASES, wanted)) return ALIASES[wanted];
-  const known = Object.values(ALIASES).find(({ model }) => model.toLowerCase() === wanted);
+  // Local models go by the name of their folder too, which is their own without its owner's.
+  const known = Object.values(ALIASES).find(({ provider, model }) => {
+    const full = model.toLowerCase();
+    return full === wanted || (provider === 'local' && full.endsWith(`/${wanted}`));
+  });
   if (known !== undefined) return known;
   const colon = name.indexOf(':');
   const provider = colon < 0 ? '' : providerOf(name.slice(0, colon).trim());
