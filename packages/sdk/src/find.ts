@@ -2,6 +2,7 @@ import { InvalidInputError } from '@memvid/core';
 import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
 import { optionalString, optionsOf, queryOf, type Options } from './check.js';
+import { foundOf } from './found.js';
 import type { Handle } from './handle.js';
 import {
   explainOf,
@@ -112,14 +113,22 @@ export async function search(handle: Handle, operation: string, request: FindReq
   const started = performance.now();
   try {
     const answer = await handle.read(operation, (native) => native.find(JSON.stringify(request)));
-    const result = JSON.parse(answer) as FindResult;
-    // Made here: its dash alone would double the bytes of the answer on their way across the border.
-    const context = contextOf(
-      result.hits,
-      (hit) => hit.snippet,
-      (hit) => hit.rank,
-    );
-    return { ...result, context };
+    const { hits, total_hits, total_is_exact, next_cursor, warnings, took_ms } = foundOf(answer);
+    return {
+      query: request.query,
+      engine: 'tantivy',
+      hits,
+      total_hits,
+      total_is_exact,
+      next_cursor,
+      ...(warnings === undefined ? {} : { warnings }),
+      took_ms,
+      context: contextOf(
+        hits,
+        (hit) => hit.snippet,
+        (hit) => hit.rank,
+      ),
+    };
   } catch (error) {
     if (!(error instanceof InvalidInputError) || error.details?.['argument'] !== 'query') throw error;
     return {
