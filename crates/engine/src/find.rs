@@ -255,7 +255,8 @@ impl PreparedFind {
     pub fn run(&self) -> Result<FindResult> {
         let snapshot = &*self.snapshot;
         let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
-        let accept = |id: u64| id < self.start.frames && self.selection.accepts(snapshot, id);
+        let accept =
+            |id: u64| id < self.start.frames && self.selection.accepts_scattered(snapshot, id);
         let request = SearchRequest {
             query: &self.query,
             limit: self.request.k,
