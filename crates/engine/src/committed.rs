@@ -49,8 +49,10 @@ pub struct Committed {
     header_bytes: [u8; 80],
     /// What answers have shown and found intact.
     pub intact: Intact,
-    /// Bytes of the map that searches may have touched.
+    /// Bytes of the map that searches may have touched since it was last looked at how much is mapped.
     pub touched: AtomicU64,
+    /// What the process had mapped from files after the first search, bytes.
+    pub mapped_at_first: OnceLock<u64>,
     lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
 }
@@ -125,6 +127,7 @@ impl Committed {
             header_bytes,
             intact: Intact::default(),
             touched: AtomicU64::new(0),
+            mapped_at_first: OnceLock::new(),
             lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
         })

@@ -1,10 +1,11 @@
 //! Lexical search: from a request to hits with their text.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use lex::{Plan, Query, SearchRequest, Searcher, Snippets};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::calendar::iso8601;
@@ -17,6 +18,8 @@ use crate::snapshot::Snapshot;
 
 /// Above this many postings a search is better run off the caller's thread.
 const INLINE_POSTINGS: u64 = 100_000;
+/// As much text of the log is indexed on the caller's thread at most, bytes: some hundred microseconds of work.
+const INLINE_INDEXED: usize = 16 << 10;
 
 /// What to look for.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,7 +62,7 @@ fn default_snippet_characters() -> usize {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct FindResult {
     /// The query as given.
     pub query: String,
@@ -74,14 +77,13 @@ pub struct FindResult {
     /// Give it back for the next page.
     pub next_cursor: Option<String>,
     /// What was not searched for, one sentence each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// Time taken, in milliseconds.
     pub took_ms: u64,
 }
 
 /// One frame that matches.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct FindHit {
     /// Position over all pages, from 1.
     pub rank: usize,
@@ -93,8 +95,8 @@ pub struct FindHit {
     pub uri: String,
     /// Its title.
     pub title: String,
-    /// The best piece of the text.
-    pub snippet: String,
+    /// Where in the text its best piece is, in bytes.
+    pub snippet: Range<usize>,
     /// The whole text of the frame.
     pub text: String,
     /// How well it matches; comparable within one answer.
@@ -118,7 +120,6 @@ pub struct FindHit {
     /// The caller's metadata.
     pub metadata: Map<String, Value>,
     /// The parts of the score.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<Value>,
 }
 
@@ -231,26 +232,12 @@ pub fn lex_disabled() -> Error {
     )
 }
 
-impl FindResult {
-    /// The answer as JSON text.
-    pub fn to_json(&self) -> Result<String> {
-        // Texts are most of it; what is reserved at once need not be moved.
-        let texts = self
-            .hits
-            .iter()
-            .map(|hit| hit.text.len() + hit.snippet.len() + 512);
-        let mut out = Vec::with_capacity(texts.sum::<usize>() * 9 / 8 + 512);
-        let written = serde_json::to_writer(&mut out, self).map_err(|error| error.to_string());
-        written
-            .and_then(|()| String::from_utf8(out).map_err(|error| error.to_string()))
-            .map_err(|error| Error::new(Code::Internal, error, Value::Null))
-    }
-}
-
 impl PreparedFind {
     /// Whether the search is so cheap that handing it to another thread would cost more.
     pub fn is_cheap(&self) -> Result<bool> {
-        if self.snapshot.committed.lex_needs_building() {
+        if self.snapshot.committed.lex_needs_building()
+            || self.snapshot.pending.lex.waiting_bytes() > INLINE_INDEXED
+        {
             return Ok(false);
         }
         let searcher = Searcher::new(
@@ -268,7 +255,8 @@ impl PreparedFind {
     pub fn run(&self) -> Result<FindResult> {
         let snapshot = &*self.snapshot;
         let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
-        let accept = |id: u64| id < self.start.frames && self.selection.accepts(snapshot, id);
+        let accept =
+            |id: u64| id < self.start.frames && self.selection.accepts_scattered(snapshot, id);
         let request = SearchRequest {
             query: &self.query,
             limit: self.request.k,
@@ -347,7 +335,7 @@ impl PreparedFind {
             uri: view.uri.unwrap_or_default().to_owned(),
             title: view.title.unwrap_or_default().to_owned(),
             matches: place.matches.max(hit.matches),
-            snippet: text.get(place.range).unwrap_or_default().to_owned(),
+            snippet: place.range,
             text,
             score: hit.score,
             tags: view.tags.to_strings(),

@@ -27,6 +27,8 @@ pub struct Waiting {
 pub struct LogIndex {
     indexed: lex::PendingIndex,
     waiting: Vector<Arc<Waiting>>,
+    /// Text of `waiting`, bytes.
+    waiting_bytes: usize,
     /// `indexed` and `waiting` together, once somebody needed it; shared by all clones of one state.
     whole: Arc<OnceLock<lex::PendingIndex>>,
 }
@@ -37,7 +39,9 @@ impl LogIndex {
         if let Some(whole) = self.whole.get() {
             self.indexed = whole.clone();
             self.waiting.clear();
+            self.waiting_bytes = 0;
         }
+        self.waiting_bytes += frame.body.len();
         self.waiting.push_back(Arc::new(frame));
         self.whole = Arc::default();
     }
@@ -48,6 +52,15 @@ impl LogIndex {
         match self.whole.get() {
             Some(_) => 0,
             None => self.waiting.len(),
+        }
+    }
+
+    /// How much text [`LogIndex::whole`] has to index before it can answer, bytes.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        match self.whole.get() {
+            Some(_) => 0,
+            None => self.waiting_bytes,
         }
     }
 
@@ -130,5 +143,19 @@ mod tests {
         assert_eq!(index.waiting(), 0);
         index.add(waiting(3));
         assert_eq!(index.waiting(), 1);
+    }
+
+    #[test]
+    fn what_waits_is_measured_until_it_is_indexed() {
+        let mut index = LogIndex::default();
+        assert_eq!(index.waiting_bytes(), 0);
+        index.add(waiting(0));
+        index.add(waiting(1));
+        let clone = index.clone();
+        assert_eq!(index.waiting_bytes(), 2 * "harbour".len());
+        clone.whole();
+        assert_eq!(index.waiting_bytes(), 0, "clones share what was indexed");
+        index.add(waiting(2));
+        assert_eq!(index.waiting_bytes(), "harbour".len());
     }
 }

@@ -91,6 +91,16 @@ impl Selection {
     /// Whether the frame is visible and selected.
     #[must_use]
     pub fn accepts(&self, snapshot: &Snapshot, id: u64) -> bool {
+        self.judges(snapshot, id, false)
+    }
+
+    /// [`Selection::accepts`] for one of a few frames from anywhere in the file.
+    #[must_use]
+    pub fn accepts_scattered(&self, snapshot: &Snapshot, id: u64) -> bool {
+        self.judges(snapshot, id, true)
+    }
+
+    fn judges(&self, snapshot: &Snapshot, id: u64, is_scattered: bool) -> bool {
         let Some(brief) = snapshot.brief(id) else {
             return false;
         };
@@ -102,13 +112,24 @@ impl Selection {
         if self.scope.is_none() && self.filter.is_none() && self.acl.is_none() {
             return true;
         }
+        let (mut own_buffer, mut parent_buffer) = (Vec::new(), Vec::new());
+        let view_of = |id, buffer| {
+            if is_scattered {
+                snapshot.scattered_view(id, buffer)
+            } else {
+                snapshot.view(id)
+            }
+        };
         // An unreadable frame cannot be shown to pass: it is left out, and `verify` names it.
-        let Ok(view) = snapshot.view(id) else {
+        let Ok(view) = view_of(id, &mut own_buffer) else {
             return false;
         };
         // Conditions are about documents: a chunk is selected when its document is.
-        let parent = brief.parent.map(|parent| snapshot.view(parent)).transpose();
-        let Ok(parent) = parent else { return false };
+        let parent = brief.parent;
+        let parent = parent.map(|parent| view_of(parent, &mut parent_buffer));
+        let Ok(parent) = parent.transpose() else {
+            return false;
+        };
         let view = parent.unwrap_or(view);
         if let Some(scope) = &self.scope
             && !view.uri.is_some_and(|uri| uri.starts_with(scope.as_str()))

@@ -18,8 +18,10 @@ use crate::text;
 /// Files up to this size are read through the map, bytes.
 const MAPPED: usize = 256 << 20;
 
-/// Pages that searches may have touched before they are given back, bytes.
-const TOUCHED: u64 = 128 << 20;
+/// Memory mapped from files that searches may add to the process before they give pages back, bytes.
+const MOST_MAPPED: u64 = 256 << 20;
+/// Bytes that searches may have touched before it is looked at how much is mapped.
+const TOUCHED: u64 = 32 << 20;
 /// What one search touches besides postings: some thirty places, in dictionaries mostly, sixteen pages each.
 const TOUCHED_BY_ANY: u64 = 2 << 20;
 /// What it touches for one posting, bytes.
@@ -61,14 +63,15 @@ pub struct Buffers {
 }
 
 impl Committed {
-    /// The fields of frame `id` and its text; the text is `None` when it is not the payload alone.
-    pub fn shown<'a>(
+    /// The fields of frame `id`, one of a few from anywhere in the file: see [`crate::shown`]. For many in a row
+    /// [`Committed::frame`] is faster.
+    pub fn scattered_frame<'a>(
         &'a self,
         id: u64,
-        buffers: &'a mut Buffers,
-    ) -> Result<(FrameView<'a>, Option<String>)> {
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<FrameView<'a>> {
         let (offset, length, checksum) = self.place(id)?;
-        let encoded = self.read(offset, length, &mut buffers.frame)?;
+        let encoded = self.read(offset, length, buffer)?;
         let marks = self
             .intact
             .frames
@@ -77,7 +80,16 @@ impl Committed {
             check_frame(id, offset, encoded, checksum)?;
             marks.set(id);
         }
-        let view = self.parse(id, encoded)?;
+        self.parse(id, encoded)
+    }
+
+    /// The fields of frame `id` and its text; the text is `None` when it is not the payload alone.
+    pub fn shown<'a>(
+        &'a self,
+        id: u64,
+        buffers: &'a mut Buffers,
+    ) -> Result<(FrameView<'a>, Option<String>)> {
+        let view = self.scattered_frame(id, &mut buffers.frame)?;
         if view.payload_length == 0 {
             return Ok((view, None));
         }
@@ -105,8 +117,17 @@ impl Committed {
         }
         let touched = TOUCHED_BY_ANY + postings.saturating_mul(TOUCHED_BY_POSTING);
         let before = self.touched.fetch_add(touched, Ordering::Relaxed);
-        if before.saturating_add(touched) > TOUCHED {
-            self.touched.store(0, Ordering::Relaxed);
+        if before != 0 && before.saturating_add(touched) <= TOUCHED {
+            return;
+        }
+        // More than 0: this is not the first search.
+        self.touched.store(1, Ordering::Relaxed);
+        // Estimates are off by the factor that searches have pages in common: it is the process that tells.
+        let Some(mapped) = mapped_from_files() else {
+            return;
+        };
+        let at_first = *self.mapped_at_first.get_or_init(|| mapped);
+        if mapped.saturating_sub(at_first) > MOST_MAPPED {
             self.map.release_pages();
         }
     }
@@ -123,9 +144,33 @@ impl Committed {
     }
 }
 
+/// How much of this process's memory is mapped from files, bytes. `None` where the system does not tell.
+fn mapped_from_files() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssFile:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes << 10)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_tells_how_much_is_mapped() {
+        // The program itself is mapped from a file.
+        assert_eq!(
+            mapped_from_files().is_some_and(|bytes| bytes > 0),
+            cfg!(target_os = "linux")
+        );
+    }
 
     #[test]
     fn marks_are_kept_apart() {

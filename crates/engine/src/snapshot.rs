@@ -139,6 +139,14 @@ impl Snapshot {
             .view()
     }
 
+    /// [`Snapshot::view`] for one of a few frames from anywhere in the file.
+    pub fn scattered_view<'a>(&'a self, id: u64, buffer: &'a mut Vec<u8>) -> Result<FrameView<'a>> {
+        if id < self.committed.frame_count() {
+            return self.committed.scattered_frame(id, buffer);
+        }
+        self.view(id)
+    }
+
     /// The fields of an active frame; removed and superseded ones are MV010.
     pub fn active_view(&self, id: u64) -> Result<FrameView<'_>> {
         match self.brief(id) {

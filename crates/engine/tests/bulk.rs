@@ -70,7 +70,12 @@ fn hits(memory: &Memory, query: &str) -> (u64, Vec<(u64, String)>) {
     let hits = found.hits.into_iter().map(|hit| {
         (
             hit.frame_id,
-            format!("{} {} {:.4}", hit.title, hit.snippet, hit.score),
+            format!(
+                "{} {} {:.4}",
+                hit.title,
+                &hit.text[hit.snippet.clone()],
+                hit.score
+            ),
         )
     });
     (found.total_hits, hits.collect())

@@ -609,3 +609,36 @@ fn who_cannot_put_at_once_has_done_nothing() {
         Code::Unsupported
     );
 }
+
+#[test]
+fn a_search_that_has_much_of_the_log_to_index_is_not_cheap() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let is_cheap = || {
+        let prepared = memory.prepare_find(request("harbour", 5)).unwrap();
+        prepared.is_cheap().unwrap()
+    };
+    let put = |text: String| {
+        let document = Document::text(text, 1_000);
+        memory.put(vec![document], PutOptions::default()).unwrap();
+    };
+    put("the harbour of Porto".to_owned());
+    assert!(is_cheap(), "one short document is indexed at once");
+    put("harbour ".repeat(200));
+    assert!(is_cheap());
+    for number in 0..30 {
+        put(format!("{number} {}", "harbour ".repeat(200)));
+    }
+    assert!(
+        !is_cheap(),
+        "48 KB are not indexed where they are asked for"
+    );
+    assert!(!is_cheap(), "asking alone indexes nothing");
+    assert_eq!(find(&memory, "harbour").len(), 32);
+    assert!(is_cheap(), "the search has indexed them");
+    for number in 0..30 {
+        put(format!("{number} {}", "harbour ".repeat(200)));
+    }
+    memory.index_log();
+    assert!(is_cheap(), "so does the thread that writes");
+}

@@ -135,6 +135,16 @@ export interface NativeAsset {
   pageCount: number;
 }
 
+/** What a search found. Texts stand one behind the other; numbers in `head` tell how long each is. */
+export interface NativeHits {
+  /** Counts, the numbers of each hit and its metadata, as JSON. */
+  head: string;
+  /** The texts that are ASCII. */
+  ascii: string;
+  /** The other texts. */
+  wide: string;
+}
+
 /** An open memory. Results that are strings are JSON in the shapes the SDK documents. */
 export interface NativeMemory {
   path(): string;
@@ -155,8 +165,8 @@ export interface NativeMemory {
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */
   selectWhere(requestJson: string): string;
-  /** A string when the search was cheap enough to run at once. */
-  find(requestJson: string, vector?: Float32Array): string | Promise<string>;
+  /** At once when the search was cheap. `vector` is what `mode` "sem" and "auto" compare with. */
+  find(requestJson: string, vector?: Float32Array): NativeHits | Promise<NativeHits>;
   timeline(requestJson: string): string;
   stats(): string;
   frame(id: number): string;

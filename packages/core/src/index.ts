@@ -4,6 +4,7 @@ export type {
   NativeColumns,
   NativeDocument,
   NativeFeed,
+  NativeHits,
   NativeMemory,
   NativeOpenOptions,
   NativePutOptions,

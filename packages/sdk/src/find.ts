@@ -3,6 +3,7 @@ import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
 import { optionalString, optionsOf, queryOf, type Options } from './check.js';
 import { queryVector, type QueryVector } from './embedding/query-vector.js';
+import { foundOf } from './found.js';
 import type { Handle } from './handle.js';
 import {
   explainOf,
@@ -140,14 +141,22 @@ export async function search(
         ? native.find(JSON.stringify(request))
         : native.find(JSON.stringify(request), vector),
     );
-    const result = JSON.parse(answer) as FindResult;
-    // Made here: its dash alone would double the bytes of the answer on their way across the border.
-    const context = contextOf(
-      result.hits,
-      (hit) => hit.snippet,
-      (hit) => hit.rank,
-    );
-    return { ...result, context };
+    const { hits, total_hits, total_is_exact, next_cursor, warnings, took_ms } = foundOf(answer);
+    return {
+      query: request.query,
+      engine: engineOf(request, vector),
+      hits,
+      total_hits,
+      total_is_exact,
+      next_cursor,
+      ...(warnings === undefined ? {} : { warnings }),
+      took_ms,
+      context: contextOf(
+        hits,
+        (hit) => hit.snippet,
+        (hit) => hit.rank,
+      ),
+    };
   } catch (error) {
     if (!(error instanceof InvalidInputError) || error.details?.['argument'] !== 'query') throw error;
     return {
@@ -180,4 +189,10 @@ export function cutAdaptively(result: FindResult, settings: SearchSettings): Fin
     next_cursor: null,
     context: contextOf(hits, (hit) => hit.snippet),
   };
+}
+
+/** Which kind of search answered. */
+function engineOf(request: FindRequest, vector: Float32Array | undefined): FindResult['engine'] {
+  if (vector === undefined) return 'tantivy';
+  return request.mode === 'sem' ? 'vec' : 'hybrid';
 }

@@ -10,19 +10,17 @@ import { expectRefused, wrong } from './support/refusals.ts';
 describe('what the engine warns of', () => {
   const settings = { readOnly: false, enableVec: true, apiKeys: new Map<string, string>() };
   const warning = 'pre* stands for more words than are searched for';
-  const answer = {
-    query: 'pre*',
-    engine: 'tantivy',
-    hits: [],
+  const head = {
+    count: 0,
+    numbers: [],
     total_hits: 0,
     total_is_exact: false,
-    context: '',
     next_cursor: null,
-    took_ms: 0,
     warnings: [warning],
+    took_ms: 0,
   };
   const native = {
-    find: () => JSON.stringify(answer),
+    find: () => ({ head: JSON.stringify(head), ascii: '', wide: '' }),
     timeline: () => '[]',
     stats: () => '{"effective_vec_dimension":null}',
   };

@@ -11,19 +11,17 @@ const IDENTITY = { provider: 'openai', model: 'text-embedding-3-small', dimensio
 
 /** A handle on a file that holds vectors (as the reference writes them), of which only the counts matter here. */
 function handleWith(dimension: number, identity: unknown): Handle {
-  const empty = {
-    query: 'q',
-    engine: 'tantivy',
-    hits: [],
+  const head = {
+    count: 0,
+    numbers: [],
     total_hits: 0,
     total_is_exact: true,
-    context: '',
     next_cursor: null,
     took_ms: 0,
   };
   const native = {
     stats: () => JSON.stringify({ effective_vec_dimension: dimension, embedding_identity: identity }),
-    find: () => JSON.stringify(empty),
+    find: () => ({ head: JSON.stringify(head), ascii: '', wide: '' }),
   } as unknown as NativeMemory;
   return new Handle('vectors.mv2', native, { readOnly: false, enableVec: true, apiKeys: new Map() });
 }

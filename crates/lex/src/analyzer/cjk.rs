@@ -5,8 +5,12 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Whether words of the script of `character` are not separated by spaces (Hangul is: but its particles stick to the
 /// words, so pairs serve it better than whole words).
+#[inline]
 pub(crate) fn is_spaceless(character: char) -> bool {
-    matches!(u32::from(character),
+    let code = u32::from(character);
+    // Most text is settled by the first comparison.
+    code >= 0x0E00
+        && matches!(code,
         0x0E00..=0x0EFF      // Thai, Lao
         | 0x1000..=0x109F    // Myanmar
         | 0x1100..=0x11FF    // Hangul letters

@@ -7,6 +7,7 @@
 //!   positions; identifiers (`ADR-17`, `v2.0.1`, `snake_case`, `2024-05-01`, `1,000`) are also one term as a whole.
 //! - Scripts without spaces are single characters plus pairs at the same positions.
 
+mod bytes;
 mod cjk;
 mod fold;
 mod stem;
@@ -17,6 +18,7 @@ mod units;
 pub(crate) use fold::fold;
 pub(crate) use stem::class_key;
 
+use bytes::WordBytes;
 use cjk::emit_run;
 use units::Units;
 
@@ -131,58 +133,50 @@ pub(crate) fn analyze_some<S: FnMut(Token<'_>) + ?Sized>(
             .get(at)
             .map_or(ByteKind::Space, |byte| BYTE_KINDS[usize::from(*byte)])
     };
+    let mut words = WordBytes::of(text);
     let mut at = 0;
     let mut position = 0;
-    while at < bytes.len() {
-        match kind(at) {
-            ByteKind::Space | ByteKind::Joiner => {
-                at += 1;
+    loop {
+        at = words.next(at);
+        let Some(first) = bytes.get(at) else {
+            break;
+        };
+        if first.is_ascii() {
+            let end = words.end(at);
+            let is_whole = match kind(end) {
+                ByteKind::Space => true,
+                ByteKind::Joiner => !joins(text, end, end + 1, bytes[end]),
+                ByteKind::Word | ByteKind::Wide => false,
+            };
+            if is_whole && end - at <= MAX_TERM_BYTES {
+                // Most words are plain: they need none of the rest.
+                if wanted(&bytes[at..]) {
+                    let mut term = &text[at..end];
+                    if term.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                        scratch.normalised.clear();
+                        scratch.normalised.push_str(term);
+                        scratch.normalised.make_ascii_lowercase();
+                        term = &scratch.normalised;
+                    }
+                    sink(Token {
+                        term,
+                        position,
+                        start: at,
+                        end,
+                        kind: TokenKind::Word,
+                    });
+                }
+                position += 1;
+                at = end;
                 continue;
             }
-            ByteKind::Word => {
-                let mut end = at;
-                let mut capitals = false;
-                while kind(end) == ByteKind::Word {
-                    // Among letters and digits of ASCII, only capitals have just the upper one of these two bits.
-                    capitals |= bytes[end] & 0x60 == 0x40;
-                    end += 1;
-                }
-                let is_whole = match kind(end) {
-                    ByteKind::Space => true,
-                    ByteKind::Joiner => !joins(text, end, end + 1, bytes[end]),
-                    ByteKind::Word | ByteKind::Wide => false,
-                };
-                if is_whole && end - at <= MAX_TERM_BYTES {
-                    // Most words are plain: they need none of the rest.
-                    if wanted(&bytes[at..]) {
-                        let mut term = &text[at..end];
-                        if capitals {
-                            scratch.normalised.clear();
-                            scratch.normalised.push_str(term);
-                            scratch.normalised.make_ascii_lowercase();
-                            term = &scratch.normalised;
-                        }
-                        sink(Token {
-                            term,
-                            position,
-                            start: at,
-                            end,
-                            kind: TokenKind::Word,
-                        });
-                    }
-                    position += 1;
-                    at = end;
-                    continue;
-                }
-            }
-            ByteKind::Wide => {
-                let Some(character) = text[at..].chars().next() else {
-                    break;
-                };
-                if !character.is_alphanumeric() {
-                    at += character.len_utf8();
-                    continue;
-                }
+        } else {
+            let Some(character) = text[at..].chars().next() else {
+                break;
+            };
+            if !character.is_alphanumeric() {
+                at += character.len_utf8();
+                continue;
             }
         }
         let (end, ascii) = chunk_end(text, at);

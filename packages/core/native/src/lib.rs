@@ -10,6 +10,7 @@
 mod document;
 mod failure;
 mod feed;
+mod hits;
 mod memory;
 mod task;
 mod worker;

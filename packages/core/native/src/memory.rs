@@ -13,6 +13,7 @@ use napi_derive::napi;
 use crate::document::{Input, NativeDocument};
 use crate::failure::{guard, to_napi};
 use crate::feed::NativeFeed;
+use crate::hits::NativeHits;
 use crate::task::{Job, json};
 use crate::worker::Worker;
 
@@ -242,25 +243,21 @@ impl NativeMemory {
         guard(|| json(&self.memory.select(&engine::parse_request(&request)?)?)).map_err(to_napi)
     }
 
-    /// A string when the search is cheap, else a promise of one.
-    #[napi(ts_return_type = "string | Promise<string>")]
+    /// At once when the search is cheap, else a promise.
+    #[napi(ts_return_type = "NativeHits | Promise<NativeHits>")]
     pub fn find(
         &self,
         request: String,
-    ) -> napi::Result<Either3<String, Latin1String, AsyncTask<Job<String>>>> {
+    ) -> napi::Result<Either<NativeHits, AsyncTask<Job<NativeHits>>>> {
         guard(|| {
             let request: FindRequest = engine::parse_request(&request)?;
             let prepared = self.memory.prepare_find(request)?;
             if prepared.is_cheap()? {
-                let answer = prepared.run()?.to_json()?;
-                // Copied as it is, where a UTF-8 text would be decoded.
-                return Ok(if answer.is_ascii() {
-                    Either3::B(Latin1String::from(answer))
-                } else {
-                    Either3::A(answer)
-                });
+                return Ok(Either::A(NativeHits::of(&prepared.run()?)?));
             }
-            Ok(Either3::C(Job::spawn(move || prepared.run()?.to_json())))
+            Ok(Either::B(Job::spawn(move || {
+                NativeHits::of(&prepared.run()?)
+            })))
         })
         .map_err(to_napi)
     }

@@ -25,11 +25,13 @@ export function contextOf(
   textOf: (hit: FindHit) => string | undefined,
   numberOf: (hit: FindHit, index: number) => number = (_hit, index) => index + 1,
 ): string {
-  const blocks = hits.flatMap((hit, index) => {
+  let context = '';
+  for (const [index, hit] of hits.entries()) {
     const text = textOf(hit);
-    return text === undefined ? [] : [lineAbove(hit, numberOf(hit, index)) + text];
-  });
-  return blocks.join(BETWEEN_BLOCKS);
+    if (text === undefined) continue;
+    context += (context === '' ? '' : BETWEEN_BLOCKS) + lineAbove(hit, numberOf(hit, index)) + text;
+  }
+  return context;
 }
 
 /**

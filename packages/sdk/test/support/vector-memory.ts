@@ -9,13 +9,11 @@ export interface VectorMemory {
   readonly found: { request: Record<string, unknown>; vector: Float32Array | undefined }[];
 }
 
-const EMPTY = {
-  query: 'q',
-  engine: 'tantivy',
-  hits: [],
+const NOTHING = {
+  count: 0,
+  numbers: [],
   total_hits: 0,
   total_is_exact: true,
-  context: '',
   next_cursor: null,
   took_ms: 0,
 };
@@ -47,7 +45,7 @@ export function vectorMemory(
     },
     find(request, vector) {
       found.push({ request: JSON.parse(request) as Record<string, unknown>, vector });
-      return JSON.stringify(EMPTY);
+      return { head: JSON.stringify(NOTHING), ascii: '', wide: '' };
     },
     timeline: () => '[]',
   };
