@@ -21,6 +21,8 @@ interface Turn {
   id: string;
   session: number;
   text: string;
+  /** When it was said, ISO 8601. */
+  ts: string;
 }
 interface Question {
   id: string;
@@ -48,7 +50,13 @@ function locomo(): Collection[] {
   return names.map((name) => ({
     documents: Array.from(
       turns.filter(({ id }) => conversationOf(id) === name),
-      ({ id, session, text }, index) => ({ uri: id, title: `Session ${session}`, text, ...placed(index) }),
+      ({ id, session, text, ts }, index) => ({
+        uri: id,
+        title: `Session ${session}`,
+        text,
+        ...placed(index),
+        timestamp: Date.parse(ts) / 1000,
+      }),
     ),
     questions: asked
       .filter(({ evidence: [first = ''] }) => conversationOf(first) === name)

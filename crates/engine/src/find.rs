@@ -369,6 +369,8 @@ fn explanation(parts: &lex::Explanation) -> Value {
         "terms": terms,
         "coordination": parts.coordination,
         "phrase": parts.phrase,
+        "speaker": parts.speaker,
+        "date": parts.date,
         "boost": parts.boost,
     })
 }

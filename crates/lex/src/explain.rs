@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::shard::TITLE;
 use crate::shard_search::{CONSTANT_SCORE, ShardSearch};
 
-/// The parts of one score: `score = (Σ terms + coordination + phrase) · boost`, up to rounding.
+/// The parts of one score: `score = (Σ terms + coordination + phrase + speaker + date) · boost`, up to rounding.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Explanation {
     /// What each matching form adds.
@@ -13,6 +13,10 @@ pub struct Explanation {
     pub coordination: f32,
     /// What it adds that words of the query stand side by side.
     pub phrase: f32,
+    /// What it adds to begin with a name of the query.
+    pub speaker: f32,
+    /// What it adds to be of a month or day that the query names.
+    pub date: f32,
     /// The factor of the document.
     pub boost: f32,
 }
@@ -82,6 +86,9 @@ pub(crate) fn explain(search: &ShardSearch<'_, '_>, document: u32) -> Result<Exp
             });
         }
     }
-    explanation.phrase = groups.pair_bonus(document, &scores, search.resolved, &search.scoring)?;
+    let bonus = groups.bonus(document, &scores, search.resolved, &search.scoring)?;
+    explanation.phrase = bonus.adjacency;
+    explanation.speaker = bonus.speaker;
+    explanation.date = bonus.date;
     Ok(explanation)
 }

@@ -3,12 +3,13 @@
 //! ```text
 //! x(word)     = Σ over fields and forms: field weight · form weight · frequency / (k1 · (1 − b + b · length / average))
 //! score(word) = idf(word) · ((k1 + 1) · x / (1 + x) + coordination)
-//! score       = (Σ score(word) + Σ adjacency) · boost
+//! score       = (Σ score(word) + Σ adjacency + speaker + date) · boost
 //! ```
 //!
 //! All forms of a word (endings, accents) share one idf, made of the sum of their document frequencies, so a rare
 //! ending of a common word does not count as rare. `coordination` is what a document gets for holding a word at all: the more
-//! words of the query match, the higher it ranks, and being a sum it can be bounded while searching.
+//! words of the query match, the higher it ranks, and being a sum it can be bounded while searching. `speaker` and `date` do
+//! not depend on how rare a name or a month is: half of a conversation begins with either name.
 
 use crate::shard::{BODY, Shard, TITLE};
 use tantivy::fieldnorm::FieldNormReader;
@@ -35,6 +36,12 @@ pub struct Ranking {
     pub coordination: f32,
     /// Share of the smaller idf when two words adjacent in the query are adjacent in the document.
     pub adjacency: f32,
+    /// What a document gets for beginning with a name of the query, as the turns of a conversation begin with who speaks.
+    pub speaker: f32,
+    /// What a document gets for being of a month that the query names.
+    pub month: f32,
+    /// What it gets on top for being of the very day.
+    pub day: f32,
 }
 
 impl Ranking {
@@ -49,6 +56,9 @@ impl Ranking {
         prefix_weight: 0.8,
         coordination: 0.4,
         adjacency: 0.2,
+        speaker: 1.5,
+        month: 2.0,
+        day: 2.0,
     };
 
     /// Score of a word with saturating evidence `x`, which must be finite, for an idf of one.

@@ -135,11 +135,11 @@ impl RequiredScan<'_, '_, '_> {
                 group.seek(base);
                 group.accumulate(window, end, 1 << index, &search.scoring);
             }
-            let (required, pair_bound) = (self.required, self.groups.pair_bound);
+            let (required, bonus_bound) = (self.required, self.groups.bonus_bound);
             let boosts = !search.scoring.shard.boosted().is_empty();
             window.take(|scored| {
                 if scored.present & required == required
-                    && (counts || boosts || scored.sum as f32 + pair_bound >= threshold)
+                    && (counts || boosts || scored.sum as f32 + bonus_bound >= threshold)
                 {
                     found.push(scored);
                 }
@@ -186,7 +186,7 @@ impl RequiredScan<'_, '_, '_> {
         }
         let boost = search.boost(document);
         let sum = scored.sum as f32;
-        let is_good = (sum + self.groups.pair_reach(&self.scores)) * boost >= best.threshold();
+        let is_good = (sum + self.groups.bonus_reach(&self.scores)) * boost >= best.threshold();
         if !(counts || is_good)
             || self
                 .excluded
@@ -205,9 +205,15 @@ impl RequiredScan<'_, '_, '_> {
             let scoring = &search.scoring;
             let bonus = self
                 .groups
-                .pair_bonus(document, &self.scores, search.resolved, scoring)?;
+                .bonus(document, &self.scores, search.resolved, scoring)?;
             let matches = scored.present.count_ones();
-            search.push(best, document, frame_id, (sum + bonus) * boost, matches);
+            search.push(
+                best,
+                document,
+                frame_id,
+                (sum + bonus.sum()) * boost,
+                matches,
+            );
         }
         Ok(())
     }

@@ -159,7 +159,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             found.clear();
             sums.clear();
             let threshold = best.threshold();
-            let pair_bound = self.groups.pair_bound;
+            let bonus_bound = self.groups.bonus_bound;
             window.take(|scored| {
                 if scored.present & required == 0
                     || !conditions.hold(scored.document)
@@ -174,7 +174,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
                     1.0
                 };
                 let sum = scored.sum as f32;
-                if (sum + pair_bound) * boost >= threshold {
+                if (sum + bonus_bound) * boost >= threshold {
                     sums.push(sum * boost);
                     found.push(scored);
                 }
@@ -204,7 +204,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             .collect();
         self.order
             .sort_by(|left, right| uppers[*left].total_cmp(&uppers[*right]));
-        let mut reach = self.groups.pair_bound;
+        let mut reach = self.groups.bonus_bound;
         self.reach = vec![reach];
         for group in &self.order {
             reach += uppers[*group];
@@ -335,7 +335,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         let search = self.search;
         let threshold = threshold.max(best.threshold());
         let sum = scored.sum as f32;
-        if (sum + self.groups.pair_bound) * boost < threshold {
+        if (sum + self.groups.bonus_bound) * boost < threshold {
             return Ok(());
         }
         let matches = match &mut self.again {
@@ -351,10 +351,10 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
                 scored.present.count_ones()
             }
         };
-        if (sum + self.groups.pair_reach(&self.scores)) * boost < threshold {
+        if (sum + self.groups.bonus_reach(&self.scores)) * boost < threshold {
             return Ok(());
         }
-        let bonus = self.groups.pair_bonus(
+        let bonus = self.groups.bonus(
             scored.document,
             &self.scores,
             search.resolved,
@@ -365,7 +365,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             best,
             scored.document,
             frame_id,
-            (sum + bonus) * boost,
+            (sum + bonus.sum()) * boost,
             matches,
         );
         Ok(())

@@ -238,7 +238,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
             }
             let (sum, matches) = groups.score(document, &mut scores, &self.scoring);
             let boost = self.boost(document);
-            let is_good = !scored || (sum + groups.pair_reach(&scores)) * boost >= threshold;
+            let is_good = !scored || (sum + groups.bonus_reach(&scores)) * boost >= threshold;
             if (counts || is_good)
                 && (!require_any || groups.holds_any(document, &self.query.any))
                 && !excluded.iter_mut().any(|matcher| matcher.holds(document))
@@ -251,8 +251,14 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
                         self.push(best, document, frame_id, CONSTANT_SCORE * boost, matches);
                     } else if is_good {
                         let bonus =
-                            groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;
-                        self.push(best, document, frame_id, (sum + bonus) * boost, matches);
+                            groups.bonus(document, &scores, self.resolved, &self.scoring)?;
+                        self.push(
+                            best,
+                            document,
+                            frame_id,
+                            (sum + bonus.sum()) * boost,
+                            matches,
+                        );
                     }
                 }
             }
@@ -279,8 +285,14 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
                 && !excluded.iter_mut().any(|matcher| matcher.holds(document))
                 && self.accepts(frame_id)
             {
-                let bonus = groups.pair_bonus(document, &scores, self.resolved, &self.scoring)?;
-                self.push(best, document, frame_id, (sum + bonus) * boost, matches);
+                let bonus = groups.bonus(document, &scores, self.resolved, &self.scoring)?;
+                self.push(
+                    best,
+                    document,
+                    frame_id,
+                    (sum + bonus.sum()) * boost,
+                    matches,
+                );
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ fn scientific_claims_find_their_abstracts() {
     }
     let ndcg = quality::Scifact::load().ndcg("test", Ranking::DEFAULT);
     println!("SciFact test nDCG@10 {ndcg:.4}");
-    assert!(ndcg >= 0.67, "{ndcg}");
+    assert!(ndcg >= 0.685, "{ndcg}");
 }
 
 #[test]
@@ -25,6 +25,6 @@ fn questions_about_conversations_find_the_turns_that_answer() {
     }
     let (recall, without_hit) = quality::Locomo::load().recall(Ranking::DEFAULT);
     println!("LoCoMo recall@10 {recall:.4}, {without_hit} questions without a hit");
-    assert!(recall >= 0.60, "{recall}");
+    assert!(recall >= 0.66, "{recall}");
     assert_eq!(without_hit, 0);
 }

@@ -143,6 +143,116 @@ fn more_matching_words_rank_higher_and_neighbours_rank_highest() {
 }
 
 #[test]
+fn a_name_is_looked_for_among_those_who_speak() {
+    let texts = [
+        "Nobody told Caroline about the harbour",
+        "Caroline: the harbour froze in those days",
+        "Melanie: Caroline likes the harbour",
+        "Caroline: good morning",
+    ];
+    assert_eq!(
+        find_in(&texts, "What did Caroline say of the harbour?")[0],
+        1
+    );
+    // Without its capital it is a word like others, and the shortest document is the best.
+    assert_eq!(find_in(&texts, "caroline harbour")[0], 2);
+    // Who speaks does not make a document a hit.
+    assert_eq!(find_in(&texts, "+harbour Caroline").len(), 3);
+}
+
+#[test]
+fn documents_of_the_time_that_is_asked_about_are_preferred() {
+    const DAY: i64 = 86_400;
+    // 2023-05-01, -08, -31; 2023-06-08; 2022-05-08.
+    let first_of_may = 1_682_899_200;
+    let times = [
+        first_of_may,
+        first_of_may + 7 * DAY,
+        first_of_may + 30 * DAY,
+        first_of_may + 38 * DAY,
+        first_of_may - 358 * DAY,
+    ];
+    let documents: Vec<_> = (0..)
+        .zip(times)
+        .map(|(id, timestamp)| Document {
+            timestamp,
+            ..document(id, "we saw the harbour")
+        })
+        .collect();
+    for (whole, memory) in [
+        (index(&documents), PendingIndex::new()),
+        (LexIndex::empty(), pending(&documents)),
+    ] {
+        for (query, expected) in [
+            ("the harbour on 8 May 2023", vec![1, 0, 2, 3, 4]),
+            ("the harbour in May", vec![0, 1, 2, 4, 3]),
+            ("harbour 2023-06-08", vec![3, 0, 1, 2, 4]),
+            ("the harbour", vec![0, 1, 2, 3, 4]),
+            ("may harbour", vec![0, 1, 2, 3, 4]),
+        ] {
+            let query = Query::parse(query).unwrap();
+            let request = SearchRequest {
+                query: &query,
+                limit: 10,
+                offset: 0,
+                accept: None,
+                explain: false,
+            };
+            let result = Searcher::new(&whole, &memory).search(&request).unwrap();
+            let ids: Vec<u64> = result.hits.iter().map(|hit| hit.frame_id).collect();
+            assert_eq!(ids, expected, "{query:?}");
+        }
+        // A month alone is a word: documents of May that do not hold it are no hits.
+        let query = Query::parse("in May").unwrap();
+        let request = SearchRequest {
+            query: &query,
+            limit: 10,
+            offset: 0,
+            accept: None,
+            explain: false,
+        };
+        let result = Searcher::new(&whole, &memory).search(&request).unwrap();
+        assert!(result.hits.is_empty());
+    }
+}
+
+#[test]
+fn the_best_of_many_are_those_of_the_time_and_the_speaker() {
+    // So many that most of them are never looked at: bounds must know what names and dates add.
+    let texts: Vec<String> = (0..30_000)
+        .map(|id| match id {
+            29_000 => "Caroline: alpha and more and more words that make it long".to_owned(),
+            _ => format!("alpha number n{id} beside Caroline"),
+        })
+        .collect();
+    let documents: Vec<_> = (0..)
+        .zip(&texts)
+        .map(|(id, text)| Document {
+            timestamp: if id == 28_000 { 1_683_504_000 } else { 0 },
+            ..document(id, text)
+        })
+        .collect();
+    let whole = index(&documents);
+    let memory = PendingIndex::new();
+    for (query, expected) in [
+        ("Caroline alpha", 29_000),
+        ("alpha on 8 May 2023", 28_000),
+        ("Caroline alpha number on 8 May 2023", 28_000),
+    ] {
+        let query = Query::parse(query).unwrap();
+        let request = SearchRequest {
+            query: &query,
+            limit: 1,
+            offset: 0,
+            accept: None,
+            explain: false,
+        };
+        let result = Searcher::new(&whole, &memory).search(&request).unwrap();
+        assert_eq!(result.hits[0].frame_id, expected, "{query:?}");
+    }
+}
+
+#[test]
 fn corrections_outrank_equal_documents_even_among_many() {
     let mut documents: Vec<_> = (0..5_000)
         .map(|id| document(id, "the capital is Paris and more words here"))
@@ -286,7 +396,8 @@ fn explanations_add_up_to_the_score() {
         for hit in &result.hits {
             let parts = hit.explain.as_ref().unwrap();
             let sum: f32 = parts.terms.iter().map(|term| term.score).sum();
-            let sum = (sum + parts.coordination + parts.phrase) * parts.boost;
+            let bonus = parts.phrase + parts.speaker + parts.date;
+            let sum = (sum + parts.coordination + bonus) * parts.boost;
             assert!((sum - hit.score).abs() < 1e-4, "{sum} {hit:?}");
         }
         assert_eq!(result.hits[0].matches, 2);

@@ -35,6 +35,12 @@ impl Planner {
         }
         let mut query = Query {
             pairs: pairs(self.places),
+            names: {
+                let terms = &self.terms;
+                let scored = self.names.into_iter().filter(|id| terms[*id].scored);
+                scored.collect()
+            },
+            moments: Vec::new(),
             any: self.any,
             must: without_repeats(self.must),
             must_not: without_repeats(self.must_not),
@@ -103,6 +109,8 @@ impl Query {
             used[index - 1]
         });
         self.any.iter_mut().for_each(|id| *id = new_ids[*id]);
+        self.names.retain(|id| used[*id]);
+        self.names.iter_mut().for_each(|id| *id = new_ids[*id]);
         for pair in &mut self.pairs {
             pair.first = new_ids[pair.first];
             pair.second = new_ids[pair.second];

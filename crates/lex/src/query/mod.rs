@@ -4,6 +4,7 @@ mod condition;
 mod date;
 mod finish;
 mod lexer;
+mod moments;
 mod parser;
 mod plan;
 mod stop;
@@ -14,6 +15,7 @@ use crate::schema::Keyword;
 use std::ops::RangeInclusive;
 
 pub use condition::Condition;
+pub(crate) use moments::{Moment, Nearness};
 
 /// Words and values that one query may look up. Ranked words past it are left out, and that is told; others fail.
 pub(crate) const MAX_TERMS: usize = 1_024;
@@ -33,6 +35,10 @@ pub struct Query {
     pub(crate) any: Vec<usize>,
     pub(crate) must: Vec<Node>,
     pub(crate) must_not: Vec<Node>,
+    /// Scored terms that are names: written with a capital.
+    pub(crate) names: Vec<usize>,
+    /// What it says about when.
+    pub(crate) moments: Vec<Moment>,
     /// Function words that are left out because there are others, with their places in the query.
     pub(crate) left_out: Vec<(u32, String)>,
 }
@@ -142,7 +148,7 @@ impl Query {
             None => None,
         };
         match query {
-            Some(query) if !query.is_empty() => Ok(query),
+            Some(query) if !query.is_empty() => Ok(query.with_moments(text)),
             // Upper-case operators are no words, whatever they were meant to do.
             _ => Self::words(&without_operators(text)),
         }
@@ -156,8 +162,13 @@ impl Query {
         if query.is_empty() {
             Err(Error::EmptyQuery)
         } else {
-            Ok(query)
+            Ok(query.with_moments(text))
         }
+    }
+
+    fn with_moments(mut self, text: &str) -> Self {
+        self.moments = moments::named(text);
+        self
     }
 
     /// The same query, to which nothing is the answer when no document holds any but its function words.
@@ -196,6 +207,7 @@ impl Query {
         }
         query.any = (known..query.terms.len()).collect();
         query.pairs = finish::pairs(places);
+        query.names.clear();
         Some(query)
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Planner {
     ids: FxHashMap<String, [Option<usize>; 4]>,
     /// Scored terms by their place in the query.
     pub places: Vec<(u32, usize)>,
+    /// Terms that are written with a capital.
+    pub names: Vec<usize>,
     place: u32,
     pub any: Vec<usize>,
     pub optional: FxHashSet<usize>,
@@ -65,6 +67,7 @@ struct Found {
     text: String,
     offset: u32,
     kind: TokenKind,
+    capital: bool,
 }
 
 /// What to look up for `text`, and how many positions it takes.
@@ -78,6 +81,7 @@ fn look_up(text: &str) -> (Vec<Found>, u32) {
                 text: token.term.to_owned(),
                 offset: token.position,
                 kind: token.kind,
+                capital: text[token.start..].starts_with(char::is_uppercase),
             });
         }
     });
@@ -144,7 +148,11 @@ impl Planner {
             let is_prefix = prefix && index + 1 == count;
             let place = (found.kind != TokenKind::Compound)
                 .then_some(self.place.saturating_add(found.offset));
+            let capital = found.capital && !is_prefix && found.kind != TokenKind::Compound;
             let id = self.term(found.text, is_prefix, false, true, place);
+            if capital && !self.names.contains(&id) {
+                self.names.push(id);
+            }
             if self.optional.insert(id) {
                 self.any.push(id);
             }

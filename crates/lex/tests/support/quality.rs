@@ -15,6 +15,23 @@ fn text<'a>(line: &'a serde_json::Value, key: &str) -> &'a str {
     line[key].as_str().unwrap_or_default()
 }
 
+/// Noon of the day that an ISO 8601 text begins with, in seconds since 1970.
+fn noon(iso: &str) -> i64 {
+    let mut fields = iso
+        .split(['-', 'T'])
+        .map(|field| field.parse::<i64>().unwrap());
+    let (year, month, day) = (
+        fields.next().unwrap(),
+        fields.next().unwrap(),
+        fields.next().unwrap(),
+    );
+    let before = |year: i64| year * 365 + year / 4 - year / 100 + year / 400;
+    let leap = i64::from(before(year) - before(year - 1) == 366);
+    let months = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let in_year = months[month as usize - 1] + i64::from(month > 2) * leap + day - 1;
+    (before(year - 1) - before(1969) + in_year) * 86_400 + 43_200
+}
+
 fn top(index: &LexIndex, question: &str, ranking: Ranking) -> Vec<u64> {
     let query = Query::parse(question).unwrap();
     let request = SearchRequest {
@@ -121,7 +138,10 @@ impl Locomo {
                 .collect();
             let documents: Vec<_> = (0..)
                 .zip(&turns)
-                .map(|(id, turn)| document(id, text(turn, "text")))
+                .map(|(id, turn)| lex::Document {
+                    timestamp: noon(text(turn, "ts")),
+                    ..document(id, text(turn, "text"))
+                })
                 .collect();
             (name, (index(&documents), ids))
         });
