@@ -4,7 +4,7 @@
 //! and index them, and write payloads behind the footer in force as they go. Nothing refers to those bytes before the
 //! table of contents is published, so a batch that fails or is abandoned leaves the memory as it was. Memory holds the
 //! slices in flight, of a megabyte each or one document if that is larger, one index builder a lane, and the encoded
-//! frames: some 450 bytes a document.
+//! frames, which are compressed once there are many: some 200 bytes a document.
 //!
 //! The lanes take turns as they are free, so each builds a full-text segment of its own over the same frames: the parts
 //! of one group (see [`crate::lex_sections`]).
@@ -43,6 +43,11 @@ const SLICE_BYTES: usize = 1 << 20;
 const WAITING: usize = 8;
 /// Memory of one lane's index before it becomes a segment, bytes.
 const SEGMENT_MEMORY: usize = 96 << 20;
+/// Memory that it may come to while another lane's becomes a segment, bytes.
+const LARGEST_INDEX: usize = SEGMENT_MEMORY / 4 * 5;
+/// Memory of encoded frames, bytes, from which on those that follow are compressed: it takes time that small batches need
+/// not spend.
+const PLAIN_FRAMES: u64 = 24 << 20;
 /// More lanes than this are slowed down by the disk and by the one thread that feeds them.
 const MOST_LANES: usize = 4;
 /// What is written is handed to the disk whenever it has become this much, bytes, so that the end waits for little.
@@ -119,6 +124,10 @@ struct Shared<'a> {
     storage: &'a Arc<FileStorage>,
     position: AtomicU64,
     capacity: Option<u64>,
+    /// Bytes of all frames encoded so far.
+    frames: AtomicU64,
+    /// The turn to finish a full index: while that lasts it takes most of its memory again.
+    finishing: Mutex<()>,
     stop: AtomicBool,
     error: Mutex<Option<Error>>,
 }
@@ -221,6 +230,8 @@ fn run(
         storage: &base.storage,
         position: AtomicU64::new(base.end),
         capacity: options.capacity,
+        frames: AtomicU64::new(0),
+        finishing: Mutex::new(()),
         stop: AtomicBool::new(false),
         error: Mutex::new(None),
     };
@@ -472,20 +483,21 @@ impl Worker<'_, '_> {
                 &mut payloads,
                 &mut search_text_left,
             )?;
-            if self
-                .builder
-                .as_ref()
-                .is_some_and(lex::SegmentBuilder::is_full)
-            {
-                self.finish(lane)?;
-            }
+            self.finish_full(lane)?;
         }
         let place = self.shared.write(&payloads)?;
         for (frame, _) in &mut frames {
             frame.payload_offset += place;
         }
-        lane.slices
-            .push((slice.first_frame, FreshFrames::encode(&frames)?));
+        let mut fresh = FreshFrames::encode(&frames)?;
+        let before = self
+            .shared
+            .frames
+            .fetch_add(fresh.length(), Ordering::Relaxed);
+        if before > PLAIN_FRAMES {
+            fresh.pack()?;
+        }
+        lane.slices.push((slice.first_frame, fresh));
         Ok(())
     }
 
@@ -524,6 +536,20 @@ impl Worker<'_, '_> {
             frames.push((frame, prepared.sketch.unwrap_or_default()));
         }
         Ok(())
+    }
+
+    /// Finishes an index that is full, one lane at a time; who cannot have the turn now goes on filling its own for a while.
+    fn finish_full(&mut self, lane: &mut Lane) -> Result<()> {
+        let Some(builder) = self.builder.as_ref().filter(|builder| builder.is_full()) else {
+            return Ok(());
+        };
+        let shared = self.shared;
+        let _turn = match shared.finishing.try_lock() {
+            Some(turn) => turn,
+            None if builder.memory_usage() < LARGEST_INDEX => return Ok(()),
+            None => shared.finishing.lock(),
+        };
+        self.finish(lane)
     }
 
     /// Writes the segment that was built.

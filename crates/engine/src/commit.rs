@@ -270,11 +270,12 @@ fn finish(
     if let Some((_, payload)) = content.last_payload {
         out.write(&payload)?;
     }
-    let slices = table.slices(base)?;
     // The footer has to be the last thing in the file. What a commit that was cut short left behind our own bytes is not
     // cut off, because another program may be looking at it; it becomes dead space in front of the table.
     let length = output::length(&base.storage)?;
-    let end = out.position() + toc::length(&head, &slices, &tail) + mv2::footer::FOOTER_SIZE as u64;
+    let end = out.position()
+        + toc::length(&head, table.frames_length(), &tail)
+        + mv2::footer::FOOTER_SIZE as u64;
     if end < length {
         out.skip(length - end)?;
     }
@@ -282,9 +283,13 @@ fn finish(
         crate::writer::check_capacity(limit, end.max(length))?;
     }
     let toc_offset = out.position();
-    let toc = toc::write(&head, table.count, slices.into_iter(), &tail, |bytes| {
-        out.write(bytes).map(drop)
-    })?;
+    let toc = toc::write(
+        &head,
+        table.count,
+        |sink| table.write_frames(base, sink),
+        &tail,
+        |bytes| out.write(bytes).map(drop),
+    )?;
     out.flush()?;
     output::sync(&base.storage)?;
     Ok(Written {

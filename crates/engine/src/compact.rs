@@ -135,10 +135,13 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
     }
     register_directory(&mut head, directory_offset, &directory, table.count);
     let toc_offset = out.position();
-    let slices = table.slices(base)?.into_iter();
-    let toc = toc::write(&head, table.count, slices, &tail, |bytes| {
-        out.write(bytes).map(drop)
-    })?;
+    let toc = toc::write(
+        &head,
+        table.count,
+        |sink| table.write_frames(base, sink),
+        &tail,
+        |bytes| out.write(bytes).map(drop),
+    )?;
     out.flush()?;
     output::write_at(&storage, directory_offset, &directory)?;
     let header = Header {

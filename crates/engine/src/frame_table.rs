@@ -1,13 +1,16 @@
 //! The frames of the next table of contents, with their directory.
 
+use std::borrow::Cow;
+
 use imbl::HashMap;
 use mv2::frame::Frame;
+use mv2::toc::PieceSink;
 
 use crate::additions::status;
 use crate::committed::{self, Committed, decode_frame};
 use crate::directory::{Directory, FrameRecord, Parts};
-use crate::error::Result;
-use crate::fresh::FreshFrames;
+use crate::error::{Error, Result};
+use crate::fresh::{FreshFrames, Piece};
 use crate::pending::StatusChange;
 
 /// The frames of the next table of contents: copied spans of the current one, re-encoded frames, new frames.
@@ -27,17 +30,20 @@ enum Slice {
     /// A span of the fresh bytes.
     Fresh { start: usize, end: usize },
     /// New frames that were encoded before.
-    Piece(Vec<u8>),
+    Piece(Piece),
 }
 
 impl Slice {
-    fn bytes<'a>(&'a self, base: &'a Committed, fresh: &'a [u8]) -> Result<&'a [u8]> {
+    fn bytes<'a>(&'a self, base: &'a Committed, fresh: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         match self {
             Self::Copied { start, end } => {
                 committed::slice_of(base.frame_bytes()?, *start, end - start, "frames")
+                    .map(Cow::Borrowed)
             }
-            Self::Fresh { start, end } => Ok(fresh.get(*start..*end).unwrap_or_default()),
-            Self::Piece(piece) => Ok(piece),
+            Self::Fresh { start, end } => {
+                Ok(Cow::Borrowed(fresh.get(*start..*end).unwrap_or_default()))
+            }
+            Self::Piece(piece) => piece.bytes(),
         }
     }
 }
@@ -181,12 +187,17 @@ impl FrameTable {
         }
     }
 
-    /// The encoded frames, in pieces.
-    pub fn slices<'a>(&'a self, base: &'a Committed) -> Result<Vec<&'a [u8]>> {
+    /// Bytes of the encoded frames.
+    #[must_use]
+    pub fn frames_length(&self) -> u64 {
+        self.length
+    }
+
+    /// Hands the encoded frames to `sink`.
+    pub fn write_frames(&self, base: &Committed, sink: &mut PieceSink<'_, Error>) -> Result<()> {
         self.slices
             .iter()
-            .map(|slice| slice.bytes(base, &self.fresh))
-            .collect()
+            .try_for_each(|slice| sink(&slice.bytes(base, &self.fresh)?))
     }
 
     /// The directory's bytes. Nothing can be pushed afterwards.

@@ -1,18 +1,20 @@
 //! New frames of a commit, encoded, with what directory and tracks need of them.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use mv2::codec::Writer;
-use mv2::frame::{Frame, FrameRole, FrameStatus};
+use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
+use mv2::payload;
 use mv2::view::FrameView;
 
-use crate::committed::decode_frame;
-use crate::directory::Parts;
+use crate::directory::{FrameRecord, Parts};
 use crate::error::{Error, Result};
 
-/// New frames in id order. Encoded they take a third of what they take as values: a million fits into memory.
-#[derive(Default)]
+/// New frames in id order, encoded.
 pub struct FreshFrames {
     /// Encoded frames back to back, in pieces that each hold whole frames.
-    pub pieces: Vec<Vec<u8>>,
+    pub pieces: Vec<Piece>,
     /// Their look-ups; `toc_offset` counts from the first of these frames.
     pub parts: Parts,
     /// (timestamp, id) of the active documents, in id order.
@@ -21,6 +23,85 @@ pub struct FreshFrames {
     pub sketches: Vec<[u8; 32]>,
     /// Length of the encoded frames in bytes.
     length: u64,
+    /// No payload begins in front of this place.
+    payloads_from: u64,
+}
+
+impl Default for FreshFrames {
+    fn default() -> Self {
+        Self {
+            pieces: Vec::new(),
+            parts: Parts::default(),
+            times: Vec::new(),
+            sketches: Vec::new(),
+            length: 0,
+            payloads_from: u64::MAX,
+        }
+    }
+}
+
+/// Encoded frames that follow each other.
+pub enum Piece {
+    /// As they will stand in the table of contents.
+    Plain(Vec<u8>),
+    /// Compressed: two hashes are most of what is left of a frame, a third.
+    Packed {
+        /// One zstd frame.
+        bytes: Vec<u8>,
+        /// Bytes that it becomes.
+        length: u64,
+    },
+}
+
+/// Level of zstd for packed frames: the higher ones give no more.
+const PACKING_LEVEL: i32 = 1;
+
+impl Piece {
+    /// Bytes of the encoded frames.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Plain(bytes) => bytes.len() as u64,
+            Self::Packed { length, .. } => *length,
+        }
+    }
+
+    /// The encoded frames.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Plain(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Packed { bytes, length } => {
+                let plain = payload::decompress(bytes, CanonicalEncoding::Zstd, Some(*length))?;
+                Ok(Cow::Owned(plain))
+            }
+        }
+    }
+
+    fn pack(&mut self) -> Result<()> {
+        // More than can be unpacked stays as it is.
+        if let Self::Plain(plain) = self
+            && plain.len() as u64 <= payload::MAX_PAYLOAD
+        {
+            let mut bytes = payload::compress(plain, PACKING_LEVEL)?;
+            bytes.shrink_to_fit();
+            let length = plain.len() as u64;
+            *self = Self::Packed { bytes, length };
+        }
+        Ok(())
+    }
+
+    /// Changes the encoded frames, whose length stays.
+    fn edit(&mut self, change: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Plain(bytes) => change(bytes),
+            Self::Packed { .. } => {
+                let mut plain = self.bytes()?.into_owned();
+                change(&mut plain)?;
+                *self = Self::Plain(plain);
+                self.pack()
+            }
+        }
+    }
 }
 
 impl FreshFrames {
@@ -54,12 +135,18 @@ impl FreshFrames {
                 fresh.times.push((frame.timestamp, frame.id));
             }
             fresh.sketches.push(*sketch);
+            fresh.payloads_from = fresh.payloads_from.min(frame.payload_offset);
         }
         let mut piece = writer.into_bytes();
         piece.shrink_to_fit();
         fresh.length = piece.len() as u64;
-        fresh.pieces.push(piece);
+        fresh.pieces.push(Piece::Plain(piece));
         Ok(fresh)
+    }
+
+    /// Compresses the encoded frames, when there are so many that their memory counts.
+    pub fn pack(&mut self) -> Result<()> {
+        self.pieces.iter_mut().try_for_each(Piece::pack)
     }
 
     /// Appends the frames that follow.
@@ -68,6 +155,7 @@ impl FreshFrames {
             record.toc_offset += self.length;
         }
         self.length += next.length;
+        self.payloads_from = self.payloads_from.min(next.payloads_from);
         self.pieces.append(&mut next.pieces);
         self.parts.records.append(&mut next.parts.records);
         self.parts.chunks.append(&mut next.parts.chunks);
@@ -79,10 +167,13 @@ impl FreshFrames {
 
     /// The last frame with a payload: its index, and its payload's place.
     pub fn last_payload(&self) -> Result<Option<(usize, u64, u64)>> {
-        for index in (0..self.parts.records.len()).rev() {
-            let frame = decode_frame(self.encoded(index)?)?;
-            if frame.payload_length > 0 {
-                return Ok(Some((index, frame.payload_offset, frame.payload_length)));
+        for (span, piece) in self.spans().iter().zip(&self.pieces).rev() {
+            let bytes = piece.bytes()?;
+            for index in span.indexes.clone().rev() {
+                let view = FrameView::parse(span.frame(&self.parts.records, &bytes, index)?)?;
+                if view.payload_length > 0 {
+                    return Ok(Some((index, view.payload_offset, view.payload_length)));
+                }
             }
         }
         Ok(None)
@@ -90,31 +181,25 @@ impl FreshFrames {
 
     /// Tells where the payload of the frame at `index` stands.
     pub fn move_payload(&mut self, index: usize, offset: u64) -> Result<()> {
-        let mut frame = decode_frame(self.encoded(index)?)?;
-        frame.payload_offset = offset;
-        // The place is a number of fixed width: the frame keeps its length.
-        let encoded = frame.to_bytes();
-        let (piece, range) = self.place(index).ok_or_else(no_such_frame)?;
-        let slot = self
-            .pieces
-            .get_mut(piece)
-            .and_then(|piece| piece.get_mut(range))
-            .filter(|slot| slot.len() == encoded.len())
-            .ok_or_else(no_such_frame)?;
-        slot.copy_from_slice(&encoded);
-        if let Some(record) = self.parts.records.get_mut(index) {
-            record.checksum = crc32fast::hash(&encoded);
-        }
-        Ok(())
+        let spans = self.spans();
+        let number = spans.partition_point(|span| span.indexes.end <= index);
+        let span = spans.get(number).ok_or_else(no_such_frame)?;
+        self.move_payloads(number, span, |at, _| (at == index).then_some(offset))
     }
 
     /// Where the last payload ends that begins below `limit`; 0 without one.
     pub fn payload_end_below(&self, limit: u64) -> Result<u64> {
         let mut end = 0;
-        for index in 0..self.parts.records.len() {
-            let view = FrameView::parse(self.encoded(index)?)?;
-            if view.payload_offset < limit {
-                end = end.max(view.payload_offset + view.payload_length);
+        if self.payloads_from >= limit {
+            return Ok(end);
+        }
+        for (span, piece) in self.spans().iter().zip(&self.pieces) {
+            let bytes = piece.bytes()?;
+            for index in span.indexes.clone() {
+                let view = FrameView::parse(span.frame(&self.parts.records, &bytes, index)?)?;
+                if view.payload_offset < limit {
+                    end = end.max(view.payload_offset + view.payload_length);
+                }
             }
         }
         Ok(end)
@@ -122,40 +207,190 @@ impl FreshFrames {
 
     /// Tells that the payloads which begin below `limit` stand `shift` bytes further on.
     pub fn move_payloads_below(&mut self, limit: u64, shift: u64) -> Result<()> {
-        for index in 0..self.parts.records.len() {
-            let offset = FrameView::parse(self.encoded(index)?)?.payload_offset;
-            if offset < limit {
-                self.move_payload(index, offset + shift)?;
-            }
+        if self.payloads_from >= limit {
+            return Ok(());
+        }
+        for (number, span) in self.spans().iter().enumerate() {
+            self.move_payloads(number, span, |_, offset| {
+                (offset < limit).then_some(offset + shift)
+            })?;
         }
         Ok(())
     }
 
-    fn encoded(&self, index: usize) -> Result<&[u8]> {
-        self.place(index)
-            .and_then(|(piece, range)| self.pieces.get(piece)?.get(range))
-            .ok_or_else(no_such_frame)
+    /// Asks `place` for the new place of each payload of a piece, `None` where it stays.
+    fn move_payloads(
+        &mut self,
+        number: usize,
+        span: &Span,
+        place: impl Fn(usize, u64) -> Option<u64>,
+    ) -> Result<()> {
+        let records = &mut self.parts.records;
+        let piece = self.pieces.get_mut(number).ok_or_else(no_such_frame)?;
+        piece.edit(|bytes| {
+            for index in span.indexes.clone() {
+                let range = span.range(records, index).ok_or_else(no_such_frame)?;
+                let encoded = bytes.get_mut(range).ok_or_else(no_such_frame)?;
+                let view = FrameView::parse(encoded)?;
+                let at = view.payload_offset_at;
+                let Some(offset) = place(index, view.payload_offset) else {
+                    continue;
+                };
+                // The place is a number of fixed width: the frame keeps its length.
+                let slot = encoded.get_mut(at..at + 8).ok_or_else(no_such_frame)?;
+                slot.copy_from_slice(&offset.to_le_bytes());
+                if let Some(record) = records.get_mut(index) {
+                    record.checksum = crc32fast::hash(encoded);
+                }
+            }
+            Ok(())
+        })
     }
 
-    fn place(&self, index: usize) -> Option<(usize, std::ops::Range<usize>)> {
-        let start = self.parts.records.get(index)?.toc_offset;
-        let end = self
-            .parts
-            .records
+    /// Which frames each piece holds.
+    fn spans(&self) -> Vec<Span> {
+        let records = &self.parts.records;
+        let (mut start, mut first) = (0, 0);
+        let spans = self.pieces.iter().map(|piece| {
+            let end = start + piece.length();
+            let behind = records.partition_point(|record| record.toc_offset < end);
+            let span = Span {
+                indexes: first..behind,
+                start,
+                end,
+            };
+            (start, first) = (end, behind);
+            span
+        });
+        spans.collect()
+    }
+}
+
+/// The frames of one piece.
+struct Span {
+    indexes: Range<usize>,
+    /// Where the piece begins and ends, counted in encoded frames.
+    start: u64,
+    end: u64,
+}
+
+impl Span {
+    /// Where a frame stands inside the piece.
+    fn range(&self, records: &[FrameRecord], index: usize) -> Option<Range<usize>> {
+        let start = records.get(index)?.toc_offset;
+        let next = records
             .get(index + 1)
-            .map_or(self.length, |next| next.toc_offset);
-        let mut before = 0;
-        for (number, piece) in self.pieces.iter().enumerate() {
-            let length = piece.len() as u64;
-            if start < before + length {
-                return Some((number, (start - before) as usize..(end - before) as usize));
-            }
-            before += length;
-        }
-        None
+            .filter(|_| index + 1 < self.indexes.end);
+        let end = next.map_or(self.end, |next| next.toc_offset);
+        Some((start - self.start) as usize..(end - self.start) as usize)
+    }
+
+    fn frame<'a>(
+        &self,
+        records: &[FrameRecord],
+        bytes: &'a [u8],
+        index: usize,
+    ) -> Result<&'a [u8]> {
+        self.range(records, index)
+            .and_then(|range| bytes.get(range))
+            .ok_or_else(no_such_frame)
     }
 }
 
 fn no_such_frame() -> Error {
     Error::corrupt("frames", 0, "a new frame is missing")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Frames whose payloads stand back to back from `place` on; every third has none.
+    fn fresh(first: u64, count: u64, place: u64) -> FreshFrames {
+        let frames: Vec<_> = (first..first + count)
+            .map(|id| {
+                let frame = Frame {
+                    id,
+                    timestamp: 7 - id as i64,
+                    uri: Some(format!("mv2://shelf/{id}")),
+                    payload_offset: place + (id - first) * 10,
+                    payload_length: if id % 3 == 2 { 0 } else { 10 },
+                    ..Frame::default()
+                };
+                (frame, [id as u8; 32])
+            })
+            .collect();
+        FreshFrames::encode(&frames).unwrap()
+    }
+
+    /// Three pieces, the last ones packed when `packed` says so.
+    fn several(packed: bool) -> FreshFrames {
+        let mut all = FreshFrames::default();
+        for (number, (first, count)) in [(0, 4), (4, 5), (9, 3)].into_iter().enumerate() {
+            let mut part = fresh(first, count, 1000 * (number as u64 + 1));
+            if packed && number > 0 {
+                part.pack().unwrap();
+            }
+            all.append(part);
+        }
+        all
+    }
+
+    fn bytes(frames: &FreshFrames) -> Vec<u8> {
+        let pieces = frames.pieces.iter().map(|piece| piece.bytes().unwrap());
+        pieces.flat_map(Cow::into_owned).collect()
+    }
+
+    fn offsets(frames: &FreshFrames) -> Vec<u64> {
+        let bytes = bytes(frames);
+        let records = &frames.parts.records;
+        (0..records.len())
+            .map(|index| {
+                let start = records[index].toc_offset as usize;
+                let next = records.get(index + 1);
+                let end = next.map_or(bytes.len(), |next| next.toc_offset as usize);
+                assert_eq!(crc32fast::hash(&bytes[start..end]), records[index].checksum);
+                let view = FrameView::parse(&bytes[start..end]).unwrap();
+                assert_eq!(view.id, index as u64);
+                view.payload_offset
+            })
+            .collect()
+    }
+
+    #[test]
+    fn packed_frames_are_what_they_were() {
+        let (plain, packed) = (several(false), several(true));
+        assert!(matches!(packed.pieces[0], Piece::Plain(_)));
+        assert!(matches!(packed.pieces[2], Piece::Packed { .. }));
+        assert_eq!(bytes(&packed), bytes(&plain));
+        assert_eq!(
+            (packed.count(), packed.length()),
+            (12, bytes(&plain).len() as u64)
+        );
+        assert_eq!(packed.last_payload().unwrap(), Some((10, 3010, 10)));
+        assert_eq!(
+            packed.last_payload().unwrap(),
+            plain.last_payload().unwrap()
+        );
+    }
+
+    #[test]
+    fn payloads_move_in_plain_and_in_packed_frames() {
+        for packed in [false, true] {
+            let mut frames = several(packed);
+            let before = offsets(&frames);
+            assert_eq!(frames.payload_end_below(2015).unwrap(), 2010);
+            assert_eq!(frames.payload_end_below(1000).unwrap(), 0);
+            frames.move_payloads_below(2015, 50_000).unwrap();
+            let moved = |offset: &u64| offset + if *offset < 2015 { 50_000 } else { 0 };
+            let mut expected: Vec<_> = before.iter().map(moved).collect();
+            assert_eq!(offsets(&frames), expected);
+            frames.move_payload(10, 77).unwrap();
+            expected[10] = 77;
+            assert_eq!(offsets(&frames), expected);
+            assert!(frames.move_payload(12, 1).is_err());
+            assert_eq!(matches!(frames.pieces[1], Piece::Packed { .. }), packed);
+        }
+    }
 }

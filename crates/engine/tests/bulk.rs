@@ -335,6 +335,40 @@ fn a_large_first_batch_makes_room_for_its_log() {
 }
 
 #[test]
+fn so_many_frames_that_they_are_compressed_meanwhile_are_stored_as_they_are() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    // 40 MB of frames: what a hundred thousand documents have.
+    let metadata = |number: u64| {
+        format!(
+            "{{\"number\":\"{}\"}}",
+            "word ".repeat(6_000) + &number.to_string()
+        )
+    };
+    let slices = (0..14_u64).map(|slice| {
+        let documents = (slice * 100..slice * 100 + 100).map(|number| {
+            let mut document = document(number);
+            document.metadata = Some(metadata(number));
+            document
+        });
+        Ok(documents.collect())
+    });
+    let stored = memory
+        .put_slices(&mut slices.into_iter(), PutOptions::default())
+        .unwrap();
+    for memory in [&memory, &open(&path)] {
+        for (number, id) in stored.ids.iter().enumerate().step_by(31) {
+            let found = serde_json::to_value(memory.frame(*id).unwrap().metadata).unwrap();
+            let expected: serde_json::Value =
+                serde_json::from_str(&metadata(number as u64)).unwrap();
+            assert!(found == expected, "{number}");
+        }
+        assert_eq!(hits(memory, "keyword1399x").0, 1);
+        assert_passes(memory);
+    }
+}
+
+#[test]
 fn a_memory_that_is_gone_meanwhile_acknowledges_nothing() {
     let (_folder, path) = fresh();
     let memory = create(&path);

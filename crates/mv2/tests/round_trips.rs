@@ -264,13 +264,19 @@ proptest! {
         let pieces: Vec<_> = encoded.iter().map(Vec::as_slice).collect();
         let bytes = toc::encode(&head, frames.len() as u64, &pieces, &tail);
         let mut again = Vec::new();
-        let written = toc::write(&head, frames.len() as u64, pieces.iter().copied(), &tail, |piece| {
-            again.extend_from_slice(piece);
-            Ok::<(), ()>(())
-        });
+        let written = toc::write(
+            &head,
+            frames.len() as u64,
+            |sink| pieces.iter().try_for_each(|piece| sink(piece)),
+            &tail,
+            |piece| {
+                again.extend_from_slice(piece);
+                Ok::<(), ()>(())
+            },
+        );
         prop_assert_eq!(written, Ok(toc::Written::of(&bytes)));
         prop_assert_eq!(&again, &bytes);
-        prop_assert_eq!(toc::length(&head, &pieces, &tail), bytes.len() as u64);
+        prop_assert_eq!(toc::length(&head, pieces.iter().map(|piece| piece.len() as u64).sum(), &tail), bytes.len() as u64);
         let decoded = toc::decode(&bytes).unwrap();
         prop_assert_eq!(&decoded.head, &head);
         prop_assert_eq!(&decoded.frames, &frames);

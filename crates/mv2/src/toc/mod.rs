@@ -314,7 +314,7 @@ pub fn encode(head: &TocHead, frame_count: u64, frames_bytes: &[&[u8]], tail: &T
     let written: std::result::Result<Written, std::convert::Infallible> = write(
         head,
         frame_count,
-        frames_bytes.iter().copied(),
+        |sink| frames_bytes.iter().try_for_each(|piece| sink(piece)),
         tail,
         |bytes| {
             out.extend_from_slice(bytes);
@@ -326,6 +326,9 @@ pub fn encode(head: &TocHead, frame_count: u64, frames_bytes: &[&[u8]], tail: &T
         Err(never) => match never {},
     }
 }
+
+/// Takes bytes that follow each other.
+pub type PieceSink<'a, E> = dyn FnMut(&[u8]) -> std::result::Result<(), E> + 'a;
 
 /// What the footer and the header tell of a table of contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -350,21 +353,21 @@ impl Written {
     }
 }
 
-/// Length of what [`write`] gives, in bytes.
+/// Length of what [`write`] gives, in bytes; `frames_length` is that of the encoded frames.
 #[must_use]
-pub fn length(head: &TocHead, frames_bytes: &[&[u8]], tail: &TocTail) -> u64 {
+pub fn length(head: &TocHead, frames_length: u64, tail: &TocTail) -> u64 {
     let mut writer = Writer::new();
     tail.encode(&mut writer);
     let head_length = 24 + SegmentMeta::ENCODED_SIZE * head.segments.len();
-    let frames_length: u64 = frames_bytes.iter().map(|piece| piece.len() as u64).sum();
     (head_length + writer.len() + 32) as u64 + frames_length
 }
 
-/// [`encode`] piece by piece, for tables too large to be held twice: `sink` gets the bytes in order.
-pub fn write<'a, E>(
+/// [`encode`] piece by piece, for tables too large to be held: `sink` gets the bytes in order. `frames` hands the encoded
+/// frames to what it is called with, in pieces of any size.
+pub fn write<E>(
     head: &TocHead,
     frame_count: u64,
-    frames_bytes: impl Iterator<Item = &'a [u8]>,
+    frames: impl FnOnce(&mut PieceSink<'_, E>) -> std::result::Result<(), E>,
     tail: &TocTail,
     mut sink: impl FnMut(&[u8]) -> std::result::Result<(), E>,
 ) -> std::result::Result<Written, E> {
@@ -380,9 +383,7 @@ pub fn write<'a, E>(
     writer.list(&head.segments, |writer, segment| segment.encode(writer));
     writer.u64(frame_count);
     put(writer.as_slice())?;
-    for piece in frames_bytes {
-        put(piece)?;
-    }
+    frames(&mut put)?;
     let mut writer = Writer::with_capacity(1024);
     tail.encode(&mut writer);
     put(writer.as_slice())?;
