@@ -50,7 +50,9 @@ const LARGEST_INDEX: usize = SEGMENT_MEMORY / 4 * 5;
 const PLAIN_FRAMES: u64 = 24 << 20;
 /// More lanes than this are slowed down by the disk and by the one thread that feeds them.
 const MOST_LANES: usize = 4;
-/// What is written is handed to the disk whenever it has become this much, bytes, so that the end waits for little.
+/// What is written is handed to the disk whenever it has become this much, bytes, so that the end waits for little: first
+/// the one, then ever twice as much up to the other.
+const FIRST_SYNC: u64 = 1 << 20;
 const SYNC_EVERY: u64 = 64 << 20;
 
 /// Looks a content hash up: the document that holds it already.
@@ -399,17 +401,18 @@ fn hand_out(
 
 /// Hands what was written to the disk now and then, beside the lanes.
 fn flush(shared: &Shared<'_>, start: u64, done: &AtomicBool) {
-    let mut synced = start;
+    let (mut synced, mut wait) = (start, FIRST_SYNC);
     while !done.load(Ordering::Relaxed) {
         std::thread::park_timeout(std::time::Duration::from_millis(20));
         let position = shared.position.load(Ordering::Relaxed);
-        if position - synced >= SYNC_EVERY {
+        if position - synced >= wait {
             // Only to be early, but an error of the disk is told once: the sync before the table of contents would not
             // hear of it.
             if let Err(error) = output::sync(shared.storage) {
                 return shared.fail(error);
             }
             synced = position;
+            wait = (wait * 2).min(SYNC_EVERY);
         }
     }
 }

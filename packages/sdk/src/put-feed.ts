@@ -11,6 +11,11 @@ import type { Handle } from './handle.js';
  */
 const SLICE = 512;
 const SLICE_CHARACTERS = 1 << 20;
+/**
+ * Documents of the first slice; each further one has twice as many. The engine's threads have nothing to do until the
+ * first arrives, and its conversion is the slowest: nothing is compiled yet.
+ */
+const FIRST_SLICE = 64;
 
 /**
  * Stores everything `docs` gives as one transaction that takes the documents as they come: the engine works on the
@@ -55,6 +60,7 @@ function nextTurn(): Promise<void> {
 
 async function* slices(docs: Iterable<unknown>, switches: Switches): AsyncGenerator<NativeColumns> {
   let slice: NativeDocument[] = [];
+  let most = FIRST_SLICE;
   let index = 0;
   let characters = 0;
   for (const item of docs) {
@@ -63,9 +69,10 @@ async function* slices(docs: Iterable<unknown>, switches: Switches): AsyncGenera
     slice.push(withVector(document, vectorOfDocument(doc, index)));
     index += 1;
     characters += document.text?.length ?? 0;
-    if (slice.length === SLICE || characters >= SLICE_CHARACTERS) {
+    if (slice.length === most || characters >= SLICE_CHARACTERS) {
       yield columnsOf(slice);
       slice = [];
+      most = Math.min(most * 2, SLICE);
       characters = 0;
     }
   }
