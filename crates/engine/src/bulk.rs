@@ -492,7 +492,7 @@ impl Worker<'_, '_> {
         for (frame, _) in &mut frames {
             frame.payload_offset += place;
         }
-        let mut fresh = FreshFrames::encode(&frames)?;
+        let mut fresh = FreshFrames::encode(frames.iter().map(|(frame, sketch)| (frame, sketch)))?;
         let before = self
             .shared
             .frames

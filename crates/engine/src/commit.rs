@@ -213,18 +213,18 @@ fn write(
     }
     let last_payload =
         last_payload.and_then(|index| Some((index, additions.get_mut(index)?.payload.take()?)));
-    let frames: Vec<_> = additions
-        .into_iter()
-        .map(|addition| (addition.frame, addition.sketch))
-        .collect();
+    let frames = additions
+        .iter()
+        .map(|addition| (&addition.frame, &addition.sketch));
+    let frames = FreshFrames::encode(frames)?;
+    drop(additions);
     let content = Content {
-        frames: FreshFrames::encode(&frames)?,
+        frames,
         last_payload,
         changed,
         sections,
         wal_size,
     };
-    drop(frames);
     finish(snapshot, content, out, options, admits)
 }
 
@@ -251,7 +251,7 @@ fn finish(
     let mut head = head_with(base, content.sections);
 
     let mut table = FrameTable::new(base, changed, frames_start(&head))?;
-    let directory_length = table.directory_length(&content.frames);
+    let directory_length = table.directory_length(table.count, &content.frames);
     if let Some((index, _)) = content.last_payload {
         let place = out.position() + directory_length;
         content.frames.move_payload(index, place)?;
@@ -300,7 +300,22 @@ fn finish(
 }
 
 /// Makes a table of contents that is already durable the one in force, and empties the log.
-pub fn publish(
+fn publish(
+    storage: &FileStorage,
+    header: Header,
+    toc: &toc::Written,
+    generation: u64,
+) -> Result<()> {
+    let log = header.wal_offset;
+    write_root(storage, header, toc, generation)?;
+    output::sync(storage)?;
+    // An empty log; should this not reach the disk, or fail, the header says that its records are applied.
+    let _ = output::write_at(storage, log, &[0; mv2::wal::RECORD_HEADER_SIZE]);
+    Ok(())
+}
+
+/// Writes footer and header.
+pub fn write_root(
     storage: &FileStorage,
     mut header: Header,
     toc: &toc::Written,
@@ -317,15 +332,7 @@ pub fn publish(
         header.footer_offset + footer.toc_len,
         &footer.encode(),
     )?;
-    write_header(storage, &header, footer.toc_len)?;
-    output::sync(storage)?;
-    // An empty log; should this not reach the disk, or fail, the header says that its records are applied.
-    let _ = output::write_at(
-        storage,
-        header.wal_offset,
-        &[0; mv2::wal::RECORD_HEADER_SIZE],
-    );
-    Ok(())
+    write_header(storage, &header, footer.toc_len)
 }
 
 fn write_header(storage: &FileStorage, header: &Header, toc_length: u64) -> Result<()> {

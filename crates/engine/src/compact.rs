@@ -3,12 +3,12 @@
 //! Every commit leaves the previous table of contents, merged sections and removed payloads behind as dead bytes. A file
 //! of which more than a fixed share is dead is rewritten. Because checkpoints are as rare as the log is large, and the log
 //! is a share of the file, that costs a constant share of what puts write. A commit at every `close` is another matter:
-//! with short texts one superseded table can be more than the share, and then each session rewrites the file.
+//! with short texts one superseded table can be more than the share, and then each session rewrites the file. It is
+//! written once then: what the log holds goes straight into the new file ([`checkpoint`]), not into the old one first.
 //!
 //! The log region, whose size is fixed within a file, grows here with the file: larger files get rarer checkpoints. The
 //! new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -18,18 +18,21 @@ use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
 use mv2::toc::{self, SegmentMeta, TocTail};
-use mv2::view::FrameView;
+use mv2::view::PayloadPlace;
+use rustc_hash::FxHashMap;
 
+use crate::additions::{Addition, fill_search_texts, pending_additions, status};
 use crate::commit::{
-    CommitOptions, clear_reference_lex, frames_start, head_with, publish, register_directory,
-    unplanned_length, write_sketch_track, write_time_index,
+    CommitOptions, EACH_FRAME, clear_reference_lex, commit, frames_start, head_with,
+    register_directory, unplanned_length, write_root, write_sketch_track, write_time_index,
 };
 use crate::committed::{Committed, decode_frame};
-use crate::directory::{Directory, Flags};
+use crate::directory::Flags;
 use crate::error::{Error, Result};
 use crate::frame_table::FrameTable;
-use crate::lex_sections::{groups, range, write_section};
-use crate::merge::merge_or_rebuild;
+use crate::fresh::FreshFrames;
+use crate::lex_sections::{self, write_section};
+use crate::merge::{self, Group, Section, merge_or_rebuild};
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::stats::live_bytes;
@@ -52,8 +55,39 @@ fn is_due(snapshot: &Snapshot) -> bool {
         return false;
     }
     let size = output::length(&snapshot.committed.storage).unwrap_or(0);
-    let live = live_bytes(snapshot);
-    let dead = size.saturating_sub(live);
+    is_too_much(snapshot, size.saturating_sub(live_bytes(snapshot)), size)
+}
+
+/// Whether more of the file would be dead than may be once the log is moved into it, about: the tables in force are then
+/// dead, too.
+fn will_be_due(snapshot: &Snapshot) -> bool {
+    let pending = &snapshot.pending;
+    if pending.is_empty() {
+        return false;
+    }
+    let committed = &snapshot.committed;
+    let tail = &committed.tail;
+    let size = output::length(&committed.storage).unwrap_or(0);
+    let tables = committed.end.saturating_sub(committed.toc_offset)
+        + committed
+            .head
+            .segments
+            .first()
+            .map_or(0, |directory| directory.bytes_length)
+        + tail
+            .time_index
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length)
+        + tail
+            .sketch_track
+            .as_ref()
+            .map_or(0, |manifest| manifest.bytes_length);
+    let dead = size.saturating_sub(live_bytes(snapshot)) + tables;
+    let brought = pending.head + EACH_FRAME * pending.frames.len() as u64;
+    is_too_much(snapshot, dead, size + tables + brought)
+}
+
+fn is_too_much(snapshot: &Snapshot, dead: u64, size: u64) -> bool {
     dead > LEAST_DEAD
         && dead > size / 100 * MOST_DEAD
         && !has_other_names(snapshot.committed.storage.file())
@@ -66,7 +100,7 @@ pub fn tidy(snapshot: Snapshot, options: &CommitOptions) -> (Snapshot, Option<Fi
     if !is_due(&snapshot) {
         return (snapshot, None);
     }
-    let Ok((committed, lock)) = compact(&snapshot, options) else {
+    let Ok((Some(committed), lock)) = rewrite(&snapshot, options) else {
         return (snapshot, None);
     };
     match load_pending(&committed, options.index) {
@@ -78,9 +112,26 @@ pub fn tidy(snapshot: Snapshot, options: &CommitOptions) -> (Snapshot, Option<Fi
     }
 }
 
-/// Rewrites the file without its dead bytes. The log must be empty. Also gives the lock on the new file, to be held as
-/// long as the one on the old.
-fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, FileLock)> {
+/// Moves the log into the file: by a commit, or into the new file when that commit would leave too much of the old one
+/// dead. Like [`tidy`], it may give a lock.
+pub fn checkpoint(
+    snapshot: &Snapshot,
+    options: &CommitOptions,
+) -> Result<(Option<Committed>, Option<FileLock>)> {
+    if will_be_due(snapshot) {
+        match rewrite(snapshot, options) {
+            Ok((committed, lock)) => return Ok((committed, Some(lock))),
+            // Once the new file has the name, the old one is no place for a commit.
+            Err(error) if !snapshot.committed.storage.is_current()? => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok((commit(snapshot, Vec::new(), options)?, None))
+}
+
+/// Writes the live content and what the log holds to a new file. Also gives the lock on it, to be held as long as the one
+/// on the old file. Without a new state the file is in place, but could not be opened right now.
+fn rewrite(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Option<Committed>, FileLock)> {
     let base = &snapshot.committed;
     let path = base.storage.path();
     let file = AtomicFile::create(path)?;
@@ -93,21 +144,27 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
     let mut out = Output::new(Arc::clone(&storage), HEADER_SIZE as u64);
     write_zeros(&mut out, wal_size)?;
 
+    let mut additions = pending_additions(snapshot)?;
+    fill_search_texts(base.directory.totals().search_text_bytes, &mut additions);
+    let fresh = additions
+        .iter()
+        .map(|addition| (&addition.frame, &addition.sketch));
+    let mut fresh = FreshFrames::encode(fresh)?;
     // Sections first: a commit of the reference that only deletes starts writing behind the last payload.
-    let mut sections = Vec::new();
-    for group in groups(base.lex_sections()) {
-        move_lex_group(snapshot, group, &mut sections, &mut out)?;
-    }
+    let sections = move_lex_sections(snapshot, &additions, options, &mut out)?;
     let mut tail = base.tail.clone();
     move_tracks(base, &mut tail, &mut out)?;
-    let times = tracks::time_entries(base, Vec::new(), &snapshot.pending.changes);
+    let changes = &snapshot.pending.changes;
+    let times = std::mem::take(&mut fresh.times);
+    let times = tracks::time_entries(base, times, changes);
     tail.time_index = Some(write_time_index(&times, &mut out)?);
-    let sketches = tracks::sketch_track(base, &[]);
-    tail.sketch_track = Some(write_sketch_track(&sketches, base.frame_count(), &mut out)?);
+    let sketches = tracks::sketch_track(base, &fresh.sketches);
+    let frame_count = base.frame_count() + fresh.count();
+    tail.sketch_track = Some(write_sketch_track(&sketches, frame_count, &mut out)?);
     clear_reference_lex(&mut tail, options.lex_enabled);
-    let copied = sections.len();
+    let moved = sections.len();
     let mut head = head_with(base, sections);
-    for segment in head.segments.iter_mut().skip(1 + copied) {
+    for segment in head.segments.iter_mut().skip(1 + moved) {
         segment.bytes_offset =
             out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;
     }
@@ -117,15 +174,16 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
     table.parts.uris = base
         .directory
         .uris()
-        .filter(|&(_, id)| !is_removed(base, u64::from(id)))
+        .filter(|&(_, id)| !is_removed(snapshot, u64::from(id)))
         .collect();
-    let directory_length = Directory::length(
-        base.frame_count(),
-        table.parts.chunks.len() as u64,
-        table.parts.uris.len() as u64,
-    );
+    let directory_length = table.directory_length(base.frame_count(), &fresh);
     let directory_offset = out.skip(directory_length)?;
-    move_frames(base, &mut table, &mut out)?;
+    let mut places = Places::default();
+    move_frames(snapshot, &mut table, &mut places, &mut out)?;
+    let new_places = write_payloads(base, &additions, &mut places, &mut out)?;
+    drop((additions, places));
+    fresh.place_payloads(|index, _| new_places.get(index).copied())?;
+    table.append(fresh);
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
     table.parts.section_offset = directory_offset;
@@ -152,13 +210,17 @@ fn compact(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Committed, F
         wal_sequence: snapshot.pending.last_sequence,
         toc_checksum: [0; 32],
     };
-    publish(&storage, header, &toc, base.generation + 1)?;
+    write_root(&storage, header, &toc, base.generation + 1)?;
     drop(storage);
     take_over_owner(base, file.file())?;
     let lock = FileLock::exclusive_on(file.file(), path)?;
+    // It syncs the file before it gives it the name.
     file.persist(true)?;
-    let storage = Arc::new(FileStorage::open_existing(path, true)?);
-    Ok((Committed::load(storage)?, lock))
+    let storage = FileStorage::open_existing(path, true);
+    let committed = storage
+        .ok()
+        .and_then(|storage| Committed::load(Arc::new(storage)).ok());
+    Ok((committed, lock))
 }
 
 /// Gives the new file the permissions and the owner of the old one. Where that is not allowed the file is not rewritten.
@@ -206,18 +268,47 @@ pub fn write_zeros(out: &mut Output, mut count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Copies the full-text sections of a group; one with many removed documents is written without them.
+/// Writes the full-text sections: the old ones, and what the log brings.
+fn move_lex_sections(
+    snapshot: &Snapshot,
+    additions: &[Addition],
+    options: &CommitOptions,
+    out: &mut Output,
+) -> Result<Vec<SegmentMeta>> {
+    let stored = snapshot.committed.lex_sections();
+    // Without anything new they are as they were when the last commit settled them.
+    let built = if options.lex_enabled && options.index && !snapshot.pending.is_empty() {
+        lex_sections::build(snapshot, additions, stored)?
+    } else {
+        Vec::new()
+    };
+    let mut sections = Vec::new();
+    for group in merge::settled(snapshot, stored, built, out)? {
+        move_lex_group(snapshot, group, &mut sections, out)?;
+    }
+    Ok(sections)
+}
+
+/// Writes the full-text sections of a group; one with many removed documents is written without them.
 fn move_lex_group(
     snapshot: &Snapshot,
-    group: &[SegmentMeta],
+    group: Group,
     sections: &mut Vec<SegmentMeta>,
     out: &mut Output,
 ) -> Result<()> {
     let base = &snapshot.committed;
-    let (from, to) = range(group);
-    let removed = (from..to).filter(|&id| is_removed(base, id)).count() as u64;
-    if removed * 5 > to - from {
-        let parts = group
+    let (from, to) = (group.from, group.to);
+    let removed = (from..to).filter(|&id| is_removed(snapshot, id)).count() as u64;
+    let mut stored = Vec::new();
+    for section in group.sections {
+        match section {
+            // What was made just now has no removed documents.
+            Section::Built(built) => sections.push(write_section(&built.bytes, from, to, out)?),
+            Section::Stored(section) => stored.push(section),
+        }
+    }
+    if !stored.is_empty() && removed * 5 > to - from {
+        let parts = stored
             .iter()
             .map(|section| Ok((base.section(section)?, (from, to))))
             .collect::<Result<_>>()?;
@@ -225,23 +316,32 @@ fn move_lex_group(
         sections.push(write_section(&bytes, from, to, out)?);
         return Ok(());
     }
-    for section in group {
-        let mut copy = section.clone();
-        copy.bytes_offset = out.write(base.payload(section.bytes_offset, section.bytes_length)?)?;
-        sections.push(copy);
+    for mut section in stored {
+        section.bytes_offset =
+            out.write(base.payload(section.bytes_offset, section.bytes_length)?)?;
+        sections.push(section);
     }
     Ok(())
 }
 
-fn is_removed(base: &Committed, id: u64) -> bool {
-    let record = base.directory.record(id);
-    record.is_none_or(|record| record.flags.status() == FrameStatus::Deleted as u32)
+fn is_removed(snapshot: &Snapshot, id: u64) -> bool {
+    let status = snapshot.pending.status_of(&snapshot.committed, id);
+    status.is_none_or(|(status, _)| status == FrameStatus::Deleted as u32)
 }
 
-/// Copies frames with their payloads. A frame stays as it is encoded but for the place of its payload; of a removed one
-/// its id, its time and its place in the order of frames are left.
-fn move_frames(base: &Committed, table: &mut FrameTable, out: &mut Output) -> Result<()> {
-    let mut places = HashMap::new();
+/// Where payloads stand in the new file, by their place and length in the old one: an old version may share the bytes of
+/// the new one.
+type Places = FxHashMap<(u64, u64), u64>;
+
+/// Copies frames with their payloads. A frame stays as it is encoded but for the place of its payload and what the log
+/// changed; of a removed one its id, its time and its place in the order of frames are left.
+fn move_frames(
+    snapshot: &Snapshot,
+    table: &mut FrameTable,
+    places: &mut Places,
+    out: &mut Output,
+) -> Result<()> {
+    let base = &snapshot.committed;
     let mut copy = Vec::new();
     table.parts.totals = base.directory.totals();
     for id in 0..base.frame_count() {
@@ -250,8 +350,20 @@ fn move_frames(base: &Committed, table: &mut FrameTable, out: &mut Output) -> Re
             .directory
             .record(id)
             .ok_or_else(|| Error::frame_not_found(id))?;
+        copy.clear();
+        copy.extend_from_slice(encoded);
+        if let Some(change) = snapshot.pending.changes.get(&id) {
+            let mut frame = decode_frame(encoded)?;
+            table.parts.totals.discount(&frame);
+            frame.status = status(change.status);
+            frame.superseded_by = change.superseded_by;
+            table.parts.totals.count(&frame);
+            record.flags = record.flags.with_status(change.status);
+            record.superseded_by = change.superseded_by.and_then(|id| u32::try_from(id).ok());
+            copy = frame.to_bytes();
+        }
         if record.flags.status() == FrameStatus::Deleted as u32 {
-            let frame = decode_frame(encoded)?;
+            let frame = decode_frame(&copy)?;
             table.parts.totals.discount(&frame);
             let left = stripped(&frame);
             table.parts.totals.count(&left);
@@ -259,16 +371,34 @@ fn move_frames(base: &Committed, table: &mut FrameTable, out: &mut Output) -> Re
             table.push(&left.to_bytes(), record);
             continue;
         }
-        let view = FrameView::parse(encoded)?;
-        let place = move_payload(base, &view, &mut places, out)?;
-        copy.clear();
-        copy.extend_from_slice(encoded);
-        if let Some(slot) = copy.get_mut(view.payload_offset_at..view.payload_offset_at + 8) {
-            slot.copy_from_slice(&place.to_le_bytes());
-        }
+        let payload = PayloadPlace::of(&copy)?;
+        let place = move_payload(base, (payload.offset, payload.length), places, out)?;
+        payload.set_offset(&mut copy, place);
         table.push(&copy, record);
     }
     Ok(())
+}
+
+/// Writes the payloads that the log brings and gives their places. A frame of another program's record may share the
+/// payload of an older one.
+fn write_payloads(
+    base: &Committed,
+    additions: &[Addition],
+    places: &mut Places,
+    out: &mut Output,
+) -> Result<Vec<u64>> {
+    let mut new_places = Vec::with_capacity(additions.len());
+    for addition in additions {
+        new_places.push(match &addition.payload {
+            Some(payload) => out.write(payload)?,
+            None => {
+                let frame = &addition.frame;
+                let old = (frame.payload_offset, frame.payload_length);
+                move_payload(base, old, places, out)?
+            }
+        });
+    }
+    Ok(new_places)
 }
 
 /// What is left of a removed frame.
@@ -290,18 +420,16 @@ fn stripped(frame: &Frame) -> Frame {
     }
 }
 
-/// Copies a payload and gives its new place.
+/// Copies a payload, given by its place and length, and gives its new place.
 fn move_payload(
     base: &Committed,
-    view: &FrameView<'_>,
-    places: &mut HashMap<(u64, u64), u64>,
+    old: (u64, u64),
+    places: &mut Places,
     out: &mut Output,
 ) -> Result<u64> {
-    if view.payload_length == 0 {
+    if old.1 == 0 {
         return Ok(out.position());
     }
-    // An old version may share the bytes of the new one.
-    let old = (view.payload_offset, view.payload_length);
     if let Some(&place) = places.get(&old) {
         return Ok(place);
     }

@@ -139,11 +139,11 @@ impl FrameTable {
         start..self.fresh.len()
     }
 
-    /// Length of the directory once `frames` are appended.
+    /// Length of the directory once `frames` are appended to the `count` that will stand in front of them.
     #[must_use]
-    pub fn directory_length(&self, frames: &FreshFrames) -> u64 {
+    pub fn directory_length(&self, count: u64, frames: &FreshFrames) -> u64 {
         Directory::length(
-            self.count + frames.count(),
+            count + frames.count(),
             (self.parts.chunks.len() + frames.parts.chunks.len()) as u64,
             (self.parts.uris.len() + frames.parts.uris.len()) as u64,
         )

@@ -6,7 +6,7 @@ use std::ops::Range;
 use mv2::codec::Writer;
 use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
 use mv2::payload;
-use mv2::view::FrameView;
+use mv2::view::PayloadPlace;
 
 use crate::directory::{FrameRecord, Parts};
 use crate::error::{Error, Result};
@@ -117,8 +117,10 @@ impl FreshFrames {
         self.length
     }
 
-    /// Encodes `frames`, whose ids follow each other.
-    pub fn encode(frames: &[(Frame, [u8; 32])]) -> Result<Self> {
+    /// Encodes frames, whose ids follow each other, each with its entry of the sketch track.
+    pub fn encode<'a>(
+        frames: impl ExactSizeIterator<Item = (&'a Frame, &'a [u8; 32])>,
+    ) -> Result<Self> {
         // Most frames take about 300 bytes; what is too much is given back.
         let mut writer = Writer::with_capacity(frames.len() * 384);
         let mut fresh = Self::default();
@@ -170,9 +172,9 @@ impl FreshFrames {
         for (span, piece) in self.spans().iter().zip(&self.pieces).rev() {
             let bytes = piece.bytes()?;
             for index in span.indexes.clone().rev() {
-                let view = FrameView::parse(span.frame(&self.parts.records, &bytes, index)?)?;
-                if view.payload_length > 0 {
-                    return Ok(Some((index, view.payload_offset, view.payload_length)));
+                let payload = PayloadPlace::of(span.frame(&self.parts.records, &bytes, index)?)?;
+                if payload.length > 0 {
+                    return Ok(Some((index, payload.offset, payload.length)));
                 }
             }
         }
@@ -196,9 +198,9 @@ impl FreshFrames {
         for (span, piece) in self.spans().iter().zip(&self.pieces) {
             let bytes = piece.bytes()?;
             for index in span.indexes.clone() {
-                let view = FrameView::parse(span.frame(&self.parts.records, &bytes, index)?)?;
-                if view.payload_offset < limit {
-                    end = end.max(view.payload_offset + view.payload_length);
+                let payload = PayloadPlace::of(span.frame(&self.parts.records, &bytes, index)?)?;
+                if payload.offset < limit {
+                    end = end.max(payload.offset + payload.length);
                 }
             }
         }
@@ -210,10 +212,13 @@ impl FreshFrames {
         if self.payloads_from >= limit {
             return Ok(());
         }
+        self.place_payloads(|_, offset| (offset < limit).then_some(offset + shift))
+    }
+
+    /// Asks `place` for the new place of each payload, by the index of its frame; `None` where it stays.
+    pub fn place_payloads(&mut self, place: impl Fn(usize, u64) -> Option<u64>) -> Result<()> {
         for (number, span) in self.spans().iter().enumerate() {
-            self.move_payloads(number, span, |_, offset| {
-                (offset < limit).then_some(offset + shift)
-            })?;
+            self.move_payloads(number, span, &place)?;
         }
         Ok(())
     }
@@ -231,14 +236,11 @@ impl FreshFrames {
             for index in span.indexes.clone() {
                 let range = span.range(records, index).ok_or_else(no_such_frame)?;
                 let encoded = bytes.get_mut(range).ok_or_else(no_such_frame)?;
-                let view = FrameView::parse(encoded)?;
-                let at = view.payload_offset_at;
-                let Some(offset) = place(index, view.payload_offset) else {
+                let payload = PayloadPlace::of(encoded)?;
+                let Some(offset) = place(index, payload.offset) else {
                     continue;
                 };
-                // The place is a number of fixed width: the frame keeps its length.
-                let slot = encoded.get_mut(at..at + 8).ok_or_else(no_such_frame)?;
-                slot.copy_from_slice(&offset.to_le_bytes());
+                payload.set_offset(encoded, offset);
                 if let Some(record) = records.get_mut(index) {
                     record.checksum = crc32fast::hash(encoded);
                 }
@@ -304,6 +306,8 @@ fn no_such_frame() -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use mv2::view::FrameView;
+
     use super::*;
 
     /// Frames whose payloads stand back to back from `place` on; every third has none.
@@ -321,7 +325,7 @@ mod tests {
                 (frame, [id as u8; 32])
             })
             .collect();
-        FreshFrames::encode(&frames).unwrap()
+        FreshFrames::encode(frames.iter().map(|(frame, sketch)| (frame, sketch))).unwrap()
     }
 
     /// Three pieces, the last ones packed when `packed` says so.

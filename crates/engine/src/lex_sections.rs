@@ -69,12 +69,22 @@ pub fn write(
     sections: &mut Vec<SegmentMeta>,
     out: &mut Output,
 ) -> Result<()> {
+    let built = build(snapshot, additions, sections)?;
+    merge::write(snapshot, sections, built, out)
+}
+
+/// Sections over the frames that `sections` do not cover, up to the last addition.
+pub fn build(
+    snapshot: &Snapshot,
+    additions: &[Addition],
+    sections: &[SegmentMeta],
+) -> Result<Vec<Built>> {
     let base = &snapshot.committed;
     let first = base.frame_count();
     let covered = sections.last().map_or(0, |section| section.frame_to);
     let mut built = index_range(base, covered, first)?;
     built.extend(build_sections(snapshot, additions, additions, first)?);
-    merge::write(snapshot, sections, built, out)
+    Ok(built)
 }
 
 fn build_sections(

@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
 use crate::pending::Pending;
 use crate::snapshot::Snapshot;
-use crate::writer::{self, Changes};
+use crate::writer::{self, Applied, Changes};
 
 /// Most frames that [`Memory::put_at_once`] leaves to be indexed by who comes next.
 const MOST_WAITING: usize = 64;
@@ -268,7 +268,8 @@ impl Memory {
         let Writer { table, kept } = &mut *writer;
         let (_lock, mut snapshot) = self.lock_file("put", kept, self.options.lock_timeout)?;
         if !snapshot.pending.is_empty() {
-            let emptied = writer::checkpoint(&snapshot, &self.commit_options(&snapshot))?
+            // The file is not rewritten now: after the batch it may be due or not.
+            let emptied = writer::commit_log(&snapshot, &self.commit_options(&snapshot))?
                 .ok_or_else(writer::not_reopened)?;
             snapshot = Arc::new(emptied);
             self.state.store(Some(Arc::clone(&snapshot)));
@@ -419,9 +420,9 @@ impl Memory {
     }
 
     /// The state after moving the log into the file; `None` when there is no newer one at hand.
-    fn sealed(&self, snapshot: &Snapshot) -> Result<Option<Snapshot>> {
+    fn sealed(&self, snapshot: &Snapshot) -> Result<Applied> {
         if snapshot.pending.is_empty() {
-            return Ok(None);
+            return Ok((None, None));
         }
         writer::checkpoint(snapshot, &self.commit_options(snapshot))
     }
@@ -448,7 +449,7 @@ impl Memory {
         let sealed = self
             .lock_file("close", &mut kept, self.options.lock_timeout)
             .and_then(|(_lock, snapshot)| {
-                let next = self.sealed(&snapshot)?;
+                let (next, _lock_on_rewritten) = self.sealed(&snapshot)?;
                 self.publish(next);
                 Ok(())
             });
@@ -536,13 +537,13 @@ impl Memory {
     fn with_lock(
         &self,
         operation: &str,
-        change: impl FnOnce(&Snapshot) -> Result<Option<Snapshot>>,
+        change: impl FnOnce(&Snapshot) -> Result<Applied>,
     ) -> Result<()> {
         self.check_writable(operation)?;
         let mut writer = self.writer.lock();
         let (_lock, snapshot) =
             self.lock_file(operation, &mut writer.kept, self.options.lock_timeout)?;
-        let next = change(&snapshot)?;
+        let (next, _lock_on_rewritten) = change(&snapshot)?;
         self.publish(next);
         Ok(())
     }

@@ -16,16 +16,21 @@ use crate::snapshot::Snapshot;
 const FAN_IN: usize = 8;
 
 /// A section in the file or still in memory.
-enum Section {
+pub enum Section {
+    /// It stands in the file of the snapshot.
     Stored(SegmentMeta),
+    /// It was made for this commit.
     Built(Built),
 }
 
 /// Sections over the same frames.
-struct Group {
-    from: u64,
-    to: u64,
-    sections: Vec<Section>,
+pub struct Group {
+    /// The first frame it covers.
+    pub from: u64,
+    /// The one behind the last.
+    pub to: u64,
+    /// All of them stand in the file, or there is one that was made.
+    pub sections: Vec<Section>,
 }
 
 impl Group {
@@ -55,13 +60,8 @@ pub fn write(
     built: Vec<Built>,
     out: &mut Output,
 ) -> Result<()> {
-    let mut all: Vec<Group> = groups(sections).map(Group::stored).collect();
+    let all = settled(snapshot, sections, built, out)?;
     sections.clear();
-    settle(snapshot, &mut all, out)?;
-    for one in built {
-        all.push(Group::built(one));
-        settle(snapshot, &mut all, out)?;
-    }
     for section in all.into_iter().flat_map(|group| group.sections) {
         sections.push(match section {
             Section::Stored(meta) => meta,
@@ -69,6 +69,22 @@ pub fn write(
         });
     }
     Ok(())
+}
+
+/// The stored `sections` and `built`, merged where a tier is full. `out` is where sections that this very commit wrote go.
+pub fn settled(
+    snapshot: &Snapshot,
+    sections: &[SegmentMeta],
+    built: Vec<Built>,
+    out: &mut Output,
+) -> Result<Vec<Group>> {
+    let mut all: Vec<Group> = groups(sections).map(Group::stored).collect();
+    settle(snapshot, &mut all, out)?;
+    for one in built {
+        all.push(Group::built(one));
+        settle(snapshot, &mut all, out)?;
+    }
+    Ok(all)
 }
 
 /// Merges while a tier is full.

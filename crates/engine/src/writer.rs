@@ -117,11 +117,10 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
     if has_room(snapshot, &records) {
         return Ok((Some(append(snapshot, records, options.index)?), None));
     }
-    let Some(emptied) = checkpoint(snapshot, options)? else {
-        return Err(not_reopened());
-    };
+    let (emptied, lock) = checkpoint(snapshot, options)?;
     // Sequences do not depend on where the log starts, nor on which file it is in: the records stay valid.
-    let (emptied, lock) = compact::tidy(emptied, options);
+    let (emptied, tidy_lock) = compact::tidy(emptied.ok_or_else(not_reopened)?, options);
+    let lock = tidy_lock.or(lock);
     // A file that was rewritten but could not be opened has taken the name: what is appended to the old one would be lost.
     if !emptied.committed.storage.is_current()? {
         return Err(not_reopened());
@@ -242,8 +241,14 @@ fn size_after_checkpoint(snapshot: &Snapshot, changes: &Changes, length: u64) ->
 }
 
 /// Moves the log into the file.
-pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Option<Snapshot>> {
+pub fn commit_log(snapshot: &Snapshot, options: &CommitOptions) -> Result<Option<Snapshot>> {
     committed_state(commit::commit(snapshot, Vec::new(), options)?, options)
+}
+
+/// Moves the log into the file, or with it into a new file (see [`compact::checkpoint`]).
+pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Applied> {
+    let (committed, lock) = compact::checkpoint(snapshot, options)?;
+    Ok((committed_state(committed, options)?, lock))
 }
 
 fn committed_state(

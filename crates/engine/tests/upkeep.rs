@@ -236,6 +236,117 @@ fn a_torn_log_record_is_dropped_and_the_intact_ones_stay() {
     }
 }
 
+/// What a session changes: new documents, one split into chunks, a version, removals in the file and in the log.
+#[cfg(unix)]
+fn change(memory: &Memory, round: u64) {
+    let fresh = put(memory, &format!("fresh{round}x words"));
+    put(memory, &format!("long{round}x quick fox ").repeat(200));
+    memory
+        .update(10 + round, |snapshot, id| {
+            let mut next = engine::document_at(snapshot, id)?;
+            next.content = engine::Content::Text(format!("version{round}x"));
+            Ok(next)
+        })
+        .unwrap();
+    memory.remove(&[500 + round]).unwrap();
+    if round.is_multiple_of(2) {
+        memory.remove(&[fresh]).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_log_holds_goes_straight_into_a_rewritten_file() {
+    use std::os::unix::fs::MetadataExt;
+    let (folder, path) = fresh();
+    let memory = create(&path);
+    let documents = |from: u64, count: u64| {
+        (from..from + count)
+            .map(|i| {
+                let mut document = Document::text(format!("keyword{i}x note"), 1_000 - i as i64);
+                document.uri = i.is_multiple_of(3).then(|| format!("mv2://shelf/{i}"));
+                document
+            })
+            .collect::<Vec<_>>()
+    };
+    memory
+        .put(documents(0, 3000), PutOptions::default())
+        .unwrap();
+    memory.close().unwrap();
+    // A file with two names is never rewritten: its commits are what the rewritten one is compared with.
+    let other = folder.path().join("other.mv2");
+    std::fs::copy(&path, &other).unwrap();
+    std::fs::hard_link(&other, folder.path().join("second-name.mv2")).unwrap();
+    let generation = |path: &Path| open(path).stats().unwrap()["generation"].as_u64().unwrap();
+    let inode = || std::fs::metadata(&path).unwrap().ino();
+    let mut rewritten = 0;
+    for round in 0..12 {
+        let (inode_before, generation_before) = (inode(), generation(&path));
+        for path in [&path, &other] {
+            let memory = open(path);
+            change(&memory, round);
+            memory.close().unwrap();
+        }
+        // One commit, not one and a copy of it.
+        assert_eq!(generation(&path), generation_before + 1);
+        rewritten += u64::from(inode() != inode_before);
+        let stats = open(&path).stats().unwrap();
+        let (size, dead) = (&stats["size_bytes"], &stats["dead_bytes"]);
+        let (size, dead) = (size.as_u64().unwrap(), dead.as_u64().unwrap());
+        assert!(dead * 10 <= size * 3, "{dead} of {size} bytes are dead");
+    }
+    assert!(rewritten >= 6, "rewritten {rewritten} times of 12");
+    let (memory, plain) = (open(&path), open(&other));
+    let count = plain.stats().unwrap()["frame_count"].as_u64().unwrap();
+    for id in 0..count {
+        assert_eq!(memory.text(id).ok(), plain.text(id).ok(), "text of {id}");
+        let frame = |memory: &Memory| {
+            let mut frame = memory
+                .frame(id)
+                .map(|frame| serde_json::to_value(frame).unwrap());
+            if let Ok(frame) = &mut frame {
+                frame.as_object_mut().unwrap().remove("payload_offset");
+            }
+            frame.ok()
+        };
+        // Of a removed frame little is left in a rewritten file.
+        if plain.text(id).is_ok() {
+            assert_eq!(frame(&memory), frame(&plain), "frame {id}");
+        }
+    }
+    for query in [
+        "fresh1x",
+        "fresh2x",
+        "long7x",
+        "\"quick fox\"",
+        "version11x",
+        "keyword10x",
+        "keyword500x",
+        "keyword2999x",
+        "uri:mv2://shelf/12",
+        "note",
+    ] {
+        assert_eq!(total(&memory, query), total(&plain, query), "{query}");
+    }
+    let of_interest = |memory: &Memory| {
+        let stats = memory.stats().unwrap();
+        [
+            "frame_count",
+            "active_frame_count",
+            "payload_bytes",
+            "logical_bytes",
+            "lex_segment_count",
+        ]
+        .map(|key| stats[key].clone())
+    };
+    assert_eq!(of_interest(&memory), of_interest(&plain));
+    assert_eq!(memory.frame_by_uri("mv2://shelf/2997").unwrap(), 2997);
+    for memory in [memory, plain] {
+        let report = memory.verify(true).unwrap();
+        assert_eq!(report.overall_status, "passed", "{report:?}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_rewritten_file_keeps_its_permissions_and_the_link_that_leads_to_it() {

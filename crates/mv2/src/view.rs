@@ -113,8 +113,6 @@ pub struct FrameView<'a> {
     pub kind: Option<&'a str>,
     pub track: Option<&'a str>,
     pub payload_offset: u64,
-    /// Where `payload_offset` stands in the encoded frame, 8 bytes.
-    pub payload_offset_at: usize,
     pub payload_length: u64,
     pub checksum: [u8; 32],
     pub uri: Option<&'a str>,
@@ -160,7 +158,6 @@ impl<'a> FrameView<'a> {
         let anchor_source = reader.option(AnchorSource::decode)?;
         let kind = reader.option(Reader::str)?;
         let track = reader.option(Reader::str)?;
-        let payload_offset_at = reader.position() - start;
         let payload_offset = reader.u64()?;
         let payload_length = reader.u64()?;
         let checksum = reader.array()?;
@@ -187,7 +184,6 @@ impl<'a> FrameView<'a> {
             kind,
             track,
             payload_offset,
-            payload_offset_at,
             payload_length,
             checksum,
             uri,
@@ -231,6 +227,42 @@ impl<'a> FrameView<'a> {
     /// The stored bytes of the payload inside the whole file.
     pub fn payload<'file>(&self, file: &'file [u8]) -> Result<&'file [u8]> {
         payload_range(file, self.id, self.payload_offset, self.payload_length)
+    }
+}
+
+/// Where the payload of a frame stands, read without the rest of the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadPlace {
+    /// Offset in the file.
+    pub offset: u64,
+    /// Stored bytes.
+    pub length: u64,
+    /// Where `offset` stands in the encoded frame.
+    at: usize,
+}
+
+impl PayloadPlace {
+    /// Reads it from an encoded frame.
+    pub fn of(encoded: &[u8]) -> Result<Self> {
+        let mut reader = Reader::named(encoded, "frame");
+        reader.take(16)?; // id and timestamp
+        reader.option(Reader::i64)?;
+        reader.option(AnchorSource::decode)?;
+        reader.option(Reader::str)?;
+        reader.option(Reader::str)?;
+        let at = reader.position();
+        Ok(Self {
+            offset: reader.u64()?,
+            length: reader.u64()?,
+            at,
+        })
+    }
+
+    /// Writes another offset into the encoded frame that this was read from; the frame keeps its length.
+    pub fn set_offset(self, encoded: &mut [u8], offset: u64) {
+        if let Some(slot) = encoded.get_mut(self.at..self.at + 8) {
+            slot.copy_from_slice(&offset.to_le_bytes());
+        }
     }
 }
 
