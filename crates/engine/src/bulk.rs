@@ -362,7 +362,7 @@ fn gone(storage: &FileStorage) -> Error {
 fn stopped_unexpectedly() -> Error {
     Error::new(
         Code::Internal,
-        "a thread of the ingestion stopped unexpectedly; nothing was stored",
+        "a thread that was writing stopped unexpectedly; nothing was stored",
         Value::Null,
     )
 }
@@ -460,7 +460,7 @@ fn run_lane(
 }
 
 /// Turns a panic, which only a bug can cause, into an error: nobody may wait for a thread that is gone.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(stopped_unexpectedly()))
 }
 

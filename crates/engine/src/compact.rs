@@ -19,7 +19,9 @@ use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
 use mv2::toc::{self, SegmentMeta, TocTail};
 use mv2::view::PayloadPlace;
+use mv2::wal::RECORD_HEADER_SIZE;
 use rustc_hash::FxHashMap;
+use serde_json::json;
 
 use crate::additions::{Addition, fill_search_texts, pending_additions, status};
 use crate::commit::{
@@ -28,7 +30,7 @@ use crate::commit::{
 };
 use crate::committed::{Committed, decode_frame};
 use crate::directory::Flags;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::frame_table::FrameTable;
 use crate::fresh::FreshFrames;
 use crate::lex_sections::{self, write_section};
@@ -43,6 +45,13 @@ use crate::writer::load_pending;
 const LEAST_DEAD: u64 = 96 << 10;
 /// The largest share of a file that may be dead, in percent.
 const MOST_DEAD: u64 = 30;
+/// From this share of a log on, in percent, a new file is made beside the puts: they have the rest of the log meanwhile.
+const FULL_BESIDE: u64 = 50;
+/// Only for files from this size on, bytes: the others are written in a moment.
+const LEAST_BESIDE: u64 = 8 << 20;
+/// The share of the file, in percent, that a commit would leave dead at least. Below, a commit writes much less than a new
+/// file.
+const MOST_DEAD_BESIDE: u64 = 15;
 /// The log's share of a file is one part in this many.
 const LOG_SHARE: u64 = 32;
 /// The largest log region, bytes.
@@ -55,12 +64,13 @@ fn is_due(snapshot: &Snapshot) -> bool {
         return false;
     }
     let size = output::length(&snapshot.committed.storage).unwrap_or(0);
-    is_too_much(snapshot, size.saturating_sub(live_bytes(snapshot)), size)
+    let dead = size.saturating_sub(live_bytes(snapshot));
+    is_too_much(snapshot, dead, size, MOST_DEAD)
 }
 
-/// Whether more of the file would be dead than may be once the log is moved into it, about: the tables in force are then
-/// dead, too.
-fn will_be_due(snapshot: &Snapshot) -> bool {
+/// Whether more than `most` percent of the file would be dead once the log is moved into it, about: the tables in force
+/// are then dead, too.
+fn will_be_due(snapshot: &Snapshot, most: u64) -> bool {
     let pending = &snapshot.pending;
     if pending.is_empty() {
         return false;
@@ -84,12 +94,21 @@ fn will_be_due(snapshot: &Snapshot) -> bool {
             .map_or(0, |manifest| manifest.bytes_length);
     let dead = size.saturating_sub(live_bytes(snapshot)) + tables;
     let brought = pending.head + EACH_FRAME * pending.frames.len() as u64;
-    is_too_much(snapshot, dead, size + tables + brought)
+    is_too_much(snapshot, dead, size + tables + brought, most)
 }
 
-fn is_too_much(snapshot: &Snapshot, dead: u64, size: u64) -> bool {
+/// Whether the log is so full that a new file should be made beside the puts, if the file is so large that they would wait
+/// for long, and enough of it is going to be dead.
+pub fn is_due_beside(snapshot: &Snapshot) -> bool {
+    let log = snapshot.committed.header.wal_size;
+    snapshot.pending.head > log / 100 * FULL_BESIDE
+        && snapshot.committed.end > LEAST_BESIDE
+        && will_be_due(snapshot, MOST_DEAD_BESIDE)
+}
+
+fn is_too_much(snapshot: &Snapshot, dead: u64, size: u64, most: u64) -> bool {
     dead > LEAST_DEAD
-        && dead > size / 100 * MOST_DEAD
+        && dead > size / 100 * most
         && !has_other_names(snapshot.committed.storage.file())
 }
 
@@ -118,7 +137,7 @@ pub fn checkpoint(
     snapshot: &Snapshot,
     options: &CommitOptions,
 ) -> Result<(Option<Committed>, Option<FileLock>)> {
-    if will_be_due(snapshot) {
+    if will_be_due(snapshot, MOST_DEAD) {
         match rewrite(snapshot, options) {
             Ok((committed, lock)) => return Ok((committed, Some(lock))),
             // Once the new file has the name, the old one is no place for a commit.
@@ -129,9 +148,60 @@ pub fn checkpoint(
     Ok((commit(snapshot, Vec::new(), options)?, None))
 }
 
-/// Writes the live content and what the log holds to a new file. Also gives the lock on it, to be held as long as the one
-/// on the old file. Without a new state the file is in place, but could not be opened right now.
+/// Writes the live content and what the log holds to a new file and gives it the name, see [`Prepared::finish`].
 fn rewrite(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Option<Committed>, FileLock)> {
+    prepare(snapshot, options)?.finish(snapshot)
+}
+
+/// A new file that has no name yet.
+pub struct Prepared {
+    file: AtomicFile,
+    storage: Arc<FileStorage>,
+    wal_size: u64,
+    /// Up to where it contains the old file's log.
+    log_end: u64,
+}
+
+impl Prepared {
+    /// Makes durable what is written.
+    pub fn sync(&self) -> Result<()> {
+        output::sync(&self.storage)
+    }
+
+    /// Copies what the log of the old file got meanwhile (`current` is its state now), and gives the new file the name.
+    /// Also gives the lock on it, to be held as long as the one on the old file. Without a new state the file is in place,
+    /// but could not be opened right now.
+    pub fn finish(self, current: &Snapshot) -> Result<(Option<Committed>, FileLock)> {
+        let base = &current.committed;
+        let path = base.storage.path();
+        let length = current.pending.head.saturating_sub(self.log_end);
+        if length + RECORD_HEADER_SIZE as u64 > self.wal_size {
+            return Err(Error::new(
+                Code::Internal,
+                "what was put while the file was rewritten does not fit into its new log",
+                json!({ "bytes": length, "log": self.wal_size }),
+            ));
+        }
+        if length > 0 {
+            // Sequences go on, and so do frame ids: the records are valid as they are.
+            let records = base.payload(base.header.wal_offset + self.log_end, length)?;
+            output::write_at(&self.storage, HEADER_SIZE as u64, records)?;
+        }
+        drop(self.storage);
+        take_over_owner(base, self.file.file())?;
+        let lock = FileLock::exclusive_on(self.file.file(), path)?;
+        // It syncs the file before it gives it the name.
+        self.file.persist(true)?;
+        let storage = FileStorage::open_existing(path, true);
+        let committed = storage
+            .ok()
+            .and_then(|storage| Committed::load(Arc::new(storage)).ok());
+        Ok((committed, lock))
+    }
+}
+
+/// Writes the live content and what the log holds to a new file.
+pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared> {
     let base = &snapshot.committed;
     let path = base.storage.path();
     let file = AtomicFile::create(path)?;
@@ -211,16 +281,12 @@ fn rewrite(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Option<Commi
         toc_checksum: [0; 32],
     };
     write_root(&storage, header, &toc, base.generation + 1)?;
-    drop(storage);
-    take_over_owner(base, file.file())?;
-    let lock = FileLock::exclusive_on(file.file(), path)?;
-    // It syncs the file before it gives it the name.
-    file.persist(true)?;
-    let storage = FileStorage::open_existing(path, true);
-    let committed = storage
-        .ok()
-        .and_then(|storage| Committed::load(Arc::new(storage)).ok());
-    Ok((committed, lock))
+    Ok(Prepared {
+        file,
+        storage,
+        wal_size,
+        log_end: snapshot.pending.head,
+    })
 }
 
 /// Gives the new file the permissions and the owner of the old one. Where that is not allowed the file is not rewritten.

@@ -19,6 +19,7 @@
 
 mod acl;
 mod additions;
+mod ahead;
 mod bulk;
 mod calendar;
 mod capsule;

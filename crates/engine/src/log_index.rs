@@ -31,9 +31,27 @@ pub struct LogIndex {
     waiting_bytes: usize,
     /// `indexed` and `waiting` together, once somebody needed it; shared by all clones of one state.
     whole: Arc<OnceLock<lex::PendingIndex>>,
+    /// Frames in front of this one are in `indexed` from the beginning.
+    known: u64,
 }
 
 impl LogIndex {
+    /// An index that has the frames in front of `known` before they are added.
+    #[must_use]
+    pub fn ahead(indexed: lex::PendingIndex, known: u64) -> Self {
+        Self {
+            indexed,
+            known,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a frame need not be added.
+    #[must_use]
+    pub fn knows(&self, id: u64) -> bool {
+        id < self.known
+    }
+
     /// Adds a frame. Earlier clones do not see it.
     pub fn add(&mut self, frame: Waiting) {
         if let Some(whole) = self.whole.get() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -11,6 +11,7 @@ use mv2::storage::{FileIdentity, FileStorage};
 use parking_lot::Mutex;
 use serde_json::json;
 
+use crate::ahead::{Job, Made, Rewrite};
 use crate::bulk;
 use crate::commit::CommitOptions;
 use crate::committed::Committed;
@@ -36,6 +37,8 @@ struct Writer {
     table: DedupeTable,
     /// The file, to be locked.
     kept: Option<KeptFile>,
+    /// A rewrite that runs beside. It holds the lock on the file.
+    rewrite: Option<Rewrite>,
 }
 
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
@@ -49,6 +52,10 @@ pub struct Memory {
     writer: Mutex<Writer>,
     refresh: Mutex<()>,
     lex: AtomicBool,
+    /// Whether a thread is about to rewrite the file.
+    rewriting: AtomicBool,
+    /// Generation of which a rewrite failed: it is not tried again beside; who finds the log full tries it once more.
+    rewrite_failed: AtomicU64,
 }
 
 impl Memory {
@@ -93,6 +100,8 @@ impl Memory {
             writer: Mutex::new(Writer::default()),
             refresh: Mutex::new(()),
             lex: AtomicBool::new(lex),
+            rewriting: AtomicBool::new(false),
+            rewrite_failed: AtomicU64::new(0),
         })
     }
 
@@ -221,7 +230,7 @@ impl Memory {
             return Ok(None);
         }
         let documents = prepare(vec![document], level)?;
-        let locked = self.lock_file(OPERATION, &mut writer.kept, Duration::ZERO);
+        let locked = self.lock_for_log(OPERATION, &mut writer, Duration::ZERO);
         let (_lock, snapshot) = match locked {
             Err(error) if error.code == Code::Locked => return Ok(None),
             locked => locked?,
@@ -265,7 +274,8 @@ impl Memory {
             gathered.extend(slice);
         }
         let mut writer = self.writer.lock();
-        let Writer { table, kept } = &mut *writer;
+        self.end_rewrite(&mut writer)?;
+        let Writer { table, kept, .. } = &mut *writer;
         let (_lock, mut snapshot) = self.lock_file("put", kept, self.options.lock_timeout)?;
         if !snapshot.pending.is_empty() {
             // The file is not rewritten now: after the batch it may be due or not.
@@ -438,6 +448,8 @@ impl Memory {
         }
         // A write that waits for its turn must not come between sealing and releasing.
         let mut writer = self.writer.lock();
+        // Without one, or with one that failed, the log is moved into the file below.
+        let _ = self.end_rewrite(&mut writer);
         let Some(current) = self.state.load_full() else {
             return Ok(());
         };
@@ -520,11 +532,23 @@ impl Memory {
         self.check_writable(operation)?;
         // Calls on one handle take turns; the time-out is for other writers.
         let mut writer = self.writer.lock();
-        let Writer { table, kept } = &mut *writer;
-        let (_lock, snapshot) = self.lock_file(operation, kept, self.options.lock_timeout)?;
-        let (changes, result) = plan(&snapshot, table)?;
-        let (next, _lock_on_rewritten) =
-            writer::apply(&snapshot, changes, &self.commit_options(&snapshot))?;
+        let timeout = self.options.lock_timeout;
+        let (mut lock, mut snapshot) = self.lock_for_log(operation, &mut writer, timeout)?;
+        let (changes, result) = plan(&snapshot, &mut writer.table)?;
+        let options = self.commit_options(&snapshot);
+        if lock.is_none() {
+            if let Some(next) = writer::append_if_room(&snapshot, &changes, &options)? {
+                let sequence = next.pending.last_sequence;
+                self.state.store(Some(Arc::new(next)));
+                return Ok((sequence, result));
+            }
+            // Only its end makes room. Nobody wrote since the plan was made: the lock is held without a gap.
+            if let Some((held, current)) = self.end_rewrite(&mut writer)? {
+                (lock, snapshot) = (Some(held), current);
+            }
+        }
+        let _lock = lock;
+        let (next, _lock_on_rewritten) = writer::apply(&snapshot, changes, &options)?;
         let sequence = next
             .as_ref()
             .map_or(snapshot.pending.last_sequence, |next| {
@@ -541,6 +565,7 @@ impl Memory {
     ) -> Result<()> {
         self.check_writable(operation)?;
         let mut writer = self.writer.lock();
+        self.end_rewrite(&mut writer)?;
         let (_lock, snapshot) =
             self.lock_file(operation, &mut writer.kept, self.options.lock_timeout)?;
         let (next, _lock_on_rewritten) = change(&snapshot)?;
@@ -557,6 +582,119 @@ impl Memory {
         let options = self.commit_options(&next);
         let (next, _lock) = compact::tidy(next, &options);
         self.state.store(Some(Arc::new(next)));
+    }
+
+    /// Whether [`Memory::rewrite_beside`] has something to do: the log is nearly full, and the put that finds it full would
+    /// wait for long.
+    #[must_use]
+    pub fn rewrite_is_due(&self) -> bool {
+        !self.rewriting.load(Ordering::Relaxed)
+            && self.state.load().as_ref().is_some_and(|snapshot| {
+                snapshot.committed.generation != self.rewrite_failed.load(Ordering::Relaxed)
+                    && compact::is_due_beside(snapshot)
+            })
+    }
+
+    /// Moves the log into a new file while other threads go on with puts, see [`crate::ahead`]. For a thread of its own; does
+    /// nothing when nothing is due, and when another process has the lock.
+    pub fn rewrite_beside(&self) {
+        if self.options.read_only || !self.rewrite_is_due() {
+            return;
+        }
+        if self.rewriting.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Some((job, snapshot)) = self.begin_rewrite() {
+            let options = self.commit_options(&snapshot);
+            job.run(&snapshot, &options, || self.state.load_full());
+            let mut writer = self.writer.lock();
+            // A write that needed room may have ended it already.
+            let is_running = |rewrite: &Rewrite| Arc::ptr_eq(&rewrite.job, &job);
+            if writer.rewrite.as_ref().is_some_and(is_running) {
+                // What failed is tried again by the put that finds the log full.
+                let _ = self.end_rewrite(&mut writer);
+            }
+            drop(writer);
+            // Last, and beside the puts: the system takes its time to free a large file that nobody has open any more.
+            drop(snapshot);
+        }
+        self.rewriting.store(false, Ordering::Relaxed);
+    }
+
+    fn begin_rewrite(&self) -> Option<(Arc<Job>, Arc<Snapshot>)> {
+        let mut writer = self.writer.lock();
+        let locked = self.lock_file("put", &mut writer.kept, Duration::ZERO);
+        let (lock, snapshot) = locked.ok()?;
+        if !compact::is_due_beside(&snapshot) {
+            return None;
+        }
+        // From now on records are counted from this state on.
+        self.state.store(Some(Arc::clone(&snapshot)));
+        let job = Arc::new(Job::default());
+        writer.rewrite = Some(Rewrite {
+            lock,
+            snapshot: Arc::clone(&snapshot),
+            job: Arc::clone(&job),
+        });
+        Some((job, snapshot))
+    }
+
+    /// Waits for the new file of a rewrite that runs beside, if one does, and gives it the name; none runs afterwards. Gives
+    /// the lock that is held then, and the state: of the new file, or of the old one when there is no new one.
+    fn end_rewrite(&self, writer: &mut Writer) -> Result<Option<(FileLock, Arc<Snapshot>)>> {
+        let Some(Rewrite {
+            lock: old_lock,
+            snapshot: base,
+            job,
+        }) = writer.rewrite.take()
+        else {
+            return Ok(None);
+        };
+        let finished = job.wait().and_then(|Made { prepared, index }| {
+            let current = self.current("put", Locked::Yes)?;
+            if !Arc::ptr_eq(&current.committed, &base.committed) {
+                return Err(replaced());
+            }
+            prepared
+                .finish(&current)
+                .map(|(committed, lock)| (committed, lock, index))
+        });
+        match finished {
+            Ok((Some(committed), lock, index)) => {
+                let lex = self.lex_is_enabled();
+                let pending = writer::load_pending_onto(&committed, lex, index)?;
+                let committed = Arc::new(committed);
+                let next = Arc::new(Snapshot { committed, pending });
+                self.state.store(Some(Arc::clone(&next)));
+                Ok(Some((lock, next)))
+            }
+            Ok((None, ..)) => Err(writer::not_reopened()),
+            Err(error) if !base.committed.storage.is_current()? => Err(error),
+            Err(_) => {
+                let generation = base.committed.generation;
+                self.rewrite_failed.store(generation, Ordering::Relaxed);
+                Ok(Some((old_lock, self.current("put", Locked::Yes)?)))
+            }
+        }
+    }
+
+    /// Like [`Memory::lock_file`], for appending to the log only. Without a lock when a rewrite that runs beside holds it.
+    fn lock_for_log(
+        &self,
+        operation: &str,
+        writer: &mut Writer,
+        timeout: Duration,
+    ) -> Result<(Option<FileLock>, Arc<Snapshot>)> {
+        if let Some(rewrite) = &writer.rewrite {
+            let current = self.current(operation, Locked::Yes)?;
+            if Arc::ptr_eq(&current.committed, &rewrite.snapshot.committed) {
+                return Ok((None, current));
+            }
+            // Somebody put another file in its place: the new one must not take that place.
+            writer.rewrite = None;
+        }
+        let (lock, snapshot) = self.lock_file(operation, &mut writer.kept, timeout)?;
+        Ok((Some(lock), snapshot))
     }
 
     /// Takes the writer lock on the file that the path names now, and the state as of then. Other processes are waited for
@@ -598,6 +736,14 @@ impl Memory {
             return Ok((lock, Arc::new(Snapshot { committed, pending })));
         }
     }
+}
+
+fn replaced() -> Error {
+    Error::new(
+        Code::Internal,
+        "the file was replaced while a new one was made of it",
+        json!({}),
+    )
 }
 
 fn check_level(level: i32) -> Result<()> {

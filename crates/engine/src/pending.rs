@@ -306,7 +306,7 @@ impl Pending {
         pending: &Arc<PendingFrame>,
         body: Option<Option<String>>,
     ) -> Result<()> {
-        if pending.flags.has_chunks() {
+        if pending.flags.has_chunks() || self.lex.knows(id) {
             return Ok(());
         }
         let body = match body {

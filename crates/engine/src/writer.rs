@@ -13,6 +13,7 @@ use crate::committed::Committed;
 use crate::compact;
 use crate::document::{PreparedDocument, PreparedFrame};
 use crate::error::{Code, Error, Result};
+use crate::log_index::LogIndex;
 use crate::output;
 use crate::pending::{Pending, Written};
 use crate::snapshot::Snapshot;
@@ -28,8 +29,18 @@ pub struct Changes {
 
 /// Reads the records of the log that the commit does not contain yet.
 pub fn load_pending(committed: &Committed, with_lex: bool) -> Result<Pending> {
+    load_pending_onto(committed, with_lex, LogIndex::default())
+}
+
+/// [`load_pending`] with an index that may know frames of the log already.
+pub fn load_pending_onto(
+    committed: &Committed,
+    with_lex: bool,
+    index: LogIndex,
+) -> Result<Pending> {
     let applied = applied_sequence(committed);
     let mut pending = Pending::new(applied);
+    pending.lex = index;
     extend_pending(committed, &mut pending, with_lex)?;
     if pending.is_empty() {
         // Everything in the log is applied: the next record goes to its front, where all other handles look for it too.

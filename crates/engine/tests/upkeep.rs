@@ -349,6 +349,72 @@ fn what_the_log_holds_goes_straight_into_a_rewritten_file() {
 
 #[cfg(unix)]
 #[test]
+fn puts_go_on_while_a_large_file_is_rewritten_and_nothing_is_lost() {
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (folder, path) = fresh();
+    let memory = create(&path);
+    let documents: Vec<_> = (0..20_000)
+        .map(|i| Document::text(format!("keyword{i}x {}", noise(i, 8)), i as i64))
+        .collect();
+    memory.put(documents, PutOptions::default()).unwrap();
+    let inode = || std::fs::metadata(&path).unwrap().ino();
+    let mut inodes = std::collections::BTreeSet::from([inode()]);
+    let mut meanwhile = 0;
+    let mut next = 20_000;
+    for round in 0..3 {
+        while !memory.rewrite_is_due() {
+            assert_eq!(put(&memory, &format!("keyword{next}x")), next);
+            next += 1;
+        }
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                memory.rewrite_beside();
+                ended.store(true, Ordering::Relaxed);
+            });
+            while !ended.load(Ordering::Relaxed) {
+                // In the last round more than the log takes, so that a put has to wait for the new file.
+                let text = noise(next, if round == 2 { 150 } else { 1 });
+                assert_eq!(put(&memory, &format!("keyword{next}x {text}")), next);
+                next += 1;
+                meanwhile += 1;
+            }
+        });
+        inodes.insert(inode());
+        assert_eq!(open(&path).stats().unwrap()["frame_count"], next);
+    }
+    assert!(inodes.len() >= 4, "{} files", inodes.len());
+    assert!(meanwhile > 0);
+    // One that is closed while it is rewritten is rewritten first.
+    while !memory.rewrite_is_due() {
+        assert_eq!(put(&memory, &format!("keyword{next}x")), next);
+        next += 1;
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| memory.rewrite_beside());
+        put(&memory, "the last one");
+        memory.close().unwrap();
+    });
+    let memory = open(&path);
+    assert_eq!(memory.stats().unwrap()["frame_count"], next + 1);
+    assert_eq!(memory.stats().unwrap()["pending_frame_count"], 0);
+    for id in (0..20_000).step_by(997).chain(20_000..next) {
+        assert!(
+            memory
+                .text(id)
+                .unwrap()
+                .starts_with(&format!("keyword{id}x")),
+            "{id}"
+        );
+    }
+    assert_eq!(total(&memory, &format!("keyword{}x", next - 1)), 1);
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_rewritten_file_keeps_its_permissions_and_the_link_that_leads_to_it() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, path) = fresh();

@@ -115,7 +115,21 @@ impl NativeMemory {
     /// What is left to do when a write has been answered.
     fn indexing(&self) -> impl FnOnce() + Send + 'static {
         let memory = Arc::clone(&self.memory);
-        move || memory.index_log()
+        move || {
+            if memory.rewrite_is_due() {
+                let memory = Arc::clone(&memory);
+                // Should there be no thread, the put that finds the log full does the work.
+                let _ = std::thread::Builder::new()
+                    .name("memvid-rewrite".to_owned())
+                    .spawn(move || {
+                        guard(|| {
+                            memory.rewrite_beside();
+                            Ok(())
+                        })
+                    });
+            }
+            memory.index_log();
+        }
     }
 }
 
