@@ -1,0 +1,280 @@
+//! Measures recall and speed of searches.
+//!
+//! `cargo run -p vec --profile bench-fast --example recall -- [SET ...]` prints, for each set of vectors, what encoding
+//! costs, and for each version of the inner loops the share of the true 10 nearest that are found and the time of a search.
+//! A set is a name and a number of vectors, such as `real:10000`:
+//!
+//! - `real`: MiniLM vectors (384 dimensions) of sentences of SciFact, 27,537 at most; queries are vectors of its claims;
+//! - `mixed`: each the sum of those of two neighbouring sentences and some noise, so that there are more; the same queries;
+//! - `clustered:COUNT:DIMENSION` (384 without): random vectors around 1,000 random ones; queries are others like them.
+//!
+//! `--effort=2` and `--threads=2` are passed on, `--encoding=bytes` encodes in another way, `--exact` compares in full.
+
+// A measuring program stops at the first surprise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::HashSet;
+use std::hint::black_box;
+use std::time::Instant;
+use vec::{Encoding, Kernel, Request, Segment, SegmentBuilder, Source, StridedVectors, search};
+
+const LIMIT: usize = 10;
+const QUERIES: usize = 200;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let option = |name: &str| {
+        let prefix = format!("--{name}=");
+        let found = arguments
+            .iter()
+            .find_map(|argument| argument.strip_prefix(&prefix));
+        found.map(str::to_owned)
+    };
+    let options = Options {
+        effort: option("effort").map_or(1.0, |effort| effort.parse().unwrap()),
+        threads: option("threads").map_or(1, |threads| threads.parse().unwrap()),
+        encoding: option("encoding").map(|encoding| match encoding.as_str() {
+            "bits" => Encoding::Bits,
+            "bytes" => Encoding::Bytes,
+            other => panic!("no encoding is called {other}"),
+        }),
+        is_exact: arguments.iter().any(|argument| argument == "--exact"),
+    };
+    let mut sets: Vec<&str> = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    if sets.is_empty() {
+        sets = vec![
+            "real:10000",
+            "real:27537",
+            "mixed:100000",
+            "clustered:100000",
+            "clustered:1000000",
+        ];
+    }
+    for set in sets {
+        let mut parts = set.split(':');
+        let name = parts.next().unwrap();
+        let count: usize = parts.next().expect("SET:COUNT").parse().unwrap();
+        let dimension = parts
+            .next()
+            .map_or(384, |dimension| dimension.parse().unwrap());
+        let data = match name {
+            "real" => real(count),
+            "mixed" => mixed(count),
+            "clustered" => clustered(count, dimension),
+            other => panic!("no set is called {other}"),
+        };
+        println!("\n{set}");
+        measure(&data, &options);
+    }
+}
+
+struct Options {
+    effort: f32,
+    threads: usize,
+    encoding: Option<Encoding>,
+    is_exact: bool,
+}
+
+struct Data {
+    dimension: usize,
+    vectors: Vec<f32>,
+    queries: Vec<f32>,
+}
+
+/// SplitMix64, and normally distributed numbers by adding even ones.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn normal(&mut self) -> f32 {
+        let bits = self.next();
+        let sum: u64 = (0..4).map(|part| bits >> (16 * part) & 0xFFFF).sum();
+        (sum as f32 / 65_536.0 - 2.0) * 3.0_f32.sqrt()
+    }
+}
+
+fn data_directory() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/bench/data")
+}
+
+fn real(count: usize) -> Data {
+    let raw = std::fs::read(data_directory().join("scifact.sentences.minilm.i8")).unwrap();
+    let rows = raw.len() / 388;
+    assert!(count <= rows, "there are {rows} vectors");
+    let (codes, scales) = raw.split_at(rows * 384);
+    let mut vectors = Vec::with_capacity(count * 384);
+    let scales = scales.as_chunks::<4>().0;
+    for (row, scale) in codes.chunks_exact(384).zip(scales).take(count) {
+        let scale = f32::from_le_bytes(*scale);
+        vectors.extend(row.iter().map(|code| f32::from(*code as i8) * scale));
+    }
+    let raw = std::fs::read(data_directory().join("scifact.queries.minilm.f32")).unwrap();
+    let numbers = raw.as_chunks::<4>().0.iter();
+    let queries = numbers
+        .take(QUERIES * 384)
+        .map(|number| f32::from_le_bytes(*number))
+        .collect();
+    Data {
+        dimension: 384,
+        vectors,
+        queries,
+    }
+}
+
+fn mixed(count: usize) -> Data {
+    let Data {
+        vectors: sentences,
+        queries,
+        dimension,
+    } = real(27_537);
+    let rows: Vec<&[f32]> = sentences.chunks_exact(dimension).collect();
+    let mut random = Random(1);
+    let mut vectors = Vec::with_capacity(count * dimension);
+    for _ in 0..count {
+        let first = random.below(rows.len());
+        let second = (first + 1 + random.below(8)) % rows.len();
+        let share = random.below(100) as f32 / 100.0;
+        for (left, right) in rows[first].iter().zip(rows[second]) {
+            vectors.push(left + share * right + 0.25 * random.normal() / (dimension as f32).sqrt());
+        }
+    }
+    Data {
+        dimension,
+        vectors,
+        queries,
+    }
+}
+
+fn clustered(count: usize, dimension: usize) -> Data {
+    let mut random = Random(2);
+    let centres: Vec<f32> = (0..1_000 * dimension).map(|_| random.normal()).collect();
+    let mut make = |count: usize| {
+        let mut vectors = Vec::with_capacity(count * dimension);
+        for _ in 0..count {
+            let start = random.below(1_000) * dimension;
+            let centre = &centres[start..start + dimension];
+            vectors.extend(centre.iter().map(|number| number + 0.7 * random.normal()));
+        }
+        vectors
+    };
+    let vectors = make(count);
+    let queries = make(QUERIES);
+    Data {
+        dimension,
+        vectors,
+        queries,
+    }
+}
+
+fn measure(data: &Data, options: &Options) {
+    let dimension = data.dimension;
+    let rows = data.vectors.chunks_exact(dimension);
+    let count = rows.len();
+    let encoding = options
+        .encoding
+        .unwrap_or(Encoding::for_dimension(dimension));
+    let begin = Instant::now();
+    let mut builder = SegmentBuilder::with_encoding(dimension, encoding).unwrap();
+    for (frame_id, vector) in (0..).zip(rows) {
+        builder.add(frame_id, vector).unwrap();
+    }
+    let blob = builder.finish();
+    println!(
+        "encoding {:.2} us a vector, {:.1} bytes",
+        begin.elapsed().as_secs_f64() * 1e6 / count as f64,
+        blob.len() as f64 / count as f64
+    );
+    let bytes: Vec<u8> = data
+        .vectors
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    let vectors = StridedVectors {
+        bytes: &bytes,
+        first: 0,
+        stride: 4 * dimension,
+        dimension,
+    };
+    let begin = Instant::now();
+    let segment = Segment::open(&blob).unwrap();
+    println!("opening {:.1} us", begin.elapsed().as_secs_f64() * 1e6);
+    let sources = [Source {
+        segment,
+        vectors: &vectors,
+    }];
+    let queries: Vec<&[f32]> = data.queries.chunks_exact(dimension).collect();
+    let queries = if count > 500_000 {
+        &queries[..100]
+    } else {
+        &queries[..]
+    };
+    let find = |request: &Request<'_>| -> Vec<u64> {
+        let hits = search(&sources, request).unwrap();
+        hits.iter().map(|hit| hit.frame_id).collect()
+    };
+    let truth: Vec<HashSet<u64>> = queries
+        .iter()
+        .map(|query| {
+            let request = Request {
+                is_exact: true,
+                threads: 8,
+                ..Request::new(query, LIMIT)
+            };
+            find(&request).into_iter().collect()
+        })
+        .collect();
+    for kernel in Kernel::available() {
+        let mut times = Vec::new();
+        let mut found = 0;
+        let rounds = if count > 500_000 { 3 } else { 5 };
+        // The best of some rounds of each query: what the search takes, and not what else the machine does.
+        let mut best = vec![f64::MAX; queries.len()];
+        for round in 0..rounds {
+            for (index, query) in queries.iter().enumerate() {
+                let request = Request {
+                    kernel,
+                    effort: options.effort,
+                    threads: options.threads,
+                    is_exact: options.is_exact,
+                    ..Request::new(query, LIMIT)
+                };
+                let begin = Instant::now();
+                let hits = black_box(find(&request));
+                let time = begin.elapsed().as_secs_f64() * 1e3;
+                times.push(time);
+                best[index] = best[index].min(time);
+                if round == 0 {
+                    found += hits
+                        .iter()
+                        .filter(|frame_id| truth[index].contains(frame_id))
+                        .count();
+                }
+            }
+        }
+        times.sort_unstable_by(f64::total_cmp);
+        best.sort_unstable_by(f64::total_cmp);
+        println!(
+            "{:9} recall@{LIMIT} {:.4}  p50 {:.3} ms  p95 {:.3} ms  (p50 of the best of {rounds} rounds {:.3})",
+            kernel.name(),
+            found as f64 / (LIMIT * queries.len()) as f64,
+            times[times.len() / 2],
+            times[times.len() * 95 / 100],
+            best[best.len() / 2],
+        );
+    }
+}

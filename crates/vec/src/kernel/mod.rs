@@ -1,0 +1,160 @@
+//! The inner loops, in one version for each kind of processor. All versions give the same results, to the last bit: sums are
+//! integers, or floats added in an order that is written down, with no fused multiplication.
+
+// Calling a function for a processor that this one is not is undefined behaviour: this module is the one that knows which
+// are there. Besides that, only loads and stores by pointer are unsafe, each inside a slice whose length is checked.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::blob::{BLOCK, Encoding, Layout};
+use crate::query::Table;
+
+/// A version of the inner loops that this processor can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(Version);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl Kernel {
+    /// The version that runs everywhere.
+    pub const PORTABLE: Self = Self(Version::Portable);
+
+    /// All that this processor can run, the fastest first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+                found.push(Self(Version::Avx512));
+            }
+            if is_x86_feature_detected!("avx2") {
+                found.push(Self(Version::Avx2));
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        found.push(Self(Version::Neon));
+        found.push(Self::PORTABLE);
+        found
+    }
+
+    /// The fastest.
+    #[must_use]
+    pub fn fastest() -> Self {
+        Self::available().first().copied().unwrap_or(Self::PORTABLE)
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Version::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => "AVX-512",
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => "NEON",
+        }
+    }
+
+    /// Bounds of the similarity of all vectors of `blocks` to the query behind `table`, to `bounds`: as many as fit both.
+    pub(crate) fn bounds(
+        self,
+        layout: Layout,
+        blocks: &[u8],
+        table: &Table,
+        bounds: &mut [[f32; BLOCK]],
+    ) {
+        let blocks = blocks.chunks_exact(layout.block_length());
+        for (block, bounds) in blocks.zip(bounds) {
+            let (codes, numbers) = block.split_at(layout.codes_length());
+            self.block_bounds(layout.encoding, codes, numbers, table, bounds);
+        }
+    }
+
+    #[inline]
+    fn block_bounds(
+        self,
+        encoding: Encoding,
+        codes: &[u8],
+        numbers: &[u8],
+        table: &Table,
+        bounds: &mut [f32; BLOCK],
+    ) {
+        match (encoding, self.0) {
+            (Encoding::Bits, Version::Portable) => portable::bits(codes, numbers, table, bounds),
+            (Encoding::Bytes, Version::Portable) => portable::bytes(codes, numbers, table, bounds),
+            // SAFETY: a version is only made where the processor has what it needs.
+            #[cfg(target_arch = "x86_64")]
+            (Encoding::Bits, Version::Avx2) => unsafe {
+                x86::bits_avx2(codes, numbers, table, bounds)
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            (Encoding::Bytes, Version::Avx2) => unsafe {
+                x86::bytes_avx2(codes, numbers, table, bounds)
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            (Encoding::Bits, Version::Avx512) => unsafe {
+                x86::bits_avx512(codes, numbers, table, bounds)
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            (Encoding::Bytes, Version::Avx512) => unsafe {
+                x86::bytes_avx512(codes, numbers, table, bounds)
+            },
+            // SAFETY: every processor of this architecture has it.
+            #[cfg(target_arch = "aarch64")]
+            (Encoding::Bits, Version::Neon) => unsafe { neon::bits(codes, numbers, table, bounds) },
+            #[cfg(target_arch = "aarch64")]
+            (Encoding::Bytes, Version::Neon) => portable::bytes(codes, numbers, table, bounds),
+        }
+    }
+
+    /// Query · vector and vector · vector.
+    #[inline]
+    pub(crate) fn products(self, query: &[f32], vector: &[u8]) -> (f32, f32) {
+        match self.0 {
+            Version::Portable => portable::products(query, vector),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::products_avx2(query, vector) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::products_avx512(query, vector) },
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => portable::products(query, vector),
+        }
+    }
+}
+
+/// Asks for bytes that will be read soon.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        for line in bytes.chunks(64) {
+            // SAFETY: prefetching is a hint and reads nothing; the address is inside the slice.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}

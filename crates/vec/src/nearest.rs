@@ -1,0 +1,191 @@
+//! Comparing vectors in full, and the nearest of them.
+
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::search::{Hit, Place, Source};
+use crate::vectors::numbers;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+/// Vectors kept beyond those asked for: similarities are computed in double precision at the end, and may change places.
+const SPARE: usize = 2;
+
+/// A vector that was compared. The greater is the better.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    similarity: f32,
+    frame_id: u64,
+    place: Place,
+}
+
+impl Ord for Near {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let similarity = self.similarity.total_cmp(&other.similarity);
+        similarity.then(other.frame_id.cmp(&self.frame_id))
+    }
+}
+
+impl PartialOrd for Near {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Near {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Near {}
+
+/// The nearest of the vectors that come along.
+pub(crate) struct Nearest {
+    found: BinaryHeap<Reverse<Near>>,
+    limit: usize,
+}
+
+impl Nearest {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            found: BinaryHeap::new(),
+            limit: limit.saturating_add(SPARE),
+        }
+    }
+
+    /// Whether a vector this near can be among the nearest.
+    #[inline]
+    pub(crate) fn is_good(&self, similarity: f32) -> bool {
+        self.found.len() < self.limit
+            || self
+                .found
+                .peek()
+                .is_some_and(|Reverse(worst)| similarity >= worst.similarity)
+    }
+
+    pub(crate) fn push(&mut self, similarity: f32, frame_id: u64, place: Place) {
+        let near = Near {
+            similarity,
+            frame_id,
+            place,
+        };
+        if self.found.len() < self.limit {
+            self.found.push(Reverse(near));
+        } else if let Some(mut worst) = self.found.peek_mut()
+            && near > worst.0
+        {
+            *worst = Reverse(near);
+        }
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        for Reverse(near) in other.found {
+            self.push(near.similarity, near.frame_id, near.place);
+        }
+    }
+}
+
+/// Reads vectors in full.
+pub(crate) struct Reader<'s, 'a> {
+    sources: &'s [Source<'a>],
+    /// Of length 1.
+    query: &'s [f32],
+    kernel: Kernel,
+    buffer: Vec<u8>,
+}
+
+/// Squares between these lose nothing to the limits of single precision.
+const SAFE_SQUARES: std::ops::Range<f32> = 1e-20..1e30;
+
+impl<'s, 'a> Reader<'s, 'a> {
+    pub(crate) fn new(sources: &'s [Source<'a>], query: &'s [f32], kernel: Kernel) -> Self {
+        Self {
+            sources,
+            query,
+            kernel,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn corrupt(place: Place, frame_id: u64, problem: &'static str) -> Error {
+        Error::CorruptVector {
+            source_index: place.0,
+            ordinal: place.1,
+            frame_id,
+            problem,
+        }
+    }
+
+    fn bytes(&mut self, place: Place, frame_id: u64) -> Result<&[u8]> {
+        let source = &self.sources[place.0];
+        let bytes = source.vectors.vector(place.1, &mut self.buffer);
+        let bytes = bytes.ok_or_else(|| Self::corrupt(place, frame_id, "missing"))?;
+        if bytes.len() != 4 * source.segment.dimension() {
+            return Err(Self::corrupt(place, frame_id, "of another length"));
+        }
+        Ok(bytes)
+    }
+
+    /// Whether a later source holds another vector of the frame.
+    pub(crate) fn is_superseded(&self, source: usize, frame_id: u64) -> bool {
+        self.sources[source + 1..]
+            .iter()
+            .any(|later| later.segment.ordinal(frame_id).is_some())
+    }
+
+    pub(crate) fn similarity(&mut self, place: Place, frame_id: u64) -> Result<f32> {
+        let (kernel, query) = (self.kernel, self.query);
+        let bytes = self.bytes(place, frame_id)?;
+        let (dot, square) = kernel.products(query, bytes);
+        if SAFE_SQUARES.contains(&square) {
+            return Ok(dot / square.sqrt());
+        }
+        let (similarity, _) = precise(query, bytes);
+        if similarity.is_nan() {
+            return Err(Self::corrupt(place, frame_id, "not finite"));
+        }
+        Ok(similarity as f32)
+    }
+
+    /// The nearest with their similarity to `query`, in double precision.
+    pub(crate) fn hits(
+        &mut self,
+        nearest: Nearest,
+        query: &[f32],
+        limit: usize,
+    ) -> Result<Vec<Hit>> {
+        let mut hits = Vec::with_capacity(nearest.found.len());
+        for Reverse(near) in nearest.found {
+            let bytes = self.bytes(near.place, near.frame_id)?;
+            let (similarity, norm) = precise(query, bytes);
+            hits.push(Hit {
+                frame_id: near.frame_id,
+                similarity,
+                norm,
+            });
+        }
+        hits.sort_unstable_by(|left, right| {
+            let similarity = right.similarity.total_cmp(&left.similarity);
+            similarity.then(left.frame_id.cmp(&right.frame_id))
+        });
+        hits.truncate(limit);
+        Ok(hits)
+    }
+}
+
+/// Similarity and length of the vector, in double precision. Not a number if the vector holds numbers that are not finite.
+fn precise(query: &[f32], vector: &[u8]) -> (f64, f64) {
+    let (mut dot, mut square, mut query_square) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for (query, number) in query.iter().zip(numbers(vector)) {
+        let (query, number) = (f64::from(*query), f64::from(number));
+        dot += query * number;
+        square += number * number;
+        query_square += query * query;
+    }
+    let product = square.sqrt() * query_square.sqrt();
+    if !product.is_finite() {
+        return (f64::NAN, square.sqrt());
+    }
+    let similarity = if product > 0.0 { dot / product } else { 0.0 };
+    (similarity.clamp(-1.0, 1.0), square.sqrt())
+}

@@ -1,0 +1,124 @@
+//! A fixed random rotation, so that signs of coordinates say as much about any vector as about any other: also about
+//! vectors with few numbers that are not 0, and about models with a few large coordinates.
+//!
+//! Signs are flipped at random and a Hadamard transform mixes the coordinates, several times. The transform needs a power
+//! of two: with other lengths it takes turns at the first and at the last coordinates, which overlap. The signs are part
+//! of the format of a segment: SplitMix64 from a fixed seed, one bit a coordinate and round.
+
+/// Rounds of flipping and mixing.
+const ROUNDS: usize = 4;
+const SEED: u64 = 0x5645_4353_4547_7631;
+
+/// The rotation of vectors of one length.
+#[derive(Debug, Clone)]
+pub(crate) struct Rotation {
+    /// For each round, a factor for each coordinate: 1 or -1, times the scale of the transform.
+    factors: Vec<f32>,
+    length: usize,
+    /// The largest power of two that is not above `length`.
+    mixed: usize,
+}
+
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+impl Rotation {
+    pub(crate) fn new(length: usize) -> Self {
+        let mixed = 1_usize << length.max(1).ilog2();
+        let scale = 1.0 / (mixed as f32).sqrt();
+        let mut state = SEED;
+        let mut factors = Vec::with_capacity(ROUNDS * length);
+        for round in 0..ROUNDS {
+            let first = Self::first(round, length, mixed);
+            let mut bits = 0;
+            for position in 0..length {
+                if position % 64 == 0 {
+                    bits = split_mix(&mut state);
+                }
+                let sign = if bits >> (position % 64) & 1 == 0 {
+                    1.0
+                } else {
+                    -1.0
+                };
+                let is_mixed = (first..first + mixed).contains(&position);
+                factors.push(if is_mixed { sign * scale } else { sign });
+            }
+        }
+        Self {
+            factors,
+            length,
+            mixed,
+        }
+    }
+
+    /// Where mixing starts.
+    fn first(round: usize, length: usize, mixed: usize) -> usize {
+        if round % 2 == 0 { 0 } else { length - mixed }
+    }
+
+    /// Rotates in place. `vector` has the length this rotation was made for.
+    pub(crate) fn apply(&self, vector: &mut [f32]) {
+        for (round, factors) in self.factors.chunks_exact(self.length).enumerate() {
+            for (number, factor) in vector.iter_mut().zip(factors) {
+                *number *= factor;
+            }
+            let first = Self::first(round, self.length, self.mixed);
+            mix(&mut vector[first..first + self.mixed]);
+        }
+    }
+}
+
+/// The Hadamard transform, not scaled.
+fn mix(numbers: &mut [f32]) {
+    let mut width = 1;
+    while width < numbers.len() {
+        for pair in numbers.chunks_exact_mut(2 * width) {
+            let (left, right) = pair.split_at_mut(width);
+            for (left, right) in left.iter_mut().zip(right) {
+                (*left, *right) = (*left + *right, *left - *right);
+            }
+        }
+        width *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotation_keeps_lengths_and_angles_and_spreads_a_single_number() {
+        for length in [16, 48, 128, 384, 1536, 4080, 4096] {
+            let rotation = Rotation::new(length);
+            let mut first = vec![0.0; length];
+            let mut second: Vec<f32> = (0..length)
+                .map(|index| (index as f32 * 0.7).sin())
+                .collect();
+            first[length / 3] = 1.0;
+            let norm = |vector: &[f32]| vector.iter().map(|number| number * number).sum::<f32>();
+            let (product, square) = (second[length / 3], norm(&second));
+            rotation.apply(&mut first);
+            rotation.apply(&mut second);
+            let rotated: f32 = first
+                .iter()
+                .zip(&second)
+                .map(|(left, right)| left * right)
+                .sum();
+            assert!((norm(&first) - 1.0).abs() < 1e-4, "{length}");
+            assert!((norm(&second) / square - 1.0).abs() < 1e-4, "{length}");
+            assert!((rotated - product).abs() < 1e-3, "{length}");
+            let largest = first
+                .iter()
+                .fold(0.0_f32, |largest, number| largest.max(number.abs()));
+            assert!(
+                largest < 6.0 / (length as f32).sqrt() || length < 64,
+                "{length}: {largest}"
+            );
+        }
+    }
+}

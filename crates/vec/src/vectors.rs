@@ -1,0 +1,95 @@
+//! Where the vectors themselves come from.
+
+use crate::error::{Error, Result};
+use crate::kernel::prefetch;
+
+/// The vectors of a segment in full precision, by their position in it.
+///
+/// Stored bytes are taken as they are, wherever they stand: little-endian, of any alignment.
+pub trait Vectors: Sync {
+    /// The 4 · dimension bytes of vector `ordinal`: lent, or written to `buffer`. `None` when there is no such vector.
+    fn vector<'a>(&'a self, ordinal: usize, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]>;
+
+    /// Says that vector `ordinal` will be asked for soon. Doing nothing is right, too.
+    fn prefetch(&self, ordinal: usize) {
+        let _ = ordinal;
+    }
+}
+
+/// Vectors at equal distances in one range of bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct StridedVectors<'a> {
+    /// The range.
+    pub bytes: &'a [u8],
+    /// Where the first vector begins in it.
+    pub first: usize,
+    /// Distance from one vector to the next, in bytes.
+    pub stride: usize,
+    /// Numbers of a vector.
+    pub dimension: usize,
+}
+
+impl Vectors for StridedVectors<'_> {
+    #[inline]
+    fn vector<'a>(&'a self, ordinal: usize, _: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let start = ordinal.checked_mul(self.stride)?.checked_add(self.first)?;
+        self.bytes
+            .get(start..start.checked_add(self.dimension * 4)?)
+    }
+
+    #[inline]
+    fn prefetch(&self, ordinal: usize) {
+        if let Some(bytes) = self.vector(ordinal, &mut Vec::new()) {
+            prefetch(bytes);
+        }
+    }
+}
+
+/// Vectors in memory, one behind the other.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryVectors<'a> {
+    /// The numbers of all vectors.
+    pub numbers: &'a [f32],
+    /// Numbers of a vector.
+    pub dimension: usize,
+}
+
+impl Vectors for MemoryVectors<'_> {
+    #[inline]
+    fn vector<'a>(&'a self, ordinal: usize, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let start = ordinal.checked_mul(self.dimension)?;
+        let numbers = self
+            .numbers
+            .get(start..start.checked_add(self.dimension)?)?;
+        buffer.clear();
+        buffer.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        Some(buffer)
+    }
+}
+
+/// The numbers in little-endian bytes.
+#[inline]
+pub(crate) fn numbers(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    numbers.iter().map(|number| f32::from_le_bytes(*number))
+}
+
+/// Fails unless every number is finite.
+pub(crate) fn check_finite(vector: &[f32]) -> Result<()> {
+    match vector.iter().position(|number| !number.is_finite()) {
+        Some(position) => Err(Error::NotFinite { position }),
+        None => Ok(()),
+    }
+}
+
+/// Scales to length 1 in place. A vector of zeros stays what it is. Gives the length before.
+pub(crate) fn normalise(vector: &mut [f32]) -> f64 {
+    let square: f64 = vector.iter().map(|number| f64::from(*number).powi(2)).sum();
+    let norm = square.sqrt();
+    if norm > 0.0 {
+        for number in vector {
+            *number = (f64::from(*number) / norm) as f32;
+        }
+    }
+    norm
+}
