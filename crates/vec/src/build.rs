@@ -22,7 +22,7 @@ pub(crate) const SAMPLE: usize = 1024;
 ///
 /// let vectors = MemoryVectors { numbers: &numbers, dimension: 2 };
 /// let source = Source { segment: Segment::open(&blob)?, vectors: &vectors };
-/// let hits = search(&[source], &Request::new(&[3.0, 0.0], 2))?;
+/// let hits = search(&[source], &Request::new(&[3.0, 0.0], 2))?.hits;
 /// assert_eq!(hits.iter().map(|hit| hit.frame_id).collect::<Vec<_>>(), [10, 11]);
 /// assert_eq!(hits[0].similarity, 1.0);
 /// # Ok::<(), vec::Error>(())

@@ -2,7 +2,7 @@
 
 use crate::blob::{BLOCK, Centre, Encoding, Layout};
 use crate::rotation::Rotation;
-use crate::vectors::normalise;
+use crate::vectors::{normalise, sum};
 use std::ops::Range;
 
 /// Codes in blocks, growing.
@@ -197,27 +197,21 @@ impl Encoder {
     }
 
     fn describe(&self, rest: &[f32]) -> Encoded {
-        let mut square = 0.0_f64;
-        let mut summand = 0.0_f64;
-        let mut absolute = 0.0_f64;
-        let mut largest = 0.0_f32;
-        for (number, centre) in rest.iter().zip(&self.centre.numbers) {
-            let wide = f64::from(*number);
-            square += wide * wide;
-            summand += wide * f64::from(*centre);
-            absolute += wide.abs();
-            largest = largest.max(number.abs());
-        }
+        let square = sum(rest, |_, number| f64::from(number).powi(2));
+        let centre = &self.centre.numbers;
+        let summand = sum(rest, |index, number| {
+            f64::from(number) * f64::from(centre[index])
+        });
+        let largest = rest
+            .iter()
+            .fold(0.0_f32, |largest, number| largest.max(number.abs()));
         let scale = (largest / 127.0).max(f32::MIN_POSITIVE);
         // Of the code, the part along the rest is exact: code · rest × factor = rest · rest.
         let along = match self.layout.encoding {
-            Encoding::Bits => absolute,
-            Encoding::Bytes => {
-                let products = rest
-                    .iter()
-                    .map(|number| f64::from(*number) * f64::from(quantise(*number, scale)));
-                products.sum()
-            }
+            Encoding::Bits => sum(rest, |_, number| f64::from(number.abs())),
+            Encoding::Bytes => sum(rest, |_, number| {
+                f64::from(number) * f64::from(quantise(number, scale))
+            }),
         };
         let factor = if along > 0.0 {
             (square / along) as f32

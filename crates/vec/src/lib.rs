@@ -25,5 +25,5 @@ pub use error::{Error, Result};
 pub use frame_set::FrameSet;
 pub use kernel::Kernel;
 pub use merge::merge;
-pub use search::{Accept, Hit, Request, Source, search};
+pub use search::{Accept, Hit, Request, SearchResult, Source, search};
 pub use vectors::{MemoryVectors, StridedVectors, Vectors};

@@ -43,6 +43,7 @@ impl Eq for Near {}
 pub(crate) struct Nearest {
     found: BinaryHeap<Reverse<Near>>,
     limit: usize,
+    compared: usize,
 }
 
 impl Nearest {
@@ -50,6 +51,7 @@ impl Nearest {
         Self {
             found: BinaryHeap::new(),
             limit: limit.saturating_add(SPARE),
+            compared: 0,
         }
     }
 
@@ -78,7 +80,19 @@ impl Nearest {
         }
     }
 
+    /// Counts a vector that was compared.
+    #[inline]
+    pub(crate) fn count(&mut self) {
+        self.compared += 1;
+    }
+
+    /// How many were compared.
+    pub(crate) fn compared(&self) -> usize {
+        self.compared
+    }
+
     pub(crate) fn join(&mut self, other: Self) {
+        self.compared += other.compared;
         for Reverse(near) in other.found {
             self.push(near.similarity, near.frame_id, near.place);
         }

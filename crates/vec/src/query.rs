@@ -104,6 +104,7 @@ impl Table {
     }
 
     /// 16 entries for every 4 coordinates, one behind the other.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(crate) fn sums(&self) -> &[u8] {
         &self.sums

@@ -63,27 +63,34 @@ impl Rotation {
 
     /// Rotates in place. `vector` has the length this rotation was made for.
     pub(crate) fn apply(&self, vector: &mut [f32]) {
+        let mut spare = vec![0.0; self.mixed];
         for (round, factors) in self.factors.chunks_exact(self.length).enumerate() {
             for (number, factor) in vector.iter_mut().zip(factors) {
                 *number *= factor;
             }
             let first = Self::first(round, self.length, self.mixed);
-            mix(&mut vector[first..first + self.mixed]);
+            mix(&mut vector[first..first + self.mixed], &mut spare);
         }
     }
 }
 
-/// The Hadamard transform, not scaled.
-fn mix(numbers: &mut [f32]) {
-    let mut width = 1;
-    while width < numbers.len() {
-        for pair in numbers.chunks_exact_mut(2 * width) {
-            let (left, right) = pair.split_at_mut(width);
-            for (left, right) in left.iter_mut().zip(right) {
-                (*left, *right) = (*left + *right, *left - *right);
-            }
+/// The Hadamard transform, not scaled. `spare` is as long as `numbers`, a power of two.
+///
+/// Every stage takes its pairs from the two halves and writes them side by side: the same loop each time, with many numbers
+/// to an instruction.
+fn mix(numbers: &mut [f32], spare: &mut [f32]) {
+    let (mut from, mut to) = (numbers, spare);
+    let stages = from.len().ilog2();
+    for _ in 0..stages {
+        let (left, right) = from.split_at(from.len() / 2);
+        let pairs = to.as_chunks_mut::<2>().0;
+        for (pair, (left, right)) in pairs.iter_mut().zip(left.iter().zip(right)) {
+            *pair = [left + right, left - right];
         }
-        width *= 2;
+        (from, to) = (to, from);
+    }
+    if stages % 2 == 1 {
+        to.copy_from_slice(from);
     }
 }
 

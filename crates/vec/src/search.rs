@@ -95,23 +95,35 @@ impl Hit {
     }
 }
 
-/// Finds the nearest vectors, nearest first; of equally near ones the one with the lower frame id.
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SearchResult {
+    /// Nearest first; of equally near ones the one with the lower frame id first.
+    pub hits: Vec<Hit>,
+    /// How many vectors were compared in full.
+    pub compared: usize,
+}
+
+/// Finds the nearest vectors.
 ///
 /// Sources are given from old to new: of a frame in several, only the vector in the last one counts.
 ///
 /// Fails with [`Error::WrongDimension`] and [`Error::NotFinite`] for a query that fits no vector, and with
 /// [`Error::CorruptVector`] when a vector that is looked at in full is not what it was when it was encoded.
-pub fn search(sources: &[Source<'_>], request: &Request<'_>) -> Result<Vec<Hit>> {
+pub fn search(sources: &[Source<'_>], request: &Request<'_>) -> Result<SearchResult> {
     let search = Search::new(sources, request)?;
     let Some(plan) = search.plan() else {
-        return Ok(Vec::new());
+        return Ok(SearchResult::default());
     };
     let nearest = match plan {
         Plan::Some(places) => search.compare(&places)?,
         Plan::All => search.compare_all()?,
         Plan::Scan { capacity } => search.scan(capacity)?,
     };
-    search.reader().hits(nearest, request.query, request.limit)
+    let compared = nearest.compared();
+    let mut reader = search.reader();
+    let hits = reader.hits(nearest, request.query, request.limit)?;
+    Ok(SearchResult { hits, compared })
 }
 
 /// Where a vector is: number of the source, number in it.
@@ -275,6 +287,7 @@ impl<'s, 'a> Search<'s, 'a> {
             return Ok(());
         };
         let similarity = reader.similarity(place, frame_id)?;
+        nearest.count();
         if nearest.is_good(similarity)
             && self.allows(frame_id)
             && !reader.is_superseded(place.0, frame_id)
@@ -362,6 +375,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 continue;
             };
             let similarity = reader.similarity(place, frame_id)?;
+            nearest.count();
             if nearest.is_good(similarity) && !reader.is_superseded(place.0, frame_id) {
                 nearest.push(similarity, frame_id, place);
             }
@@ -420,13 +434,21 @@ impl<'s, 'a> Search<'s, 'a> {
         };
         let unfiltered = self.request.frames.is_none() && self.request.accept.is_none();
         let mut bounds = [[0.0; BLOCK]; STRIDE];
+        let mut above = [0_u32; STRIDE];
         for (stride, bytes) in bytes.chunks(STRIDE * length).enumerate() {
-            self.request
-                .kernel
-                .bounds(segment.layout(), bytes, table, &mut bounds);
+            let threshold = candidates.threshold();
+            self.request.kernel.bounds(
+                segment.layout(),
+                bytes,
+                table,
+                threshold,
+                &mut bounds,
+                &mut above,
+            );
             let first = blocks.start + stride * STRIDE;
-            for (block, bounds) in (first..).zip(&bounds[..bytes.len() / length]) {
-                let mut above = above(bounds, candidates.threshold());
+            let found = bounds.iter().zip(&above).take(bytes.len() / length);
+            for (block, (bounds, above)) in (first..).zip(found) {
+                let mut above = *above;
                 while above != 0 {
                     let slot = above.trailing_zeros() as usize;
                     above &= above - 1;
@@ -462,21 +484,6 @@ struct Tables {
     tables: Vec<Table>,
 }
 
-/// Which bounds are above the threshold, one bit each.
-#[inline]
-fn above(bounds: &[f32; BLOCK], threshold: f32) -> u32 {
-    if !bounds
-        .iter()
-        .fold(false, |any, bound| any | (*bound > threshold))
-    {
-        return 0;
-    }
-    let bits = bounds.iter().enumerate();
-    bits.fold(0, |bits, (slot, bound)| {
-        bits | u32::from(*bound > threshold) << slot
-    })
-}
-
 fn join(parts: Vec<Nearest>) -> Result<Nearest> {
     let mut parts = parts.into_iter();
     let mut nearest = parts.next().unwrap_or_else(|| Nearest::new(0));
@@ -485,7 +492,7 @@ fn join(parts: Vec<Nearest>) -> Result<Nearest> {
 }
 
 /// Standard deviations between what a code tells and what it is taken for, at ordinary effort.
-const MARGIN: f32 = 2.0;
+const MARGIN: f32 = 2.5;
 /// Candidates for each vector's share of the square root of their number.
 const CANDIDATES: f64 = 2.0;
 /// Candidates for each hit.

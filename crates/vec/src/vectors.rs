@@ -82,13 +82,26 @@ pub(crate) fn check_finite(vector: &[f32]) -> Result<()> {
     }
 }
 
+/// The sum of a function of each number, in double precision. Several sums grow side by side.
+#[inline]
+pub(crate) fn sum(numbers: &[f32], of: impl Fn(usize, f32) -> f64) -> f64 {
+    const LANES: usize = 16;
+    let mut sums = [0.0; LANES];
+    for (index, chunk) in numbers.chunks(LANES).enumerate() {
+        for (lane, number) in chunk.iter().enumerate() {
+            sums[lane] += of(index * LANES + lane, *number);
+        }
+    }
+    sums.iter().sum()
+}
+
 /// Scales to length 1 in place. A vector of zeros stays what it is. Gives the length before.
 pub(crate) fn normalise(vector: &mut [f32]) -> f64 {
-    let square: f64 = vector.iter().map(|number| f64::from(*number).powi(2)).sum();
-    let norm = square.sqrt();
+    let norm = sum(vector, |_, number| f64::from(number).powi(2)).sqrt();
     if norm > 0.0 {
+        let scale = 1.0 / norm;
         for number in vector {
-            *number = (f64::from(*number) / norm) as f32;
+            *number = (f64::from(*number) * scale) as f32;
         }
     }
     norm

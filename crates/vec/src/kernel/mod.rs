@@ -14,6 +14,14 @@ mod x86;
 use crate::blob::{BLOCK, Encoding, Layout};
 use crate::query::Table;
 
+/// One block, taken apart.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    codes: &'a [u8],
+    /// Factors, then summands.
+    numbers: &'a [u8],
+}
+
 /// A version of the inner loops that this processor can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Version);
@@ -72,18 +80,22 @@ impl Kernel {
         }
     }
 
-    /// Bounds of the similarity of all vectors of `blocks` to the query behind `table`, to `bounds`: as many as fit both.
+    /// Bounds of the similarity of all vectors of `blocks` to the query behind `table`, to `bounds`; and which of them are
+    /// above `threshold`, one bit each, to `above`. As many blocks as fit all of them.
     pub(crate) fn bounds(
         self,
         layout: Layout,
         blocks: &[u8],
         table: &Table,
+        threshold: f32,
         bounds: &mut [[f32; BLOCK]],
+        above: &mut [u32],
     ) {
         let blocks = blocks.chunks_exact(layout.block_length());
-        for (block, bounds) in blocks.zip(bounds) {
+        for (block, (bounds, above)) in blocks.zip(bounds.iter_mut().zip(above)) {
             let (codes, numbers) = block.split_at(layout.codes_length());
-            self.block_bounds(layout.encoding, codes, numbers, table, bounds);
+            let block = Block { codes, numbers };
+            *above = self.block_bounds(layout.encoding, block, table, threshold, bounds);
         }
     }
 
@@ -91,39 +103,43 @@ impl Kernel {
     fn block_bounds(
         self,
         encoding: Encoding,
-        codes: &[u8],
-        numbers: &[u8],
+        block: Block<'_>,
         table: &Table,
+        threshold: f32,
         bounds: &mut [f32; BLOCK],
-    ) {
+    ) -> u32 {
         match (encoding, self.0) {
-            (Encoding::Bits, Version::Portable) => portable::bits(codes, numbers, table, bounds),
-            (Encoding::Bytes, Version::Portable) => portable::bytes(codes, numbers, table, bounds),
+            (Encoding::Bits, Version::Portable) => portable::bits(block, table, threshold, bounds),
+            (Encoding::Bytes, Version::Portable) => {
+                portable::bytes(block, table, threshold, bounds)
+            }
             // SAFETY: a version is only made where the processor has what it needs.
             #[cfg(target_arch = "x86_64")]
             (Encoding::Bits, Version::Avx2) => unsafe {
-                x86::bits_avx2(codes, numbers, table, bounds)
+                x86::bits_avx2(block, table, threshold, bounds)
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Encoding::Bytes, Version::Avx2) => unsafe {
-                x86::bytes_avx2(codes, numbers, table, bounds)
+                x86::bytes_avx2(block, table, threshold, bounds)
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Encoding::Bits, Version::Avx512) => unsafe {
-                x86::bits_avx512(codes, numbers, table, bounds)
+                x86::bits_avx512(block, table, threshold, bounds)
             },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Encoding::Bytes, Version::Avx512) => unsafe {
-                x86::bytes_avx512(codes, numbers, table, bounds)
+                x86::bytes_avx512(block, table, threshold, bounds)
             },
             // SAFETY: every processor of this architecture has it.
             #[cfg(target_arch = "aarch64")]
-            (Encoding::Bits, Version::Neon) => unsafe { neon::bits(codes, numbers, table, bounds) },
+            (Encoding::Bits, Version::Neon) => unsafe {
+                neon::bits(block, table, threshold, bounds)
+            },
             #[cfg(target_arch = "aarch64")]
-            (Encoding::Bytes, Version::Neon) => portable::bytes(codes, numbers, table, bounds),
+            (Encoding::Bytes, Version::Neon) => portable::bytes(block, table, threshold, bounds),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use core::arch::aarch64::*;
 
+use super::Block;
 use super::portable;
 use crate::blob::BLOCK;
 use crate::query::{MOST_SUM, Table};
@@ -12,8 +13,13 @@ const FIT: usize = u8::MAX as usize / MOST_SUM as usize;
 
 /// One group of 4 coordinates at a time.
 #[target_feature(enable = "neon")]
-pub(super) fn bits(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mut [f32; BLOCK]) {
-    let codes = codes.as_chunks::<16>().0;
+pub(super) fn bits(
+    block: Block<'_>,
+    table: &Table,
+    threshold: f32,
+    bounds: &mut [f32; BLOCK],
+) -> u32 {
+    let codes = block.codes.as_chunks::<16>().0;
     let tables = table.groups();
     let nibble = vdupq_n_u8(15);
     // Of vectors 0 to 7, 8 to 15 and so on.
@@ -37,5 +43,11 @@ pub(super) fn bits(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mut [f3
         // SAFETY: eight numbers.
         unsafe { vst1q_u16(out.as_mut_ptr(), sum) };
     }
-    portable::finish(&whole.map(f32::from), numbers, table, bounds);
+    portable::finish(
+        &whole.map(f32::from),
+        block.numbers,
+        table,
+        threshold,
+        bounds,
+    )
 }

@@ -2,6 +2,7 @@
 
 use core::arch::x86_64::*;
 
+use super::Block;
 use super::portable;
 use crate::blob::BLOCK;
 use crate::query::{MOST_SUM, Table};
@@ -10,13 +11,23 @@ use crate::query::{MOST_SUM, Table};
 const FIT: usize = u8::MAX as usize / MOST_SUM as usize;
 
 #[target_feature(enable = "avx2")]
-pub(super) fn bytes_avx2(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mut [f32; BLOCK]) {
-    portable::bytes(codes, numbers, table, bounds);
+pub(super) fn bytes_avx2(
+    block: Block<'_>,
+    table: &Table,
+    threshold: f32,
+    bounds: &mut [f32; BLOCK],
+) -> u32 {
+    portable::bytes(block, table, threshold, bounds)
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn bytes_avx512(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mut [f32; BLOCK]) {
-    portable::bytes(codes, numbers, table, bounds);
+pub(super) fn bytes_avx512(
+    block: Block<'_>,
+    table: &Table,
+    threshold: f32,
+    bounds: &mut [f32; BLOCK],
+) -> u32 {
+    portable::bytes(block, table, threshold, bounds)
 }
 
 #[target_feature(enable = "avx2")]
@@ -31,8 +42,13 @@ pub(super) fn products_avx512(query: &[f32], vector: &[u8]) -> (f32, f32) {
 
 /// Two groups of 4 coordinates at a time.
 #[target_feature(enable = "avx2")]
-pub(super) fn bits_avx2(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mut [f32; BLOCK]) {
-    let codes = codes.as_chunks::<32>().0;
+pub(super) fn bits_avx2(
+    block: Block<'_>,
+    table: &Table,
+    threshold: f32,
+    bounds: &mut [f32; BLOCK],
+) -> u32 {
+    let codes = block.codes.as_chunks::<32>().0;
     let tables = table.sums().as_chunks::<32>().0;
     let nibble = _mm256_set1_epi8(15);
     let byte = _mm256_set1_epi16(255);
@@ -65,10 +81,12 @@ pub(super) fn bits_avx2(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mu
             _mm256_extracti128_si256::<1>(sum),
         )
     });
+    let limit = _mm256_set1_ps(threshold);
+    let mut above = 0;
     let step = _mm256_set1_ps(table.step);
     let start = _mm256_set1_ps(table.start);
     let base = _mm256_set1_ps(table.base);
-    let (factors, summands) = numbers.split_at(4 * BLOCK);
+    let (factors, summands) = block.numbers.split_at(4 * BLOCK);
     let eights = [
         _mm_unpacklo_epi16(sums[0], sums[1]),
         _mm_unpackhi_epi16(sums[0], sums[1]),
@@ -80,10 +98,11 @@ pub(super) fn bits_avx2(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mu
         .0
         .iter()
         .zip(summands.as_chunks::<32>().0);
-    for ((eight, (factor, summand)), bounds) in eights
+    for (part, ((eight, (factor, summand)), bounds)) in eights
         .into_iter()
         .zip(chunks)
         .zip(bounds.as_chunks_mut::<8>().0)
+        .enumerate()
     {
         let sum = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(eight));
         // SAFETY: both are 32 bytes.
@@ -97,13 +116,21 @@ pub(super) fn bits_avx2(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mu
         let bound = _mm256_add_ps(_mm256_mul_ps(factor, product), _mm256_add_ps(summand, base));
         // SAFETY: eight numbers.
         unsafe { _mm256_storeu_ps(bounds.as_mut_ptr(), bound) };
+        above |=
+            (_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(bound, limit)) as u32) << (8 * part);
     }
+    above
 }
 
 /// Four groups of 4 coordinates at a time.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn bits_avx512(codes: &[u8], numbers: &[u8], table: &Table, bounds: &mut [f32; BLOCK]) {
-    let codes = codes.as_chunks::<64>().0;
+pub(super) fn bits_avx512(
+    block: Block<'_>,
+    table: &Table,
+    threshold: f32,
+    bounds: &mut [f32; BLOCK],
+) -> u32 {
+    let codes = block.codes.as_chunks::<64>().0;
     let tables = table.sums().as_chunks::<64>().0;
     let nibble = _mm512_set1_epi8(15);
     let byte = _mm512_set1_epi16(255);
@@ -140,10 +167,12 @@ pub(super) fn bits_avx512(codes: &[u8], numbers: &[u8], table: &Table, bounds: &
             _mm256_extracti128_si256::<1>(half),
         )
     });
+    let limit = _mm512_set1_ps(threshold);
+    let mut above = 0;
     let step = _mm512_set1_ps(table.step);
     let start = _mm512_set1_ps(table.start);
     let base = _mm512_set1_ps(table.base);
-    let (factors, summands) = numbers.split_at(4 * BLOCK);
+    let (factors, summands) = block.numbers.split_at(4 * BLOCK);
     let sixteens = [
         _mm256_set_m128i(
             _mm_unpackhi_epi16(sums[0], sums[1]),
@@ -159,10 +188,11 @@ pub(super) fn bits_avx512(codes: &[u8], numbers: &[u8], table: &Table, bounds: &
         .0
         .iter()
         .zip(summands.as_chunks::<64>().0);
-    for ((sixteen, (factor, summand)), bounds) in sixteens
+    for (part, ((sixteen, (factor, summand)), bounds)) in sixteens
         .into_iter()
         .zip(chunks)
         .zip(bounds.as_chunks_mut::<16>().0)
+        .enumerate()
     {
         let sum = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sixteen));
         // SAFETY: both are 64 bytes.
@@ -176,5 +206,7 @@ pub(super) fn bits_avx512(codes: &[u8], numbers: &[u8], table: &Table, bounds: &
         let bound = _mm512_add_ps(_mm512_mul_ps(factor, product), _mm512_add_ps(summand, base));
         // SAFETY: sixteen numbers.
         unsafe { _mm512_storeu_ps(bounds.as_mut_ptr(), bound) };
+        above |= (u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(bound, limit))) << (16 * part);
     }
+    above
 }
