@@ -2,14 +2,14 @@
 //!
 //! `cargo run -p vec --profile bench-fast --example recall -- [SET ...]` prints, for each set of vectors, what encoding
 //! costs, and for each version of the inner loops the share of the true 10 nearest that are found and the time of a search.
-//! A set is a name and a number of vectors, such as `real:10000`:
+//! A set is a name and a number of vectors, such as `real:10000`; a third part is the number of dimensions, otherwise 384:
 //!
 //! - `real`: MiniLM vectors (384 dimensions) of sentences of SciFact, 27,537 at most; queries are vectors of its claims;
 //! - `mixed`: each the sum of those of two neighbouring sentences and some noise, so that there are more; the same queries;
-//! - `clustered:COUNT:DIMENSION` (384 without): random vectors around 1,000 random ones; queries are others like them.
+//! - `clustered`: random vectors around 1,000 random ones; queries are others like them.
 //!
-//! `--effort=2` and `--threads=2` are passed on, `--encoding=bytes` encodes in another way, `--exact` compares in full,
-//! `--kernel=AVX2` chooses.
+//! `--effort=2` and `--threads=2` are passed on, every query is asked `--rounds=5` times, `--encoding=bytes` encodes in another way, `--exact` compares in full,
+//! `--kernel=AVX2` chooses, `--every=10` looks for every tenth vector alone, `--calls` by calling a function.
 
 // A measuring program stops at the first surprise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -19,7 +19,9 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::time::Instant;
-use vec::{Encoding, Kernel, Request, Segment, SegmentBuilder, Source, StridedVectors, search};
+use vec::{
+    Encoding, FrameSet, Kernel, Request, Segment, SegmentBuilder, Source, StridedVectors, search,
+};
 
 const LIMIT: usize = 10;
 const QUERIES: usize = 200;
@@ -35,12 +37,15 @@ fn main() {
     };
     let options = Options {
         effort: option("effort").map_or(1.0, |effort| effort.parse().unwrap()),
+        rounds: option("rounds").map_or(5, |rounds| rounds.parse().unwrap()),
         threads: option("threads").map_or(1, |threads| threads.parse().unwrap()),
         encoding: option("encoding").map(|encoding| match encoding.as_str() {
             "bits" => Encoding::Bits,
             "bytes" => Encoding::Bytes,
             other => panic!("no encoding is called {other}"),
         }),
+        every: option("every").map_or(1, |every| every.parse().unwrap()),
+        calls: arguments.iter().any(|argument| argument == "--calls"),
         is_exact: arguments.iter().any(|argument| argument == "--exact"),
         kernels: option("kernel").map_or(Kernel::available(), |name| {
             let all = Kernel::available().into_iter();
@@ -69,8 +74,8 @@ fn main() {
             .next()
             .map_or(384, |dimension| dimension.parse().unwrap());
         let data = match name {
-            "real" => real(count),
-            "mixed" => mixed(count),
+            "real" => real(count).truncated(dimension),
+            "mixed" => mixed(count).truncated(dimension),
             "clustered" => clustered(count, dimension),
             other => panic!("no set is called {other}"),
         };
@@ -81,6 +86,9 @@ fn main() {
 
 struct Options {
     effort: f32,
+    rounds: usize,
+    every: u64,
+    calls: bool,
     threads: usize,
     encoding: Option<Encoding>,
     is_exact: bool,
@@ -91,6 +99,21 @@ struct Data {
     dimension: usize,
     vectors: Vec<f32>,
     queries: Vec<f32>,
+}
+
+impl Data {
+    /// The first dimensions alone.
+    fn truncated(self, dimension: usize) -> Self {
+        let cut = |numbers: Vec<f32>| {
+            let rows = numbers.chunks_exact(self.dimension);
+            rows.flat_map(|row| row[..dimension].to_vec()).collect()
+        };
+        Self {
+            dimension,
+            vectors: cut(self.vectors),
+            queries: cut(self.queries),
+        }
+    }
 }
 
 /// SplitMix64, and normally distributed numbers by adding even ones.
@@ -237,13 +260,22 @@ fn measure(data: &Data, options: &Options) {
         compared.set(compared.get() + result.compared);
         result.hits.iter().map(|hit| hit.frame_id).collect()
     };
+    let accept = |frame_id: u64| frame_id.is_multiple_of(options.every);
+    let frames: FrameSet = (0..count as u64)
+        .filter(|frame_id| accept(*frame_id))
+        .collect();
+    let filtered = |query| Request {
+        frames: (options.every > 1 && !options.calls).then_some(&frames),
+        accept: (options.every > 1 && options.calls).then_some(&accept),
+        ..Request::new(query, LIMIT)
+    };
     let truth: Vec<HashSet<u64>> = queries
         .iter()
         .map(|query| {
             let request = Request {
                 is_exact: true,
                 threads: 8,
-                ..Request::new(query, LIMIT)
+                ..filtered(query)
             };
             find(&request).into_iter().collect()
         })
@@ -253,7 +285,7 @@ fn measure(data: &Data, options: &Options) {
         let mut times = Vec::new();
         let mut times_cpu = Vec::new();
         let mut found = 0;
-        let rounds = option_rounds();
+        let rounds = options.rounds;
         // The best of some rounds of each query: what the search takes, and not what else the machine does.
         let mut best = vec![f64::MAX; queries.len()];
         for round in 0..rounds {
@@ -263,7 +295,7 @@ fn measure(data: &Data, options: &Options) {
                     effort: options.effort,
                     threads: options.threads,
                     is_exact: options.is_exact,
-                    ..Request::new(query, LIMIT)
+                    ..filtered(query)
                 };
                 let begin = Instant::now();
                 let begin_cpu = ThreadTime::now();
@@ -294,8 +326,4 @@ fn measure(data: &Data, options: &Options) {
             compared.get() as f64 / times.len() as f64,
         );
     }
-}
-
-fn option_rounds() -> usize {
-    std::env::var("ROUNDS").map_or(5, |rounds| rounds.parse().unwrap())
 }

@@ -58,7 +58,11 @@ impl Rotation {
 
     /// Where mixing starts.
     fn first(round: usize, length: usize, mixed: usize) -> usize {
-        if round % 2 == 0 { 0 } else { length - mixed }
+        if round.is_multiple_of(2) {
+            0
+        } else {
+            length - mixed
+        }
     }
 
     /// Rotates in place. `vector` has the length this rotation was made for.

@@ -138,6 +138,19 @@ enum Plan {
     Scan { capacity: usize },
 }
 
+/// Standard deviations between what a code tells and what it is taken for, at ordinary effort. Of the sets measured (real
+/// MiniLM vectors, mixtures of them, random clusters; 10,000 to 1,000,000 vectors), 2.0 finds 0.9975 to 1.0 of the 10
+/// nearest, and 2.5 all of them for a tenth more time.
+const MARGIN: f32 = 2.5;
+/// Candidates for each vector's share of the square root of their number.
+const CANDIDATES: f64 = 2.0;
+/// Candidates for each hit.
+const CANDIDATES_OF_HIT: f64 = 8.0;
+/// Candidates at least. Fewer vectors than this are compared in full.
+const MIN_CANDIDATES: usize = 100;
+/// How many candidates ahead vectors are asked for.
+const AHEAD: usize = 4;
+
 /// Looking a frame up and comparing its vector takes as long as scanning this many codes.
 const LOOK_UP: u64 = 32;
 
@@ -206,10 +219,10 @@ impl<'s, 'a> Search<'s, 'a> {
             return None;
         }
         let capacity = self.capacity();
-        if let Some(frames) = request.frames {
-            if allowed <= capacity as u64 || allowed.saturating_mul(LOOK_UP) <= count {
-                return Some(Plan::Some(self.look_up(frames)));
-            }
+        if let Some(frames) = request.frames
+            && (allowed <= capacity as u64 || allowed.saturating_mul(LOOK_UP) <= count)
+        {
+            return Some(Plan::Some(self.look_up(frames)));
         }
         if request.is_exact || count <= capacity as u64 {
             return Some(Plan::All);
@@ -490,14 +503,3 @@ fn join(parts: Vec<Nearest>) -> Result<Nearest> {
     parts.for_each(|part| nearest.join(part));
     Ok(nearest)
 }
-
-/// Standard deviations between what a code tells and what it is taken for, at ordinary effort.
-const MARGIN: f32 = 2.5;
-/// Candidates for each vector's share of the square root of their number.
-const CANDIDATES: f64 = 2.0;
-/// Candidates for each hit.
-const CANDIDATES_OF_HIT: f64 = 8.0;
-/// Candidates at least. Fewer vectors than this are compared in full.
-const MIN_CANDIDATES: usize = 100;
-/// How many candidates ahead vectors are asked for.
-const AHEAD: usize = 4;

@@ -72,7 +72,7 @@ proptest! {
         let stored = stored(seed, dimension, &counts, encoding, overlap);
         sources!(stored, strided, sources);
         let query = Random(!seed).vector(dimension);
-        let accept = |frame_id: u64| filter == 0 || frame_id % (filter + 1) == 0;
+        let accept = |frame_id: u64| filter == 0 || frame_id.is_multiple_of(filter + 1);
         let frames: FrameSet = (0..2_000).filter(|frame_id| accept(*frame_id)).collect();
         let expected = brute_force(&stored, &query, limit, accept);
         let request = Request { is_exact: true, ..Request::new(&query, limit) };
@@ -110,7 +110,7 @@ proptest! {
         let stored = stored(seed, 48, &[1_500, 1_500], encoding, false);
         sources!(stored, strided, sources);
         let query = Random(!seed).vector(48);
-        let accept = |frame_id: u64| frame_id % share == 0;
+        let accept = |frame_id: u64| frame_id.is_multiple_of(share);
         let frames: FrameSet = (0..10_000).filter(|frame_id| accept(*frame_id)).collect();
         let expected: Vec<u64> = brute_force(&stored, &query, 10, accept).iter().map(|hit| hit.0).collect();
         let request = Request { effort: 0.1, ..Request::new(&query, 10) };
@@ -189,7 +189,7 @@ fn several_threads_find_what_one_finds() {
         part(&mut random, 5_000, 30_000),
     ];
     sources!(stored, strided, sources);
-    let accept = |frame_id: u64| frame_id % 3 != 0;
+    let accept = |frame_id: u64| !frame_id.is_multiple_of(3);
     for is_exact in [false, true] {
         for accept in [None, Some(&accept as vec::Accept<'_>)] {
             let query = random.vector(dimension);
