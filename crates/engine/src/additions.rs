@@ -1,5 +1,7 @@
 //! Frames on their way into a commit: the log's and new documents', with ids and links.
 
+use std::sync::Arc;
+
 use imbl::HashMap;
 use mv2::frame::{Frame, FrameStatus};
 use mv2::sketch::SketchHasher;
@@ -27,6 +29,8 @@ pub struct Addition {
     pub body: Option<String>,
     /// Entry of the sketch track.
     pub sketch: [u8; 32],
+    /// Its vector.
+    pub vector: Option<Arc<[f32]>>,
 }
 
 /// Frames of the log, decoded, with their status in force.
@@ -50,6 +54,7 @@ pub fn pending_additions(snapshot: &Snapshot) -> Result<Vec<Addition>> {
             payload: pending.payload.clone(),
             body,
             sketch,
+            vector: pending.vector.clone(),
         });
     }
     Ok(additions)
@@ -113,6 +118,7 @@ pub fn append_documents(
                 payload: Some(prepared.payload),
                 body: prepared.body,
                 sketch,
+                vector: prepared.vector,
             });
         }
     }

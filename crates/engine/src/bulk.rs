@@ -22,18 +22,22 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::additions::too_many_frames;
+use crate::bulk_vectors::{BatchVectors, Region};
 use crate::chunk::Piece;
 use crate::commit::{self, CommitOptions};
 use crate::committed::Committed;
 use crate::compact;
 use crate::document::{Document, PreparedDocument, Preparer};
+use crate::embedding::wrong_dimension;
 use crate::error::{Code, Error, Result};
 use crate::fresh::FreshFrames;
 use crate::lex_sections;
 use crate::merge;
 use crate::naming::identify;
+use crate::options::PutOptions;
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
+use crate::vec_sections::{self, status_after};
 use crate::writer::check_capacity;
 
 /// Most documents of one piece of work, and bytes of content after which it ends.
@@ -68,19 +72,23 @@ pub struct Stored {
     pub duplicate_of: Vec<Option<u64>>,
 }
 
-/// Stores the documents of `slices` as one commit on top of `snapshot`, whose log is empty. The caller holds the writer
+/// Stores the documents of `first` and `slices` as one commit on top of `snapshot`, whose log is empty. The caller holds the writer
 /// lock. With `find_duplicate`, documents whose content is stored already are left out.
 pub fn commit(
     snapshot: &Snapshot,
+    first: Vec<Document>,
     slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
-    level: i32,
+    put: &PutOptions,
     find_duplicate: Option<FindDuplicate<'_>>,
     options: &CommitOptions,
 ) -> Result<Stored> {
     let storage = &snapshot.committed.storage;
     let before = output::length(storage)?;
-    let mut feed = Feed::new(snapshot, find_duplicate);
-    let written = run(snapshot, &mut feed, slices, level, options).and_then(|batch| {
+    let mut feed = Feed::new(snapshot, find_duplicate)?;
+    let room = room_for_vectors(snapshot, &first, put, options)?;
+    let mut slices = std::iter::once(Ok(first)).chain(slices);
+    let level = put.compression_level;
+    let written = run(snapshot, &mut feed, &mut slices, level, room, options).and_then(|batch| {
         (batch.frames.count() > 0)
             .then(|| commit::write_batch(snapshot, batch, options))
             .transpose()
@@ -115,6 +123,8 @@ pub struct Batch {
     pub frames: FreshFrames,
     /// The full-text sections of the next table of contents.
     pub sections: Vec<SegmentMeta>,
+    /// Its vectors.
+    pub vectors: vec_sections::Written,
     /// Writes on behind everything.
     pub out: Output,
     /// Size of the log from now on.
@@ -128,6 +138,7 @@ struct Shared<'a> {
     capacity: Option<u64>,
     /// Bytes of all frames encoded so far.
     frames: AtomicU64,
+    vectors: BatchVectors,
     /// The turn to finish a full index: while that lasts it takes most of its memory again.
     finishing: Mutex<()>,
     stop: AtomicBool,
@@ -159,6 +170,8 @@ impl Shared<'_> {
 /// Documents in order, with the frames they will be.
 struct Slice {
     first_frame: u64,
+    /// Vectors of the batch before these documents.
+    first_vector: u64,
     /// Bytes of search text that these frames may repeat inside the table of contents.
     search_text_budget: u64,
     /// Each with its place in the batch.
@@ -172,29 +185,36 @@ struct Feed<'a> {
     ids: Vec<u64>,
     duplicate_of: Vec<Option<u64>>,
     next_frame: u64,
+    next_vector: u64,
+    /// Numbers of a vector, once there is one.
+    dimension: Option<usize>,
     search_text_left: u64,
 }
 
 impl<'a> Feed<'a> {
-    fn new(snapshot: &Snapshot, find_duplicate: Option<FindDuplicate<'a>>) -> Self {
+    fn new(snapshot: &Snapshot, find_duplicate: Option<FindDuplicate<'a>>) -> Result<Self> {
         let used = snapshot.committed.directory.totals().search_text_bytes;
-        Self {
+        Ok(Self {
             find_duplicate,
             fresh: HashMap::new(),
             ids: Vec::new(),
             duplicate_of: Vec::new(),
             next_frame: snapshot.frame_count(),
+            next_vector: 0,
+            dimension: snapshot.vector_dimension()?,
             search_text_left: crate::additions::SEARCH_TEXT_BUDGET.saturating_sub(used),
-        }
+        })
     }
 
     fn slice(&mut self, documents: Vec<Document>) -> Result<Slice> {
         let mut slice = Slice {
             first_frame: self.next_frame,
+            first_vector: self.next_vector,
             search_text_budget: self.search_text_left,
             documents: Vec::with_capacity(documents.len()),
         };
         for document in documents {
+            self.check_dimension(&document)?;
             if let Some(find) = self.find_duplicate {
                 let hash = *blake3::hash(document.content.as_bytes()).as_bytes();
                 let earlier = self.fresh.get(&hash).copied().or_else(|| find(&hash));
@@ -206,6 +226,7 @@ impl<'a> Feed<'a> {
                 self.fresh.insert(hash, self.next_frame);
             }
             let pieces = document.pieces();
+            self.next_vector += u64::from(document.embedding.is_some());
             self.ids.push(self.next_frame);
             self.next_frame += 1 + pieces.as_ref().map_or(0, Vec::len) as u64;
             if self.next_frame > MAX_FRAMES {
@@ -218,6 +239,66 @@ impl<'a> Feed<'a> {
         }
         Ok(slice)
     }
+
+    /// MV014 for a vector of another size than those before.
+    fn check_dimension(&mut self, document: &Document) -> Result<()> {
+        let Some(embedding) = &document.embedding else {
+            return Ok(());
+        };
+        let size = embedding.vector.len();
+        let expected = *self.dimension.get_or_insert(size);
+        if size == expected {
+            return Ok(());
+        }
+        Err(wrong_dimension(expected, size, Some(self.ids.len())))
+    }
+}
+
+/// Where the vectors of a batch are to stand, and the log that is decided on for it.
+struct Room {
+    region: Region,
+    wal_size: u64,
+}
+
+/// Documents come with texts of some hundred bytes at least, mostly.
+const EACH_TEXT: u64 = 256;
+
+/// Room for one vector for each document that is expected, when most documents have one. It begins behind the log that fits
+/// the batch, so that it need not be moved.
+fn room_for_vectors(
+    snapshot: &Snapshot,
+    first: &[Document],
+    put: &PutOptions,
+    options: &CommitOptions,
+) -> Result<Option<Room>> {
+    let Some(capacity) = put.expected else {
+        return Ok(None);
+    };
+    let vectors = || {
+        first
+            .iter()
+            .filter_map(|document| document.embedding.as_ref())
+    };
+    let Some(one) = vectors().next() else {
+        return Ok(None);
+    };
+    if vectors().count() * 2 < first.len() || capacity > MAX_FRAMES {
+        return Ok(None);
+    }
+    let base = &snapshot.committed;
+    let mut region = Region {
+        start: 0,
+        dimension: snapshot.vector_dimension()?.unwrap_or(one.vector.len()),
+        capacity,
+    };
+    let expected = region.length() + capacity * (commit::EACH_FRAME + EACH_TEXT);
+    let wal_size = commit::next_log_size(snapshot, expected, options.capacity);
+    region.start = base.end.max(base.header.wal_offset + wal_size);
+    // Where space is short, each document says what it needs.
+    let fits = options
+        .capacity
+        .is_none_or(|limit| region.start + region.length() <= limit);
+    Ok(fits.then_some(Room { region, wal_size }))
 }
 
 fn run(
@@ -225,14 +306,18 @@ fn run(
     feed: &mut Feed<'_>,
     slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
     level: i32,
+    room: Option<Room>,
     options: &CommitOptions,
 ) -> Result<Batch> {
     let base = &snapshot.committed;
+    let region = room.as_ref().map(|room| room.region);
+    let start = region.map_or(base.end, |region| region.start + region.length());
     let shared = Shared {
         storage: &base.storage,
-        position: AtomicU64::new(base.end),
+        position: AtomicU64::new(start),
         capacity: options.capacity,
         frames: AtomicU64::new(0),
+        vectors: BatchVectors::new(snapshot, region)?,
         finishing: Mutex::new(()),
         stop: AtomicBool::new(false),
         error: Mutex::new(None),
@@ -243,7 +328,7 @@ fn run(
     let receiver = Mutex::new(receiver);
     let done = AtomicBool::new(false);
     let results = std::thread::scope(|scope| {
-        let flusher = scope.spawn(|| flush(&shared, base.end, &done));
+        let flusher = scope.spawn(|| flush(&shared, start, &done));
         let lanes: Vec<_> = (0..lanes.clamp(1, MOST_LANES))
             .map(|_| scope.spawn(|| run_lane(&shared, &receiver, level, indexes)))
             .collect();
@@ -268,7 +353,23 @@ fn run(
         parts.extend(lane.sections);
     }
     let mut out = Output::new(Arc::clone(&base.storage), shared.position.into_inner());
-    let wal_size = make_room_for_log(snapshot, &mut ordered, &mut parts, &mut out, options)?;
+    let mut vectors = shared.vectors;
+    let wal_size = match room {
+        Some(room) => {
+            let (from, to) = (base.end, base.header.wal_offset + room.wal_size);
+            fill_log(&base.storage, from, to.saturating_sub(from))?;
+            room.wal_size
+        }
+        None => {
+            let written = Movable {
+                slices: &mut ordered,
+                sections: &mut parts,
+                vectors: &mut vectors,
+            };
+            make_room_for_log(snapshot, written, &mut out, options)?
+        }
+    };
+    let fresh = vectors.finish(&out)?;
     let mut frames = FreshFrames::default();
     for (_, slice) in ordered {
         frames.append(slice);
@@ -284,23 +385,43 @@ fn run(
         }
         merge::write(snapshot, &mut sections, Vec::new(), &mut out)?;
     }
+    let changed = &snapshot.pending.changes;
+    let vectors = vec_sections::write(
+        base,
+        fresh,
+        &|id| status_after(base, changed, id),
+        options.rewrite(),
+        &mut out,
+    )?;
     Ok(Batch {
         frames,
         sections,
+        vectors,
         out,
         wal_size,
     })
+}
+
+/// What the lanes wrote.
+struct Movable<'a> {
+    slices: &'a mut BTreeMap<u64, FreshFrames>,
+    sections: &'a mut [SegmentMeta],
+    vectors: &'a mut BatchVectors,
 }
 
 /// The first commit into an empty memory gets the log that fits it (see [`commit::next_log_size`]). How large it is, is
 /// known only now: what the lanes wrote where the log will be is written again at the end. Gives the size of the log.
 fn make_room_for_log(
     snapshot: &Snapshot,
-    slices: &mut BTreeMap<u64, FreshFrames>,
-    sections: &mut [SegmentMeta],
+    written: Movable<'_>,
     out: &mut Output,
     options: &CommitOptions,
 ) -> Result<u64> {
+    let Movable {
+        slices,
+        sections,
+        vectors,
+    } = written;
     let base = &snapshot.committed;
     let count: u64 = slices.values().map(FreshFrames::count).sum();
     let expected = out.position() - base.end + commit::EACH_FRAME * count;
@@ -310,7 +431,7 @@ fn make_room_for_log(
         return Ok(base.header.wal_size);
     }
     // Only whole pieces move: the one across the end of the log is the last.
-    let mut moved_end = log_end.min(out.position());
+    let mut moved_end = log_end.min(out.position()).max(vectors.end_below(log_end));
     for section in sections.iter() {
         if section.bytes_offset < log_end {
             moved_end = moved_end.max(section.bytes_offset + section.bytes_length);
@@ -337,15 +458,21 @@ fn make_room_for_log(
             section.bytes_offset += shift;
         }
     }
+    vectors.move_below(log_end, shift);
     for slice in slices.values_mut() {
         slice.move_payloads_below(log_end, shift)?;
     }
     out.flush()?;
-    // Nothing of what was there stays in the log; and its blocks exist, so that a later append changes no allocation.
-    let mut zeros = Output::new(Arc::clone(&base.storage), base.end);
-    compact::write_zeros(&mut zeros, log_end - base.end)?;
-    zeros.flush()?;
+    // Nothing of what was there stays in the log.
+    fill_log(&base.storage, base.end, log_end - base.end)?;
     Ok(wal_size)
+}
+
+/// Writes zeros where the log will be: its blocks then exist, so that a later append changes no allocation.
+fn fill_log(storage: &Arc<FileStorage>, from: u64, length: u64) -> Result<()> {
+    let mut zeros = Output::new(Arc::clone(storage), from);
+    compact::write_zeros(&mut zeros, length)?;
+    zeros.flush()
 }
 
 fn gone(storage: &FileStorage) -> Error {
@@ -476,9 +603,15 @@ impl Worker<'_, '_> {
         let mut frames: Vec<(Frame, [u8; 32])> = Vec::with_capacity(slice.documents.len());
         let mut payloads = Vec::new();
         let mut search_text_left = slice.search_text_budget;
+        let mut vectors = Vec::new();
         for (index, document, pieces) in slice.documents {
-            let prepared = self.preparer.prepare_pieces(document, pieces, index)?;
+            let mut prepared = self.preparer.prepare_pieces(document, pieces, index)?;
             let parent = slice.first_frame + frames.len() as u64;
+            let vector = prepared
+                .frames
+                .first_mut()
+                .and_then(|first| first.vector.take());
+            vectors.extend(vector.map(|vector| (parent, vector)));
             self.add(
                 prepared,
                 parent,
@@ -492,6 +625,13 @@ impl Worker<'_, '_> {
         for (frame, _) in &mut frames {
             frame.payload_offset += place;
         }
+        let shared = self.shared;
+        shared.vectors.take(
+            slice.first_vector,
+            vectors,
+            &|bytes| shared.write(bytes),
+            &|place, bytes| output::write_at(shared.storage, place, bytes),
+        )?;
         let mut fresh = FreshFrames::encode(frames.iter().map(|(frame, sketch)| (frame, sketch)))?;
         let before = self
             .shared

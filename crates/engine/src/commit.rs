@@ -31,6 +31,7 @@ use crate::output::{self, Output};
 use crate::pending::StatusChange;
 use crate::snapshot::Snapshot;
 use crate::tracks;
+use crate::vec_sections::{self, Fresh, Rewrite, status_after};
 
 /// Bytes in front of the frames when there is no private section: version, two counts.
 const BEFORE_FRAMES: u64 = 24;
@@ -43,6 +44,20 @@ pub struct CommitOptions {
     pub index: bool,
     /// The largest file the caller allows, in bytes.
     pub capacity: Option<u64>,
+    /// Whether the memory is handed over now, so that other programs should find all of it.
+    pub hands_over: bool,
+}
+
+impl CommitOptions {
+    /// When the vectors of the file are written anew.
+    #[must_use]
+    pub fn rewrite(&self) -> Rewrite {
+        if self.hands_over {
+            Rewrite::WhenSmall
+        } else {
+            Rewrite::WhenMuch
+        }
+    }
 }
 
 /// Writes the log of `snapshot` and `documents` as one commit. The caller holds the writer lock and made sure that
@@ -94,6 +109,7 @@ pub fn write_batch(
         last_payload: last,
         changed: snapshot.pending.changes.clone(),
         sections: batch.sections,
+        vectors: batch.vectors,
         wal_size: batch.wal_size,
     };
     finish(snapshot, content, batch.out, options, true)
@@ -160,6 +176,7 @@ struct Content {
     last_payload: Option<(usize, Vec<u8>)>,
     changed: HashMap<u64, StatusChange>,
     sections: Vec<SegmentMeta>,
+    vectors: vec_sections::Written,
     /// Size of the log from now on.
     wal_size: u64,
 }
@@ -180,8 +197,13 @@ fn write(
         .iter()
         .filter_map(|addition| addition.payload.as_ref())
         .map(|payload| payload.len() as u64);
+    let vectors = additions
+        .iter()
+        .filter_map(|addition| addition.vector.as_ref())
+        .map(|vector| size_of_val(&**vector) as u64);
     // Full text takes about as much again.
-    let expected = 2 * payloads.sum::<u64>() + EACH_FRAME * additions.len() as u64;
+    let expected =
+        2 * payloads.sum::<u64>() + vectors.sum::<u64>() + EACH_FRAME * additions.len() as u64;
     let wal_size = next_log_size(snapshot, expected, options.capacity);
     let mut out = Output::new(Arc::clone(&base.storage), base.end);
     if wal_size > base.header.wal_size {
@@ -211,6 +233,13 @@ fn write(
     if options.lex_enabled && options.index {
         lex_sections::write(snapshot, &additions, &mut sections, &mut out)?;
     }
+    let vectors = vec_sections::write(
+        base,
+        Fresh::of_additions(base, &additions)?,
+        &|id| status_after(base, &changed, id),
+        options.rewrite(),
+        &mut out,
+    )?;
     let last_payload =
         last_payload.and_then(|index| Some((index, additions.get_mut(index)?.payload.take()?)));
     let frames = additions
@@ -223,6 +252,7 @@ fn write(
         last_payload,
         changed,
         sections,
+        vectors,
         wal_size,
     };
     finish(snapshot, content, out, options, admits)
@@ -248,7 +278,8 @@ fn finish(
     tail.sketch_track = Some(write_sketch_track(&encoded, entries, &mut out)?);
     drop(encoded);
     clear_reference_lex(&mut tail, options.lex_enabled);
-    let mut head = head_with(base, content.sections);
+    content.vectors.apply(&mut tail);
+    let mut head = head_with(base, content.sections, content.vectors.sections);
 
     let mut table = FrameTable::new(base, changed, frames_start(&head))?;
     let directory_length = table.directory_length(table.count, &content.frames);
@@ -394,9 +425,13 @@ pub fn directory_head() -> TocHead {
     }
 }
 
-/// The head of the next table of contents: a place for the directory, the full-text sections, and what other programs
-/// registered, as they registered it.
-pub fn head_with(base: &Committed, sections: Vec<SegmentMeta>) -> TocHead {
+/// The head of the next table of contents: a place for the directory, the full-text sections, those of vectors, and what
+/// other programs registered, as they registered it.
+pub fn head_with(
+    base: &Committed,
+    sections: Vec<SegmentMeta>,
+    vectors: Vec<SegmentMeta>,
+) -> TocHead {
     let mut segments = directory_head().segments;
     for group in groups(&sections) {
         for (part, section) in group.iter().enumerate() {
@@ -406,10 +441,12 @@ pub fn head_with(base: &Committed, sections: Vec<SegmentMeta>) -> TocHead {
             });
         }
     }
+    segments.extend(vectors);
     let foreign = base.head.segments.iter().filter(|segment| {
         base.payload(segment.bytes_offset, segment.bytes_length)
             .is_ok_and(|bytes| !is_directory(bytes) && !bytes.starts_with(b"LEXSEG"))
             && part_of(segment.id).is_none()
+            && vec_sections::kind_of(segment.id).is_none()
     });
     segments.extend(foreign.cloned());
     TocHead {

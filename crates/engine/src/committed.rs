@@ -1,5 +1,6 @@
 //! One commit of a file, as readers see it: a map of the bytes and the look-ups over it. Immutable.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
@@ -18,11 +19,13 @@ use crate::describe::{
     is_of_this_header, is_sound, refuse_older_commit, settle_directory, stored_directory,
 };
 use crate::directory::Directory;
+use crate::embedding::Identity;
 use crate::error::{Error, Result};
 use crate::indexing::index_range;
 use crate::lex_sections::{part_of, same_range};
 use crate::output;
 use crate::shown::Intact;
+use crate::vectors::VectorIndex;
 
 /// The state a commit left in the file.
 pub struct Committed {
@@ -55,6 +58,8 @@ pub struct Committed {
     pub mapped_at_first: OnceLock<u64>,
     lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
+    vectors: OnceLock<Result<VectorIndex>>,
+    identities: OnceLock<BTreeMap<Identity, u64>>,
 }
 
 impl Committed {
@@ -130,6 +135,8 @@ impl Committed {
             mapped_at_first: OnceLock::new(),
             lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
+            vectors: OnceLock::new(),
+            identities: OnceLock::new(),
         })
     }
 
@@ -302,6 +309,21 @@ impl Committed {
             .get_or_init(|| self.open_lex())
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// The vectors of this commit. Looked for once: those of another program have to be read.
+    pub fn vectors(&self) -> Result<&VectorIndex> {
+        self.vectors
+            .get_or_init(|| VectorIndex::open(self))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// How many active frames have which embedding identity. Counted once.
+    #[must_use]
+    pub fn identities(&self) -> &BTreeMap<Identity, u64> {
+        self.identities
+            .get_or_init(|| crate::stats::committed_identities(self))
     }
 
     /// Whether the first search has to build something before it can answer.

@@ -39,6 +39,7 @@ use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::stats::live_bytes;
 use crate::tracks;
+use crate::vec_sections::{self, Fresh, Rewrite, status_after};
 use crate::writer::load_pending;
 
 /// Files with less dead space than this are left alone, bytes.
@@ -223,6 +224,15 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
     // Sections first: a commit of the reference that only deletes starts writing behind the last payload.
     let sections = move_lex_sections(snapshot, &additions, options, &mut out)?;
     let mut tail = base.tail.clone();
+    let index = base.vectors()?;
+    // What cannot be read is copied with the other tracks.
+    let new_vectors = Fresh::of_additions(base, &additions)?;
+    let writes_vectors =
+        !new_vectors.is_empty() || index.dimension().is_some() && !index.stays_foreign();
+    if writes_vectors {
+        tail.indexes.vec = None;
+        tail.segment_catalog.vec_segments.clear();
+    }
     move_tracks(base, &mut tail, &mut out)?;
     let changes = &snapshot.pending.changes;
     let times = std::mem::take(&mut fresh.times);
@@ -232,8 +242,18 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
     let frame_count = base.frame_count() + fresh.count();
     tail.sketch_track = Some(write_sketch_track(&sketches, frame_count, &mut out)?);
     clear_reference_lex(&mut tail, options.lex_enabled);
-    let moved = sections.len();
-    let mut head = head_with(base, sections);
+    let vectors = vec_sections::write(
+        base,
+        new_vectors,
+        &|id| status_after(base, changes, id),
+        Rewrite::Always,
+        &mut out,
+    )?;
+    if writes_vectors {
+        vectors.apply(&mut tail);
+    }
+    let moved = sections.len() + vectors.sections.len();
+    let mut head = head_with(base, sections, vectors.sections);
     for segment in head.segments.iter_mut().skip(1 + moved) {
         segment.bytes_offset =
             out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;

@@ -1,6 +1,7 @@
 //! What callers hand in, and what it becomes before anything is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mv2::frame::{DocMetadata, Frame, FrameRole, TextChunkManifest, TextChunkRange};
 use mv2::sketch::SketchHasher;
@@ -8,16 +9,19 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::chunk::{self, Piece};
+use crate::embedding::{
+    DIMENSION_KEY, Embedding, Identity, MODEL_KEY, NORMALIZED_KEY, PROVIDER_KEY,
+};
 use crate::error::{Error, Result};
 use crate::text::is_text_mime;
 
 /// Metadata keys the engine and the reference keep for themselves; they are not the caller's metadata.
 pub const RESERVED_KEYS: [&str; 7] = [
     "extractous_metadata",
-    "memvid.embedding.provider",
-    "memvid.embedding.model",
-    "memvid.embedding.dimension",
-    "memvid.embedding.normalized",
+    PROVIDER_KEY,
+    MODEL_KEY,
+    DIMENSION_KEY,
+    NORMALIZED_KEY,
     CORRECTION_KEY,
     BOOST_KEY,
 ];
@@ -84,6 +88,8 @@ pub struct Document {
     pub content_dates: Vec<String>,
     /// Score factor of a correction; `None` for ordinary documents.
     pub boost: Option<f32>,
+    /// What it is found by when a search is by meaning. Of a document that is split it stays whole.
+    pub embedding: Option<Embedding>,
 }
 
 impl Document {
@@ -105,6 +111,7 @@ impl Document {
             filename: None,
             content_dates: Vec::new(),
             boost: None,
+            embedding: None,
         }
     }
 
@@ -117,6 +124,10 @@ impl Document {
             + self.content.as_bytes().len()
             + texts.into_iter().flatten().map(String::len).sum::<usize>()
             + lists.into_iter().flatten().map(String::len).sum::<usize>()
+            + self
+                .embedding
+                .as_ref()
+                .map_or(0, |embedding| size_of_val(&*embedding.vector))
     }
 
     /// The pieces of a text that is split into chunks; `None` when the document stays whole.
@@ -163,7 +174,10 @@ impl Document {
                 "a number above 0",
             ));
         }
-        Ok(())
+        match &self.embedding {
+            Some(embedding) => embedding.check(&argument("vector"), Some(index)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,6 +192,29 @@ pub struct PreparedFrame {
     pub body: Option<String>,
     /// Entry of the sketch track; `None`: whoever commits the frame finds it out from `body`.
     pub sketch: Option<[u8; 32]>,
+    /// Its vector.
+    pub vector: Option<Arc<[f32]>>,
+}
+
+impl PreparedFrame {
+    /// Gives it a vector.
+    pub fn embed(&mut self, embedding: Embedding) {
+        let dimension = embedding.vector.len();
+        embedding
+            .identity
+            .write(dimension, &mut self.frame.extra_metadata);
+        self.vector = Some(embedding.vector);
+    }
+
+    /// Its vector, with what made it.
+    #[must_use]
+    pub fn embedding(&self) -> Option<Embedding> {
+        let extra = &self.frame.extra_metadata;
+        Some(Embedding {
+            vector: Arc::clone(self.vector.as_ref()?),
+            identity: Arc::new(Identity::of_map(extra)),
+        })
+    }
 }
 
 /// A document and its chunks, in id order; the first frame is the document itself.
@@ -262,12 +299,16 @@ impl Preparer {
             enrichment_state: mv2::frame::EnrichmentState::Enriched,
             ..Frame::default()
         };
-        let frames = match (document.content, pieces) {
+        let embedding = document.embedding.take();
+        let mut frames = match (document.content, pieces) {
             (Content::Text(text), Some(pieces)) => self.split_frames(&text, &pieces, template)?,
             (content, _) => {
                 vec![self.whole_frame(content, document.search_text, is_text, template)?]
             }
         };
+        if let (Some(embedding), Some(first)) = (embedding, frames.first_mut()) {
+            first.embed(embedding);
+        }
         Ok(PreparedDocument {
             frames,
             supersedes: None,
@@ -302,6 +343,7 @@ impl Preparer {
             payload,
             body,
             sketch,
+            vector: None,
         })
     }
 
@@ -340,6 +382,7 @@ impl Preparer {
             payload: Vec::new(),
             body: None,
             sketch: Some(self.sketches.entry(first)),
+            vector: None,
         });
         for (number, piece) in pieces.iter().enumerate() {
             let part = &text[piece.bytes.clone()];
@@ -365,6 +408,7 @@ impl Preparer {
                 payload,
                 body: Some(part.to_owned()),
                 sketch,
+                vector: None,
             });
         }
         Ok(frames)

@@ -45,6 +45,7 @@ pub fn document_at(snapshot: &Snapshot, id: u64) -> Result<Document> {
             .extra_metadata
             .get(BOOST_KEY)
             .and_then(|boost| boost.parse().ok()),
+        embedding: snapshot.embedding(id)?,
     })
 }
 

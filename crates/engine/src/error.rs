@@ -25,6 +25,10 @@ pub enum Code {
     Corrupt,
     /// The memory, an input file or a parent folder is missing.
     NotFound,
+    /// A vector of another size than those of the file.
+    VecDimensionMismatch,
+    /// A vector that cannot be used, or none can be made.
+    EmbeddingFailed,
     /// Capsule work failed, or a capsule was opened directly.
     Encryption,
     /// Not possible with this handle.
@@ -47,6 +51,8 @@ impl Code {
             Self::VecIndexDisabled => "MV011",
             Self::Corrupt => "MV012",
             Self::NotFound => "MV013",
+            Self::VecDimensionMismatch => "MV014",
+            Self::EmbeddingFailed => "MV015",
             Self::Encryption => "MV016",
             Self::Unsupported => "MV018",
             Self::InvalidInput => "MV019",

@@ -131,6 +131,7 @@ mod tests {
                 timestamp: 0,
                 parent: None,
                 flags: Flags::default(),
+                vector: None,
             }),
             parent: None,
             body: "harbour".to_owned(),

@@ -18,7 +18,8 @@ use crate::committed::Committed;
 use crate::compact;
 use crate::create;
 use crate::dedupe::DedupeTable;
-use crate::document::{Document, PreparedDocument, Preparer};
+use crate::document::{Document, PreparedDocument, PreparedFrame, Preparer};
+use crate::embedding::{vectors_disabled, wrong_dimension};
 use crate::error::{Code, Error, Result};
 use crate::options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
 use crate::pending::Pending;
@@ -198,6 +199,7 @@ impl Memory {
     pub fn put(&self, documents: Vec<Document>, options: PutOptions) -> Result<PutResult> {
         self.check_writable("put")?;
         check_level(options.compression_level)?;
+        self.check_takes_vectors("put", documents.iter())?;
         let prepared = prepare(documents, options.compression_level)?;
         self.store("put", prepared, options.dedupe)
     }
@@ -215,6 +217,7 @@ impl Memory {
         const OPERATION: &str = "put";
         self.check_writable(OPERATION)?;
         check_level(level)?;
+        self.check_takes_vectors(OPERATION, std::iter::once(&document))?;
         let Some(mut writer) = self.writer.try_lock() else {
             return Ok(None);
         };
@@ -239,6 +242,7 @@ impl Memory {
             documents,
             ..Changes::default()
         };
+        check_dimensions(&snapshot, &changes.documents)?;
         let id = snapshot.frame_count();
         let options = self.commit_options(&snapshot);
         let next = writer::append_if_room(&snapshot, &changes, &options)?;
@@ -267,6 +271,7 @@ impl Memory {
                 return self.put(gathered, options);
             };
             let slice = slice?;
+            self.check_takes_vectors("put", slice.iter())?;
             bytes += slice
                 .iter()
                 .map(|document| document.size() as u64)
@@ -288,12 +293,21 @@ impl Memory {
             table.update(&snapshot)?;
         }
         let find = |hash: &[u8; 32]| table.find(&snapshot, hash);
+        let mut slices = slices.map(|slice| {
+            let slice = slice?;
+            self.check_takes_vectors("put", slice.iter())?;
+            Ok(slice)
+        });
         let stored = bulk::commit(
             &snapshot,
-            &mut std::iter::once(Ok(gathered)).chain(slices),
-            options.compression_level,
+            gathered,
+            &mut slices,
+            &options,
             (options.dedupe != Dedupe::Keep).then_some(&find),
-            &self.commit_options(&snapshot),
+            &CommitOptions {
+                hands_over: true,
+                ..self.commit_options(&snapshot)
+            },
         )?;
         let next = stored.committed.map(|committed| Snapshot {
             pending: Pending::new(writer::applied_sequence(&committed)),
@@ -317,8 +331,10 @@ impl Memory {
             let mut ids = Vec::with_capacity(prepared.len());
             let mut duplicate_of = Vec::with_capacity(prepared.len());
             let mut changes = Changes::default();
+            check_dimensions(snapshot, &prepared)?;
             let mut next = snapshot.frame_count();
             let mut fresh = std::collections::HashMap::new();
+            let mut fresh_vectors = std::collections::HashMap::new();
             if dedupe != Dedupe::Keep {
                 table.update(snapshot)?;
             }
@@ -341,6 +357,26 @@ impl Memory {
                 }
                 if dedupe == Dedupe::Replace {
                     document.supersedes = earlier;
+                    // The content is the same, and so is what it means.
+                    if let (Some(earlier), Some(first)) = (earlier, document.frames.first_mut()) {
+                        if first.vector.is_none() {
+                            let known = match fresh_vectors.get(&earlier) {
+                                Some(known) => Some(Clone::clone(known)),
+                                None if earlier < snapshot.frame_count() => {
+                                    snapshot.embedding(earlier)?
+                                }
+                                None => None,
+                            };
+                            if let Some(embedding) = known {
+                                first.embed(embedding);
+                            }
+                        }
+                    }
+                    if let Some(embedding) =
+                        document.frames.first().and_then(PreparedFrame::embedding)
+                    {
+                        fresh_vectors.insert(next, embedding);
+                    }
                 }
                 if let Some(hash) = hash.filter(|_| dedupe != Dedupe::Keep) {
                     fresh.insert(hash, next);
@@ -368,10 +404,14 @@ impl Memory {
         self.mutate("update", |snapshot, _| {
             let id = document_of(snapshot, id)?;
             let document = build(snapshot, id)?;
+            if !kept_embedding(snapshot, id, &document)? {
+                self.check_takes_vectors("update", std::iter::once(&document))?;
+            }
             let mut prepared = Preparer::new(PutOptions::default().compression_level)
                 .for_log()
                 .prepare(document, 0)?;
             prepared.supersedes = Some(id);
+            check_dimensions(snapshot, std::slice::from_ref(&prepared))?;
             let new = snapshot.frame_count();
             Ok((
                 Changes {
@@ -434,7 +474,11 @@ impl Memory {
         if snapshot.pending.is_empty() {
             return Ok((None, None));
         }
-        writer::checkpoint(snapshot, &self.commit_options(snapshot))
+        let options = CommitOptions {
+            hands_over: true,
+            ..self.commit_options(snapshot)
+        };
+        writer::checkpoint(snapshot, &options)
     }
 
     /// Seals and releases the file. Calling it again does nothing.
@@ -496,6 +540,7 @@ impl Memory {
                 lex_enabled: true,
                 index: true,
                 capacity: self.options.capacity,
+                hands_over: true,
             };
             writer::checkpoint(&indexed, &options)
         });
@@ -510,7 +555,20 @@ impl Memory {
             lex_enabled: lex_enabled(&snapshot.committed),
             index: self.lex_is_enabled(),
             capacity: self.options.capacity,
+            hands_over: false,
         }
+    }
+
+    /// MV011 when there are vectors and the handle was opened without them.
+    pub(crate) fn check_takes_vectors<'a>(
+        &self,
+        operation: &str,
+        mut documents: impl Iterator<Item = &'a Document>,
+    ) -> Result<()> {
+        if self.options.enable_vec || documents.all(|document| document.embedding.is_none()) {
+            return Ok(());
+        }
+        Err(vectors_disabled(operation))
     }
 
     fn check_writable(&self, operation: &str) -> Result<()> {
@@ -744,6 +802,36 @@ fn replaced() -> Error {
         "the file was replaced while a new one was made of it",
         json!({}),
     )
+}
+
+/// Whether a document has the vector that frame `id` has already.
+fn kept_embedding(snapshot: &Snapshot, id: u64, document: &Document) -> Result<bool> {
+    Ok(match &document.embedding {
+        Some(embedding) => snapshot.vector(id)?.as_deref() == Some(&*embedding.vector),
+        None => true,
+    })
+}
+
+/// MV014 for the first document whose vector has another size than those of the file, or than the first of the batch.
+fn check_dimensions(snapshot: &Snapshot, documents: &[PreparedDocument]) -> Result<()> {
+    let mut expected = None;
+    for (index, document) in documents.iter().enumerate() {
+        let Some(vector) = document
+            .frames
+            .first()
+            .and_then(|first| first.vector.as_ref())
+        else {
+            continue;
+        };
+        let size = match expected {
+            Some(size) => size,
+            None => *expected.insert(snapshot.vector_dimension()?.unwrap_or(vector.len())),
+        };
+        if vector.len() != size {
+            return Err(wrong_dimension(size, vector.len(), Some(index)));
+        }
+    }
+    Ok(())
 }
 
 fn check_level(level: i32) -> Result<()> {

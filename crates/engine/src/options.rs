@@ -62,6 +62,9 @@ pub struct PutOptions {
     pub compression_level: i32,
     /// What to do with content that is already stored.
     pub dedupe: Dedupe,
+    /// How many documents come, when that is known beforehand: their vectors then have their place in the file from the
+    /// start.
+    pub expected: Option<u64>,
 }
 
 impl Default for PutOptions {
@@ -69,6 +72,7 @@ impl Default for PutOptions {
         Self {
             compression_level: 3,
             dedupe: Dedupe::Keep,
+            expected: None,
         }
     }
 }

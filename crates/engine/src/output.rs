@@ -27,6 +27,12 @@ impl Output {
         }
     }
 
+    /// The file.
+    #[must_use]
+    pub fn storage(&self) -> &FileStorage {
+        &self.storage
+    }
+
     /// Where the next byte goes.
     #[must_use]
     pub fn position(&self) -> u64 {

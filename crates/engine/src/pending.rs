@@ -12,10 +12,12 @@ use mv2::wal::{EntryOperation, FrameEntry};
 
 use crate::committed::Committed;
 use crate::directory::{Flags, uri_hash};
+use crate::embedding::check_vector;
 use crate::error::{Error, Result};
 use crate::log_index::{LogIndex, Waiting};
 use crate::naming::{default_uri, is_default_uri, title_from_uri};
 use crate::text;
+use crate::vectors::VectorIndex;
 
 /// A frame that lives in the log.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct PendingFrame {
     pub parent: Option<u64>,
     /// Role and marks; the status is looked up in [`Pending::changes`] first.
     pub flags: Flags,
+    /// Its vector.
+    pub vector: Option<Arc<[f32]>>,
 }
 
 impl PendingFrame {
@@ -71,6 +75,8 @@ pub struct Pending {
     pub times: OrdSet<(i64, u64)>,
     /// Full text of pending frames.
     pub lex: LogIndex,
+    /// Pending frames that have a vector, in id order.
+    pub vectors: Vector<(u64, Arc<[f32]>)>,
     /// Sequence of each pending insert to its frame, for chunks that name their parent by sequence.
     sequences: HashMap<u64, u64>,
     /// The last pending document that was split.
@@ -170,7 +176,12 @@ impl Pending {
             }
             None => None,
         };
+        let mut entry = entry;
+        let vector = self.usable_vector(committed, entry.embedding.take());
         let (frame, payload) = self.frame_of(committed, id, entry, written.as_ref())?;
+        if let Some(vector) = &vector {
+            self.vectors.push_back((id, Arc::clone(vector)));
+        }
         let pending = Arc::new(PendingFrame {
             encoded: frame.to_bytes(),
             payload,
@@ -181,6 +192,7 @@ impl Pending {
                 frame.role as u32,
                 frame.chunk_manifest.is_some(),
             ),
+            vector,
         });
         if with_lex {
             self.index(committed, id, &pending, written.map(|written| written.body))?;
@@ -298,6 +310,18 @@ impl Pending {
         Ok((frame, pending))
     }
 
+    /// The vector of a record, if it can be compared with the others: another program may have written anything.
+    fn usable_vector(&self, committed: &Committed, vector: Option<Vec<f32>>) -> Option<Arc<[f32]>> {
+        let vector = vector.filter(|vector| check_vector(vector, "").is_ok())?;
+        let expected = match self.vectors.front() {
+            Some((_, first)) => Some(first.len()),
+            None => committed.vectors().ok().and_then(VectorIndex::dimension),
+        };
+        expected
+            .is_none_or(|expected| expected == vector.len())
+            .then(|| vector.into())
+    }
+
     /// Hands the text of a frame to the index. `body` is the text when it is at hand.
     fn index(
         &mut self,
@@ -334,6 +358,7 @@ impl Pending {
                         timestamp: 0,
                         parent: None,
                         flags: Flags::default(),
+                        vector: None,
                     })
                 }),
             },

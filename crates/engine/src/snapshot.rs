@@ -7,6 +7,7 @@ use mv2::view::FrameView;
 
 use crate::committed::{Committed, decode_frame};
 use crate::directory::{Flags, uri_hash};
+use crate::embedding::{Embedding, Identity};
 use crate::error::{Error, Result};
 use crate::naming::is_default_uri;
 use crate::pending::Pending;
@@ -124,6 +125,60 @@ impl Snapshot {
                 self.brief(successor)
                     .is_some_and(|next| next.timestamp > last)
             })
+    }
+
+    /// Numbers of a vector; `None` while no frame has one.
+    pub fn vector_dimension(&self) -> Result<Option<usize>> {
+        let committed = self.committed.vectors()?.dimension();
+        let pending = self.pending.vectors.front();
+        Ok(committed.or_else(|| pending.map(|(_, vector)| vector.len())))
+    }
+
+    /// How many active frames have a vector.
+    pub fn vector_count(&self) -> Result<u64> {
+        let index = self.committed.vectors()?;
+        let mut count = index.active(&self.committed);
+        for (&id, change) in &self.pending.changes {
+            let was_active = self
+                .committed
+                .directory
+                .record(id)
+                .is_some_and(|record| record.flags.status() == ACTIVE);
+            if was_active && change.status != ACTIVE && index.contains(id) {
+                count = count.saturating_sub(1);
+            }
+        }
+        let is_active = |id: u64| {
+            let changed = self.pending.changes.get(&id);
+            changed.is_none_or(|change| change.status == ACTIVE)
+        };
+        let pending = self.pending.vectors.iter();
+        Ok(count + pending.filter(|(id, _)| is_active(*id)).count() as u64)
+    }
+
+    /// The vector of a frame, whatever its status.
+    pub fn vector(&self, id: u64) -> Result<Option<Arc<[f32]>>> {
+        if let Some(index) = id.checked_sub(self.committed.frame_count()) {
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            let frame = self.pending.frames.get(index);
+            return Ok(frame.and_then(|frame| frame.vector.clone()));
+        }
+        Ok(self.committed.vectors()?.vector(id).map(Arc::from))
+    }
+
+    /// The vector of a frame with what made it, whatever its status.
+    pub fn embedding(&self, id: u64) -> Result<Option<Embedding>> {
+        let Some(vector) = self.vector(id)? else {
+            return Ok(None);
+        };
+        let identity = Identity::of(&self.view(id)?).unwrap_or_default();
+        Ok(Some(Embedding {
+            vector,
+            identity: Arc::new(Identity {
+                dimension: None,
+                ..identity
+            }),
+        }))
     }
 
     /// The fields of a frame, whatever its status.

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::committed::Committed;
+use crate::embedding::Identity;
 use crate::error::Result;
 use crate::memory::{Memory, lex_enabled};
 use crate::output;
 use crate::snapshot::{AsOf, Snapshot};
+use crate::vec_sections;
 
 /// The largest integer that JavaScript holds exactly: "no limit".
 const UNLIMITED: u64 = (1 << 53) - 1;
@@ -24,8 +27,8 @@ impl Memory {
         let active = snapshot.active_count();
         let saved = logical.saturating_sub(payload);
         let capacity = self.options().capacity.unwrap_or(UNLIMITED);
-        let (vectors, dimension) = vectors(&snapshot);
-        let identities = identities(&snapshot, totals.identified > 0)?;
+        let (vectors, dimension) = vectors(&snapshot)?;
+        let identities = identities(&snapshot)?;
         let identified: u64 = identities.values().sum();
         let live = live_bytes(&snapshot);
         Ok(json!({
@@ -74,15 +77,23 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
         .iter()
         .map(|segment| segment.bytes_length)
         .sum();
-    // Removed documents still take their share of the full text.
-    let lex: u64 = committed
+    // Removed documents still take their share of full text and vectors.
+    let shared: u64 = committed
         .lex_sections()
         .iter()
+        .chain(
+            committed
+                .head
+                .segments
+                .iter()
+                .filter(|segment| vec_sections::kind_of(segment.id).is_some()),
+        )
         .map(|section| section.bytes_length)
         .sum();
     let frames = committed.frame_count().max(1);
     let removed = committed.directory.totals().deleted.min(frames);
-    let sections = sections - (u128::from(lex) * u128::from(removed) / u128::from(frames)) as u64;
+    let sections =
+        sections - (u128::from(shared) * u128::from(removed) / u128::from(frames)) as u64;
     let indexes = tail
         .time_index
         .as_ref()
@@ -129,7 +140,7 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
     committed.header.wal_end()
         + committed.directory.totals().kept_bytes
         + sections
-        + indexes
+        + indexes.saturating_sub(vec_sections::named_twice(committed))
         + table
 }
 
@@ -171,101 +182,92 @@ fn percent(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
 }
 
-/// Number and dimension of the stored vectors.
-fn vectors(snapshot: &Snapshot) -> (u64, Option<u32>) {
-    let tail = &snapshot.committed.tail;
-    let flat = tail
-        .indexes
-        .vec
-        .as_ref()
-        .filter(|manifest| manifest.bytes_length > 8);
-    let (count, dimension) = match flat {
-        Some(manifest) => (manifest.vector_count, manifest.dimension),
-        None => {
-            let segments = &tail.segment_catalog.vec_segments;
-            let dimension = segments
-                .iter()
-                .map(|segment| segment.dimension)
-                .find(|&dimension| dimension > 0);
-            (
-                segments.iter().map(|segment| segment.vector_count).sum(),
-                dimension.unwrap_or(0),
-            )
-        }
-    };
-    (
-        count,
-        Some(dimension).filter(|&dimension| dimension > 0 && count > 0),
-    )
+/// Number of the vectors of active frames, and their size.
+fn vectors(snapshot: &Snapshot) -> Result<(u64, Option<usize>)> {
+    let count = snapshot.vector_count()?;
+    let dimension = snapshot.vector_dimension()?.filter(|_| count > 0);
+    Ok((count, dimension))
 }
 
-/// provider, model, dimension, normalized.
-type Identity = (Option<String>, Option<String>, Option<u64>, Option<bool>);
+/// Frames with an identity, by identity.
+type Identities = BTreeMap<Identity, u64>;
 
-fn identities(snapshot: &Snapshot, committed_has_some: bool) -> Result<BTreeMap<Identity, u64>> {
+/// Counts the identities of the active frames of a commit.
+pub fn committed_identities(committed: &Committed) -> Identities {
     let mut counts = BTreeMap::new();
-    let first = if committed_has_some {
-        0
-    } else {
-        snapshot.committed.frame_count()
-    };
-    for id in first..snapshot.frame_count() {
-        if !snapshot.is_visible(id, AsOf::default()) {
-            continue;
-        }
-        let view = snapshot.view(id)?;
-        let text = |key: &str| {
-            view.extra_metadata
-                .get(key)
-                .map(|value| value.trim().trim_matches('"'))
-                .filter(|value| !value.is_empty())
-        };
-        let provider = text("memvid.embedding.provider").map(str::to_lowercase);
-        let model = text("memvid.embedding.model").map(str::to_owned);
-        if provider.is_none() && model.is_none() {
-            continue;
-        }
-        let dimension = text("memvid.embedding.dimension").and_then(|value| value.parse().ok());
-        let normalized = text("memvid.embedding.normalized").and_then(|value| {
-            match value.to_lowercase().as_str() {
-                "true" | "1" | "yes" => Some(true),
-                "false" | "0" | "no" => Some(false),
-                _ => None,
-            }
-        });
-        *counts
-            .entry((provider, model, dimension, normalized))
-            .or_insert(0) += 1;
+    if committed.directory.totals().identified == 0 {
+        return counts;
     }
+    for id in 0..committed.frame_count() {
+        let record = committed.directory.record(id);
+        if record.is_none_or(|record| record.flags.status() != 0) {
+            continue;
+        }
+        let identity = committed
+            .frame(id)
+            .ok()
+            .and_then(|view| Identity::of(&view));
+        if let Some(identity) = identity {
+            *counts.entry(identity).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+fn identities(snapshot: &Snapshot) -> Result<Identities> {
+    let mut counts = snapshot.committed.identities().clone();
+    let first = snapshot.committed.frame_count();
+    // What the log changes in committed frames, and what it adds.
+    for (&id, change) in &snapshot.pending.changes {
+        let was_active = snapshot
+            .committed
+            .directory
+            .record(id)
+            .is_some_and(|record| record.flags.status() == 0);
+        if was_active
+            && change.status != 0
+            && let Some(identity) = Identity::of(&snapshot.view(id)?)
+            && let Some(count) = counts.get_mut(&identity)
+        {
+            *count = count.saturating_sub(1);
+        }
+    }
+    for id in first..snapshot.frame_count() {
+        if snapshot.is_visible(id, AsOf::default())
+            && let Some(identity) = Identity::of(&snapshot.view(id)?)
+        {
+            *counts.entry(identity).or_insert(0) += 1;
+        }
+    }
+    counts.retain(|_, count| *count > 0);
     Ok(counts)
 }
 
-fn identity_value((provider, model, dimension, normalized): &Identity) -> Value {
-    json!({ "provider": provider, "model": model, "dimension": dimension, "normalized": normalized })
-}
-
-fn counted(identities: &BTreeMap<Identity, u64>) -> Vec<Value> {
+fn counted(identities: &Identities) -> Vec<Value> {
     let mut ordered: Vec<_> = identities.iter().collect();
     ordered.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
     ordered
         .into_iter()
         .map(|(identity, count)| {
-            let mut value = identity_value(identity);
+            let mut value = identity.to_value();
             value["count"] = json!(count);
             value
         })
         .collect()
 }
 
-fn embedding_identity(identities: &BTreeMap<Identity, u64>) -> Value {
+fn embedding_identity(identities: &Identities) -> Value {
     match identities.len() {
         0 => Value::Null,
-        1 => identities.keys().next().map_or(Value::Null, identity_value),
+        1 => identities
+            .keys()
+            .next()
+            .map_or(Value::Null, Identity::to_value),
         _ => json!({ "mixed": counted(identities) }),
     }
 }
 
-fn summary(identities: &BTreeMap<Identity, u64>, vectors: u64, identified: u64) -> Value {
+fn summary(identities: &Identities, vectors: u64, identified: u64) -> Value {
     let kind = match identities.len() {
         0 => "unknown",
         1 => "single",
@@ -278,7 +280,10 @@ fn summary(identities: &BTreeMap<Identity, u64>, vectors: u64, identified: u64) 
         "unknown": vectors.saturating_sub(identified),
     });
     if identities.len() == 1 {
-        value["identity"] = identities.keys().next().map_or(Value::Null, identity_value);
+        value["identity"] = identities
+            .keys()
+            .next()
+            .map_or(Value::Null, Identity::to_value);
     }
     value
 }

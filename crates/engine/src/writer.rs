@@ -164,7 +164,13 @@ fn records_for_log(
         .documents
         .iter()
         .flat_map(|document| &document.frames)
-        .map(|frame| frame.payload.len() as u64);
+        .map(|frame| {
+            let vector = frame
+                .vector
+                .as_ref()
+                .map_or(0, |vector| size_of_val(&**vector));
+            (frame.payload.len() + vector) as u64
+        });
     if payloads.sum::<u64>() > most {
         return None;
     }
@@ -419,7 +425,7 @@ fn insert(
         kind: frame.kind.clone(),
         track: frame.track.clone(),
         payload: prepared.payload.clone(),
-        embedding: None,
+        embedding: prepared.vector.as_ref().map(|vector| vector.to_vec()),
         uri: frame.uri.clone(),
         title: frame.title.clone(),
         canonical_encoding: frame.canonical_encoding,

@@ -1,0 +1,531 @@
+//! Vector sections of a commit.
+//!
+//! The *base* holds the vectors of active frames in the flat form of the file format. Its bytes are named twice: by
+//! `indexes.vec`, where the reference reads them, and by a private section, which the reference keeps when it writes an
+//! index of its own and then loses it. Later commits append *tails*, private sections of the same form, until they are
+//! more than a quarter of the base; then all is one base again. Vectors of superseded frames, which only a search of the
+//! past looks for, are a tail too when the base is written, so that the reference does not find them. Each of these blobs
+//! has a section of codes.
+
+use std::sync::Arc;
+
+use imbl::HashMap;
+use mv2::bytes::Bytes;
+use mv2::frame::FrameStatus;
+use mv2::toc::{SegmentCompression, SegmentMeta, TocTail, VecIndexManifest, VectorCompression};
+use vec::{FrameSet, Source};
+
+use crate::additions::Addition;
+use crate::committed::Committed;
+use crate::error::Result;
+use crate::output::{self, Output};
+use crate::pending::StatusChange;
+use crate::vectors::{COUNT, Part, VectorIndex, stride, write_entry};
+
+/// What the entries of our sections have in the upper half of their ids.
+const VECTORS_TAG: u64 = 0x5645_4354;
+const CODES_TAG: u64 = 0x5645_4343;
+
+/// Vectors that take no more than this are written as one base whenever a memory is sealed, bytes: the reference then sees
+/// them all.
+const SMALL: u64 = 8 << 20;
+/// Tails come to one part in this many of the base before they join it; so do removed vectors before they leave it.
+const TAIL_SHARE: usize = 4;
+
+/// What a section of ours holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Vectors in the flat form.
+    Vectors,
+    /// Codes of the vectors with the same number.
+    Codes,
+}
+
+/// Which of our sections an entry is; `None` for others.
+#[must_use]
+pub fn kind_of(id: u64) -> Option<(Kind, u32)> {
+    let number = (id & 0xFFFF_FFFF) as u32;
+    match id >> 32 {
+        VECTORS_TAG => Some((Kind::Vectors, number)),
+        CODES_TAG => Some((Kind::Codes, number)),
+        _ => None,
+    }
+}
+
+fn id_of(kind: Kind, number: u32) -> u64 {
+    let tag = match kind {
+        Kind::Vectors => VECTORS_TAG,
+        Kind::Codes => CODES_TAG,
+    };
+    tag << 32 | u64::from(number)
+}
+
+/// The status that a frame has when `changed` is in force; new frames are active unless it says otherwise.
+pub fn status_after(base: &Committed, changed: &HashMap<u64, StatusChange>, id: u64) -> u32 {
+    match changed.get(&id) {
+        Some(change) => change.status,
+        None => base
+            .directory
+            .record(id)
+            .map_or(0, |record| record.flags.status()),
+    }
+}
+
+/// Vectors that a commit brings.
+#[derive(Default)]
+pub struct Fresh {
+    /// In the order of their frames.
+    pub parts: Vec<Part>,
+    /// Where the entries of the only part stand already, with room for their number in front.
+    pub place: Option<u64>,
+}
+
+impl Fresh {
+    /// New vectors in the order of their frames, all of one size.
+    fn of<'a>(
+        base: &Committed,
+        vectors: impl Iterator<Item = (u64, &'a Arc<[f32]>)>,
+    ) -> Result<Self> {
+        let mut entries = Vec::new();
+        let mut dimension = 0;
+        for (frame, vector) in vectors {
+            dimension = vector.len();
+            write_entry(frame, vector, &mut entries);
+        }
+        if entries.is_empty() {
+            return Ok(Self::default());
+        }
+        let first = base.vectors()?.parts().first();
+        let like = first.map(Part::segment).transpose()?;
+        let part = Part::encoded(Bytes::from(entries), dimension, like.as_ref())?;
+        Ok(Self {
+            parts: vec![part],
+            place: None,
+        })
+    }
+
+    /// The vectors of new frames.
+    pub fn of_additions(base: &Committed, additions: &[Addition]) -> Result<Self> {
+        let vectors = additions.iter().filter_map(|addition| {
+            let vector = addition.vector.as_ref()?;
+            (addition.frame.status != FrameStatus::Deleted).then_some((addition.frame.id, vector))
+        });
+        Self::of(base, vectors)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn count(&self) -> usize {
+        self.parts.iter().map(Part::count).sum()
+    }
+}
+
+/// When the base is written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewrite {
+    /// When there is much to change.
+    WhenMuch,
+    /// As well when everything is small.
+    WhenSmall,
+    /// Into another file.
+    Always,
+}
+
+/// What the next table of contents says of vectors.
+pub struct Written {
+    manifest: Option<VecIndexManifest>,
+    /// Entries of our sections.
+    pub sections: Vec<SegmentMeta>,
+    /// Whether other lists of vectors stay as they are.
+    keeps_others: bool,
+}
+
+impl Written {
+    /// Enters the vectors where the reference looks for them.
+    pub fn apply(&self, tail: &mut TocTail) {
+        tail.indexes.vec.clone_from(&self.manifest);
+        if !self.keeps_others {
+            tail.segment_catalog.vec_segments.clear();
+        }
+    }
+
+    /// Everything as `base` has it. When the reference wrote an index of its own meanwhile, ours is named again.
+    fn carried(base: &Committed, index: &VectorIndex) -> Self {
+        let mut written = Self {
+            manifest: base.tail.indexes.vec.clone(),
+            sections: Vec::new(),
+            keeps_others: true,
+        };
+        for (number, part) in (0..).zip(index.parts()) {
+            if let Some((vectors, codes)) = &part.sections {
+                written.push(number, vectors.clone(), codes.clone());
+            }
+        }
+        let first = index.parts().first();
+        if let Some((part, (vectors, _))) =
+            first.and_then(|part| Some((part, part.sections.as_ref()?)))
+            && !index.has_foreign()
+            && written.manifest.is_some()
+        {
+            written.manifest = Some(manifest(base, part.dimension, part.count(), vectors));
+            written.keeps_others = false;
+        }
+        written
+    }
+
+    fn push(&mut self, number: u32, mut vectors: SegmentMeta, mut codes: SegmentMeta) {
+        vectors.id = id_of(Kind::Vectors, number);
+        codes.id = id_of(Kind::Codes, number);
+        self.sections.extend([vectors, codes]);
+    }
+}
+
+fn manifest(
+    base: &Committed,
+    dimension: usize,
+    count: usize,
+    vectors: &SegmentMeta,
+) -> VecIndexManifest {
+    let before = base.tail.indexes.vec.as_ref();
+    VecIndexManifest {
+        vector_count: count as u64,
+        dimension: dimension as u32,
+        bytes_offset: vectors.bytes_offset,
+        bytes_length: vectors.bytes_length,
+        checksum: vectors.primary_checksum,
+        compression_mode: VectorCompression::None,
+        model: before.and_then(|manifest| manifest.model.clone()),
+    }
+}
+
+/// A vector that stays, and where it is.
+#[derive(Clone, Copy)]
+struct Live {
+    frame: u64,
+    part: u32,
+    ordinal: u32,
+}
+
+/// Writes what is new behind what is there. `status` gives the status that a frame has from now on.
+pub fn write(
+    base: &Committed,
+    fresh: Fresh,
+    status: &dyn Fn(u64) -> u32,
+    rewrite: Rewrite,
+    out: &mut Output,
+) -> Result<Written> {
+    let index = base.vectors()?;
+    let old = index.parts();
+    let is_ours = !index.has_foreign();
+    if fresh.parts.is_empty() && (old.is_empty() || index.stays_foreign()) {
+        return Ok(Written::carried(base, index));
+    }
+    if fresh.parts.is_empty()
+        && rewrite != Rewrite::Always
+        && let Some(written) = adopt(base, index, out)?
+    {
+        return Ok(written);
+    }
+    let added = fresh.count();
+    let (tails, removed, bytes) = weigh(old, status)?;
+    let first = old.first().map_or(0, Part::count);
+    let new_bytes = fresh
+        .parts
+        .iter()
+        .map(|part| part.entries.len())
+        .sum::<usize>() as u64;
+    let is_small = rewrite == Rewrite::WhenSmall
+        && bytes + new_bytes <= SMALL
+        && (added > 0 || tails > 0 || removed > 0);
+    let is_due = rewrite == Rewrite::Always
+        || !is_ours
+        || is_small
+        || (tails + added) * TAIL_SHARE > first
+        || removed * TAIL_SHARE > first;
+    if !is_due {
+        let mut written = Written::carried(base, index);
+        if added > 0 {
+            let (vectors, codes) = append(&fresh, out)?;
+            written.push(old.len() as u32, vectors, codes);
+        }
+        return Ok(written);
+    }
+    if old.is_empty() && fresh.place.is_some() {
+        let (vectors, codes) = append(&fresh, out)?;
+        let dimension = fresh.parts.first().map_or(0, |part| part.dimension);
+        let mut written = Written {
+            manifest: Some(manifest(base, dimension, added, &vectors)),
+            sections: Vec::new(),
+            keeps_others: false,
+        };
+        written.push(0, vectors, codes);
+        return Ok(written);
+    }
+    let parts: Vec<&Part> = old.iter().chain(&fresh.parts).collect();
+    rewritten(base, &parts, status, out)
+}
+
+/// Vectors behind the base, removed ones in it, and bytes of all.
+fn weigh(parts: &[Part], status: &dyn Fn(u64) -> u32) -> Result<(usize, usize, u64)> {
+    let mut removed = 0;
+    let mut tails = 0;
+    let mut bytes = 0;
+    for (index, part) in parts.iter().enumerate() {
+        bytes += part.entries.len() as u64;
+        let segment = part.segment()?;
+        let frames = (0..segment.count()).filter_map(|ordinal| segment.frame(ordinal));
+        if index == 0 {
+            removed = frames
+                .filter(|frame| status(*frame) != FrameStatus::Active as u32)
+                .count();
+        } else {
+            // What was superseded stays a tail when the base is written.
+            tails += frames
+                .filter(|frame| status(*frame) != FrameStatus::Superseded as u32)
+                .count();
+        }
+    }
+    Ok((tails, removed, bytes))
+}
+
+/// Registers a sound flat blob of the reference as ours, where it stands.
+fn adopt(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Option<Written>> {
+    let ([part], Some(manifest), true) = (
+        index.parts(),
+        base.tail.indexes.vec.as_ref(),
+        index.has_foreign(),
+    ) else {
+        return Ok(None);
+    };
+    let blob = base
+        .map
+        .section(manifest.bytes_offset, manifest.bytes_length);
+    let is_it = blob.is_some_and(|blob| {
+        blob.len() == COUNT + part.entries.len()
+            && blob.get(COUNT..).map(<[u8]>::as_ptr) == Some(part.entries.as_ptr())
+    });
+    if !is_it {
+        return Ok(None);
+    }
+    let vectors = SegmentMeta {
+        bytes_offset: manifest.bytes_offset,
+        bytes_length: manifest.bytes_length,
+        primary_checksum: manifest.checksum,
+        ..entry(part)
+    };
+    let codes = write_codes(part, &part.codes, out)?;
+    let mut written = Written {
+        manifest: Some(manifest.clone()),
+        sections: Vec::new(),
+        keeps_others: false,
+    };
+    written.push(0, vectors, codes);
+    Ok(Some(written))
+}
+
+/// Writes new vectors as one blob with its codes, or finishes the one that stands already.
+fn append(fresh: &Fresh, out: &mut Output) -> Result<(SegmentMeta, SegmentMeta)> {
+    if let (Some(place), [part]) = (fresh.place, fresh.parts.as_slice()) {
+        let count = (part.count() as u64).to_le_bytes();
+        out.flush()?;
+        output::write_at(out.storage(), place, &count)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&count).update(&part.entries);
+        let vectors = SegmentMeta {
+            bytes_offset: place,
+            bytes_length: (COUNT + part.entries.len()) as u64,
+            primary_checksum: *hasher.finalize().as_bytes(),
+            ..entry(part)
+        };
+        let codes = write_codes(part, &part.codes, out)?;
+        return Ok((vectors, codes));
+    }
+    let parts: Vec<&Part> = fresh.parts.iter().collect();
+    let live = live(&parts, &|_| FrameStatus::Active as u32)?;
+    write_blob(&parts, &live, out)
+}
+
+/// One base of everything that is active, and a tail of what is superseded.
+fn rewritten(
+    base: &Committed,
+    parts: &[&Part],
+    status: &dyn Fn(u64) -> u32,
+    out: &mut Output,
+) -> Result<Written> {
+    let (active, kept): (Vec<Live>, Vec<Live>) = live(parts, status)?
+        .into_iter()
+        .partition(|live| status(live.frame) == FrameStatus::Active as u32);
+    let mut written = Written {
+        manifest: None,
+        sections: Vec::new(),
+        keeps_others: false,
+    };
+    let dimension = parts.first().map_or(0, |part| part.dimension);
+    let mut number = 0;
+    if !active.is_empty() {
+        let (vectors, codes) = write_blob(parts, &active, out)?;
+        written.manifest = Some(manifest(base, dimension, active.len(), &vectors));
+        written.push(number, vectors, codes);
+        number += 1;
+    }
+    if !kept.is_empty() {
+        let (vectors, codes) = write_blob(parts, &kept, out)?;
+        written.push(number, vectors, codes);
+    }
+    Ok(written)
+}
+
+/// The vectors that stay, in the order of their frames.
+fn live(parts: &[&Part], status: &dyn Fn(u64) -> u32) -> Result<Vec<Live>> {
+    let mut all = Vec::with_capacity(parts.iter().map(|part| part.count()).sum());
+    for (number, part) in (0..).zip(parts) {
+        let segment = part.segment()?;
+        for ordinal in 0..segment.count() {
+            let frame = segment.frame(ordinal).unwrap_or(u64::MAX);
+            if status(frame) != FrameStatus::Deleted as u32 {
+                all.push(Live {
+                    frame,
+                    part: number,
+                    ordinal: ordinal as u32,
+                });
+            }
+        }
+    }
+    // Stable: of a frame in several parts the newest is the last.
+    all.sort_by_key(|live| live.frame);
+    let mut kept: Vec<Live> = Vec::with_capacity(all.len());
+    for live in all {
+        match kept.last_mut() {
+            Some(last) if last.frame == live.frame => *last = live,
+            _ => kept.push(live),
+        }
+    }
+    Ok(kept)
+}
+
+fn write_blob(
+    parts: &[&Part],
+    live: &[Live],
+    out: &mut Output,
+) -> Result<(SegmentMeta, SegmentMeta)> {
+    let dimension = parts.first().map_or(0, |part| part.dimension);
+    let stride = stride(dimension);
+    let count = (live.len() as u64).to_le_bytes();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&count);
+    let offset = out.write(&count)?;
+    let follows = |left: &Live, right: &Live| {
+        left.part == right.part && left.ordinal.checked_add(1) == Some(right.ordinal)
+    };
+    for run in live.chunk_by(follows) {
+        let Some((first, part)) = run
+            .first()
+            .and_then(|first| Some((first, parts.get(first.part as usize)?)))
+        else {
+            continue;
+        };
+        let start = first.ordinal as usize * stride;
+        let bytes = part
+            .entries
+            .get(start..start + run.len() * stride)
+            .unwrap_or_default();
+        hasher.update(bytes);
+        out.write(bytes)?;
+    }
+    let vectors = SegmentMeta {
+        id: 0,
+        frame_from: live.first().map_or(0, |live| live.frame),
+        frame_to: live.last().map_or(0, |live| live.frame + 1),
+        primary_checksum: *hasher.finalize().as_bytes(),
+        compression: SegmentCompression::None,
+        bytes_offset: offset,
+        bytes_length: (COUNT + live.len() * stride) as u64,
+    };
+    let codes = codes_of(parts, live)?;
+    let mut entry = vectors.clone();
+    entry.bytes_offset = out.write(&codes)?;
+    entry.bytes_length = codes.len() as u64;
+    entry.primary_checksum = *blake3::hash(&codes).as_bytes();
+    Ok((vectors, entry))
+}
+
+/// Codes of what stays: copied where segments follow each other, else made anew.
+fn codes_of(parts: &[&Part], live: &[Live]) -> Result<Vec<u8>> {
+    let strided: Vec<_> = parts.iter().map(|part| part.vectors()).collect();
+    let mut sources = Vec::with_capacity(parts.len());
+    for (part, vectors) in parts.iter().zip(&strided) {
+        sources.push(Source {
+            segment: part.segment()?,
+            vectors,
+        });
+    }
+    let mut previous = None;
+    let follow_each_other = sources
+        .iter()
+        .filter_map(|source| source.segment.frame_range())
+        .all(|(first, last)| {
+            let follows = previous < Some(first);
+            previous = Some(last);
+            follows
+        });
+    if follow_each_other {
+        let frames: FrameSet = live.iter().map(|live| live.frame).collect();
+        return Ok(vec::merge(&sources, &|frame| frames.contains(frame))?);
+    }
+    let largest = sources
+        .iter()
+        .map(|source| &source.segment)
+        .max_by_key(|segment| segment.count());
+    let mut builder = match largest {
+        Some(segment) => vec::SegmentBuilder::like(segment),
+        None => vec::SegmentBuilder::new(1)?,
+    };
+    for live in live {
+        if let Some(vector) = parts
+            .get(live.part as usize)
+            .and_then(|part| part.vector(live.ordinal as usize))
+        {
+            builder.add(live.frame, &vector)?;
+        }
+    }
+    Ok(builder.finish())
+}
+
+fn entry(part: &Part) -> SegmentMeta {
+    let (from, to) = part.frame_range().unwrap_or_default();
+    SegmentMeta {
+        id: 0,
+        frame_from: from,
+        frame_to: to + 1,
+        primary_checksum: [0; 32],
+        compression: SegmentCompression::None,
+        bytes_offset: 0,
+        bytes_length: 0,
+    }
+}
+
+fn write_codes(part: &Part, codes: &[u8], out: &mut Output) -> Result<SegmentMeta> {
+    Ok(SegmentMeta {
+        bytes_offset: out.write(codes)?,
+        bytes_length: codes.len() as u64,
+        primary_checksum: *blake3::hash(codes).as_bytes(),
+        ..entry(part)
+    })
+}
+
+/// Bytes of the sections that are named a second time, by `indexes.vec`.
+#[must_use]
+pub fn named_twice(base: &Committed) -> u64 {
+    let Some(manifest) = &base.tail.indexes.vec else {
+        return 0;
+    };
+    let segments = &base.head.segments;
+    let is_named = segments.iter().any(|segment| {
+        kind_of(segment.id).is_some() && segment.bytes_offset == manifest.bytes_offset
+    });
+    if is_named { manifest.bytes_length } else { 0 }
+}

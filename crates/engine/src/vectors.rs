@@ -1,0 +1,467 @@
+//! The vectors of a commit, wherever they stand in the file.
+//!
+//! Ours are private sections in pairs: vectors in the flat form of the file format, and codes to search them by (see
+//! [`crate::vec_sections`]). Codes are derived: where they are missing or damaged they are made anew in memory. What
+//! another program stored since, in whatever form, is added to them; of a frame that has a vector in a section of ours,
+//! ours counts.
+
+use std::sync::OnceLock;
+
+use mv2::bytes::Bytes;
+use mv2::frame::FrameStatus;
+use mv2::toc::SegmentMeta;
+use vec::{Segment, SegmentBuilder, Source, StridedVectors};
+
+use crate::committed::Committed;
+use crate::embedding::DIMENSION_KEY;
+use crate::error::{Code, Error, Result};
+use crate::foreign_vectors::{self, Gathered};
+use crate::vec_sections::{Kind, kind_of};
+
+/// Bytes of the number of vectors at the front of a flat blob.
+pub const COUNT: usize = 8;
+/// Bytes in front of the numbers of a vector: its frame, and how many numbers there are.
+pub const ENTRY_HEAD: usize = 16;
+
+/// Bytes of one entry of a flat blob.
+#[must_use]
+pub fn stride(dimension: usize) -> usize {
+    ENTRY_HEAD + 4 * dimension
+}
+
+/// Appends an entry of a flat blob.
+pub fn write_entry(frame_id: u64, vector: &[f32], out: &mut Vec<u8>) {
+    out.extend_from_slice(&frame_id.to_le_bytes());
+    out.extend_from_slice(&(vector.len() as u64).to_le_bytes());
+    out.extend(vector.iter().flat_map(|number| number.to_le_bytes()));
+}
+
+/// The numbers in little-endian bytes.
+pub fn numbers(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    numbers.iter().map(|number| f32::from_le_bytes(*number))
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Vectors of one size in ascending order of their frames, with their codes.
+#[derive(Clone)]
+pub struct Part {
+    /// Entries of the flat form, back to back.
+    pub entries: Bytes,
+    /// Codes of the same vectors, in the same order.
+    pub codes: Bytes,
+    /// Numbers of a vector.
+    pub dimension: usize,
+    /// Where vectors and codes are registered, when they are.
+    pub sections: Option<(SegmentMeta, SegmentMeta)>,
+}
+
+impl Part {
+    /// Entries that are in order, with codes made for them; like those of another segment where there is one.
+    pub fn encoded(entries: Bytes, dimension: usize, like: Option<&Segment<'_>>) -> Result<Self> {
+        let codes = encode(&entries, dimension, like)?;
+        Ok(Self {
+            entries,
+            codes: Bytes::from(codes),
+            dimension,
+            sections: None,
+        })
+    }
+
+    /// How many vectors it holds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.entries.len() / stride(self.dimension)
+    }
+
+    /// The codes.
+    pub fn segment(&self) -> Result<Segment<'_>> {
+        Ok(Segment::open(&self.codes)?)
+    }
+
+    /// The vectors.
+    #[must_use]
+    pub fn vectors(&self) -> StridedVectors<'_> {
+        StridedVectors {
+            bytes: &self.entries,
+            first: ENTRY_HEAD,
+            stride: stride(self.dimension),
+            dimension: self.dimension,
+        }
+    }
+
+    /// The frame of an entry.
+    #[must_use]
+    pub fn frame(&self, ordinal: usize) -> Option<u64> {
+        number(&self.entries, ordinal * stride(self.dimension))
+    }
+
+    /// The frames of the first and the last entry.
+    #[must_use]
+    pub fn frame_range(&self) -> Option<(u64, u64)> {
+        Some((self.frame(0)?, self.frame(self.count().checked_sub(1)?)?))
+    }
+
+    /// The entry of a frame. Looks at the codes: they name their frames side by side.
+    fn find(&self, frame_id: u64) -> Option<usize> {
+        self.segment().ok()?.ordinal(frame_id)
+    }
+
+    /// The numbers of an entry.
+    #[must_use]
+    pub fn vector(&self, ordinal: usize) -> Option<Vec<f32>> {
+        let start = ordinal * stride(self.dimension) + ENTRY_HEAD;
+        let bytes = self.entries.get(start..start + 4 * self.dimension)?;
+        Some(numbers(bytes).collect())
+    }
+}
+
+/// Codes of entries that are in order.
+pub fn encode(entries: &[u8], dimension: usize, like: Option<&Segment<'_>>) -> Result<Vec<u8>> {
+    let like = like.filter(|segment| segment.dimension() == dimension);
+    let mut builder = match like {
+        Some(segment) => SegmentBuilder::like(segment),
+        None => SegmentBuilder::new(dimension)?,
+    };
+    let mut vector = Vec::with_capacity(dimension);
+    for entry in entries.chunks_exact(stride(dimension)) {
+        vector.clear();
+        vector.extend(numbers(&entry[ENTRY_HEAD..]));
+        builder.add(number(entry, 0).unwrap_or_default(), &vector)?;
+    }
+    Ok(builder.finish())
+}
+
+/// Number and size of the vectors of a flat blob whose vectors all have one size. Looks at its length and its first entry.
+#[must_use]
+pub fn uniform(blob: &[u8]) -> Option<(usize, usize)> {
+    let count = usize::try_from(number(blob, 0)?).ok()?;
+    if count == 0 {
+        return None;
+    }
+    let dimension = usize::try_from(number(blob, COUNT + 8)?).ok()?;
+    if dimension == 0 || dimension > vec::MAX_DIMENSION {
+        return None;
+    }
+    let length = count.checked_mul(stride(dimension))?.checked_add(COUNT)?;
+    (length == blob.len()).then_some((count, dimension))
+}
+
+/// Whether all entries have this size, numbers that are finite, and ascending frames.
+#[must_use]
+pub fn is_in_order(entries: &[u8], dimension: usize) -> bool {
+    let mut previous = None;
+    entries.chunks_exact(stride(dimension)).all(|entry| {
+        let frame = number(entry, 0);
+        let ascends = previous < frame;
+        previous = frame;
+        ascends
+            && number(entry, 8) == Some(dimension as u64)
+            && numbers(&entry[ENTRY_HEAD..]).all(f32::is_finite)
+    })
+}
+
+/// All vectors of a commit.
+#[derive(Default)]
+pub struct VectorIndex {
+    /// From old to new: of a frame in several, the vector in the last one counts.
+    parts: Vec<Part>,
+    /// Why vectors are missing or not what was stored, one sentence each.
+    problems: Vec<String>,
+    /// Whether some are only about what was stored.
+    is_approximate: bool,
+    /// Whether there are vectors, or ruins of them, that no section of ours holds.
+    has_foreign: bool,
+    active: OnceLock<u64>,
+    lost: OnceLock<u64>,
+}
+
+impl VectorIndex {
+    /// Finds the vectors of a commit. Takes no time that grows with their number when they are ours.
+    pub fn open(committed: &Committed) -> Result<Self> {
+        let mut index = Self::default();
+        index.open_own(committed)?;
+        let is_own = |offset: u64, length: u64| {
+            let named = index.parts.iter().filter_map(|part| part.sections.as_ref());
+            named
+                .map(|(vectors, _)| (vectors.bytes_offset, vectors.bytes_length))
+                .any(|place| place == (offset, length))
+        };
+        let gathered = foreign_vectors::gather(committed, &is_own);
+        index.add_foreign(gathered)?;
+        Ok(index)
+    }
+
+    fn open_own(&mut self, committed: &Committed) -> Result<()> {
+        let segments = &committed.head.segments;
+        let codes_of = |number: u32| {
+            segments
+                .iter()
+                .find(|segment| kind_of(segment.id) == Some((Kind::Codes, number)))
+        };
+        // After a commit by another program the bytes may have been overwritten; our own commits never do that.
+        let is_sound = |segment: &SegmentMeta| {
+            committed.directory_is_stored || committed.section_is_intact(segment)
+        };
+        for vectors in segments {
+            let Some((Kind::Vectors, number)) = kind_of(vectors.id) else {
+                continue;
+            };
+            let blob = committed
+                .map
+                .section(vectors.bytes_offset, vectors.bytes_length);
+            let known = blob.as_ref().and_then(|blob| uniform(blob));
+            let (Some(blob), Some((count, dimension)), true) = (blob, known, is_sound(vectors))
+            else {
+                self.problems.push(format!(
+                    "the vectors at byte {} are damaged",
+                    vectors.bytes_offset
+                ));
+                continue;
+            };
+            if self
+                .dimension()
+                .is_some_and(|expected| expected != dimension)
+            {
+                self.problems.push(format!(
+                    "the vectors at byte {} have {dimension} numbers, others have another number",
+                    vectors.bytes_offset
+                ));
+                continue;
+            }
+            let entries = blob.slice(COUNT..blob.len()).unwrap_or_default();
+            let mut part = Part {
+                entries,
+                codes: Bytes::default(),
+                dimension,
+                sections: None,
+            };
+            let codes = codes_of(number).filter(|codes| is_sound(codes));
+            let mapped = codes.and_then(|codes| {
+                let bytes = committed
+                    .map
+                    .section(codes.bytes_offset, codes.bytes_length)?;
+                let fits = Segment::open(&bytes).is_ok_and(|segment| {
+                    segment.count() == count
+                        && segment.dimension() == dimension
+                        && segment.frame_range() == part.frame_range()
+                });
+                fits.then_some((bytes, codes))
+            });
+            match mapped {
+                Some((bytes, codes)) => {
+                    part.codes = bytes;
+                    part.sections = Some((vectors.clone(), codes.clone()));
+                }
+                None if is_in_order(&part.entries, dimension) => {
+                    part.codes = Bytes::from(encode(&part.entries, dimension, None)?);
+                    // Not registered as a pair any more: the next commit writes it anew.
+                    self.has_foreign = true;
+                }
+                None => {
+                    self.problems.push(format!(
+                        "the vectors at byte {} are not in order",
+                        vectors.bytes_offset
+                    ));
+                    continue;
+                }
+            }
+            self.parts.push(part);
+        }
+        Ok(())
+    }
+
+    fn add_foreign(&mut self, gathered: Gathered) -> Result<()> {
+        self.problems.extend(gathered.problems);
+        let Some((dimension, entries)) = gathered.entries else {
+            return Ok(());
+        };
+        if self
+            .dimension()
+            .is_some_and(|expected| expected != dimension)
+        {
+            self.problems.push(format!(
+                "vectors of another program have {dimension} numbers, those of this memory have another number"
+            ));
+            return Ok(());
+        }
+        let mut fresh = Vec::new();
+        let mut count = 0;
+        for entry in entries.chunks_exact(stride(dimension)) {
+            let frame = number(entry, 0).unwrap_or_default();
+            if self.parts.is_empty() || self.place(frame).is_none() {
+                count += 1;
+                if !self.parts.is_empty() {
+                    fresh.extend_from_slice(entry);
+                }
+            }
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        let entries = if self.parts.is_empty() {
+            entries
+        } else {
+            Bytes::from(fresh)
+        };
+        self.has_foreign = true;
+        self.is_approximate = gathered.is_approximate;
+        if gathered.is_approximate {
+            self.problems.push(format!(
+                "{count} vectors were stored by another program in a form that keeps them only approximately"
+            ));
+        }
+        let like = self.parts.first().map(Part::segment).transpose()?;
+        let part = Part::encoded(entries, dimension, like.as_ref())?;
+        self.parts.push(part);
+        Ok(())
+    }
+
+    /// The parts, from old to new.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Numbers of a vector; `None` without vectors.
+    #[must_use]
+    pub fn dimension(&self) -> Option<usize> {
+        self.parts.first().map(|part| part.dimension)
+    }
+
+    /// Why vectors are missing or not what was stored.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Whether there are vectors that no section of ours holds.
+    #[must_use]
+    pub fn has_foreign(&self) -> bool {
+        self.has_foreign
+    }
+
+    /// Whether the vectors are left as another program stored them until new ones come: to write down what they are about
+    /// would take more space and give nothing.
+    #[must_use]
+    pub fn stays_foreign(&self) -> bool {
+        self.is_approximate && self.parts.iter().all(|part| part.sections.is_none())
+    }
+
+    /// What a search looks at; `strided` lends the vectors.
+    pub fn sources<'a>(&'a self, strided: &'a [StridedVectors<'a>]) -> Result<Vec<Source<'a>>> {
+        let pairs = self.parts.iter().zip(strided);
+        pairs
+            .map(|(part, vectors)| {
+                Ok(Source {
+                    segment: part.segment()?,
+                    vectors,
+                })
+            })
+            .collect()
+    }
+
+    /// The vectors of all parts.
+    #[must_use]
+    pub fn strided(&self) -> Vec<StridedVectors<'_>> {
+        self.parts.iter().map(Part::vectors).collect()
+    }
+
+    fn place(&self, frame_id: u64) -> Option<(usize, usize)> {
+        let parts = self.parts.iter().enumerate().rev();
+        parts
+            .filter_map(|(index, part)| Some((index, part.find(frame_id)?)))
+            .next()
+    }
+
+    /// Whether a frame has a vector.
+    #[must_use]
+    pub fn contains(&self, frame_id: u64) -> bool {
+        self.place(frame_id).is_some()
+    }
+
+    /// The vector of a frame.
+    #[must_use]
+    pub fn vector(&self, frame_id: u64) -> Option<Vec<f32>> {
+        let (index, ordinal) = self.place(frame_id)?;
+        self.parts.get(index)?.vector(ordinal)
+    }
+
+    /// How many vectors belong to frames that are active in the commit. Counted once.
+    #[must_use]
+    pub fn active(&self, committed: &Committed) -> u64 {
+        *self.active.get_or_init(|| {
+            let mut count = 0;
+            for (index, part) in self.parts.iter().enumerate() {
+                let Ok(segment) = part.segment() else {
+                    continue;
+                };
+                let later: Vec<_> = self.parts[index + 1..]
+                    .iter()
+                    .filter_map(|part| part.segment().ok())
+                    .collect();
+                for frame in (0..segment.count()).filter_map(|ordinal| segment.frame(ordinal)) {
+                    let record = committed.directory.record(frame);
+                    let is_active = record
+                        .is_some_and(|record| record.flags.status() == FrameStatus::Active as u32);
+                    let counts =
+                        is_active && !later.iter().any(|segment| segment.ordinal(frame).is_some());
+                    count += u64::from(counts);
+                }
+            }
+            count
+        })
+    }
+
+    /// How many active frames had a vector that another program lost. Counted once, and not at all while there are as many
+    /// vectors as frames that name a model.
+    #[must_use]
+    pub fn lost(&self, committed: &Committed) -> u64 {
+        *self.lost.get_or_init(|| {
+            let is_whole = self.problems.is_empty()
+                && committed.directory.totals().identified <= self.active(committed);
+            if is_whole {
+                return 0;
+            }
+            let lost = (0..committed.frame_count()).filter(|&id| {
+                let record = committed.directory.record(id);
+                record.is_some_and(|record| record.flags.status() == FrameStatus::Active as u32)
+                    && !self.contains(id)
+                    && committed
+                        .frame(id)
+                        .is_ok_and(|view| view.extra_metadata.get(DIMENSION_KEY).is_some())
+            });
+            lost.count() as u64
+        })
+    }
+}
+
+impl From<vec::Error> for Error {
+    fn from(error: vec::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            vec::Error::WrongDimension { expected, actual } => {
+                crate::embedding::wrong_dimension(expected, actual, None)
+            }
+            vec::Error::NotFinite { .. } => Self::new(
+                Code::EmbeddingFailed,
+                message,
+                serde_json::json!({ "reason": "not_finite" }),
+            ),
+            vec::Error::CorruptSegment { .. } | vec::Error::CorruptVector { .. } => Self::new(
+                Code::Corrupt,
+                message,
+                serde_json::json!({ "section": "vectors" }),
+            ),
+            vec::Error::UnsupportedDimension { dimension } => Self::invalid(
+                "vector",
+                format_args!("{dimension} numbers"),
+                &format!("1 to {} numbers", vec::MAX_DIMENSION),
+            ),
+            _ => Self::new(Code::Internal, message, serde_json::Value::Null),
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! Vectors: stored, kept and found again on every way that documents take.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::{
+    Code, Content, Dedupe, Document, Embedding, Identity, Memory, OpenMode, OpenOptions,
+    PutOptions, Result,
+};
+use serde_json::json;
+
+const DIMENSION: usize = 24;
+
+fn fresh() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.mv2");
+    (folder, path)
+}
+
+fn create(path: &Path) -> Memory {
+    let options = OpenOptions {
+        mode: OpenMode::Create,
+        ..OpenOptions::default()
+    };
+    Memory::open(path, options).unwrap()
+}
+
+fn open(path: &Path) -> Memory {
+    Memory::open(path, OpenOptions::default()).unwrap()
+}
+
+/// Numbers that look random, of any length.
+fn vector(seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..DIMENSION)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn embedding(vector: Vec<f32>) -> Embedding {
+    Embedding {
+        vector: vector.into(),
+        identity: Arc::new(Identity {
+            provider: Some("Hash".to_owned()),
+            model: Some("hash-24".to_owned()),
+            dimension: None,
+            normalized: Some(false),
+        }),
+    }
+}
+
+fn document(number: u64) -> Document {
+    Document {
+        embedding: Some(embedding(vector(number))),
+        ..Document::text(
+            format!("keyword{number}x of number {number}"),
+            number as i64,
+        )
+    }
+}
+
+fn put(memory: &Memory, document: Document) -> u64 {
+    let stored = memory.put(vec![document], PutOptions::default()).unwrap();
+    stored.ids[0]
+}
+
+/// Every frame's vector is the one of its number in `expected`, and no other frame has one.
+fn assert_holds(memory: &Memory, expected: &BTreeMap<u64, u64>) {
+    let snapshot = memory.snapshot("test").unwrap();
+    for id in 0..snapshot.frame_count() {
+        let stored = snapshot.vector(id).unwrap();
+        let active = snapshot.active_view(id).is_ok();
+        match expected.get(&id) {
+            Some(number) => assert_eq!(stored.as_deref(), Some(&*vector(*number)), "frame {id}"),
+            None => assert!(stored.is_none() || !active, "frame {id}"),
+        }
+    }
+    let stats = memory.stats().unwrap();
+    assert_eq!(stats["vector_count"], expected.len());
+    if !expected.is_empty() {
+        assert_eq!(stats["effective_vec_dimension"], DIMENSION);
+        assert_eq!(stats["embedding_identity"]["model"], "hash-24");
+        assert_eq!(stats["embedding_identity"]["provider"], "hash");
+        assert_eq!(stats["embedding_identity"]["normalized"], false);
+        assert_eq!(stats["embedding_identity"]["dimension"], DIMENSION);
+        assert_eq!(stats["embedding_identity_summary"]["kind"], "single");
+        assert_eq!(stats["embedding_identity_summary"]["total"], expected.len());
+        assert_eq!(stats["embedding_identity_summary"]["unknown"], 0);
+    }
+}
+
+fn assert_passes(memory: &Memory) {
+    let report = memory.verify(true).unwrap();
+    assert_eq!(report.overall_status, "passed", "{report:?}");
+}
+
+/// What the reference reads: frame and numbers.
+fn reference_vectors(path: &Path) -> BTreeMap<u64, Vec<f32>> {
+    let bytes = std::fs::read(path).unwrap();
+    let located = mv2::recover::locate(&bytes, path).unwrap();
+    let tail = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap().tail;
+    let Some(manifest) = tail.indexes.vec else {
+        return BTreeMap::new();
+    };
+    let start = manifest.bytes_offset as usize;
+    let blob = &bytes[start..start + manifest.bytes_length as usize];
+    assert_eq!(*blake3::hash(blob).as_bytes(), manifest.checksum);
+    let number = |at: usize| u64::from_le_bytes(*blob[at..].first_chunk().unwrap());
+    assert_eq!(number(0), manifest.vector_count);
+    let mut at = 8;
+    let mut vectors = BTreeMap::new();
+    for _ in 0..number(0) {
+        assert_eq!(number(at + 8), u64::from(manifest.dimension));
+        let end = at + 16 + 4 * manifest.dimension as usize;
+        let numbers = blob[at + 16..end].as_chunks::<4>().0;
+        let numbers = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        assert!(vectors.insert(number(at), numbers.collect()).is_none());
+        at = end;
+    }
+    assert_eq!(at, blob.len());
+    vectors
+}
+
+fn in_order(ids: impl IntoIterator<Item = u64>) -> BTreeMap<u64, u64> {
+    ids.into_iter().map(|id| (id, id)).collect()
+}
+
+#[test]
+fn vectors_pass_through_log_commit_and_reopening() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let mut expected = BTreeMap::new();
+    for number in 0..40 {
+        if number % 4 == 3 {
+            put(&memory, Document::text("without a vector", 1));
+        } else {
+            expected.insert(put(&memory, document(number)), number);
+        }
+    }
+    assert_holds(&memory, &expected);
+    // Another handle reads the log.
+    assert_holds(&open(&path), &expected);
+    memory.seal().unwrap();
+    assert_holds(&memory, &expected);
+    assert_holds(&open(&path), &expected);
+    let seen = reference_vectors(&path);
+    assert_eq!(seen.len(), expected.len());
+    for (id, number) in &expected {
+        assert_eq!(seen[id], vector(*number));
+    }
+    for number in 40..60 {
+        expected.insert(put(&memory, document(number)), number);
+    }
+    memory.close().unwrap();
+    let memory = open(&path);
+    assert_holds(&memory, &expected);
+    assert_passes(&memory);
+    assert_eq!(
+        reference_vectors(&path).len(),
+        expected.len(),
+        "small files are one base"
+    );
+}
+
+fn put_slices(memory: &Memory, numbers: std::ops::Range<u64>, expected: Option<u64>) -> Vec<u64> {
+    let numbers: Vec<u64> = numbers.collect();
+    let slices: Vec<Result<Vec<Document>>> = numbers
+        .chunks(300)
+        .map(|part| Ok(part.iter().copied().map(document).collect()))
+        .collect();
+    let options = PutOptions {
+        expected,
+        ..PutOptions::default()
+    };
+    memory
+        .put_slices(&mut slices.into_iter(), options)
+        .unwrap()
+        .ids
+}
+
+#[test]
+fn large_batches_keep_their_vectors_whether_or_not_it_is_known_how_many_come() {
+    for expected in [None, Some(2500), Some(3000), Some(700)] {
+        let (_folder, path) = fresh();
+        let memory = create(&path);
+        assert_eq!(put_slices(&memory, 0..2500, expected).len(), 2500);
+        assert_holds(&memory, &in_order(0..2500));
+        assert_holds(&open(&path), &in_order(0..2500));
+        assert_eq!(reference_vectors(&path).len(), 2500, "{expected:?}");
+        assert_passes(&memory);
+        // A second batch, then single ones, then all of it in one.
+        put_slices(&memory, 2500..5000, expected);
+        for number in 5000..5100 {
+            put(&memory, document(number));
+        }
+        assert_holds(&memory, &in_order(0..5100));
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_holds(&memory, &in_order(0..5100));
+        assert_passes(&memory);
+        assert_eq!(reference_vectors(&path).len(), 5100);
+        if expected == Some(2500) {
+            assert!(memory.stats().unwrap()["dead_bytes"].as_u64().unwrap() < 8 << 20);
+        }
+    }
+}
+
+#[test]
+fn split_documents_have_one_vector_and_batches_mix_kinds() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let long = |number: u64| Document {
+        content: Content::Text(format!("keyword{number}x the quick brown fox ").repeat(200)),
+        ..document(number)
+    };
+    let mut documents = Vec::new();
+    let mut numbers = Vec::new();
+    for number in 0..900 {
+        numbers.push((number % 5 != 2).then_some(number));
+        documents.push(match number % 5 {
+            0 => long(number),
+            2 => Document::text("none", 3),
+            _ => document(number),
+        });
+    }
+    let ids = memory.put(documents, PutOptions::default()).unwrap().ids;
+    let expected: BTreeMap<u64, u64> = ids
+        .iter()
+        .zip(&numbers)
+        .filter_map(|(id, number)| Some((*id, (*number)?)))
+        .collect();
+    assert_holds(&memory, &expected);
+    memory.close().unwrap();
+    assert_holds(&open(&path), &expected);
+}
+
+#[test]
+fn removed_and_replaced_documents_leave_with_their_vectors() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..3000, Some(3000));
+    let full = std::fs::metadata(&path).unwrap().len();
+    let mut expected = in_order(0..3000);
+    for id in 0..3000 {
+        if id % 7 == 0 {
+            expected.remove(&id);
+        }
+    }
+    memory
+        .remove(&(0..3000).filter(|id| id % 7 == 0).collect::<Vec<_>>())
+        .unwrap();
+    assert_holds(&memory, &expected);
+    // New text without a vector loses it, an unchanged one keeps it, a new one replaces it.
+    let changed = memory
+        .update(1, |snapshot, id| {
+            let mut document = engine::document_at(snapshot, id)?;
+            document.content = Content::Text("something else".to_owned());
+            document.embedding = None;
+            Ok(document)
+        })
+        .unwrap();
+    let kept = memory
+        .update(2, |snapshot, id| {
+            let mut document = engine::document_at(snapshot, id)?;
+            document.tags = vec!["tagged".to_owned()];
+            Ok(document)
+        })
+        .unwrap();
+    let replaced = memory
+        .update(3, |snapshot, id| {
+            let mut document = engine::document_at(snapshot, id)?;
+            document.embedding = Some(embedding(vector(77_777)));
+            Ok(document)
+        })
+        .unwrap();
+    for old in [1, 2, 3] {
+        expected.remove(&old);
+    }
+    expected.insert(kept, 2);
+    expected.insert(replaced, 77_777);
+    assert!(!expected.contains_key(&changed));
+    assert_holds(&memory, &expected);
+    memory.seal().unwrap();
+    assert_holds(&memory, &expected);
+    // The past keeps its vectors, but the reference does not see them.
+    let snapshot = memory.snapshot("test").unwrap();
+    assert_eq!(snapshot.vector(3).unwrap().as_deref(), Some(&*vector(3)));
+    assert_eq!(
+        reference_vectors(&path).keys().copied().collect::<Vec<_>>(),
+        expected.keys().copied().collect::<Vec<_>>()
+    );
+    memory
+        .remove(
+            &(0..2900)
+                .filter(|id| expected.contains_key(id))
+                .collect::<Vec<_>>(),
+        )
+        .unwrap();
+    expected.retain(|id, _| *id >= 2900);
+    memory.close().unwrap();
+    let memory = open(&path);
+    assert_holds(&memory, &expected);
+    assert_passes(&memory);
+    let left = std::fs::metadata(&path).unwrap().len();
+    assert!(left * 2 < full, "{left} bytes are left of {full}");
+}
+
+#[test]
+fn a_replaced_duplicate_takes_over_the_vector() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, document(5));
+    let same = Document {
+        embedding: None,
+        ..document(5)
+    };
+    let options = PutOptions {
+        dedupe: Dedupe::Replace,
+        ..PutOptions::default()
+    };
+    let ids = memory.put(vec![same.clone(), same], options).unwrap().ids;
+    assert_eq!(ids, [1, 2]);
+    assert_holds(&memory, &BTreeMap::from([(2, 5)]));
+}
+
+#[test]
+fn vectors_that_cannot_be_compared_are_refused_and_nothing_is_stored() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let with = |numbers: Vec<f32>| Document {
+        embedding: Some(embedding(numbers)),
+        ..Document::text("text", 1)
+    };
+    let error =
+        |documents: Vec<Document>| memory.put(documents, PutOptions::default()).unwrap_err();
+    let mut bad = vector(1);
+    bad[7] = f32::NAN;
+    let refused = error(vec![document(0), with(bad)]);
+    assert_eq!(refused.code, Code::EmbeddingFailed);
+    assert!(
+        refused.message.contains("documents[1].vector[7]"),
+        "{}",
+        refused.message
+    );
+    assert_eq!(error(vec![with(Vec::new())]).code, Code::EmbeddingFailed);
+    assert_eq!(error(vec![with(vec![1.0; 5000])]).code, Code::InvalidInput);
+    let refused = error(vec![document(0), with(vec![1.0; 5])]);
+    assert_eq!(refused.code, Code::VecDimensionMismatch);
+    assert_eq!(
+        json!(refused.details),
+        json!({ "expected": DIMENSION, "actual": 5, "index": 1 })
+    );
+    assert_eq!(memory.stats().unwrap()["frame_count"], 0);
+    put(&memory, document(0));
+    assert_eq!(
+        error(vec![with(vec![1.0; 5])]).details["expected"],
+        DIMENSION
+    );
+    memory.seal().unwrap();
+    assert_eq!(
+        error(vec![with(vec![1.0; 5])]).details["expected"],
+        DIMENSION
+    );
+    let declared = Document {
+        embedding: Some(Embedding {
+            vector: vector(1).into(),
+            identity: Arc::new(Identity {
+                dimension: Some(384),
+                ..Identity::default()
+            }),
+        }),
+        ..Document::text("text", 1)
+    };
+    assert_eq!(error(vec![declared]).details["expected"], 384);
+    // In a batch that is written while it comes.
+    let mut slices = vec![
+        Ok((1..3000).map(document).collect()),
+        Ok(vec![with(vec![1.0; 5])]),
+    ]
+    .into_iter();
+    let refused = memory
+        .put_slices(&mut slices, PutOptions::default())
+        .unwrap_err();
+    assert_eq!(refused.code, Code::VecDimensionMismatch);
+    assert_eq!(refused.details["index"], 2999);
+    assert_holds(&memory, &in_order(0..1));
+    drop(memory);
+    let without = OpenOptions {
+        enable_vec: false,
+        ..OpenOptions::default()
+    };
+    let memory = Memory::open(&path, without).unwrap();
+    let refused = memory
+        .put(vec![document(1)], PutOptions::default())
+        .unwrap_err();
+    assert_eq!(refused.code, Code::VecIndexDisabled);
+    assert_eq!(put(&memory, Document::text("words only", 1)), 1);
+    let kept = memory.update(0, engine::document_at).unwrap();
+    drop(memory);
+    assert_holds(&open(&path), &BTreeMap::from([(kept, 0)]));
+}
+
+#[test]
+fn several_models_are_told_apart() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    for number in 0..5 {
+        let mut document = document(number);
+        let model = if number < 3 { "first" } else { "second" };
+        document.embedding = Some(Embedding {
+            identity: Arc::new(Identity {
+                provider: Some("local".to_owned()),
+                model: Some(model.to_owned()),
+                ..Identity::default()
+            }),
+            ..embedding(vector(number))
+        });
+        put(&memory, document);
+    }
+    let anonymous = Document {
+        embedding: Some(Embedding {
+            vector: vector(9).into(),
+            identity: Arc::default(),
+        }),
+        ..Document::text("nobody knows", 1)
+    };
+    put(&memory, anonymous);
+    let check = |memory: &Memory| {
+        let summary = memory.stats().unwrap()["embedding_identity_summary"].clone();
+        assert_eq!(summary["kind"], "mixed");
+        assert_eq!(summary["total"], 6);
+        assert_eq!(summary["unknown"], 1);
+        assert_eq!(summary["identities"][0]["model"], "first");
+        assert_eq!(summary["identities"][0]["count"], 3);
+        assert_eq!(summary["identities"][1]["count"], 2);
+    };
+    check(&memory);
+    memory.seal().unwrap();
+    check(&memory);
+    memory.remove(&[0, 1, 2, 5]).unwrap();
+    let stats = memory.stats().unwrap();
+    assert_eq!(stats["embedding_identity"]["model"], "second");
+    assert_eq!(stats["vector_count"], 2);
+}
+
+#[test]
+fn a_crash_while_vectors_are_written_leaves_what_was_there() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..1000, Some(1000));
+    drop(memory);
+    let before = std::fs::read(&path).unwrap();
+    let memory = open(&path);
+    put_slices(&memory, 1000..3000, Some(2000));
+    drop(memory);
+    let full = std::fs::read(&path).unwrap();
+    assert!(full.len() > before.len());
+    let step = (full.len() - before.len()) / 9;
+    for kept in (before.len()..full.len())
+        .step_by(step)
+        .chain([full.len() - 56, full.len()])
+    {
+        let mut crashed = full[..kept].to_vec();
+        crashed[..4096].copy_from_slice(&before[..4096]);
+        std::fs::write(&path, &crashed).unwrap();
+        let memory = open(&path);
+        assert_holds(&memory, &in_order(0..1000));
+        put_slices(&memory, 1000..2500, None);
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_holds(&memory, &in_order(0..2500));
+        assert_passes(&memory);
+    }
+}
