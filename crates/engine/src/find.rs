@@ -1,7 +1,7 @@
-//! Lexical search: from a request to hits with their text.
+//! Search by words, by meaning or by both: from a request to hits with their text.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use lex::{Plan, Query, SearchRequest, Searcher, Snippets};
@@ -9,8 +9,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::calendar::iso8601;
+use crate::embedding::{check_vector, no_vectors, vectors_disabled, wrong_dimension};
 use crate::error::{Code, Error, Result};
 use crate::fields;
+use crate::fusion::{Fusion, Ranked, SEMANTIC_WEIGHT, first_of_each, fuse};
+use crate::meaning::{Accept, Recall, nearest};
 use crate::memory::Memory;
 use crate::selection::{Selection, SelectionRequest};
 use crate::shown::Buffers;
@@ -20,6 +23,12 @@ use crate::snapshot::Snapshot;
 const INLINE_POSTINGS: u64 = 100_000;
 /// As much text of the log is indexed on the caller's thread at most, bytes: some hundred microseconds of work.
 const INLINE_INDEXED: usize = 16 << 10;
+
+/// Up to this many numbers of all vectors together a search by meaning runs on the caller's thread: some hundred
+/// microseconds of work.
+const INLINE_NUMBERS: usize = 10_000 * 1_536;
+/// Pieces that are looked at for each document that is wanted, at most.
+const MOST_PIECES: usize = 64;
 
 /// What to look for.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,9 +50,37 @@ pub struct FindRequest {
     /// Whether to give the parts of each score.
     #[serde(default)]
     pub explain: bool,
+    /// What is looked for by.
+    #[serde(default)]
+    pub mode: FindMode,
+    /// The query as a vector: needed for a search by meaning.
+    #[serde(skip)]
+    pub vector: Option<Arc<[f32]>>,
+    /// How words and meaning become one ranking.
+    #[serde(default)]
+    pub fusion: Fusion,
+    /// What meaning counts beside words, 0 to 1.
+    #[serde(default)]
+    pub semantic_weight: Option<f64>,
+    /// How sure it is that the nearest vectors are found.
+    #[serde(default)]
+    pub recall: Recall,
     /// Which frames.
     #[serde(flatten)]
     pub selection: SelectionRequest,
+}
+
+/// What is looked for by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FindMode {
+    /// Words.
+    #[default]
+    Lex,
+    /// Meaning.
+    Sem,
+    /// Both, as far as there is something to look by.
+    Auto,
 }
 
 /// How a query is read.
@@ -66,7 +103,7 @@ fn default_snippet_characters() -> usize {
 pub struct FindResult {
     /// The query as given.
     pub query: String,
-    /// Always `tantivy`.
+    /// What was looked for by: `tantivy` (words), `vec` (meaning) or `hybrid` (both).
     pub engine: &'static str,
     /// The hits, best first.
     pub hits: Vec<FindHit>,
@@ -126,10 +163,15 @@ pub struct FindHit {
 /// A checked request on a snapshot, ready to run.
 pub struct PreparedFind {
     request: FindRequest,
-    query: Query,
+    /// `None`: there are no words to look for.
+    query: Option<Query>,
+    /// `None`: it is not looked for by meaning.
+    vector: Option<Arc<[f32]>>,
+    /// What is not looked for, and why.
+    warnings: Vec<String>,
     selection: Selection,
     start: Cursor,
-    snapshot: std::sync::Arc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     started: Instant,
     /// The query looked up, when its cost was asked for.
     plan: OnceLock<Plan>,
@@ -140,25 +182,23 @@ impl Memory {
     pub fn prepare_find(&self, request: FindRequest) -> Result<PreparedFind> {
         let started = Instant::now();
         let snapshot = self.snapshot("find")?;
-        if !self.lex_is_enabled() {
-            return Err(lex_disabled());
-        }
         if request.k == 0 {
             return Err(Error::invalid("k", 0, "an integer of at least 1"));
         }
-        let parsed = match request.ranking {
-            QueryForm::Plain => Query::parse(&request.query),
-            // An answer is not to be made of what only shares the function words of a question.
-            QueryForm::Question => Query::words(&request.query).map(Query::without_fallback),
-        };
-        let query = parsed.map_err(|error| match error {
-            lex::Error::EmptyQuery => Error::invalid(
-                "query",
-                format_args!("{:?}", request.query),
-                "a text with at least one word or filter",
-            ),
-            other => other.into(),
-        })?;
+        if let Some(weight) = request
+            .semantic_weight
+            .filter(|weight| !(0.0..=1.0).contains(weight))
+        {
+            return Err(Error::invalid(
+                "semanticWeight",
+                weight,
+                "a number from 0 to 1",
+            ));
+        }
+        request.recall.effort()?;
+        let mut warnings = Vec::new();
+        let vector = self.vector_to_find(&request, &snapshot, &mut warnings)?;
+        let query = self.words_to_find(&request, vector.is_some(), &mut warnings)?;
         let start = match &request.cursor {
             None => Cursor {
                 offset: 0,
@@ -174,10 +214,12 @@ impl Memory {
         };
         let selection = Selection::new(&request.selection)?;
         // The index leaves out most of what is not selected, at a fraction of what looking at frames takes.
-        let query = query.require(selection.conditions(&snapshot));
+        let query = query.map(|query| query.require(selection.conditions(&snapshot)));
         Ok(PreparedFind {
             request,
             query,
+            vector,
+            warnings,
             selection,
             start,
             snapshot,
@@ -186,7 +228,86 @@ impl Memory {
         })
     }
 
-    /// Searches the full text.
+    /// The vector to look for; `None` when it is not looked for by meaning.
+    fn vector_to_find(
+        &self,
+        request: &FindRequest,
+        snapshot: &Snapshot,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Arc<[f32]>>> {
+        let must = match request.mode {
+            FindMode::Lex => return Ok(None),
+            FindMode::Sem => true,
+            FindMode::Auto => false,
+        };
+        let mut leave_out = |reason: &str| {
+            warnings.push(format!("{reason}, so it was searched by words only."));
+            Ok(None)
+        };
+        if !self.options().enable_vec {
+            if must {
+                return Err(vectors_disabled("find"));
+            }
+            return leave_out("The memory was opened with enableVec: false");
+        }
+        if let Some(vector) = &request.vector {
+            check_vector(vector, "queryEmbedding")?;
+        }
+        let Some(expected) = snapshot.vector_dimension()? else {
+            if must {
+                return Err(no_vectors("find"));
+            }
+            return leave_out("The memory holds no vectors");
+        };
+        match &request.vector {
+            Some(vector) if vector.len() == expected => Ok(Some(Arc::clone(vector))),
+            Some(vector) => Err(wrong_dimension(expected, vector.len(), None)),
+            None if must => Err(Error::new(
+                Code::EmbeddingFailed,
+                "find: a search by meaning needs a vector of the query",
+                serde_json::json!({ "reason": "no_vector" }),
+            )),
+            None => leave_out("There is no vector of the query"),
+        }
+    }
+
+    /// The query as words; `None` when there are none and the vector does.
+    fn words_to_find(
+        &self,
+        request: &FindRequest,
+        has_vector: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Query>> {
+        let by_meaning = request.mode == FindMode::Sem;
+        if !self.lex_is_enabled() && !by_meaning {
+            if !has_vector {
+                return Err(lex_disabled());
+            }
+            warnings.push(
+                "The lexical index is disabled, so it was searched by meaning only.".to_owned(),
+            );
+            return Ok(None);
+        }
+        let parsed = match request.ranking {
+            QueryForm::Plain => Query::parse(&request.query),
+            // An answer is not to be made of what only shares the function words of a question.
+            QueryForm::Question => Query::words(&request.query).map(Query::without_fallback),
+        };
+        match parsed {
+            Ok(query) => Ok(Some(query)),
+            Err(lex::Error::EmptyQuery) if has_vector => Ok(None),
+            // Words only choose the snippets.
+            Err(_) if by_meaning => Ok(None),
+            Err(lex::Error::EmptyQuery) => Err(Error::invalid(
+                "query",
+                format_args!("{:?}", request.query),
+                "a text with at least one word or filter",
+            )),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Searches for words, meaning or both.
     pub fn find(&self, request: FindRequest) -> Result<FindResult> {
         self.prepare_find(request)?.run()
     }
@@ -235,70 +356,261 @@ pub fn lex_disabled() -> Error {
 impl PreparedFind {
     /// Whether the search is so cheap that handing it to another thread would cost more.
     pub fn is_cheap(&self) -> Result<bool> {
-        if self.snapshot.committed.lex_needs_building()
-            || self.snapshot.pending.lex.waiting_bytes() > INLINE_INDEXED
+        let snapshot = &self.snapshot;
+        if self.vector.is_some() {
+            let index = snapshot.committed.vectors()?;
+            let numbers = index.dimension().unwrap_or(0) * index.count();
+            if numbers > INLINE_NUMBERS {
+                return Ok(false);
+            }
+        }
+        let Some(query) = self.query.as_ref().filter(|_| self.looks_for_words()) else {
+            return Ok(true);
+        };
+        if snapshot.committed.lex_needs_building()
+            || snapshot.pending.lex.waiting_bytes() > INLINE_INDEXED
         {
             return Ok(false);
         }
-        let searcher = Searcher::new(
-            self.snapshot.committed.lex()?,
-            self.snapshot.pending.lex.whole(),
-        );
+        let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
         // What cannot be looked up fails soon enough: the search says why.
-        Ok(match searcher.plan(&self.query) {
+        Ok(match searcher.plan(query) {
             Ok(plan) => self.plan.get_or_init(|| plan).cost() <= INLINE_POSTINGS,
             Err(_) => true,
         })
     }
 
+    fn looks_for_words(&self) -> bool {
+        self.request.mode != FindMode::Sem
+    }
+
     /// Runs the search.
     pub fn run(&self) -> Result<FindResult> {
+        let accept = |id: u64| {
+            id < self.start.frames && self.selection.accepts_scattered(&self.snapshot, id)
+        };
+        // Asking is what most of a search's time would go to; where every answer is yes it is not asked.
+        let accept: Option<Accept<'_>> = if self.accepts_all() {
+            None
+        } else {
+            Some(&accept)
+        };
+        let words = self.query.as_ref().filter(|_| self.looks_for_words());
+        match (words, &self.vector) {
+            (Some(query), None) => self.run_by_words(query, accept),
+            (None, Some(vector)) => self.run_by_meaning(vector, accept),
+            (Some(query), Some(vector)) => self.run_by_both(query, vector, accept),
+            // There is either, or preparing failed.
+            (None, None) => Err(lex_disabled()),
+        }
+    }
+
+    fn run_by_words(&self, query: &Query, accept: Option<Accept<'_>>) -> Result<FindResult> {
+        let found = self.search_words(query, accept, self.request.k, self.start.offset)?;
+        let count = found.hits.len();
+        let ranked = found.hits.into_iter().map(|hit| self.ranked(hit)).collect();
+        let reached = self.start.offset + count;
+        // What was not counted to the end goes on as long as pages are full.
+        let more = count > 0
+            && ((reached as u64) < found.total || !found.total_is_exact && count == self.request.k);
+        self.result(
+            "tantivy",
+            ranked,
+            (found.total, found.total_is_exact),
+            more,
+            found.warnings,
+        )
+    }
+
+    fn run_by_meaning(&self, vector: &[f32], accept: Option<Accept<'_>>) -> Result<FindResult> {
+        // One more tells whether there is another page.
+        let wanted = self.start.offset + self.request.k;
+        let (near, is_whole) = self.nearest_documents(vector, accept, wanted + 1)?;
+        let total = near.len();
+        let page = near.into_iter().skip(self.start.offset);
+        let ranked = page.take(self.request.k).collect();
+        let more = total > wanted;
+        self.result(
+            "vec",
+            ranked,
+            (total as u64, is_whole && !more),
+            more,
+            Vec::new(),
+        )
+    }
+
+    fn run_by_both(
+        &self,
+        query: &Query,
+        vector: &[f32],
+        accept: Option<Accept<'_>>,
+    ) -> Result<FindResult> {
+        let fusion = self.request.fusion;
+        // The same for all pages, so that scores and order are.
+        let depth = fusion.depth(self.request.k);
+        let (lexical, lexical_is_whole, warnings) =
+            self.documents_with_words(query, accept, depth)?;
+        let (semantic, semantic_is_whole) = self.nearest_documents(vector, accept, depth)?;
+        let weight = self.request.semantic_weight.unwrap_or(SEMANTIC_WEIGHT);
+        let fused = fuse(lexical, semantic, fusion, weight, self.request.explain);
+        let total = fused.len();
+        let more = total > self.start.offset + self.request.k;
+        let page = fused.into_iter().skip(self.start.offset);
+        let ranked = page.take(self.request.k).collect();
+        let is_exact = lexical_is_whole && semantic_is_whole;
+        self.result("hybrid", ranked, (total as u64, is_exact), more, warnings)
+    }
+
+    fn search_words(
+        &self,
+        query: &Query,
+        accept: Option<Accept<'_>>,
+        limit: usize,
+        offset: usize,
+    ) -> Result<lex::SearchResult> {
         let snapshot = &*self.snapshot;
         let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
-        let accept =
-            |id: u64| id < self.start.frames && self.selection.accepts_scattered(snapshot, id);
         let request = SearchRequest {
-            query: &self.query,
-            limit: self.request.k,
-            offset: self.start.offset,
-            // Asking is what most of a search's time would go to; where every answer is yes it is not asked.
-            accept: (!self.accepts_all()).then_some(&accept),
+            query,
+            limit,
+            offset,
+            accept,
             explain: self.request.explain,
         };
         let found = match self.plan.get() {
             Some(plan) => searcher.run(plan, &request),
             None => searcher.search(&request),
         }?;
-        let mut hits = Vec::with_capacity(found.hits.len());
-        let mut snippets = Snippets::new(&self.query);
-        let mut buffers = Buffers::default();
-        for (index, hit) in found.hits.into_iter().enumerate() {
-            let rank = self.start.offset + index + 1;
-            hits.push(self.hit(rank, hit, &mut snippets, &mut buffers)?);
-        }
         let postings = self.plan.get().map_or(0, Plan::cost);
         snapshot.committed.note_search(postings);
-        let reached = self.start.offset + hits.len();
-        // What was not counted to the end goes on as long as pages are full.
-        let more = !hits.is_empty()
-            && ((reached as u64) < found.total
-                || !found.total_is_exact && hits.len() == self.request.k);
+        Ok(found)
+    }
+
+    /// The best documents by words, each with its best piece; whether those are all; what was not searched for.
+    fn documents_with_words(
+        &self,
+        query: &Query,
+        accept: Option<Accept<'_>>,
+        limit: usize,
+    ) -> Result<(Vec<Ranked>, bool, Vec<String>)> {
+        let mut pieces = limit;
+        loop {
+            let found = self.search_words(query, accept, pieces, 0)?;
+            let is_whole = found.hits.len() < pieces;
+            let ranked = found.hits.into_iter().map(|hit| self.ranked(hit));
+            let documents = first_of_each(ranked, limit);
+            // Several pieces of one document take the places of others.
+            if is_whole || documents.len() >= limit || pieces >= limit * MOST_PIECES {
+                let is_all = is_whole && documents.len() < limit;
+                return Ok((documents, is_all, found.warnings));
+            }
+            pieces *= 4;
+        }
+    }
+
+    /// The nearest documents, and whether those are all that have a vector.
+    fn nearest_documents(
+        &self,
+        vector: &[f32],
+        accept: Option<Accept<'_>>,
+        limit: usize,
+    ) -> Result<(Vec<Ranked>, bool)> {
+        let mut frames = limit;
+        loop {
+            let near = nearest(&self.snapshot, vector, frames, accept, self.request.recall)?;
+            let is_whole = near.len() < frames;
+            let explain = self.request.explain;
+            let ranked = near.into_iter().map(|near| Ranked {
+                document: self.document_of(near.frame_id),
+                frame_id: near.frame_id,
+                score: near.score(),
+                matches: 0,
+                explain: explain.then(|| {
+                    serde_json::json!({
+                        "similarity": near.similarity,
+                        "distance": near.distance(),
+                    })
+                }),
+            });
+            let documents = first_of_each(ranked, limit);
+            // The reference gives each piece of a document a vector.
+            if is_whole || documents.len() >= limit || frames >= limit * MOST_PIECES {
+                let is_all = is_whole && documents.len() < limit;
+                return Ok((documents, is_all));
+            }
+            frames *= 4;
+        }
+    }
+
+    fn document_of(&self, frame_id: u64) -> u64 {
+        let brief = self.snapshot.brief(frame_id);
+        brief.and_then(|brief| brief.parent).unwrap_or(frame_id)
+    }
+
+    fn ranked(&self, hit: lex::Hit) -> Ranked {
+        Ranked {
+            document: self.document_of(hit.frame_id),
+            frame_id: hit.frame_id,
+            score: f64::from(hit.score),
+            matches: hit.matches,
+            explain: hit.explain.map(|parts| explanation(&parts)),
+        }
+    }
+
+    /// The answer with a page of hits.
+    fn result(
+        &self,
+        engine: &'static str,
+        ranked: Vec<Ranked>,
+        (total_hits, total_is_exact): (u64, bool),
+        more: bool,
+        found_warnings: Vec<String>,
+    ) -> Result<FindResult> {
+        let mut snippets = self.query.as_ref().map(Snippets::new);
+        let mut buffers = Buffers::default();
+        let mut hits = Vec::with_capacity(ranked.len());
+        for (index, ranked) in ranked.into_iter().enumerate() {
+            let rank = self.start.offset + index + 1;
+            hits.push(self.hit(rank, ranked, snippets.as_mut(), &mut buffers)?);
+        }
+        let mut warnings = self.warnings.clone();
+        warnings.extend(found_warnings);
+        if self.vector.is_some() {
+            warnings.extend(self.loss()?);
+        }
         Ok(FindResult {
             query: self.request.query.clone(),
-            engine: "tantivy",
-            hits,
-            total_hits: found.total,
-            total_is_exact: found.total_is_exact,
+            engine,
             next_cursor: more.then(|| {
+                let offset = self.start.offset + hits.len();
                 Cursor {
-                    offset: reached,
+                    offset,
                     frames: self.start.frames,
                 }
                 .to_string()
             }),
-            warnings: found.warnings,
+            hits,
+            total_hits,
+            total_is_exact,
+            warnings,
             took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Says that vectors are missing, when they are.
+    fn loss(&self) -> Result<Option<String>> {
+        let committed = &self.snapshot.committed;
+        let index = committed.vectors()?;
+        let lost = index.lost(committed);
+        if lost > 0 {
+            return Ok(Some(format!(
+                "{lost} frames lost their vectors to another program and cannot be found by meaning until they are embedded again."
+            )));
+        }
+        Ok(index.stays_foreign().then(|| {
+            "The vectors were stored by another program in a form that keeps them only approximately."
+                .to_owned()
+        }))
     }
 
     /// Whether every frame of the state may be a hit.
@@ -312,8 +624,8 @@ impl PreparedFind {
     fn hit(
         &self,
         rank: usize,
-        hit: lex::Hit,
-        snippets: &mut Snippets<'_>,
+        hit: Ranked,
+        snippets: Option<&mut Snippets<'_>>,
         buffers: &mut Buffers,
     ) -> Result<FindHit> {
         let id = hit.frame_id;
@@ -327,7 +639,17 @@ impl PreparedFind {
             Some(text) => text,
             None => self.snapshot.text(id, &view)?,
         };
-        let place = snippets.find(&text, self.request.snippet_chars);
+        let characters = self.request.snippet_chars;
+        let place = match snippets {
+            Some(snippets) => snippets.find(&text, characters),
+            None => lex::Place {
+                range: 0..text
+                    .char_indices()
+                    .nth(characters)
+                    .map_or(text.len(), |(at, _)| at),
+                matches: 0,
+            },
+        };
         Ok(FindHit {
             rank,
             frame_id: id,
@@ -337,7 +659,7 @@ impl PreparedFind {
             matches: place.matches.max(hit.matches),
             snippet: place.range,
             text,
-            score: hit.score,
+            score: hit.score as f32,
             tags: view.tags.to_strings(),
             labels: view.labels.to_strings(),
             kind: view.kind.map(str::to_owned),
@@ -346,7 +668,7 @@ impl PreparedFind {
             created_at: iso8601(view.timestamp),
             timestamp: view.timestamp,
             metadata: fields::metadata(&view),
-            explain: hit.explain.map(|parts| explanation(&parts)),
+            explain: hit.explain,
         })
     }
 }

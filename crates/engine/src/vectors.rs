@@ -326,6 +326,12 @@ impl VectorIndex {
         &self.parts
     }
 
+    /// How many vectors there are, whatever became of their frames.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.parts.iter().map(Part::count).sum()
+    }
+
     /// Numbers of a vector; `None` without vectors.
     #[must_use]
     pub fn dimension(&self) -> Option<usize> {

@@ -1,0 +1,157 @@
+//! Search by meaning: the frames whose vectors point where the query's does.
+
+use serde::Deserialize;
+use vec::{Kernel, Request};
+
+use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
+
+/// A search is spread over as many threads at most; only one over some hundred thousand vectors takes more than one.
+const MOST_THREADS: usize = 4;
+/// How hard `high` looks, and `fast` (see `vec::Request::effort`).
+const HIGH_EFFORT: f32 = 4.0;
+const FAST_EFFORT: f32 = 0.5;
+
+/// How sure it is that the nearest vectors are found.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Recall {
+    /// By name.
+    Named(RecallName),
+    /// How hard to look: 1 is the ordinary, 0.1 to 100.
+    Effort(f32),
+}
+
+/// See [`Recall`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RecallName {
+    /// Half the effort.
+    Fast,
+    /// More than 99 of 100 true neighbours, of hundreds of thousands of vectors.
+    Normal,
+    /// Four times the effort.
+    High,
+    /// Every vector is compared in full.
+    Exact,
+}
+
+impl Recall {
+    /// Effort, and whether every vector is compared; MV019 for a number out of range.
+    pub fn effort(self) -> Result<(f32, bool)> {
+        match self {
+            Self::Named(RecallName::Fast) => Ok((FAST_EFFORT, false)),
+            Self::Named(RecallName::Normal) => Ok((1.0, false)),
+            Self::Named(RecallName::High) => Ok((HIGH_EFFORT, false)),
+            Self::Named(RecallName::Exact) => Ok((1.0, true)),
+            Self::Effort(effort) if (0.1..=100.0).contains(&effort) => Ok((effort, false)),
+            Self::Effort(effort) => Err(Error::invalid(
+                "recall",
+                effort,
+                "fast, normal, high, exact, or a number from 0.1 to 100",
+            )),
+        }
+    }
+}
+
+impl Default for Recall {
+    fn default() -> Self {
+        Self::Named(RecallName::Normal)
+    }
+}
+
+/// A frame that is near.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    /// The frame.
+    pub frame_id: u64,
+    /// Cosine of the angle to the query.
+    pub similarity: f64,
+}
+
+impl Near {
+    /// The distance between both, scaled to length 1.
+    #[must_use]
+    pub fn distance(&self) -> f64 {
+        (2.0 - 2.0 * self.similarity).max(0.0).sqrt()
+    }
+
+    /// 1 for the same direction, 0.2929 for orthogonal ones, 0 for opposite ones.
+    #[must_use]
+    pub fn score(&self) -> f64 {
+        (1.0 - self.distance() / 2.0).clamp(0.0, 1.0)
+    }
+}
+
+/// Frames that may be hits.
+pub type Accept<'a> = &'a (dyn Fn(u64) -> bool + Sync);
+
+/// The nearest frames, nearest first, of equally near ones the older first. The query has the size of the stored vectors.
+pub fn nearest(
+    snapshot: &Snapshot,
+    query: &[f32],
+    limit: usize,
+    accept: Option<Accept<'_>>,
+    recall: Recall,
+) -> Result<Vec<Near>> {
+    let (effort, is_exact) = recall.effort()?;
+    let index = snapshot.committed.vectors()?;
+    let strided = index.strided();
+    let sources = index.sources(&strided)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let request = Request {
+        query,
+        limit,
+        is_exact,
+        effort,
+        frames: None,
+        accept,
+        threads: threads.clamp(1, MOST_THREADS),
+        kernel: Kernel::fastest(),
+    };
+    let found = vec::search(&sources, &request)?;
+    let mut near: Vec<Near> = found
+        .hits
+        .into_iter()
+        .map(|hit| Near {
+            frame_id: hit.frame_id,
+            similarity: hit.similarity,
+        })
+        .collect();
+    // The log is small: every vector in it is compared.
+    let pending = snapshot.pending.vectors.iter();
+    let accepted = pending.filter(|(id, _)| accept.is_none_or(|accept| accept(*id)));
+    near.extend(accepted.map(|(id, vector)| Near {
+        frame_id: *id,
+        similarity: similarity(query, vector),
+    }));
+    near.sort_by(|left, right| {
+        let order = right.similarity.total_cmp(&left.similarity);
+        order.then(left.frame_id.cmp(&right.frame_id))
+    });
+    near.truncate(limit);
+    Ok(near)
+}
+
+/// The cosine of the angle between two vectors; 0 when one of them is of length 0.
+fn similarity(left: &[f32], right: &[f32]) -> f64 {
+    let product = sum(left, right);
+    let lengths = (sum(left, left) * sum(right, right)).sqrt();
+    if lengths > 0.0 {
+        (product / lengths).clamp(-1.0, 1.0)
+    } else {
+        0.0
+    }
+}
+
+/// The sum of the products. Several sums grow side by side.
+fn sum(left: &[f32], right: &[f32]) -> f64 {
+    const LANES: usize = 16;
+    let mut sums = [0.0_f64; LANES];
+    for (left, right) in left.chunks(LANES).zip(right.chunks(LANES)) {
+        for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+            *sum += f64::from(*left) * f64::from(*right);
+        }
+    }
+    sums.iter().sum()
+}
