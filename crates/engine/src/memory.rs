@@ -358,18 +358,18 @@ impl Memory {
                 if dedupe == Dedupe::Replace {
                     document.supersedes = earlier;
                     // The content is the same, and so is what it means.
-                    if let (Some(earlier), Some(first)) = (earlier, document.frames.first_mut()) {
-                        if first.vector.is_none() {
-                            let known = match fresh_vectors.get(&earlier) {
-                                Some(known) => Some(Clone::clone(known)),
-                                None if earlier < snapshot.frame_count() => {
-                                    snapshot.embedding(earlier)?
-                                }
-                                None => None,
-                            };
-                            if let Some(embedding) = known {
-                                first.embed(embedding);
+                    if let (Some(earlier), Some(first)) = (earlier, document.frames.first_mut())
+                        && first.vector.is_none()
+                    {
+                        let known = match fresh_vectors.get(&earlier) {
+                            Some(known) => Some(Clone::clone(known)),
+                            None if earlier < snapshot.frame_count() => {
+                                snapshot.embedding(earlier)?
                             }
+                            None => None,
+                        };
+                        if let Some(embedding) = known {
+                            first.embed(embedding);
                         }
                     }
                     if let Some(embedding) =

@@ -67,9 +67,13 @@ export interface NativeDocument {
   contentDates?: string[];
   /** Factor on the score of a correction; 1 is ordinary. */
   boost?: number;
-  /** Only for an engine with the feature `vectors`. */
+  /**
+   * What a search by meaning finds it by; copied. MV011 when the memory was opened with `enableVec: false`, MV014 when
+   * its size is not that of the file's vectors, MV015 when it is empty or a number is not finite. An update with other
+   * content and without a vector drops the old one.
+   */
   vector?: Float32Array;
-  /** Which model made `vector`. */
+  /** What made `vector`. MV014 when its dimension is not the vector's. */
   vectorIdentity?: EmbeddingIdentity;
 }
 
@@ -93,6 +97,7 @@ export interface NativeColumns {
   /** JSON texts of objects. */
   metadata?: (string | undefined)[];
   contentDates?: (string[] | undefined)[];
+  /** Copied. */
   vectors?: (Float32Array | undefined)[];
   vectorIdentities?: (EmbeddingIdentity | undefined)[];
 }
@@ -115,6 +120,11 @@ export interface NativePutOptions {
   compressionLevel: number;
   /** What to do with a document whose content is stored already. */
   dedupe: 'keep' | 'skip' | 'replace';
+  /**
+   * How many documents come, when that is known: their vectors then have their place in the file from the start, and
+   * are not copied at the end.
+   */
+  expectedDocuments?: number;
 }
 
 /** Where the documents of a batch went, in their order. */
@@ -137,7 +147,7 @@ export interface NativeAsset {
 
 /** What a search found. Texts stand one behind the other; numbers in `head` tell how long each is. */
 export interface NativeHits {
-  /** Counts, the numbers of each hit and its metadata, as JSON. */
+  /** What was looked for by (`engine`: `tantivy`, `vec` or `hybrid`), counts, the numbers of each hit and its metadata, as JSON. */
   head: string;
   /** The texts that are ASCII. */
   ascii: string;
@@ -165,7 +175,15 @@ export interface NativeMemory {
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */
   selectWhere(requestJson: string): string;
-  /** At once when the search was cheap. `vector` is what `mode` "sem" and "auto" compare with. */
+  /**
+   * At once when the search was cheap. Besides words and selection, a request has
+   * `mode`: `lex` (default), `sem` (by `vector`, which has to be there) or `auto` (both, as far as there is something to
+   * look by; what is left out is in `warnings`);
+   * `fusion`: `weighted` (default) or `rrf`; `semanticWeight`: 0 to 1, default 0.4;
+   * `recall`: `fast`, `normal` (default), `high`, `exact`, or a number from 0.1 to 100, 1 being `normal`.
+   * MV011 when there are no vectors (`details.reason`: `empty`) or they are switched off (`disabled`), MV014 for a
+   * vector of another size than the file's, MV015 for one that is missing, empty or not finite.
+   */
   find(requestJson: string, vector?: Float32Array): NativeHits | Promise<NativeHits>;
   timeline(requestJson: string): string;
   stats(): string;

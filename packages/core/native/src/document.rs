@@ -1,8 +1,42 @@
 //! Documents as JavaScript objects.
 
-use engine::{Content, Document, Error, Result};
-use napi::bindgen_prelude::Uint8Array;
+use std::sync::Arc;
+
+use engine::{Content, Document, Embedding, Error, Identity, Result};
+use napi::bindgen_prelude::{Float32Array, Uint8Array};
 use napi_derive::napi;
+
+/// What made a vector.
+#[napi(object)]
+#[derive(Clone)]
+pub struct NativeIdentity {
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub dimension: Option<f64>,
+    pub normalized: Option<bool>,
+}
+
+impl NativeIdentity {
+    /// MV019 for a dimension that is not one.
+    pub fn convert(self) -> Result<Identity> {
+        let dimension = self.dimension.map(|dimension| {
+            if dimension.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&dimension) {
+                return Ok(dimension as u64);
+            }
+            Err(Error::invalid(
+                "identity.dimension",
+                dimension,
+                "an integer of at least 1",
+            ))
+        });
+        Ok(Identity {
+            provider: self.provider,
+            model: self.model,
+            dimension: dimension.transpose()?,
+            normalized: self.normalized,
+        })
+    }
+}
 
 #[napi(object)]
 pub struct NativeDocument {
@@ -21,11 +55,15 @@ pub struct NativeDocument {
     pub filename: Option<String>,
     pub content_dates: Option<Vec<String>>,
     pub boost: Option<f64>,
+    pub vector: Option<Float32Array>,
+    pub vector_identity: Option<NativeIdentity>,
 }
 
 /// The same without anything that belongs to the JavaScript heap, so that other threads may have it.
 pub struct Input {
     content: Option<Content>,
+    vector: Option<Arc<[f32]>>,
+    identity: Option<NativeIdentity>,
     rest: Patch,
 }
 
@@ -55,6 +93,8 @@ impl From<NativeDocument> for Input {
         };
         Self {
             content,
+            vector: document.vector.map(|vector| Arc::from(&*vector)),
+            identity: document.vector_identity,
             rest: Patch {
                 search_text: document.search_text,
                 title: document.title,
@@ -85,6 +125,7 @@ impl Input {
         let timestamp = integer_seconds(timestamp, &format!("{argument}.timestamp"))?;
         let mut document = Document::text(String::new(), timestamp);
         document.content = content;
+        document.embedding = embedding(self.vector, self.identity)?;
         self.rest.apply(&mut document, index)?;
         Ok(document)
     }
@@ -92,13 +133,31 @@ impl Input {
     /// Changes what is given in a document that takes everything else from its earlier version.
     pub fn patch(self, document: &mut Document) -> Result<()> {
         if let Some(content) = self.content {
+            // A vector says what another text meant.
+            if content.as_bytes() != document.content.as_bytes() {
+                document.embedding = None;
+            }
             document.content = content;
             document.search_text = None;
             document.content_dates.clear();
             document.mime = None;
         }
+        if let Some(given) = embedding(self.vector, self.identity)? {
+            document.embedding = Some(given);
+        }
         self.rest.apply(document, 0)
     }
+}
+
+fn embedding(
+    vector: Option<Arc<[f32]>>,
+    identity: Option<NativeIdentity>,
+) -> Result<Option<Embedding>> {
+    let identity = identity.map(NativeIdentity::convert).transpose()?;
+    Ok(vector.map(|vector| Embedding {
+        vector,
+        identity: Arc::new(identity.unwrap_or_default()),
+    }))
 }
 
 impl Patch {

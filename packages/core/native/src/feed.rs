@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use engine::{Code, Content, Document, Error, Result};
+use engine::{Code, Content, Document, Embedding, Error, Identity, Result};
 use napi::bindgen_prelude::*;
 use napi::{Env, JsDeferred};
 use napi_derive::napi;
 use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 
-use crate::document::{integer_seconds, refuse_length};
+use crate::document::{NativeIdentity, integer_seconds, refuse_length};
 use crate::failure::{guard, to_napi};
 
 /// Slices that wait, and bytes in them, before JavaScript is asked to wait.
@@ -41,6 +41,8 @@ pub struct NativeColumns {
     pub metadata: Option<Vec<Option<String>>>,
     pub content_dates: Option<Vec<Option<Vec<String>>>>,
     pub default_label: String,
+    pub vectors: Option<Vec<Option<Float32Array>>>,
+    pub vector_identities: Option<Vec<Option<NativeIdentity>>>,
 }
 
 impl NativeColumns {
@@ -57,10 +59,16 @@ impl NativeColumns {
             self.search_texts.as_ref().map_or(count, Vec::len),
             self.metadata.as_ref().map_or(count, Vec::len),
             self.content_dates.as_ref().map_or(count, Vec::len),
+            self.vectors.as_ref().map_or(count, Vec::len),
+            self.vector_identities.as_ref().map_or(count, Vec::len),
         ];
         for length in lengths {
             refuse_length("columns", length, count)?;
         }
+        let mut vectors = self.vectors.map(Vec::into_iter);
+        let mut identities = self.vector_identities.map(Vec::into_iter);
+        // Mostly all vectors of a slice were made by one model.
+        let mut identity = Arc::new(Identity::default());
         let mut labels = self.labels.map(Vec::into_iter);
         let mut tags = self.tags.map(Vec::into_iter);
         let mut uris = self.uris.map(Vec::into_iter);
@@ -74,7 +82,19 @@ impl NativeColumns {
         for ((text, title), timestamp) in rows.zip(self.timestamps.iter()) {
             let index = first + documents.len();
             let seconds = integer_seconds(*timestamp, &format!("documents[{index}].timestamp"))?;
+            let own = match next(&mut identities).flatten() {
+                Some(own) => own.convert()?,
+                None => Identity::default(),
+            };
+            if *identity != own {
+                identity = Arc::new(own);
+            }
+            let embedding = next(&mut vectors).flatten().map(|vector| Embedding {
+                vector: Arc::from(&*vector),
+                identity: Arc::clone(&identity),
+            });
             documents.push(Document {
+                embedding,
                 content: Content::Text(text),
                 search_text: next(&mut search_texts).flatten(),
                 title: Some(title),

@@ -25,6 +25,8 @@ pub struct NativeHits {
 /// Everything but texts.
 #[derive(Serialize)]
 struct Head<'a> {
+    /// What was looked for by.
+    engine: &'a str,
     /// How many hits there are.
     count: usize,
     /// What each hit has, see [`Packer::hit`], one hit behind the other.
@@ -67,6 +69,7 @@ impl NativeHits {
         let has_metadata = hits.iter().any(|hit| !hit.metadata.is_empty());
         let has_explain = hits.iter().any(|hit| hit.explain.is_some());
         let head = json(&Head {
+            engine: result.engine,
             count: hits.len(),
             numbers: packer.numbers,
             metadata: has_metadata.then(|| hits.iter().map(|hit| &hit.metadata).collect()),

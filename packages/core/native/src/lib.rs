@@ -34,7 +34,7 @@ pub struct VersionInfo {
 
 #[napi]
 pub fn version_info() -> VersionInfo {
-    let features = [("lexical", true), ("capsules", true), ("vectors", false)];
+    let features = [("lexical", true), ("capsules", true), ("vectors", true)];
     VersionInfo {
         native_version: env!("CARGO_PKG_VERSION").to_owned(),
         core_version: engine::VERSION.to_owned(),

@@ -31,6 +31,7 @@ pub struct NativeMemory {
 pub struct NativePutOptions {
     pub compression_level: f64,
     pub dedupe: String,
+    pub expected_documents: Option<f64>,
 }
 
 #[napi(object)]
@@ -72,6 +73,11 @@ impl NativePutOptions {
         Ok(PutOptions {
             compression_level: compression_level_of(self.compression_level)?,
             dedupe,
+            // A hint: what is no count is none.
+            expected: self
+                .expected_documents
+                .filter(|count| *count >= 1.0 && *count < 1e9)
+                .map(|count| count as u64),
         })
     }
 }
@@ -262,9 +268,11 @@ impl NativeMemory {
     pub fn find(
         &self,
         request: String,
+        vector: Option<Float32Array>,
     ) -> napi::Result<Either<NativeHits, AsyncTask<Job<NativeHits>>>> {
         guard(|| {
-            let request: FindRequest = engine::parse_request(&request)?;
+            let mut request: FindRequest = engine::parse_request(&request)?;
+            request.vector = vector.map(|vector| Arc::from(&*vector));
             let prepared = self.memory.prepare_find(request)?;
             if prepared.is_cheap()? {
                 return Ok(Either::A(NativeHits::of(&prepared.run()?)?));
