@@ -650,14 +650,3 @@ describe('questions get vectors', () => {
     expect((await find(handle, 'A?', { mode: 'sem', embedder: letters() })).warnings).toBeUndefined();
   });
 });
-
-it('an engine without vectors refuses before anything is sent', async () => {
-  await using memory = await freshMemory();
-  const embedder = letters();
-  await expect(memory.put({ text: 'A', embedder })).rejects.toMatchObject({ code: 'MV018' });
-  await expect(memory.putMany([{ title: 'a', text: 'A' }], { embedder })).rejects.toMatchObject({
-    code: 'MV018',
-  });
-  expect(embedder.calls).toEqual([]);
-  expect((await memory.stats()).frame_count).toBe(0);
-});
