@@ -150,6 +150,7 @@ mod tests {
             lex_enabled: true,
             index: true,
             capacity: None,
+            hands_over: false,
         };
         let meanwhile = put(&memory, "meanwhile in the log");
         let long = put(&memory, &"quick fox ".repeat(700));
