@@ -601,13 +601,13 @@ impl PreparedFind {
     fn loss(&self) -> Result<Option<String>> {
         let committed = &self.snapshot.committed;
         let index = committed.vectors()?;
-        let lost = index.lost(committed);
+        let lost = self.snapshot.vectors_lost()?;
         if lost > 0 {
             return Ok(Some(format!(
                 "{lost} frames lost their vectors to another program and cannot be found by meaning until they are embedded again."
             )));
         }
-        Ok(index.stays_foreign().then(|| {
+        Ok(index.is_approximate().then(|| {
             "The vectors were stored by another program in a form that keeps them only approximately."
                 .to_owned()
         }))

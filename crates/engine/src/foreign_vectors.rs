@@ -295,6 +295,29 @@ mod tests {
     }
 
     #[test]
+    fn a_graph_of_the_reference_gives_its_vectors() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/fixtures/mv2-index/cli_written_hnsw1000_dim8.bin"
+        );
+        let Ok(blob) = std::fs::read(path) else {
+            println!("skipped: the folder of shared fixtures is not beside the checkout");
+            return;
+        };
+        let decoded = decode(&blob).unwrap();
+        assert!(!decoded.is_approximate);
+        assert_eq!(decoded.vectors.len(), 1000);
+        let frames: std::collections::BTreeSet<u64> =
+            decoded.vectors.iter().map(|(frame, _)| *frame).collect();
+        assert_eq!(frames.len(), 1000);
+        assert!(decoded.vectors.iter().all(|(_, vector)| vector.len() == 8));
+        // Wherever it is cut off, it is no index any more.
+        for length in (0..blob.len()).step_by(997) {
+            assert!(decode(&blob[..length]).is_none(), "{length} bytes");
+        }
+    }
+
+    #[test]
     fn counts_that_no_bytes_follow_size_nothing() {
         for blob in [
             u64::MAX.to_le_bytes().to_vec(),

@@ -7,7 +7,7 @@ use mv2::view::FrameView;
 
 use crate::committed::{Committed, decode_frame};
 use crate::directory::{Flags, uri_hash};
-use crate::embedding::{Embedding, Identity};
+use crate::embedding::{DIMENSION_KEY, Embedding, Identity};
 use crate::error::{Error, Result};
 use crate::naming::is_default_uri;
 use crate::pending::Pending;
@@ -154,6 +154,30 @@ impl Snapshot {
         };
         let pending = self.pending.vectors.iter();
         Ok(count + pending.filter(|(id, _)| is_active(*id)).count() as u64)
+    }
+
+    /// How many active frames had a vector that another program lost.
+    pub fn vectors_lost(&self) -> Result<u64> {
+        let index = self.committed.vectors()?;
+        let mut lost = index.lost(&self.committed);
+        if lost == 0 {
+            return Ok(0);
+        }
+        for (&id, change) in &self.pending.changes {
+            let was_active = self
+                .committed
+                .directory
+                .record(id)
+                .is_some_and(|record| record.flags.status() == ACTIVE);
+            if was_active
+                && change.status != ACTIVE
+                && !index.contains(id)
+                && self.view(id)?.extra_metadata.get(DIMENSION_KEY).is_some()
+            {
+                lost = lost.saturating_sub(1);
+            }
+        }
+        Ok(lost)
     }
 
     /// The vector of a frame, whatever its status.

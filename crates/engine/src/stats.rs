@@ -49,6 +49,7 @@ impl Memory {
             "vec_enabled": self.options().enable_vec,
             "effective_vec_dimension": dimension,
             "vector_count": vectors,
+            "vectors_lost": snapshot.vectors_lost()?,
             "embedding_identity": embedding_identity(&identities),
             "embedding_identity_summary": summary(&identities, vectors, identified),
             "seq_no": committed.tail.ticket_ref.seq_no,

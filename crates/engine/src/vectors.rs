@@ -309,11 +309,6 @@ impl VectorIndex {
         };
         self.has_foreign = true;
         self.is_approximate = gathered.is_approximate;
-        if gathered.is_approximate {
-            self.problems.push(format!(
-                "{count} vectors were stored by another program in a form that keeps them only approximately"
-            ));
-        }
         let like = self.parts.first().map(Part::segment).transpose()?;
         let part = Part::encoded(entries, dimension, like.as_ref())?;
         self.parts.push(part);
@@ -348,6 +343,35 @@ impl VectorIndex {
     #[must_use]
     pub fn has_foreign(&self) -> bool {
         self.has_foreign
+    }
+
+    /// Reads everything; the first thing that is not as it was written.
+    pub fn verify(&self, committed: &Committed) -> std::result::Result<(), String> {
+        for part in &self.parts {
+            let sections = part.sections.iter();
+            for section in sections.flat_map(|(vectors, codes)| [vectors, codes]) {
+                if !committed.section_is_intact(section) {
+                    return Err(format!(
+                        "the section at byte {} does not match its checksum",
+                        section.bytes_offset
+                    ));
+                }
+            }
+            let segment = part.segment().map_err(|error| error.message)?;
+            segment.verify().map_err(|error| error.to_string())?;
+            if !is_in_order(&part.entries, part.dimension) {
+                return Err(
+                    "vectors are not in the order of their frames, or not finite".to_owned(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some vectors are only about what was stored.
+    #[must_use]
+    pub fn is_approximate(&self) -> bool {
+        self.is_approximate
     }
 
     /// Whether the vectors are left as another program stored them until new ones come: to write down what they are about

@@ -95,7 +95,7 @@ fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {
         checks.push(time_index_order(committed));
     }
     checks.push(lex_index(committed, deep));
-    checks.push(vector_index(committed));
+    checks.push(vector_index(committed, deep));
     checks.push(log_records(committed));
     checks.push(frame_count(committed));
     if deep {
@@ -168,6 +168,8 @@ fn lex_index(committed: &Committed, deep: bool) -> Check {
         .segments
         .iter()
         .filter(|segment| deep && segment.id != 0 && committed.directory_is_stored)
+        // Those of vectors are looked at with the vectors.
+        .filter(|segment| crate::vec_sections::kind_of(segment.id).is_none())
         .find(|segment| !committed.section_is_intact(segment));
     if let Some(segment) = damaged {
         let message = format!(
@@ -185,52 +187,36 @@ fn lex_index(committed: &Committed, deep: bool) -> Check {
     Check::new(NAME, opened.map_err(|error| error.message))
 }
 
-fn vector_index(committed: &Committed) -> Check {
+fn vector_index(committed: &Committed, deep: bool) -> Check {
     const NAME: &str = "VecIndexDecode";
-    let Some(manifest) = committed
-        .tail
-        .indexes
-        .vec
-        .as_ref()
-        .filter(|manifest| manifest.bytes_length > 0)
-    else {
-        return vector_segments(committed, NAME);
+    let index = match committed.vectors() {
+        Ok(index) => index,
+        Err(error) => return Check::new(NAME, Err(error.message)),
     };
-    let intact = committed
-        .payload(manifest.bytes_offset, manifest.bytes_length)
-        .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == manifest.checksum);
+    let lost = index.lost(committed);
+    if index.count() == 0 && index.problems().is_empty() && lost == 0 {
+        return Check::skipped(NAME, "the file has no vectors");
+    }
+    let mut faults = index.problems().to_vec();
+    if lost > 0 {
+        let active = index.active(committed);
+        faults.push(format!(
+            "{lost} frames lost their vectors to another program; {active} have theirs"
+        ));
+    }
+    if deep {
+        faults.extend(index.verify(committed).err());
+    }
+    let approximate = index.is_approximate().then(|| {
+        "vectors were stored by another program in a form that keeps them only approximately"
+            .to_owned()
+    });
     Check::new(
         NAME,
-        if intact {
-            Ok(None)
+        if faults.is_empty() {
+            Ok(approximate)
         } else {
-            Err("the vectors do not match their checksum".to_owned())
-        },
-    )
-}
-
-/// Vectors that the reference keeps in several segments.
-fn vector_segments(committed: &Committed, name: &'static str) -> Check {
-    let segments = &committed.tail.segment_catalog.vec_segments;
-    if segments.is_empty() {
-        return Check::skipped(name, "the file has no vectors");
-    }
-    let damaged = segments.iter().filter(|segment| {
-        committed
-            .payload(segment.entry.bytes_offset, segment.entry.bytes_length)
-            .is_ok_and(|bytes| *blake3::hash(bytes).as_bytes() == segment.entry.checksum)
-    });
-    let intact = damaged.count();
-    Check::new(
-        name,
-        if intact == segments.len() {
-            Ok(None)
-        } else {
-            let lost = segments.len() - intact;
-            Err(format!(
-                "{lost} of {} vector segments do not match their checksum",
-                segments.len()
-            ))
+            Err(faults.join("; "))
         },
     )
 }

@@ -479,3 +479,173 @@ fn a_crash_while_vectors_are_written_leaves_what_was_there() {
         assert_passes(&memory);
     }
 }
+
+fn fixture(name: &str) -> Option<(tempfile::TempDir, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/mv2-index");
+    let Ok(bytes) = std::fs::read(folder.join(name)) else {
+        println!("skipped: the folder of shared fixtures is not beside the checkout");
+        return None;
+    };
+    let (scratch, path) = fresh();
+    std::fs::write(&path, bytes).unwrap();
+    Some((scratch, path))
+}
+
+fn vector_check(memory: &Memory) -> (String, String) {
+    let report = memory.verify(true).unwrap();
+    let check = report
+        .checks
+        .iter()
+        .find(|check| check.name == "VecIndexDecode");
+    let check = check.unwrap();
+    (
+        check.status.to_owned(),
+        check.details.clone().unwrap_or_default(),
+    )
+}
+
+fn find(memory: &Memory, vector: Vec<f32>) -> engine::FindResult {
+    let request = json!({ "query": "", "k": 3, "mode": "sem" });
+    let mut request: engine::FindRequest = serde_json::from_value(request).unwrap();
+    request.vector = Some(vector.into());
+    memory.find(request).unwrap()
+}
+
+#[test]
+fn what_the_reference_lost_is_counted_and_the_rest_is_kept() {
+    let Some((_folder, path)) = fixture("sdk_putmany100.mv2") else {
+        return;
+    };
+    let memory = open(&path);
+    let check = |memory: &Memory| {
+        let stats = memory.stats().unwrap();
+        assert_eq!(
+            (&stats["vector_count"], &stats["vectors_lost"]),
+            (&json!(55), &json!(45))
+        );
+        assert_eq!(stats["effective_vec_dimension"], 32);
+        let (status, details) = vector_check(memory);
+        assert_eq!(status, "failed");
+        assert!(
+            details.contains("45 frames lost their vectors"),
+            "{details}"
+        );
+        let found = find(memory, vec![1.0; 32]);
+        assert_eq!(found.hits.len(), 3);
+        assert!(
+            found.warnings[0].contains("45 frames lost"),
+            "{:?}",
+            found.warnings
+        );
+    };
+    check(&memory);
+    put(&memory, Document::text("one more", 1));
+    memory.seal().unwrap();
+    check(&memory);
+    assert_eq!(reference_vectors(&path).len(), 55);
+    check(&open(&path));
+}
+
+#[test]
+fn forms_of_the_reference_are_read_and_taken_over() {
+    for (name, count, dimension) in [
+        ("foreign_flat1000.mv2", 1000, 8),
+        ("foreign_vec_segments.mv2", 4, 4),
+        ("foreign_pq.mv2", 0, 384),
+    ] {
+        let Some((_folder, path)) = fixture(name) else {
+            return;
+        };
+        let memory = open(&path);
+        let stats = memory.stats().unwrap();
+        let stored = stats["vector_count"].as_u64().unwrap();
+        assert!(
+            stored > 0 && (count == 0 || stored == count),
+            "{name}: {stored}"
+        );
+        assert_eq!(stats["effective_vec_dimension"], dimension, "{name}");
+        let (status, details) = vector_check(&memory);
+        assert_eq!(status, "passed", "{name}: {details}");
+        assert_eq!(details.contains("approximately"), count == 0, "{name}");
+        let probe = (0..dimension).map(|index| f32::from(u8::from(index == 1)));
+        let before: Vec<_> = find(&memory, probe.clone().collect())
+            .hits
+            .iter()
+            .map(|hit| hit.frame_id)
+            .collect();
+        assert!(!before.is_empty());
+        put(&memory, Document::text("one more", 1));
+        memory.seal().unwrap();
+        for memory in [&memory, &open(&path)] {
+            let found = find(memory, probe.clone().collect());
+            let after: Vec<_> = found.hits.iter().map(|hit| hit.frame_id).collect();
+            assert_eq!(after, before, "{name}");
+            assert_eq!(found.warnings.len(), usize::from(count == 0));
+            assert_eq!(memory.stats().unwrap()["vector_count"], stored, "{name}");
+        }
+        if count > 0 {
+            assert_eq!(reference_vectors(&path).len() as u64, stored, "{name}");
+        }
+    }
+}
+
+#[test]
+fn damage_in_vectors_is_found_and_codes_are_made_anew() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..1500, Some(1500));
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let located = mv2::recover::locate(&sound, &path).unwrap();
+    let head = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap().head;
+    let section = |tag: u64| {
+        let segment = head.segments.iter().find(|segment| segment.id >> 32 == tag);
+        let segment = segment.unwrap();
+        segment.bytes_offset as usize..(segment.bytes_offset + segment.bytes_length) as usize
+    };
+    let (vectors, codes) = (section(0x5645_4354), section(0x5645_4343));
+    // A header of codes: they are made anew, and everything is found.
+    let mut damaged = sound.clone();
+    damaged[codes.start + 20] ^= 1;
+    std::fs::write(&path, &damaged).unwrap();
+    let memory = open(&path);
+    assert_holds(&memory, &in_order(0..1500));
+    assert_eq!(find(&memory, vector(700)).hits[0].frame_id, 700);
+    put(&memory, document(1500));
+    memory.close().unwrap();
+    assert_passes(&open(&path));
+    assert_holds(&open(&path), &in_order(0..1501));
+    // A number in the middle of codes or vectors: a deep check finds it, and nothing panics.
+    for place in [
+        codes.start + codes.len() / 2,
+        vectors.start + vectors.len() / 2,
+    ] {
+        let mut damaged = sound.clone();
+        damaged[place] ^= 0x40;
+        std::fs::write(&path, &damaged).unwrap();
+        let memory = open(&path);
+        assert_eq!(vector_check(&memory).0, "failed");
+        find(&memory, vector(3));
+    }
+    // Everywhere at the front of the vectors.
+    for place in vectors.start..vectors.start + 40 {
+        let mut damaged = sound.clone();
+        damaged[place] ^= 0xFF;
+        std::fs::write(&path, &damaged).unwrap();
+        let memory = open(&path);
+        assert_eq!(
+            vector_check(&memory).0,
+            "failed",
+            "byte {}",
+            place - vectors.start
+        );
+        let mut request: engine::FindRequest =
+            serde_json::from_value(json!({ "query": "keyword7x", "k": 3, "mode": "auto" }))
+                .unwrap();
+        request.vector = Some(vector(3).into());
+        let _ = memory.find(request);
+        let words = json!({ "query": "keyword7x", "k": 3 });
+        let found = memory.find(serde_json::from_value(words).unwrap()).unwrap();
+        assert_eq!(found.hits[0].frame_id, 7);
+    }
+}
