@@ -1,0 +1,67 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create, open } from '@memvid/sdk';
+import { describe, expect, it } from 'vitest';
+import { reference } from './support/reference.ts';
+import { leftOut, referenceProgram, scratch } from './support/workspace.ts';
+
+const noProgram = leftOut('the reference searches and rewrites our vectors', referenceProgram().missing);
+
+const DIMENSION = 8;
+/** From 1000 vectors on the reference writes a graph, which it loses at its next commit. */
+const COUNT = 1200;
+
+function vectorOf(number: number): number[] {
+  let state = Math.imul(number + 1, 2_654_435_761) >>> 0;
+  return Array.from({ length: DIMENSION }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+describe.skipIf(noProgram)('vectors between the reference and us', { timeout: 120_000 }, () => {
+  it('are found by the reference, survive its commits, and are given back to it', async () => {
+    const home = scratch();
+    const path = join(home, 'memory.mv2');
+    const numbers = Array.from({ length: COUNT }, (_, number) => number);
+    const documents = numbers.map((number) => ({ title: `T${number}`, text: `text number ${number}` }));
+    {
+      await using memory = await create(path);
+      await memory.putMany(documents, { embeddings: numbers.map(vectorOf) });
+    }
+    const nearest = (number: number): number[] => {
+      const run = reference(
+        home,
+        'vec-search',
+        path,
+        `--vector=${vectorOf(number).join(',')}`,
+        '--limit',
+        '1',
+        '--json',
+      );
+      if (run.status !== 0) return [];
+      return (JSON.parse(run.output) as { frame_id: number }[]).map((hit) => hit.frame_id);
+    };
+    expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
+    expect(nearest(7)).toEqual([7]);
+    for (const word of ['one', 'two', 'three']) {
+      const file = join(home, `${word}.txt`);
+      writeFileSync(file, `words ${word}`);
+      expect(reference(home, 'put', path, '--input', file).status).toBe(0);
+    }
+    expect(nearest(7), 'the reference has lost its graph').toEqual([]);
+    {
+      await using memory = await open(path);
+      const stats = await memory.stats();
+      expect(stats.vector_count).toBe(COUNT);
+      const { hits } = await memory.find('number', { mode: 'sem', queryEmbedding: vectorOf(7), k: 1 });
+      expect(hits.map((hit) => hit.frame_id)).toEqual([7]);
+      await memory.put({ text: 'after the reference', embedding: vectorOf(COUNT) });
+    }
+    expect(nearest(7)).toEqual([7]);
+    expect(nearest(COUNT)).toEqual([COUNT + 3]);
+    expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
+    await using memory = await open(path);
+    expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+  });
+});
