@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use imbl::HashMap;
 use mv2::footer::Footer;
+use mv2::frame::FrameStatus;
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::storage::FileStorage;
 use mv2::toc::{
@@ -21,10 +22,10 @@ use crate::bulk::Batch;
 use crate::committed::Committed;
 use crate::compact::{log_size, write_zeros};
 use crate::create::empty_tail;
-use crate::directory::is_directory;
+use crate::directory::{Directory, is_directory};
 use crate::document::PreparedDocument;
 use crate::error::{Code, Error, Result};
-use crate::frame_table::FrameTable;
+use crate::frame_table::{Edits, FrameTable};
 use crate::fresh::FreshFrames;
 use crate::lex_sections::{self, groups, part_of, section_id};
 use crate::output::{self, Output};
@@ -110,6 +111,8 @@ pub fn write_batch(
         changed: snapshot.pending.changes.clone(),
         sections: batch.sections,
         vectors: batch.vectors,
+        edits: Edits::new(),
+        guard: None,
         wal_size: batch.wal_size,
     };
     finish(snapshot, content, batch.out, options, true)
@@ -177,6 +180,10 @@ struct Content {
     changed: HashMap<u64, StatusChange>,
     sections: Vec<SegmentMeta>,
     vectors: vec_sections::Written,
+    /// What changes in frames besides their status.
+    edits: Edits,
+    /// A payload of a commit before that is to stand behind the private sections, with its frame: when no new one does.
+    guard: Option<(u64, Vec<u8>)>,
     /// Size of the log from now on.
     wal_size: u64,
 }
@@ -253,9 +260,66 @@ fn write(
         changed,
         sections,
         vectors,
+        edits: Edits::new(),
+        guard: None,
         wal_size,
     };
     finish(snapshot, content, out, options, admits)
+}
+
+/// Gives committed frames other vectors: writes `fresh` and enters what made them. The log is empty. When `replaces_all`,
+/// no other vector stays.
+pub fn write_vectors(
+    snapshot: &Snapshot,
+    fresh: Fresh,
+    edits: Edits,
+    replaces_all: bool,
+    options: &CommitOptions,
+) -> Result<Option<Committed>> {
+    let base = &snapshot.committed;
+    let before = output::length(&base.storage)?;
+    let write = || {
+        let mut out = Output::new(Arc::clone(&base.storage), base.end);
+        let active = |id| status_after(base, &snapshot.pending.changes, id);
+        let vectors = if replaces_all {
+            vec_sections::write_all(base, &fresh, &active, &mut out)?
+        } else {
+            vec_sections::write(base, fresh, &active, options.rewrite(), &mut out)?
+        };
+        let content = Content {
+            frames: FreshFrames::default(),
+            last_payload: None,
+            changed: snapshot.pending.changes.clone(),
+            sections: base.lex_sections().to_vec(),
+            vectors,
+            edits,
+            guard: last_payload(base)?,
+            wal_size: base.header.wal_size,
+        };
+        finish(snapshot, content, out, options, true)
+    };
+    let written = match write() {
+        Ok(written) => written,
+        Err(error) => {
+            if output::length(&base.storage).is_ok_and(|length| length > before) {
+                let _ = output::set_length(&base.storage, before);
+            }
+            return Err(error);
+        }
+    };
+    put_in_force(snapshot, &written)
+}
+
+/// The last payload of a commit, with its frame.
+fn last_payload(base: &Committed) -> Result<Option<(u64, Vec<u8>)>> {
+    for id in (0..base.frame_count()).rev() {
+        let view = base.frame(id)?;
+        if view.payload_length > 0 && view.status != FrameStatus::Deleted {
+            let payload = base.payload(view.payload_offset, view.payload_length)?;
+            return Ok(Some((id, payload.to_vec())));
+        }
+    }
+    Ok(None)
 }
 
 /// Writes what follows payloads and full-text sections, up to the table of contents, and makes all of it durable.
@@ -281,7 +345,17 @@ fn finish(
     content.vectors.apply(&mut tail);
     let mut head = head_with(base, content.sections, content.vectors.sections);
 
-    let mut table = FrameTable::new(base, changed, frames_start(&head))?;
+    if let Some((id, _)) = &content.guard {
+        let directory = &base.directory;
+        let length = Directory::length(
+            base.frame_count() + content.frames.count(),
+            (directory.chunks().count() + content.frames.parts.chunks.len()) as u64,
+            (directory.uris().count() + content.frames.parts.uris.len()) as u64,
+        );
+        let edit = content.edits.entry(*id).or_default();
+        edit.payload_offset = Some(out.position() + length);
+    }
+    let mut table = FrameTable::new(base, changed, &content.edits, frames_start(&head))?;
     let directory_length = table.directory_length(table.count, &content.frames);
     if let Some((index, _)) = content.last_payload {
         let place = out.position() + directory_length;
@@ -298,7 +372,8 @@ fn finish(
     let directory_offset = out.write(&encoded)?;
     register_directory(&mut head, directory_offset, &encoded, table.count);
     drop(encoded);
-    if let Some((_, payload)) = content.last_payload {
+    let behind = content.last_payload.map(|(_, payload)| payload);
+    if let Some(payload) = behind.or(content.guard.map(|(_, payload)| payload)) {
         out.write(&payload)?;
     }
     // The footer has to be the last thing in the file. What a commit that was cut short left behind our own bytes is not

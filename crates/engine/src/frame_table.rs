@@ -1,6 +1,8 @@
 //! The frames of the next table of contents, with their directory.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use imbl::HashMap;
 use mv2::frame::Frame;
@@ -9,6 +11,7 @@ use mv2::toc::PieceSink;
 use crate::additions::status;
 use crate::committed::{self, Committed, decode_frame};
 use crate::directory::{Directory, FrameRecord, Parts};
+use crate::embedding::Identity;
 use crate::error::{Error, Result};
 use crate::fresh::{FreshFrames, Piece};
 use crate::pending::StatusChange;
@@ -23,6 +26,29 @@ pub struct FrameTable {
     pub count: u64,
     length: u64,
 }
+
+/// What changes in a frame besides its status.
+#[derive(Default)]
+pub struct Edit {
+    /// What made its new vector, and the numbers of it.
+    pub embedding: Option<(Arc<Identity>, usize)>,
+    /// Where its payload stands from now on.
+    pub payload_offset: Option<u64>,
+}
+
+impl Edit {
+    fn apply(&self, frame: &mut Frame) {
+        if let Some((identity, dimension)) = &self.embedding {
+            identity.write(*dimension, &mut frame.extra_metadata);
+        }
+        if let Some(offset) = self.payload_offset {
+            frame.payload_offset = offset;
+        }
+    }
+}
+
+/// Changes of frames by id.
+pub type Edits = BTreeMap<u64, Edit>;
 
 enum Slice {
     /// A span of the current frames, relative to the first.
@@ -63,10 +89,11 @@ impl FrameTable {
         }
     }
 
-    /// The frames of `base`, with the status changes of `changed`. `frames_start` is where they will stand.
+    /// The frames of `base`, with the status changes of `changed` and `edits`. `frames_start` is where they will stand.
     pub fn new(
         base: &Committed,
         changed: &HashMap<u64, StatusChange>,
+        edits: &Edits,
         frames_start: u64,
     ) -> Result<Self> {
         let mut table = Self {
@@ -84,10 +111,12 @@ impl FrameTable {
         table.parts.uris = base.directory.uris().collect();
         let mut ids: Vec<u64> = changed
             .keys()
+            .chain(edits.keys())
             .copied()
             .filter(|&id| id < base.frame_count())
             .collect();
         ids.sort_unstable();
+        ids.dedup();
         let (start, end) = base.directory.frames_range();
         let total = end.saturating_sub(start);
         let mut copied = 0;
@@ -99,14 +128,20 @@ impl FrameTable {
             };
             let old_offset = record.toc_offset;
             record.toc_offset = record.toc_offset.saturating_add_signed(shift);
-            if next.next_if_eq(&id).is_some()
-                && let Some(change) = changed.get(&id)
-            {
+            if next.next_if_eq(&id).is_some() {
                 let encoded = base.encoded(id)?;
                 let mut frame = decode_frame(encoded)?;
                 table.parts.totals.discount(&frame);
-                frame.status = status(change.status);
-                frame.superseded_by = change.superseded_by;
+                if let Some(change) = changed.get(&id) {
+                    frame.status = status(change.status);
+                    frame.superseded_by = change.superseded_by;
+                    record.flags = record.flags.with_status(change.status);
+                    record.superseded_by =
+                        change.superseded_by.and_then(|id| u32::try_from(id).ok());
+                }
+                if let Some(edit) = edits.get(&id) {
+                    edit.apply(&mut frame);
+                }
                 table.parts.totals.count(&frame);
                 table.slices.push(Slice::Copied {
                     start: copied,
@@ -116,8 +151,6 @@ impl FrameTable {
                 let bytes = table.encode(&frame);
                 shift += bytes.len() as i64 - encoded.len() as i64;
                 record.checksum = crc32fast::hash(&table.fresh[bytes.clone()]);
-                record.flags = record.flags.with_status(change.status);
-                record.superseded_by = change.superseded_by.and_then(|id| u32::try_from(id).ok());
                 table.slices.push(Slice::Fresh {
                     start: bytes.start,
                     end: bytes.end,

@@ -13,17 +13,19 @@ use serde_json::json;
 
 use crate::ahead::{Job, Made, Rewrite};
 use crate::bulk;
-use crate::commit::CommitOptions;
+use crate::commit::{self, CommitOptions};
 use crate::committed::Committed;
 use crate::compact;
 use crate::create;
 use crate::dedupe::DedupeTable;
 use crate::document::{Document, PreparedDocument, PreparedFrame, Preparer};
-use crate::embedding::{vectors_disabled, wrong_dimension};
+use crate::embedding::{Embedding, Identity, vectors_disabled, wrong_dimension};
 use crate::error::{Code, Error, Result};
+use crate::frame_table::Edit;
 use crate::options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
 use crate::pending::Pending;
 use crate::snapshot::Snapshot;
+use crate::vec_sections::Fresh;
 use crate::writer::{self, Applied, Changes};
 
 /// Most frames that [`Memory::put_at_once`] leaves to be indexed by who comes next.
@@ -392,6 +394,89 @@ impl Memory {
             duplicate_of,
             sequence,
         })
+    }
+
+    /// Gives active frames other vectors, all or none: durable when it returns. `vectors` holds one for each id, one behind
+    /// the other. Vectors of another size than those of the file have to replace all of them in one call (MV014 if they do
+    /// not); those of superseded versions are then gone.
+    pub fn set_vectors(&self, ids: &[u64], vectors: &[f32], identity: Identity) -> Result<u64> {
+        const OPERATION: &str = "setVectors";
+        self.check_writable(OPERATION)?;
+        if !self.options.enable_vec {
+            return Err(vectors_disabled(OPERATION));
+        }
+        let Some(dimension) = vectors.len().checked_div(ids.len()) else {
+            return Ok(0);
+        };
+        if dimension * ids.len() != vectors.len() {
+            return Err(Error::invalid(
+                "vectors",
+                format_args!("{} numbers", vectors.len()),
+                &format!("as many for each of {} frames", ids.len()),
+            ));
+        }
+        let identity = Arc::new(identity);
+        let mut given = std::collections::BTreeMap::new();
+        for (index, id) in ids.iter().enumerate() {
+            let numbers = vectors.get(index * dimension..(index + 1) * dimension);
+            let embedding = Embedding {
+                vector: Arc::from(numbers.unwrap_or_default()),
+                identity: Arc::clone(&identity),
+            };
+            embedding.check(&format!("vectors[{index}]"), Some(index))?;
+            if given.insert(*id, embedding.vector).is_some() {
+                return Err(Error::invalid("ids", id, "every frame once"));
+            }
+        }
+        let mut writer = self.writer.lock();
+        self.end_rewrite(&mut writer)?;
+        let timeout = self.options.lock_timeout;
+        let (_lock, mut snapshot) = self.lock_file(OPERATION, &mut writer.kept, timeout)?;
+        for &id in given.keys() {
+            snapshot.active_view(id)?;
+        }
+        let stored = snapshot.vector_dimension()?;
+        let replaces_all = stored.is_some_and(|stored| stored != dimension);
+        if let Some(stored) = stored.filter(|_| replaces_all) {
+            let mut replaced = 0;
+            for &id in given.keys() {
+                replaced += u64::from(snapshot.vector(id)?.is_some());
+            }
+            if replaced < snapshot.vector_count()? {
+                return Err(wrong_dimension(stored, dimension, None));
+            }
+        }
+        let options = CommitOptions {
+            hands_over: true,
+            ..self.commit_options(&snapshot)
+        };
+        if !snapshot.pending.is_empty() {
+            let emptied =
+                writer::commit_log(&snapshot, &options)?.ok_or_else(writer::not_reopened)?;
+            snapshot = Arc::new(emptied);
+            self.state.store(Some(Arc::clone(&snapshot)));
+        }
+        let edits = given.keys().map(|&id| {
+            let edit = Edit {
+                embedding: Some((Arc::clone(&identity), dimension)),
+                payload_offset: None,
+            };
+            (id, edit)
+        });
+        let fresh = given.iter().map(|(&id, vector)| (id, vector));
+        let committed = commit::write_vectors(
+            &snapshot,
+            Fresh::of(&snapshot.committed, fresh)?,
+            edits.collect(),
+            replaces_all,
+            &options,
+        )?;
+        let next = committed.map(|committed| Snapshot {
+            pending: Pending::new(writer::applied_sequence(&committed)),
+            committed: Arc::new(committed),
+        });
+        self.publish(next);
+        Ok(given.len() as u64)
     }
 
     /// Stores `next` as the new version of frame `id`. `build` gets the current state, to take over what the caller

@@ -82,7 +82,7 @@ pub struct Fresh {
 
 impl Fresh {
     /// New vectors in the order of their frames, all of one size.
-    fn of<'a>(
+    pub fn of<'a>(
         base: &Committed,
         vectors: impl Iterator<Item = (u64, &'a Arc<[f32]>)>,
     ) -> Result<Self> {
@@ -266,6 +266,17 @@ pub fn write(
         return Ok(written);
     }
     let parts: Vec<&Part> = old.iter().chain(&fresh.parts).collect();
+    rewritten(base, &parts, status, out)
+}
+
+/// Writes new vectors in place of all there are.
+pub fn write_all(
+    base: &Committed,
+    fresh: &Fresh,
+    status: &dyn Fn(u64) -> u32,
+    out: &mut Output,
+) -> Result<Written> {
+    let parts: Vec<&Part> = fresh.parts.iter().collect();
     rewritten(base, &parts, status, out)
 }
 

@@ -649,3 +649,94 @@ fn damage_in_vectors_is_found_and_codes_are_made_anew() {
         assert_eq!(found.hits[0].frame_id, 7);
     }
 }
+
+#[test]
+fn vectors_are_replaced_in_place() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..1200, Some(1200));
+    for number in 1200..1210 {
+        put(&memory, document(number));
+    }
+    put(&memory, Document::text("without a vector", 1));
+    let identity = || Identity {
+        provider: Some("hash".to_owned()),
+        model: Some("hash-24".to_owned()),
+        dimension: None,
+        normalized: Some(false),
+    };
+    let flat = |numbers: &[u64]| {
+        numbers
+            .iter()
+            .flat_map(|number| vector(*number))
+            .collect::<Vec<f32>>()
+    };
+    let ids: Vec<u64> = vec![1210, 3, 1205, 700];
+    let numbers = [90_001, 90_002, 90_003, 90_004];
+    assert_eq!(
+        memory
+            .set_vectors(&ids, &flat(&numbers), identity())
+            .unwrap(),
+        4
+    );
+    let mut expected = in_order(0..1210);
+    expected.extend(ids.iter().copied().zip(numbers));
+    for memory in [&memory, &open(&path)] {
+        assert_holds(memory, &expected);
+        assert_passes(memory);
+        assert_eq!(find(memory, vector(90_002)).hits[0].frame_id, 3);
+        assert_ne!(find(memory, vector(3)).hits[0].frame_id, 3);
+        assert_eq!(memory.text(1210).unwrap(), "without a vector");
+    }
+    assert_eq!(reference_vectors(&path)[&3], vector(90_002));
+    // Another size has to replace all.
+    let narrow = vec![1.0; 8];
+    let refused = memory
+        .set_vectors(&[3, 700], &narrow, Identity::default())
+        .unwrap_err();
+    assert_eq!(refused.code, Code::VecDimensionMismatch);
+    assert_eq!(
+        memory
+            .set_vectors(&[5000], &vector(1), identity())
+            .unwrap_err()
+            .code,
+        Code::FrameNotFound
+    );
+    assert_eq!(
+        memory
+            .set_vectors(&[1, 1], &flat(&[1, 2]), identity())
+            .unwrap_err()
+            .code,
+        Code::InvalidInput
+    );
+    assert_eq!(
+        memory
+            .set_vectors(&[1, 2], &vector(1)[1..], identity())
+            .unwrap_err()
+            .code,
+        Code::InvalidInput
+    );
+    assert_eq!(
+        memory
+            .set_vectors(&[1], &[f32::NAN; DIMENSION], identity())
+            .unwrap_err()
+            .code,
+        Code::EmbeddingFailed
+    );
+    assert_holds(&memory, &expected);
+    let all: Vec<u64> = (0..1211).collect();
+    let wide: Vec<f32> = all.iter().flat_map(|id| [*id as f32, 1.0, 2.0]).collect();
+    let other = Identity {
+        model: Some("other".to_owned()),
+        ..Identity::default()
+    };
+    memory.set_vectors(&all, &wide, other).unwrap();
+    memory.close().unwrap();
+    let memory = open(&path);
+    let stats = memory.stats().unwrap();
+    assert_eq!(stats["effective_vec_dimension"], 3);
+    assert_eq!(stats["vector_count"], 1211);
+    assert_eq!(stats["embedding_identity"]["model"], "other");
+    assert_eq!(stats["embedding_identity"]["provider"], json!(null));
+    assert_passes(&memory);
+}

@@ -171,6 +171,13 @@ export interface NativeMemory {
   putFeed(feed: NativeFeed, options: NativePutOptions): Promise<NativePutResult>;
   /** Stores a new version of a frame and resolves to the new frame's id. */
   update(id: number, patch: Partial<NativeDocument>): Promise<number>;
+  /**
+   * Gives active frames other vectors, all or none, durably; resolves to their number. `vectors` (copied) holds one for
+   * each id, one behind the other. Vectors of another size than those of the file have to replace all of them in one
+   * call (else MV014). MV010 for a frame that is not active, MV011 with `enableVec: false`, MV015 for a number that is
+   * not finite, MV019 when an id comes twice or numbers and ids do not fit. A commit: give many at a time.
+   */
+  setVectors(ids: number[], vectors: Float32Array, identity: EmbeddingIdentity): Promise<number>;
   /** All or nothing; MV010 when one of the ids is unknown. */
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */

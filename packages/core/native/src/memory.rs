@@ -10,7 +10,7 @@ use engine::{
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::document::{Input, NativeDocument};
+use crate::document::{Input, NativeDocument, NativeIdentity};
 use crate::failure::{guard, to_napi};
 use crate::feed::NativeFeed;
 use crate::hits::NativeHits;
@@ -239,6 +239,27 @@ impl NativeMemory {
             Ok(new as f64)
         };
         self.writer.run(env, work, self.indexing())
+    }
+
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn set_vectors<'env>(
+        &self,
+        env: &'env Env,
+        ids: Vec<f64>,
+        vectors: Float32Array,
+        identity: NativeIdentity,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let vectors = vectors.to_vec();
+        let work = move || {
+            let ids = ids
+                .into_iter()
+                .map(|id| frame_id(id, "ids"))
+                .collect::<Result<Vec<_>>>()?;
+            let count = memory.set_vectors(&ids, &vectors, identity.convert()?)?;
+            Ok(count as f64)
+        };
+        self.writer.run(env, work, || ())
     }
 
     #[napi(ts_return_type = "Promise<NativeRemoveResult>")]
