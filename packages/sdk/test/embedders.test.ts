@@ -11,7 +11,7 @@ import { putMany } from '../src/put-many.ts';
 import type { PutManyReport } from '../src/put-stream.ts';
 import { update } from '../src/update.ts';
 import { vecSearch } from '../src/vec-search.ts';
-import { freshMemory, freshPath } from './support/memory.ts';
+import { freshPath } from './support/memory.ts';
 import { vectorMemory } from './support/vector-memory.ts';
 
 afterEach(() => {
