@@ -360,6 +360,8 @@ fn puts_go_on_while_a_large_file_is_rewritten_and_nothing_is_lost() {
     memory.put(documents, PutOptions::default()).unwrap();
     let inode = || std::fs::metadata(&path).unwrap().ino();
     let mut inodes = std::collections::BTreeSet::from([inode()]);
+    // While a file is open no other one gets its number.
+    let mut files = vec![std::fs::File::open(&path).unwrap()];
     let mut meanwhile = 0;
     let mut next = 20_000;
     for round in 0..3 {
@@ -382,6 +384,7 @@ fn puts_go_on_while_a_large_file_is_rewritten_and_nothing_is_lost() {
             }
         });
         inodes.insert(inode());
+        files.push(std::fs::File::open(&path).unwrap());
         assert_eq!(open(&path).stats().unwrap()["frame_count"], next);
     }
     assert!(inodes.len() >= 4, "{} files", inodes.len());
