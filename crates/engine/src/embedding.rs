@@ -154,7 +154,7 @@ pub fn wrong_dimension(expected: usize, actual: usize, index: Option<usize>) -> 
     };
     Error::new(
         Code::VecDimensionMismatch,
-        format!("{whose} has {actual} numbers where {expected} are expected"),
+        format!("Vector dimension mismatch: expected {expected} numbers, but {whose} has {actual}"),
         details,
     )
 }

@@ -88,7 +88,8 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   handle.assertOpen('ask');
   const asked = queryOf(question, 'question');
   const given = optionsOf(options);
-  const settings = searchSettings(given, { mode: usualMode(handle, given), k: DEFAULT_K });
+  const { fusion } = handle.settings;
+  const settings = searchSettings(given, { mode: usualMode(handle, given), k: DEFAULT_K, fusion });
   const contextOnly = optionalBoolean(given['contextOnly'], 'contextOnly', false);
   const returnSources = optionalBoolean(given['returnSources'], 'returnSources', false);
   const showChunks = optionalBoolean(given['showChunks'], 'showChunks', false);
@@ -101,7 +102,7 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   const pending = vectorOfQuestion(handle, 'ask', settings, given, asked);
   const { vector, warnings: vectorWarnings } = pending instanceof Promise ? await pending : pending;
 
-  const { hits, isFallback, reasons } = await retrieve(handle, asked, settings, vector);
+  const { hits, isFallback, engine, reasons } = await retrieve(handle, asked, settings, vector);
   const retrieved = performance.now();
   const passages = passagesOf(hits, most);
   const warnings = [...vectorWarnings, ...reasons];
@@ -118,7 +119,7 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
     context_fragments: fragments,
     context_only: contextOnly,
     mode: settings.mode === 'auto' ? 'hybrid' : settings.mode,
-    retriever: isFallback ? 'timeline_fallback' : retrieverOf(settings, vector),
+    retriever: isFallback ? 'timeline_fallback' : retrieverOf(engine),
     hits,
     sources: hits.map((hit, index) => sourceOf(hit, index, returnSources)),
     stats: {
@@ -154,10 +155,10 @@ async function retrieve(
   question: string,
   settings: SearchSettings,
   vector: Float32Array | undefined,
-): Promise<{ hits: FindHit[]; isFallback: boolean; reasons: readonly string[] }> {
+): Promise<{ hits: FindHit[]; isFallback: boolean; engine: string; reasons: readonly string[] }> {
   const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
   const asked = withMode(request, settings, vector);
-  const { hits: found, warnings: reasons = [] } = await search(handle, 'ask', asked, vector);
+  const { hits: found, engine, warnings: reasons = [] } = await search(handle, 'ask', asked, vector);
   const count =
     settings.adaptive === undefined
       ? found.length
@@ -165,14 +166,14 @@ async function retrieve(
           found.map((hit) => hit.score),
           settings.adaptive,
         );
-  if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false, reasons };
+  if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false, engine, reasons };
   const newest = await newestFrames(handle, settings.request);
-  return { hits: ranked(newest), isFallback: newest.length > 0, reasons };
+  return { hits: ranked(newest), isFallback: newest.length > 0, engine, reasons };
 }
 
-function retrieverOf({ mode }: SearchSettings, vector: Float32Array | undefined): AskResult['retriever'] {
-  if (vector === undefined || mode === 'lex') return 'lex';
-  return mode === 'sem' ? 'semantic' : 'hybrid';
+function retrieverOf(engine: string): AskResult['retriever'] {
+  if (engine === 'tantivy') return 'lex';
+  return engine === 'vec' ? 'semantic' : 'hybrid';
 }
 
 function ranked(hits: readonly FindHit[]): FindHit[] {

@@ -63,17 +63,8 @@ export function noVectors(operation: string): VecIndexDisabledError {
   return new VecIndexDisabledError(
     `${operation} searches by meaning, but there are no vectors stored yet in this memory`,
     {
-      details: { operation, reason: 'no_vectors' },
+      details: { operation, reason: 'empty' },
     },
-  );
-}
-
-/** The file has vectors and a sound one was given, but searching by it comes with the semantic release. */
-export function semanticNotYet(operation: string): UnsupportedOperationError {
-  return notYet(
-    operation,
-    'it searches by words only',
-    'Search by words with `find(query, { mode: "lex" })`.',
   );
 }
 

@@ -47,13 +47,13 @@ export interface FindHit {
   /** Epoch seconds. */
   timestamp: number;
   metadata: Record<string, unknown>;
-  /** With `explain: true`. */
+  /** What the score is made of; with `explain: true`, for hits by words and of both kinds. */
   explain?: Record<string, unknown>;
 }
 
 export interface FindResult {
   query: string;
-  /** `"tantivy"` for a search by words. */
+  /** What was looked for by: `"tantivy"` (words), `"vec"` (meaning) or `"hybrid"` (both). */
   engine: string;
   hits: FindHit[];
   total_hits: number;
@@ -76,7 +76,8 @@ export async function find(handle: Handle, query: string, options?: FindInput): 
   handle.assertOpen('find');
   const words = queryOf(query, 'query');
   const given = optionsOf(options);
-  const settings = searchSettings(given, { mode: usualMode(handle, {}), k: DEFAULT_K });
+  const { fusion } = handle.settings;
+  const settings = searchSettings(given, { mode: usualMode(handle, {}), k: DEFAULT_K, fusion });
   const cursor = optionalString(given['cursor'], 'cursor');
   const explain = explainOf(given);
   const pending = vectorOfQuestion(handle, 'find', settings, given, words);
@@ -141,10 +142,10 @@ export async function search(
         ? native.find(JSON.stringify(request))
         : native.find(JSON.stringify(request), vector),
     );
-    const { hits, total_hits, total_is_exact, next_cursor, warnings, took_ms } = foundOf(answer);
+    const { engine, hits, total_hits, total_is_exact, next_cursor, warnings, took_ms } = foundOf(answer);
     return {
       query: request.query,
-      engine: engineOf(request, vector),
+      engine,
       hits,
       total_hits,
       total_is_exact,
@@ -189,10 +190,4 @@ export function cutAdaptively(result: FindResult, settings: SearchSettings): Fin
     next_cursor: null,
     context: contextOf(hits, (hit) => hit.snippet),
   };
-}
-
-/** Which kind of search answered. */
-function engineOf(request: FindRequest, vector: Float32Array | undefined): FindResult['engine'] {
-  if (vector === undefined) return 'tantivy';
-  return request.mode === 'sem' ? 'vec' : 'hybrid';
 }

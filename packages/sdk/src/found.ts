@@ -3,6 +3,7 @@ import type { FindHit } from './find.js';
 
 /** The `head` of an answer: everything but texts. */
 interface Head {
+  readonly engine: string;
   readonly count: number;
   readonly numbers: readonly number[];
   readonly metadata?: readonly Record<string, unknown>[];

@@ -2,14 +2,15 @@ import type { Embedder, NativeDocument, NativeMemory, NativePutOptions } from '@
 import { Embedders } from './embedding/embedders.js';
 import type { EmbedderSources } from './embedding/embedders.js';
 import { closed, failureOn, readOnly } from './failures.js';
+import type { Fusion } from './search-options.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
 /** How a memory was opened, with every default filled in. */
 export interface HandleSettings {
   readonly readOnly: boolean;
   readonly enableVec: boolean;
-  /** Whether the engine keeps and searches vectors. */
-  readonly storesVectors?: boolean | undefined;
+  /** How a search by words and meaning makes one ranking, unless the call says so. */
+  readonly fusion: Fusion;
   /** Makes the vectors of documents and questions that bring none. */
   readonly embedder?: Embedder | string | undefined;
   /** Keys given to `use`, by provider name. Kept out of every message and every printed form. */

@@ -29,6 +29,7 @@ import { failureOn, notYet } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
 import { Memvid } from './memory.js';
+import type { Fusion } from './search-options.js';
 import { verifyMemvid } from './verify.js';
 
 /** A key for a provider: as it is, with the provider's name, or several by name. */
@@ -143,14 +144,21 @@ export function slots(
   return { kind: checkKind(kindOrOptions ?? 'basic'), argument };
 }
 
-/** Opens a memory. `discover` finds more plugins; only the compat entry has it. */
+/** What the compat entry does in another way. */
+export interface CompatSettings {
+  /** Finds more plugins. */
+  readonly discover?: EmbedderSources['discover'];
+  readonly fusion?: Fusion;
+}
+
+/** Opens a memory. */
 export async function openMemory(
   kind: Kind,
   path: string,
   argument: Argument,
   last: OpenOptions | undefined,
   mode: 'create' | undefined,
-  discover?: EmbedderSources['discover'],
+  compat: CompatSettings = {},
 ): Promise<Memvid> {
   const file = pathOf(path, 'path');
   const { keys, options } = settingsOf(argument, last);
@@ -161,13 +169,13 @@ export async function openMemory(
   if (embedder !== undefined && !native.enableVec) {
     throw invalidInput('embedder', embedder, 'left out when enableVec is false');
   }
-  const sources = { plugins: pluginsOf(options['plugins']), discover };
+  const sources = { plugins: pluginsOf(options['plugins']), discover: compat.discover };
   if (typeof embedder === 'string') new Embedders({ ...sources, apiKeys: keys }).checkName(embedder);
   const memory = await openNative(native);
   const settings = {
     readOnly: native.readOnly,
     enableVec: native.enableVec,
-    storesVectors: loadNative().versionInfo().features['vectors'] === true,
+    fusion: compat.fusion ?? 'weighted',
     embedder,
     apiKeys: keys,
   };

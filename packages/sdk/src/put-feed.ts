@@ -1,16 +1,20 @@
-import { loadNative, type NativeColumns, type NativeDocument, type NativePutOptions } from '@memvid/core';
+import {
+  loadNative,
+  type NativeColumns,
+  type NativeDocument,
+  type NativeMemory,
+  type NativePutOptions,
+} from '@memvid/core';
 import { unreadable } from './border.js';
-import { batchDocument, DEFAULT_LABEL, type Switches } from './document.js';
+import { DEFAULT_LABEL } from './document.js';
 import { aborted } from './failures.js';
-import { vectorOfDocument, withVector } from './embedding/document-vectors.js';
-import type { Handle } from './handle.js';
 
 /**
- * Most documents converted in one go, and characters after which a slice ends: some milliseconds of work, so that
- * timers and requests get their turn in between.
+ * Most documents converted in one go, and characters and bytes of vectors after which a slice ends: some milliseconds of
+ * work, so that timers and requests get their turn in between.
  */
 const SLICE = 512;
-const SLICE_CHARACTERS = 1 << 20;
+const SLICE_SIZE = 1 << 20;
 /**
  * Documents of the first slice; each further one has twice as many. The engine's threads have nothing to do until the
  * first arrives, and its conversion is the slowest: nothing is compiled yet.
@@ -18,38 +22,54 @@ const SLICE_CHARACTERS = 1 << 20;
 const FIRST_SLICE = 64;
 
 /**
- * Stores everything `docs` gives as one transaction that takes the documents as they come: the engine works on the
+ * Stores everything `documents` gives as one transaction that takes the documents as they come: the engine works on the
  * first while the next are read, and no more than a few slices are in memory (with `dedupe: "replace"` all of them).
+ * `count`: how many come, when that is known.
  */
 export async function putFeed(
-  handle: Handle,
-  docs: Iterable<unknown>,
-  switches: Switches,
+  native: NativeMemory,
+  documents: Iterable<NativeDocument | Promise<NativeDocument>>,
   options: NativePutOptions,
   signal: AbortSignal | undefined,
+  count: number | undefined,
 ): Promise<string[]> {
-  const { ids } = await handle.write('putMany', async (native) => {
-    const feed = new (loadNative().NativeFeed)();
-    const stored = native.putFeed(feed, options);
-    // An error of the engine ends the loop below and is what the call fails with; it must not go unheard meanwhile.
-    let failed = false;
-    stored.catch(() => (failed = true));
-    try {
-      for await (const columns of slices(docs, switches)) {
-        if (signal?.aborted === true) throw aborted('putMany', signal);
-        if (!feed.push(columns)) await feed.room();
-        else await nextTurn();
-        if (failed) break;
-      }
-    } catch (error) {
-      feed.abort();
-      await stored.catch(() => undefined);
-      throw error;
+  const feed = new (loadNative().NativeFeed)();
+  const stored = native.putFeed(
+    feed,
+    count === undefined ? options : { ...options, expectedDocuments: count },
+  );
+  // An error of the engine ends the loop below and is what the call fails with; it must not go unheard meanwhile.
+  let failed = false;
+  stored.catch(() => (failed = true));
+  try {
+    for await (const columns of slices(documents)) {
+      if (signal?.aborted === true) throw aborted('putMany', signal);
+      if (!feed.push(columns)) await feed.room();
+      else await nextTurn();
+      if (failed) break;
     }
-    feed.end();
-    return stored;
-  });
-  return ids.map(String);
+  } catch (error) {
+    feed.abort();
+    await stored.catch(() => undefined);
+    throw error;
+  }
+  feed.end();
+  return (await stored).ids.map(String);
+}
+
+/** What `convert` makes of each of the documents, one of which may be a promise of one. */
+export function* convertedWith(
+  docs: Iterable<unknown>,
+  convert: (doc: unknown, index: number) => NativeDocument,
+): Generator<NativeDocument | Promise<NativeDocument>> {
+  let index = 0;
+  for (const doc of docs) {
+    const at = index;
+    yield doc instanceof Promise
+      ? arrived(doc, `docs[${at}]`).then((value) => convert(value, at))
+      : convert(doc, at);
+    index += 1;
+  }
 }
 
 function nextTurn(): Promise<void> {
@@ -58,22 +78,21 @@ function nextTurn(): Promise<void> {
   });
 }
 
-async function* slices(docs: Iterable<unknown>, switches: Switches): AsyncGenerator<NativeColumns> {
+async function* slices(
+  documents: Iterable<NativeDocument | Promise<NativeDocument>>,
+): AsyncGenerator<NativeColumns> {
   let slice: NativeDocument[] = [];
   let most = FIRST_SLICE;
-  let index = 0;
-  let characters = 0;
-  for (const item of docs) {
-    const doc = item instanceof Promise ? await arrived(item, `docs[${index}]`) : item;
-    const document = batchDocument(doc, `docs[${index}].`, switches);
-    slice.push(withVector(document, vectorOfDocument(doc, index)));
-    index += 1;
-    characters += document.text?.length ?? 0;
-    if (slice.length === most || characters >= SLICE_CHARACTERS) {
+  let size = 0;
+  for (const item of documents) {
+    const document = item instanceof Promise ? await item : item;
+    slice.push(document);
+    size += (document.text?.length ?? 0) + 4 * (document.vector?.length ?? 0);
+    if (slice.length === most || size >= SLICE_SIZE) {
       yield columnsOf(slice);
       slice = [];
       most = Math.min(most * 2, SLICE);
-      characters = 0;
+      size = 0;
     }
   }
   if (slice.length > 0) yield columnsOf(slice);

@@ -1,4 +1,10 @@
-import { invalidInput, type EmbeddingIdentity, type EmbedProgress } from '@memvid/core';
+import {
+  invalidInput,
+  type EmbeddingIdentity,
+  type EmbedProgress,
+  type NativeDocument,
+  type NativePutOptions,
+} from '@memvid/core';
 import {
   progressOf,
   report,
@@ -10,19 +16,19 @@ import {
 } from './batch-options.js';
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 import { optionalOneOf, optionsOf, type Options } from './check.js';
-import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
+import { batchDocument, switchesOf, type Dedupe, type IngestSwitches, type Switches } from './document.js';
 import {
-  documentVectors,
-  vectorOfDocument,
+  GivenVectors,
   vectorRequest,
-  type DocumentVector,
+  withVector,
+  type MakingOptions,
   type VectorInput,
 } from './embedding/document-vectors.js';
-import { putEmbedded } from './embedding/put-embedded.js';
-import { aborted, semanticNotYet } from './failures.js';
+import { embedded } from './embedding/put-embedded.js';
+import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
-import { putFeed } from './put-feed.js';
+import { convertedWith, putFeed } from './put-feed.js';
 import { store } from './write-queue.js';
 
 export interface PutManyOptions
@@ -61,57 +67,147 @@ export async function putMany(
 
 /** Batches from this size on are taken as they come. */
 const FEED_FROM = 1024;
+/** Documents of a source that are read before their vectors are made, while the rest waits. */
+const EMBEDDED_AT_ONCE = 2048;
+
+/** How documents are stored, checked before the first is read. */
+interface Plan {
+  readonly switches: Switches;
+  readonly store: NativePutOptions;
+  readonly signal: AbortSignal | undefined;
+  readonly onEmbedding: ((progress: EmbedProgress) => void) | undefined;
+}
 
 async function putTogether(
   handle: Handle,
   source: ReturnType<typeof sourceOf>,
   options: Options,
 ): Promise<string[]> {
-  const switches = switchesOf(options);
-  const storeOptions = storeOptionsOf(options);
-  const signal = signalOf(options['signal']);
   const onProgress = progressOf(options['onProgress']);
-  // Without a wait for what is at hand: calls on one handle run in the order in which they were made.
-  const onEmbedding = embeddingProgressOf(options['onEmbedding']);
-  const taken = atHand(source);
-  const arrived = taken instanceof Promise ? await taken : taken;
-  const wanted = vectorRequest(handle, 'putMany', options, Array.isArray(arrived) ? arrived : [], true);
-  // All or nothing: with an embedder, every document is read and has its vector before the first is stored.
-  const isCollected = wanted?.embedder !== undefined && !Array.isArray(arrived);
-  const docs = isCollected ? await collect(arrived as Iterable<unknown>) : arrived;
-  const request = isCollected ? vectorRequest(handle, 'putMany', options, docs as unknown[], true) : wanted;
-  let ids: string[];
-  if (request !== undefined && Array.isArray(docs)) {
-    const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, switches));
-    ids = await putEmbedded(handle, 'putMany', documents, request, {
-      store: storeOptions,
-      signal,
-      onProgress: onEmbedding,
-      nameOf: (index) => `docs[${index}].text`,
-    });
-  } else if (Array.isArray(docs) && docs.length < FEED_FROM) {
-    const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, switches));
-    if (documents.length === 0) return [];
-    const stored = await handle.write('putMany', (native) => {
-      if (signal?.aborted === true) throw aborted('putMany', signal);
-      return store(native, documents, storeOptions);
-    });
-    ids = stored.map(({ id }) => String(id));
-  } else {
-    const held = new Map<number, DocumentVector>();
-    try {
-      const fed = Array.isArray(docs) || handle.settings.storesVectors ? docs : beforeVector(docs, held);
-      ids = await putFeed(handle, fed, switches, storeOptions, signal);
-    } catch (error) {
-      if (held.size > 0) {
-        const found = { given: held, embedder: undefined, isAsked: true };
-        await documentVectors(handle, 'putMany', found, [], { nameOf: String });
-      }
-      throw error;
-    }
-  }
+  const plan: Plan = {
+    switches: switchesOf(options),
+    store: storeOptionsOf(options),
+    signal: signalOf(options['signal']),
+    onEmbedding: embeddingProgressOf(options['onEmbedding']),
+  };
+  const ids = await putSource(handle, source, options, plan);
   await report(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
   return ids;
+}
+
+function putSource(
+  handle: Handle,
+  source: ReturnType<typeof sourceOf>,
+  options: Options,
+  plan: Plan,
+): Promise<string[]> {
+  if (Array.isArray(source)) return putArray(handle, source, options, plan);
+  const withoutList = { ...options, embeddings: undefined };
+  const isMade = vectorRequest(handle, 'putMany', withoutList, [], true) !== undefined;
+  // How many vectors a list has to have is known behind the last document.
+  if (options['embeddings'] !== undefined && options['embeddings'] !== null) {
+    return collect(source).then((docs) => putArray(handle, docs, options, plan));
+  }
+  if (isMade) return putMade(handle, madeInSlices(handle, source, options, plan), plan);
+  const docs = atHand(source);
+  if (docs instanceof Promise) return docs.then((list) => putArray(handle, list, options, plan));
+  return Array.isArray(docs)
+    ? putArray(handle, docs, options, plan)
+    : putGiven(handle, docs, options, plan, undefined);
+}
+
+async function putArray(
+  handle: Handle,
+  docs: readonly unknown[],
+  options: Options,
+  plan: Plan,
+): Promise<string[]> {
+  const withoutList = { ...options, embeddings: undefined };
+  const isMade = vectorRequest(handle, 'putMany', withoutList, [], true) !== undefined;
+  if (!isMade && docs.length >= FEED_FROM) return putGiven(handle, docs, options, plan, docs.length);
+  const request = vectorRequest(handle, 'putMany', options, docs, true);
+  const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, plan.switches));
+  if (documents.length === 0) return [];
+  const making =
+    request === undefined
+      ? documents
+      : embedded(handle, 'putMany', documents, request, makingOptions(plan, 0));
+  return putMade(handle, making, plan);
+}
+
+/** Stores documents that bring their vectors, or have none, as they come. */
+async function putGiven(
+  handle: Handle,
+  docs: Iterable<unknown>,
+  options: Options,
+  plan: Plan,
+  count: number | undefined,
+): Promise<string[]> {
+  const given = new GivenVectors(handle, 'putMany', options, count);
+  const documents = convertedWith(docs, (doc, index) =>
+    withVector(batchDocument(doc, `docs[${index}].`, plan.switches), given.of(doc, index)),
+  );
+  return handle.write('putMany', (native) => putFeed(native, documents, plan.store, plan.signal, count));
+}
+
+/** Stores documents whose vectors are being made, when they are and the turn of this call has come. */
+async function putMade(
+  handle: Handle,
+  making: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
+  plan: Plan,
+): Promise<string[]> {
+  // It may fail before its turn comes; the turn tells.
+  if (making instanceof Promise) making.catch(() => undefined);
+  return handle.write('putMany', async (native) => {
+    const documents = making instanceof Promise ? await making : making;
+    if (plan.signal?.aborted === true) throw aborted('putMany', plan.signal);
+    if (documents.length === 0) return [];
+    if (documents.length >= FEED_FROM) {
+      return putFeed(native, documents, plan.store, plan.signal, documents.length);
+    }
+    return (await store(native, documents, plan.store)).map(({ id }) => String(id));
+  });
+}
+
+/**
+ * The documents of a source with their vectors, which are made slice by slice as it is read. All of them are made before
+ * the first is stored: while a transaction takes documents other writers wait, and an embedder may take its time.
+ */
+async function madeInSlices(
+  handle: Handle,
+  source: ReturnType<typeof sourceOf>,
+  options: Options,
+  plan: Plan,
+): Promise<NativeDocument[]> {
+  const made: NativeDocument[] = [];
+  let slice: unknown[] = [];
+  const flush = async (): Promise<void> => {
+    const first = made.length;
+    const request = vectorRequest(handle, 'putMany', options, slice, true, first);
+    const documents = slice.map((doc, at) => batchDocument(doc, `docs[${first + at}].`, plan.switches));
+    slice = [];
+    const making = request && embedded(handle, 'putMany', documents, request, makingOptions(plan, first));
+    for (const document of (await making) ?? documents) made.push(document);
+  };
+  for await (const doc of takenInTime(source)) {
+    if (plan.signal?.aborted === true) throw aborted('putMany', plan.signal);
+    slice.push(doc);
+    if (slice.length === EMBEDDED_AT_ONCE) await flush();
+  }
+  if (slice.length > 0) await flush();
+  return made;
+}
+
+/** How the vectors of documents are made of which the first is number `first` of the call. */
+function makingOptions({ signal, onEmbedding }: Plan, first: number): MakingOptions {
+  return {
+    signal,
+    onProgress:
+      onEmbedding &&
+      ((progress) =>
+        onEmbedding({ ...progress, embedded: first + progress.embedded, total: first + progress.total })),
+    nameOf: (index) => `docs[${first + index}].text`,
+  };
 }
 
 function embeddingProgressOf(value: unknown): ((progress: EmbedProgress) => void) | undefined {
@@ -125,10 +221,7 @@ function embeddingProgressOf(value: unknown): ((progress: EmbedProgress) => void
  * promises) is read to its end before: nobody knows how long it takes, and other writers wait while a transaction takes
  * documents.
  */
-function atHand(
-  source: ReturnType<typeof sourceOf>,
-): readonly unknown[] | Iterable<unknown> | Promise<unknown[]> {
-  if (Array.isArray(source)) return source;
+function atHand(source: ReturnType<typeof sourceOf>): Iterable<unknown> | Promise<unknown[]> {
   if (Symbol.asyncIterator in source) return collect(source);
   const rest = takenNow(source as Iterable<unknown>);
   const first = rest.next();
@@ -138,20 +231,6 @@ function atHand(
     yield* rest;
   })();
   return first.value instanceof Promise ? collect(all) : all;
-}
-
-/** The documents up to one that brings a vector, which ends the batch; the vector is put into `held`. */
-function* beforeVector(docs: Iterable<unknown>, held: Map<number, DocumentVector>): Generator<unknown> {
-  let index = 0;
-  for (const doc of docs) {
-    const vector = vectorOfDocument(doc, index);
-    if (vector !== undefined) {
-      held.set(index, vector);
-      throw semanticNotYet('putMany');
-    }
-    yield doc;
-    index += 1;
-  }
 }
 
 async function collect(docs: ReturnType<typeof sourceOf>): Promise<unknown[]> {

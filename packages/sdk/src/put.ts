@@ -2,7 +2,7 @@ import { checkString, invalidInput } from '@memvid/core';
 import { optionalOneOf, pathOf, recordOf } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
-import { vectorRequest, type VectorInput } from './embedding/document-vectors.js';
+import { vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
 import { putEmbedded } from './embedding/put-embedded.js';
 import { fileLabel, readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
@@ -39,7 +39,10 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   const request = vectorRequest(handle, 'put', given, [given], false);
   if (file === undefined) {
     const document = textDocument(fieldsOf(given, ''), checkString('text', text), switches);
-    if (request === undefined) return String((await handle.put('put', document, options)).id);
+    // Nothing is to be made, and the engine checks what is given.
+    if (request?.embedder === undefined) {
+      return String((await handle.put('put', withVector(document, request?.given.get(0)), options)).id);
+    }
     const [id = ''] = await putEmbedded(handle, 'put', [document], request, {
       store: options,
       nameOf: () => 'text',

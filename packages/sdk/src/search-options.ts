@@ -1,7 +1,14 @@
 import { invalidInput } from '@memvid/core';
 import { aclOf, type AclContextInput, type AclOptions } from './acl.js';
 import { adaptiveRule, type AdaptiveOptions, type AdaptiveRule } from './adaptive.js';
-import { countOption, optionalBoolean, optionalNumber, optionalString, type Options } from './check.js';
+import {
+  countOption,
+  optionalBoolean,
+  optionalNumber,
+  optionalOneOf,
+  optionalString,
+  type Options,
+} from './check.js';
 import { notYet } from './failures.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 import type { QueryVectorInput } from './embedding/query-vector.js';
@@ -10,6 +17,14 @@ import { whereOf, type Where } from './where.js';
 export type SearchMode = 'lex' | 'sem' | 'auto';
 /** The other names a mode goes by. */
 export type SearchModeName = SearchMode | 'lexical' | 'semantic' | 'hybrid';
+
+const FUSIONS = ['weighted', 'rrf'] as const;
+/** How the ranking by words and the one by meaning become one. */
+export type Fusion = (typeof FUSIONS)[number];
+
+const RECALLS = ['fast', 'normal', 'high', 'exact'] as const;
+/** How hard the nearest vectors are looked for: by name, or a number from 0.1 to 100 of which 1 is `"normal"`. */
+export type Recall = (typeof RECALLS)[number] | number;
 
 /** What `find` and `ask` have in common. */
 export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInput {
@@ -29,6 +44,15 @@ export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInp
   asOfFrame?: number | undefined;
   /** Only what carries a timestamp up to this one (epoch seconds). */
   asOfTs?: number | undefined;
+  /**
+   * How `mode: "auto"` makes one ranking of two. `"weighted"` (default): each score is brought to 0…1 over its list and
+   * they are added. `"rrf"` (default of `@memvid/sdk/compat`): the sum of 1 / (60 + rank).
+   */
+  fusion?: Fusion | undefined;
+  /** What meaning counts beside words in a weighted fusion, 0 to 1. Default 0.4. */
+  semanticWeight?: number | undefined;
+  /** How hard the nearest vectors are looked for; `"exact"` compares every one. Default `"normal"`. */
+  recall?: Recall | undefined;
 }
 
 /** The request of the native engine for a search. */
@@ -49,6 +73,9 @@ export interface FindRequest {
   fullText?: boolean;
   /** By meaning, or both; only with a vector. */
   mode?: 'sem' | 'auto';
+  fusion?: Fusion;
+  semanticWeight?: number;
+  recall?: Recall;
 }
 
 export interface SearchSettings {
@@ -69,7 +96,10 @@ const MODES: Readonly<Record<string, SearchMode>> = {
 };
 
 /** Checks the options of a search and gives the engine's request for it. */
-export function searchSettings(options: Options, defaults: { mode: SearchMode; k: number }): SearchSettings {
+export function searchSettings(
+  options: Options,
+  defaults: { mode: SearchMode; k: number; fusion: Fusion },
+): SearchSettings {
   const adaptive = adaptiveRule(options);
   const acl = aclOf(options);
   const k = countOption(options['k'], 'k', defaults.k);
@@ -80,6 +110,9 @@ export function searchSettings(options: Options, defaults: { mode: SearchMode; k
   const until = optionalSeconds(options['until'], 'until');
   const asOfFrame = optionalNumber(options['asOfFrame'], 'asOfFrame', { min: 0, integer: true });
   const asOfTs = optionalSeconds(options['asOfTs'], 'asOfTs');
+  const fusion = optionalOneOf(options['fusion'], 'fusion', FUSIONS) ?? defaults.fusion;
+  const semanticWeight = optionalNumber(options['semanticWeight'], 'semanticWeight', { min: 0, max: 1 });
+  const recall = recallOf(options['recall']);
   refuseRecency(options['recency']);
   const request: Omit<FindRequest, 'query'> = {
     k: adaptive?.maxK ?? k,
@@ -91,6 +124,9 @@ export function searchSettings(options: Options, defaults: { mode: SearchMode; k
     ...(asOfFrame === undefined ? {} : { asOfFrame }),
     ...(asOfTs === undefined ? {} : { asOfTs }),
     ...(acl === undefined ? {} : { acl }),
+    ...(fusion === 'weighted' ? {} : { fusion }),
+    ...(semanticWeight === undefined ? {} : { semanticWeight }),
+    ...(recall === undefined ? {} : { recall }),
   };
   return { mode: modeOf(options['mode'], defaults.mode), request, adaptive, acl };
 }
@@ -101,6 +137,17 @@ function modeOf(value: unknown, fallback: SearchMode): SearchMode {
   const mode = typeof value === 'string' ? MODES[value.toLowerCase()] : undefined;
   if (mode === undefined) throw invalidInput('mode', value, 'one of "lex", "sem", "auto"');
   return mode;
+}
+
+function recallOf(value: unknown): Recall | undefined {
+  if (value === undefined || value === null) return undefined;
+  const isNumber = typeof value === 'number' && value >= 0.1 && value <= 100;
+  if (isNumber || RECALLS.includes(value as (typeof RECALLS)[number])) return value as Recall;
+  throw invalidInput(
+    'recall',
+    value,
+    'one of "fast", "normal", "high", "exact", or a number from 0.1 to 100',
+  );
 }
 
 /** Scores do not depend on age yet. Said, so that nobody takes the order of a list for what it is not. */

@@ -10,6 +10,12 @@ export type VecSearchInput = Pick<
   | 'k'
   | 'snippetChars'
   | 'scope'
+  | 'where'
+  | 'since'
+  | 'until'
+  | 'asOfFrame'
+  | 'asOfTs'
+  | 'recall'
   | 'adaptive'
   | 'minRelevancy'
   | 'maxK'
@@ -18,7 +24,7 @@ export type VecSearchInput = Pick<
   | 'aclEnforcementMode'
 >;
 
-/** Searches by a vector. */
+/** Searches by a vector. The words of the query choose the snippets. */
 export async function vecSearch(
   handle: Handle,
   query: string,
@@ -31,7 +37,14 @@ export async function vecSearch(
     throw invalidInput('queryEmbedding', queryEmbedding, 'an array of numbers or a Float32Array');
   }
   const given = optionsOf(options);
-  const settings = searchSettings({ ...given, mode: 'sem' }, { mode: 'sem', k: 10 });
+  const settings = searchSettings(
+    { ...given, mode: 'sem' },
+    {
+      mode: 'sem',
+      k: 10,
+      fusion: handle.settings.fusion,
+    },
+  );
   const { vector } = await queryVector(handle, 'vecSearch', 'sem', { queryEmbedding }, words);
   const request = withMode({ ...settings.request, query: words }, settings, vector);
   return cutAdaptively(await search(handle, 'vecSearch', request, vector), settings);

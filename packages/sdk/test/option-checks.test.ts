@@ -2,13 +2,18 @@ import type { NativeMemory } from '@memvid/core';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../src/ask.ts';
 import { find } from '../src/find.ts';
-import { Handle } from '../src/handle.ts';
+import { Handle, type HandleSettings } from '../src/handle.ts';
 import * as sdk from '../src/index.ts';
 import { freshMemory } from './support/memory.ts';
 import { expectRefused, wrong } from './support/refusals.ts';
 
 describe('what the engine warns of', () => {
-  const settings = { readOnly: false, enableVec: true, apiKeys: new Map<string, string>() };
+  const settings: HandleSettings = {
+    readOnly: false,
+    enableVec: true,
+    fusion: 'weighted',
+    apiKeys: new Map(),
+  };
   const warning = 'pre* stands for more words than are searched for';
   const head = {
     count: 0,

@@ -3,9 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { modelForDimension, modelOf, pluginOfProvider } from '../src/embedding/models.ts';
 import { find } from '../src/find.ts';
 import { Handle } from '../src/handle.ts';
-import { put } from '../src/put.ts';
-import { putMany } from '../src/put-many.ts';
-import { vecSearch } from '../src/vec-search.ts';
 
 const IDENTITY = { provider: 'openai', model: 'text-embedding-3-small', dimension: 4, normalized: true };
 
@@ -23,7 +20,12 @@ function handleWith(dimension: number, identity: unknown): Handle {
     stats: () => JSON.stringify({ effective_vec_dimension: dimension, embedding_identity: identity }),
     find: () => ({ head: JSON.stringify(head), ascii: '', wide: '' }),
   } as unknown as NativeMemory;
-  return new Handle('vectors.mv2', native, { readOnly: false, enableVec: true, apiKeys: new Map() });
+  return new Handle('vectors.mv2', native, {
+    readOnly: false,
+    enableVec: true,
+    fusion: 'weighted',
+    apiKeys: new Map(),
+  });
 }
 
 let saved: NodeJS.ProcessEnv;
@@ -35,45 +37,7 @@ afterEach(() => {
   process.env = saved;
 });
 
-describe('a file that holds vectors', () => {
-  it('MV014 for a vector of another size, with both numbers', async () => {
-    const handle = handleWith(4, IDENTITY);
-    const wrong = {
-      code: 'MV014',
-      name: 'VecDimensionMismatchError',
-      message: expect.stringMatching(/dimension mismatch/i),
-    };
-    const details = { expected: 4, actual: 2 };
-    await expect(find(handle, 'q', { mode: 'sem', queryEmbedding: [1, 0] })).rejects.toMatchObject({
-      ...wrong,
-      details,
-    });
-    await expect(
-      find(handle, 'q', { mode: 'auto', queryEmbedding: new Float32Array(2) }),
-    ).rejects.toMatchObject({ ...wrong, details });
-    await expect(vecSearch(handle, 'q', [1, 0])).rejects.toMatchObject({ ...wrong, details });
-    await expect(put(handle, { text: 'x', embedding: [1, 0] })).rejects.toMatchObject({ ...wrong, details });
-    await expect(
-      putMany(handle, [
-        { title: 'a', text: 'a', embedding: [1, 0, 0, 0] },
-        { title: 'b', text: 'b', embedding: [1, 0] },
-      ]),
-    ).rejects.toMatchObject({ ...wrong, details: { ...details, index: 1 } });
-  });
-
-  it('MV018 for a sound vector: this version searches by words', async () => {
-    const handle = handleWith(4, IDENTITY);
-    const unsupported = { code: 'MV018', name: 'UnsupportedOperationError', suggestion: expect.any(String) };
-    await expect(find(handle, 'q', { mode: 'sem', queryEmbedding: [1, 0, 0, 0] })).rejects.toMatchObject(
-      unsupported,
-    );
-    await expect(vecSearch(handle, 'q', [1, 0, 0, 0])).rejects.toMatchObject(unsupported);
-    await expect(put(handle, { text: 'x', embedding: [1, 0, 0, 0] })).rejects.toMatchObject(unsupported);
-    expect((await find(handle, 'q', { mode: 'auto', queryEmbedding: [1, 0, 0, 0] })).warnings).toEqual([
-      expect.stringContaining('words only'),
-    ]);
-  });
-
+describe('a file whose vectors somebody made', () => {
   it.each([
     ['single identity without its key', IDENTITY, 4, undefined, 'OPENAI_API_KEY'],
     [

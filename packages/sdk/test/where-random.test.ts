@@ -12,6 +12,7 @@ interface Doc {
   tags: string[];
   timestamp: number;
   metadata: Record<string, unknown>;
+  embedding: number[];
 }
 
 const random = randomNumbers(20_261_124);
@@ -31,6 +32,7 @@ const docs: Doc[] = Array.from({ length: 120 }, (_, index) => ({
   label: pick(['l1', 'l2']),
   tags: TAGS.filter(() => random() < 0.3),
   timestamp: 1000 + index,
+  embedding: [],
   metadata: {
     ...(random() < 0.7 ? { team: pick(TEAMS) } : {}),
     ...(random() < 0.7 ? { year: 2018 + Math.floor(random() * 6) } : {}),
@@ -177,13 +179,29 @@ function randomWhere(depth: number): Where {
   return where as Where;
 }
 
-it('200 random filters give what a plain reading of them gives, in find and timeline, pending and sealed', async () => {
+/** As many numbers of length 1 as a small model gives. */
+function randomVector(): number[] {
+  const numbers = Array.from({ length: 16 }, () => random() - 0.5);
+  const length = Math.hypot(...numbers);
+  return numbers.map((number) => number / length);
+}
+for (const doc of docs) doc.embedding = randomVector();
+
+/** The nearest of some documents, compared one by one. */
+function nearest(query: number[], among: readonly number[], count: number): number[] {
+  const similarity = (id: number): number =>
+    (documentOf.get(id)?.embedding ?? []).reduce((sum, number, at) => sum + number * (query[at] ?? 0), 0);
+  return among.toSorted((left, right) => similarity(right) - similarity(left)).slice(0, count);
+}
+const documentOf = new Map<number, Doc>();
+
+it('200 random filters give what a plain reading of them gives, in every kind of search and in timeline, pending and sealed', async () => {
   await using memory = await freshMemory();
   // Half of the documents in sections, half only in the log: a filter must see both.
   const ids = await memory.putMany(docs.slice(0, 60));
   await memory.seal();
   for (const doc of docs.slice(60)) ids.push(await memory.put(doc));
-  const documentOf = new Map(ids.map((id, index) => [Number(id), docs[index] as Doc]));
+  for (const [index, id] of ids.entries()) documentOf.set(Number(id), docs[index] as Doc);
 
   let matched = 0;
   for (let round = 0; round < 200; round += 1) {
@@ -200,6 +218,25 @@ it('200 random filters give what a plain reading of them gives, in find and time
     expect({ where, timelined, found }).toEqual({ where, timelined: expected, found: expected });
     const few = await memory.find('needle OR long', { where, k: 3 });
     expect(few.hits).toHaveLength(Math.min(3, few.total_hits));
+    const query = randomVector();
+    const near = await memory.find('needle', { mode: 'sem', queryEmbedding: query, where, k: 5 });
+    expect({ where, near: near.hits.map((hit) => hit.frame_id) }).toEqual({
+      where,
+      near: nearest(query, expected, 5),
+    });
+    const both = await memory.find('needle OR long', { mode: 'auto', queryEmbedding: query, where, k: 1000 });
+    const fused = both.hits.map((hit) => hit.parent_id ?? hit.frame_id).toSorted((a, b) => a - b);
+    expect({ where, fused }).toEqual({ where, fused: expected });
+    const limit = random() < 0.5 ? { fusion: 'rrf' } : { semanticWeight: random() };
+    const some = await memory.find('needle', {
+      ...(limit as object),
+      mode: 'auto',
+      queryEmbedding: query,
+      where,
+      k: 7,
+    });
+    expect(some.hits).toHaveLength(Math.min(7, expected.length));
+    expect(expected).toEqual(expect.arrayContaining(some.hits.map((hit) => hit.parent_id ?? hit.frame_id)));
   }
   // The filters say something: they neither match all nor nothing.
   expect(matched).toBeGreaterThan(200 * 10);

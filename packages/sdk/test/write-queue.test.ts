@@ -41,7 +41,12 @@ function countingNative(refuse?: (documents: readonly NativeDocument[]) => strin
       log.push('close');
     },
   } as unknown as NativeMemory;
-  const handle = new Handle('x.mv2', native, { readOnly: false, enableVec: true, apiKeys: new Map() });
+  const handle = new Handle('x.mv2', native, {
+    readOnly: false,
+    enableVec: true,
+    fusion: 'weighted',
+    apiKeys: new Map(),
+  });
   return { handle, batches, log };
 }
 

@@ -3,7 +3,15 @@ import { discoverPlugins } from '../discover.js';
 import { doctorMemvid } from '../doctor.js';
 import { checkKind, type Kind } from '../kinds/adapters.js';
 import type { Memvid } from '../memory.js';
-import { type ApiKey, type CreateOptions, openMemory, type OpenOptions, slots, type Use } from '../open.js';
+import {
+  type ApiKey,
+  type CompatSettings,
+  type CreateOptions,
+  openMemory,
+  type OpenOptions,
+  slots,
+  type Use,
+} from '../open.js';
 import { verifyMemvid } from '../verify.js';
 
 /**
@@ -19,13 +27,16 @@ function discover(): Promise<readonly Plugin[]> {
   return found;
 }
 
+/** The reference fuses ranks. */
+const COMPAT: CompatSettings = { discover, fusion: 'rrf' };
+
 async function useKind(
   kind: Kind,
   path: string,
   apiKeyOrOptions?: ApiKey | OpenOptions,
   options?: OpenOptions,
 ): Promise<Memvid> {
-  return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined, discover);
+  return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined, COMPAT);
 }
 
 /** Opens a memory with an adapter for a framework; `"basic"` is none. */
@@ -42,7 +53,7 @@ export async function create(
   options?: CreateOptions,
 ): Promise<Memvid> {
   const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
-  return openMemory(kind, path, argument, options, 'create', discover);
+  return openMemory(kind, path, argument, options, 'create', COMPAT);
 }
 
 /** Opens an existing memory. */
@@ -53,5 +64,5 @@ export async function open(
   options?: OpenOptions,
 ): Promise<Memvid> {
   const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
-  return openMemory(kind, path, argument, options, undefined, discover);
+  return openMemory(kind, path, argument, options, undefined, COMPAT);
 }

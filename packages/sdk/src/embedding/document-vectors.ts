@@ -8,7 +8,6 @@ import {
   invalidInput,
   type MemvidError,
   type NativeDocument,
-  UnsupportedOperationError,
 } from '@memvid/core';
 import { reading } from '../border.js';
 import { isRecord, optionalBoolean, optionalFilledString, type Options } from '../check.js';
@@ -37,6 +36,45 @@ export interface VectorInput {
 export interface DocumentVector {
   readonly vector: Float32Array;
   readonly identity: EmbeddingIdentity | undefined;
+}
+
+/**
+ * The vectors that the documents of a large batch bring, looked at one after the other as the documents are taken. What
+ * does not fit the file the engine refuses.
+ */
+export class GivenVectors {
+  readonly #operation: string;
+  readonly #isEnabled: boolean;
+  readonly #list: readonly unknown[] | undefined;
+  readonly #identity: unknown;
+  #dimension: number | undefined;
+
+  /** `count`: of the documents, when it is known. */
+  constructor(handle: Handle, operation: string, options: Options, count: number | undefined) {
+    this.#operation = operation;
+    this.#isEnabled = handle.settings.enableVec;
+    this.#identity = options['embeddingIdentity'];
+    this.#list = count === undefined ? undefined : vectorList(options['embeddings'], count, true);
+    if (this.#list !== undefined && !this.#isEnabled) throw vectorsDisabled(operation);
+  }
+
+  of(document: unknown, index: number): DocumentVector | undefined {
+    const own = vectorOfDocument(document, index, this.#identity);
+    const vector = own ?? this.#listed(index);
+    if (vector === undefined) return undefined;
+    if (!this.#isEnabled) throw vectorsDisabled(this.#operation);
+    this.#dimension ??= vector.vector.length;
+    if (vector.vector.length !== this.#dimension) {
+      throw dimensionMismatch(this.#dimension, vector.vector.length, index);
+    }
+    return vector;
+  }
+
+  #listed(index: number): DocumentVector | undefined {
+    if (this.#list === undefined) return undefined;
+    const argument = `embeddings[${index}]`;
+    return documentVector(this.#list[index], argument, index, this.#identity, 'embeddingIdentity');
+  }
 }
 
 /** What a write asks for in vectors, checked in itself. */
@@ -76,13 +114,17 @@ function documentVector(
   return { vector, identity: identityOf(identity, identityArgument, vector.length) };
 }
 
-/** What a write asks for in vectors; `undefined` when it asks for none. `batch`: messages name documents by number. */
+/**
+ * What a write asks for in vectors; `undefined` when it asks for none. `batch`: messages name documents by number, of
+ * which that of the first is `start`.
+ */
 export function vectorRequest(
   handle: Handle,
   operation: string,
   options: Options,
   documents: readonly unknown[],
   batch: boolean,
+  start: number = 0,
 ): VectorRequest | undefined {
   const own = embedderInput(options['embedder'], 'embedder');
   const wanted = wantedOf(options);
@@ -95,7 +137,7 @@ export function vectorRequest(
   const given = new Map<number, DocumentVector>();
   documents.forEach((document, index) => {
     const vector = brings[index]
-      ? vectorOfDocument(document, batch ? index : undefined, options['embeddingIdentity'])
+      ? vectorOfDocument(document, batch ? start + index : undefined, options['embeddingIdentity'])
       : list &&
         documentVector(
           list[index],
@@ -106,7 +148,7 @@ export function vectorRequest(
         );
     if (vector !== undefined) given.set(index, vector);
   });
-  checkSizes(given, batch);
+  checkSizes(given, batch, start);
   const embedder = embedderFor(handle, own, wanted, model);
   if (given.size === 0 && embedder === undefined) return undefined;
   return { given, embedder, isAsked };
@@ -144,12 +186,12 @@ function vectorList(value: unknown, count: number, batch: boolean): unknown[] | 
 }
 
 /** MV014 when the vectors of one call are not of one size. */
-function checkSizes(given: ReadonlyMap<number, DocumentVector>, batch: boolean): void {
+function checkSizes(given: ReadonlyMap<number, DocumentVector>, batch: boolean, start: number): void {
   let expected: number | undefined;
   for (const [index, { vector }] of given) {
     expected ??= vector.length;
     if (vector.length !== expected) {
-      throw dimensionMismatch(expected, vector.length, batch ? index : undefined);
+      throw dimensionMismatch(expected, vector.length, batch ? start + index : undefined);
     }
   }
 }
@@ -253,7 +295,6 @@ async function prepare(
   if (made?.dimensions !== undefined && dimension !== undefined && made.dimensions !== dimension) {
     throw dimensionMismatch(dimension, made.dimensions);
   }
-  if (!handle.settings.storesVectors) throw notStored(operation, given.size > 0);
   return {
     embedder: made,
     dimension,
@@ -284,14 +325,12 @@ export class BroughtVectors {
 
   /** Refuses a vector of another size than those before it, or than the file's. */
   async check({ vector }: DocumentVector, index: number): Promise<void> {
-    const { enableVec, storesVectors = false } = this.#handle.settings;
-    if (!enableVec) throw vectorsDisabled(this.#operation);
+    if (!this.#handle.settings.enableVec) throw vectorsDisabled(this.#operation);
     this.#dimension ??= this.#handle.storedDimension(this.#operation);
     const expected = await this.#dimension;
     if (expected !== undefined && vector.length !== expected) {
       throw dimensionMismatch(expected, vector.length, index);
     }
-    if (!storesVectors) throw notStored(this.#operation, true);
     if (expected === undefined) this.#dimension = Promise.resolve(vector.length);
   }
 }
@@ -308,15 +347,4 @@ export function withVector(document: NativeDocument, vector: DocumentVector | un
 /** What of a document a vector is made of: what is indexed. */
 export function textToEmbed({ searchText, text }: NativeDocument): string {
   return searchText ?? text ?? '';
-}
-
-function notStored(operation: string, vectors: boolean): UnsupportedOperationError {
-  return new UnsupportedOperationError(
-    `${operation} was given ${vectors ? 'vectors' : 'an embedder'}, but this version does not store vectors yet; nothing was stored`,
-    {
-      details: { operation },
-      suggestion:
-        'Leave `embedding`, `embeddings` and `embedder` out: documents are found by their words with `find(query)`.',
-    },
-  );
 }

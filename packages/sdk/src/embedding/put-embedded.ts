@@ -32,7 +32,8 @@ export async function putEmbedded(
   });
 }
 
-async function embedded(
+/** The documents with their vectors, which begin to be made at once. */
+export async function embedded(
   handle: Handle,
   operation: string,
   reading: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,

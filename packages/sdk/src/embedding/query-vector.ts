@@ -1,12 +1,6 @@
 import { embedAll, type Embedder, type EmbeddingIdentity, MemvidError } from '@memvid/core';
 import { optionalFilledString, type Options } from '../check.js';
-import {
-  dimensionMismatch,
-  embeddingFailed,
-  noVectors,
-  semanticNotYet,
-  vectorsDisabled,
-} from '../failures.js';
+import { dimensionMismatch, embeddingFailed, noVectors, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
 import type { StatsResult, StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
@@ -52,15 +46,14 @@ export async function queryVector(
     if (mode === 'sem') throw vectorsDisabled(operation);
     return byWords(`The memory was opened with enableVec: false, ${BY_WORDS}`);
   }
-  const vector = numbers === undefined ? undefined : finiteVector(numbers, undefined);
+  // The engine compares it with what is stored, and says what is wrong.
+  if (numbers !== undefined) return { vector: finiteVector(numbers, undefined), warnings: [] };
   const stats = JSON.parse(await handle.read(operation, (native) => native.stats())) as StatsResult;
   const dimension = stats.effective_vec_dimension;
   if (dimension === null) {
     if (mode === 'sem') throw noVectors(operation);
     return byWords(`The memory holds no vectors, ${BY_WORDS}`);
   }
-  if (vector !== undefined && vector.length !== dimension) throw dimensionMismatch(dimension, vector.length);
-  if (vector !== undefined) return usable(handle, operation, mode, vector);
 
   const asked = own ?? named;
   let embedder: Embedder;
@@ -77,8 +70,6 @@ export async function queryVector(
   if (embedder.dimensions !== undefined && embedder.dimensions !== dimension) {
     throw dimensionMismatch(dimension, embedder.dimensions);
   }
-  // Before anything is sent: what cannot be searched needs no vector.
-  if (!handle.settings.storesVectors) return usable(handle, operation, mode, undefined);
   try {
     const { vectors } = await embedAll(embedder, [question], {
       kind: 'query',
@@ -94,17 +85,6 @@ export async function queryVector(
 
 function byWords(...warnings: string[]): QueryVector {
   return { vector: undefined, warnings };
-}
-
-function usable(
-  handle: Handle,
-  operation: string,
-  mode: VectorMode,
-  vector: Float32Array | undefined,
-): QueryVector {
-  if (handle.settings.storesVectors) return { vector, warnings: [] };
-  if (mode === 'sem') throw semanticNotYet(operation);
-  return byWords(`This version does not search by meaning yet, ${BY_WORDS}`);
 }
 
 /**

@@ -12,6 +12,7 @@ export interface VectorMemory {
 const NOTHING = {
   count: 0,
   numbers: [],
+  engine: 'hybrid',
   total_hits: 0,
   total_is_exact: true,
   next_cursor: null,
@@ -53,7 +54,7 @@ export function vectorMemory(
   const handle = new Handle(
     'vectors.mv2',
     native as NativeMemory,
-    { readOnly: false, enableVec: true, storesVectors: true, apiKeys: new Map(), ...settings },
+    { readOnly: false, enableVec: true, fusion: 'weighted', apiKeys: new Map(), ...settings },
     { plugins, discover },
   );
   return { handle, stored, found };
