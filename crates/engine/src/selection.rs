@@ -106,9 +106,21 @@ impl Selection {
         };
         let in_window = self.since.is_none_or(|since| brief.timestamp >= since)
             && self.until.is_none_or(|until| brief.timestamp <= until);
-        if !in_window || !snapshot.brief_is_visible(id, &brief, self.as_of) {
-            return false;
-        }
+        in_window
+            && snapshot.brief_is_visible(id, &brief, self.as_of)
+            && self.fits(snapshot, id, brief.parent, is_scattered)
+    }
+
+    /// Whether the frame is, or was, one of a document that is selected, whatever has become of it.
+    #[must_use]
+    pub fn covers(&self, snapshot: &Snapshot, id: u64) -> bool {
+        snapshot
+            .brief(id)
+            .is_some_and(|brief| self.fits(snapshot, id, brief.parent, false))
+    }
+
+    /// Whether scope, condition and access let the frame through.
+    fn fits(&self, snapshot: &Snapshot, id: u64, parent: Option<u64>, is_scattered: bool) -> bool {
         if self.scope.is_none() && self.filter.is_none() && self.acl.is_none() {
             return true;
         }
@@ -125,7 +137,6 @@ impl Selection {
             return false;
         };
         // Conditions are about documents: a chunk is selected when its document is.
-        let parent = brief.parent;
         let parent = parent.map(|parent| view_of(parent, &mut parent_buffer));
         let Ok(parent) = parent.transpose() else {
             return false;

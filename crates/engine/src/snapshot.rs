@@ -180,6 +180,16 @@ impl Snapshot {
         Ok(lost)
     }
 
+    /// Whether a frame has a vector, whatever its status.
+    pub fn has_vector(&self, id: u64) -> Result<bool> {
+        if let Some(index) = id.checked_sub(self.committed.frame_count()) {
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            let frame = self.pending.frames.get(index);
+            return Ok(frame.is_some_and(|frame| frame.vector.is_some()));
+        }
+        Ok(self.committed.vectors()?.contains(id))
+    }
+
     /// The vector of a frame, whatever its status.
     pub fn vector(&self, id: u64) -> Result<Option<Arc<[f32]>>> {
         if let Some(index) = id.checked_sub(self.committed.frame_count()) {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::committed::Committed;
-use crate::embedding::Identity;
+use crate::embedding::{DIMENSION_KEY, Identity};
 use crate::error::Result;
 use crate::memory::{Memory, lex_enabled};
 use crate::output;
+use crate::selection::{Selection, SelectionRequest};
 use crate::snapshot::{AsOf, Snapshot};
 use crate::vec_sections;
 
@@ -64,6 +65,113 @@ impl Memory {
             "reference_compatible": snapshot.frame_count() <= mv2::toc::REFERENCE_MAX_FRAMES
                 && committed.end.saturating_sub(committed.toc_offset) <= mv2::toc::REFERENCE_MAX_TOC,
         }))
+    }
+}
+
+/// Counts of the frames of a selection.
+#[derive(Default)]
+struct Share {
+    frames: u64,
+    active: u64,
+    pending: u64,
+    payload: u64,
+    logical: u64,
+    vectors: u64,
+    lost: u64,
+    identities: Identities,
+}
+
+impl Memory {
+    /// The answer of `stats()` about the documents that a condition selects: frames, bytes of documents, and vectors are
+    /// theirs alone. What is said of the file (its size, its indexes, its limits) is said of the whole. Looks at every
+    /// frame.
+    pub fn selected_stats(&self, request: &SelectionRequest) -> Result<Value> {
+        let snapshot = self.snapshot("stats")?;
+        let selection = Selection::new(request)?;
+        let mut share = Share::default();
+        for id in 0..snapshot.frame_count() {
+            if !selection.covers(&snapshot, id) {
+                continue;
+            }
+            share.frames += 1;
+            if id >= snapshot.committed.frame_count() {
+                share.pending += 1;
+            }
+            if !snapshot.is_visible(id, AsOf::default()) {
+                continue;
+            }
+            share.add(&snapshot, id)?;
+        }
+        let mut stats = self.stats()?;
+        let Share {
+            frames,
+            active,
+            pending,
+            payload,
+            logical,
+            vectors,
+            lost,
+            identities,
+        } = share;
+        let identified = identities.values().sum();
+        let saved = logical.saturating_sub(payload);
+        let has_vectors = vectors > 0;
+        for (name, value) in [
+            ("frame_count", json!(frames)),
+            ("active_frame_count", json!(active)),
+            ("pending_frame_count", json!(pending)),
+            ("payload_bytes", json!(payload)),
+            ("logical_bytes", json!(logical)),
+            ("saved_bytes", json!(saved)),
+            ("savings_percent", json!(percent(saved, logical))),
+            (
+                "compression_ratio_percent",
+                json!(if logical == 0 {
+                    100.0
+                } else {
+                    percent(payload, logical)
+                }),
+            ),
+            (
+                "average_frame_payload_bytes",
+                json!(payload.checked_div(active).unwrap_or(0)),
+            ),
+            (
+                "average_frame_logical_bytes",
+                json!(logical.checked_div(active).unwrap_or(0)),
+            ),
+            ("has_time_index", json!(frames > 0)),
+            ("vector_count", json!(vectors)),
+            ("vectors_lost", json!(lost)),
+            ("embedding_identity", embedding_identity(&identities)),
+            (
+                "embedding_identity_summary",
+                summary(&identities, vectors, identified),
+            ),
+        ] {
+            stats[name] = value;
+        }
+        if !has_vectors {
+            stats["effective_vec_dimension"] = Value::Null;
+        }
+        Ok(stats)
+    }
+}
+
+impl Share {
+    /// Adds a frame that is active.
+    fn add(&mut self, snapshot: &Snapshot, id: u64) -> Result<()> {
+        let view = snapshot.view(id)?;
+        self.active += 1;
+        self.payload += view.payload_length;
+        self.logical += view.canonical_length.unwrap_or(0);
+        let has_vector = snapshot.has_vector(id)?;
+        self.vectors += u64::from(has_vector);
+        self.lost += u64::from(!has_vector && view.extra_metadata.get(DIMENSION_KEY).is_some());
+        if let Some(identity) = Identity::of(&view) {
+            *self.identities.entry(identity).or_insert(0) += 1;
+        }
+        Ok(())
     }
 }
 

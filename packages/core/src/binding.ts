@@ -193,7 +193,11 @@ export interface NativeMemory {
    */
   find(requestJson: string, vector?: Float32Array): NativeHits | Promise<NativeHits>;
   timeline(requestJson: string): string;
-  stats(): string;
+  /**
+   * With a request: frames, bytes of documents and vectors are counted over the documents that `{ where?, scope? }`
+   * selects, and every frame is looked at.
+   */
+  stats(requestJson?: string): string;
   frame(id: number): string;
   /** Id of the newest active frame with this uri. */
   frameByUri(uri: string): number;

@@ -2,6 +2,8 @@ import type { Embedder, NativeDocument, NativeMemory, NativePutOptions } from '@
 import { Embedders } from './embedding/embedders.js';
 import type { EmbedderSources } from './embedding/embedders.js';
 import { closed, failureOn, readOnly } from './failures.js';
+import { ofTheWholeFile, Scope } from './scope.js';
+import { ScopedMemory } from './scoped-memory.js';
 import type { Fusion } from './search-options.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
@@ -17,14 +19,25 @@ export interface HandleSettings {
   readonly apiKeys: ReadonlyMap<string, string>;
 }
 
+/** A part of a memory: of which, and which. */
+interface View {
+  readonly outer: Handle;
+  readonly scope: Scope;
+}
+
 /** One open memory: the native side, its write queue, and the rules every call obeys. */
 export class Handle {
   readonly path: string;
   readonly settings: HandleSettings;
   /** By name, from the plugins of this memory and of the process. */
   readonly embedders: Embedders;
+  /** The engine as this handle may use it. */
   readonly #native: NativeMemory;
+  /** The engine itself. */
+  readonly #whole: NativeMemory;
   readonly #queue: WriteQueue;
+  /** What this handle sees a part of, and which. */
+  readonly #view: View | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -32,12 +45,22 @@ export class Handle {
     native: NativeMemory,
     settings: HandleSettings,
     sources: Omit<EmbedderSources, 'apiKeys'> = { plugins: [] },
+    view?: View,
   ) {
-    this.embedders = new Embedders({ ...sources, apiKeys: settings.apiKeys });
+    this.embedders = view?.outer.embedders ?? new Embedders({ ...sources, apiKeys: settings.apiKeys });
     this.path = path;
     this.settings = settings;
-    this.#native = native;
-    this.#queue = new WriteQueue(native);
+    this.#view = view;
+    this.#whole = native;
+    this.#native = view === undefined ? native : new ScopedMemory(native, view.scope);
+    this.#queue = view === undefined ? new WriteQueue(native) : view.outer.#queue;
+  }
+
+  /** A handle on the same memory that sees the documents of a scope, and stores new ones there. */
+  scoped(fields: unknown): Handle {
+    this.assertOpen('scope');
+    const view = { outer: this, scope: Scope.of(fields, this.#view?.scope) };
+    return new Handle(this.path, this.#whole, this.settings, undefined, view);
   }
 
   get isReadOnly(): boolean {
@@ -47,6 +70,13 @@ export class Handle {
   /** Refuses a call on a closed handle. */
   assertOpen(operation: string): void {
     if (this.#closed !== undefined) throw closed(operation, this.path);
+    this.#view?.outer.assertOpen(operation);
+  }
+
+  /** Refuses a call that is about the whole file on a handle that sees a part of it. */
+  assertWhole(operation: string): void {
+    this.assertOpen(operation);
+    if (this.#view !== undefined) throw ofTheWholeFile(operation, this.#view.scope);
   }
 
   /** Refuses a change on a closed or read-only handle. */
@@ -74,7 +104,7 @@ export class Handle {
   async storedDimension(operation: string): Promise<number | undefined> {
     this.assertOpen(operation);
     try {
-      const stats = JSON.parse(this.#native.stats()) as { effective_vec_dimension: number | null };
+      const stats = JSON.parse(this.#whole.stats()) as { effective_vec_dimension: number | null };
       return stats.effective_vec_dimension ?? undefined;
     } catch (error) {
       throw failureOn(this.path, error);
@@ -94,7 +124,8 @@ export class Handle {
   /** Stores one document, together with others that wait. */
   async put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
     this.assertWritable(operation);
-    return this.#queue.put(document, options);
+    const own = this.#native instanceof ScopedMemory ? this.#native.stamped(document, options) : document;
+    return this.#queue.put(own, options);
   }
 
   /** Builds the index of words. It changes no document, so a read-only handle may do it in memory. */

@@ -80,7 +80,8 @@ export type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } f
 export type { PutManyOptions } from './put-many.js';
 export type { PutManyItem, PutManyReport, PutManyStreamOptions } from './put-stream.js';
 export type { RemoveManyInput, RemoveManyResult } from './remove.js';
-export type { SearchInput, SearchMode, SearchModeName } from './search-options.js';
+export type { ScopeFields, ScopeValue } from './scope.js';
+export type { Fusion, Recall, SearchInput, SearchMode, SearchModeName } from './search-options.js';
 export type { CountedIdentity, StatsResult, StoredIdentity } from './stats.js';
 export type { TableInfo } from './tables.js';
 export type { MemoryBinding, Ticket } from './tickets.js';

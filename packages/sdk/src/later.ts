@@ -8,7 +8,6 @@ export type LaterCall =
   | 'reembed'
   | 'compact'
   | 'purge'
-  | 'scope'
   | 'putPdfTables'
   | 'getTable'
   | 'memories'
@@ -40,10 +39,6 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
   purge: [
     'erasing removed documents on demand comes with a later one',
     'Copy what is to stay into a new memory with `putMany`.',
-  ],
-  scope: [
-    'handles that see a part of a memory come with a later one',
-    'Pass `where` or `scope` to each call.',
   ],
   putPdfTables: ['tables come with a later one', 'Store the text of the table with `put({ text })`.'],
   getTable: ['tables come with a later one', 'Read the frame of the table with `view(id)`.'],
@@ -84,10 +79,6 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
 };
 
 export async function refuse(handle: Handle, operation: LaterCall): Promise<never> {
-  return refuseNow(handle, operation);
-}
-
-export function refuseNow(handle: Handle, operation: LaterCall): never {
   handle.assertOpen(operation);
   const [what, suggestion] = CALLS[operation];
   throw notYet(operation, what, suggestion);

@@ -15,6 +15,7 @@ import type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } f
 import { putMany, type PutManyOptions } from './put-many.js';
 import type { PutManyReport, PutManyStreamOptions } from './put-stream.js';
 import { remove, removeMany, type RemoveManyInput, type RemoveManyResult } from './remove.js';
+import type { ScopeFields } from './scope.js';
 import { stats, type StatsResult } from './stats.js';
 import { listTables, type TableInfo } from './tables.js';
 import {
@@ -37,11 +38,13 @@ import { view, viewByUri, type FrameRef } from './view.js';
  */
 export class Memvid {
   readonly #handle: Handle;
+  readonly #adapter: Adapter;
   readonly #slots: AdapterSlots;
 
   /** Use `create`, `open` or `use`. */
   constructor(handle: Handle, adapter: Adapter) {
     this.#handle = handle;
+    this.#adapter = adapter;
     this.#slots = adapter(this);
   }
 
@@ -106,11 +109,11 @@ export class Memvid {
     return guarded(correctMany(this.#handle, corrections));
   }
 
-  /** Searches by words. */
+  /** Searches by words, by meaning, or both. */
   find(query: string, options?: FindInput): Promise<FindResult> {
     return guarded(find(this.#handle, query, options));
   }
-  /** Searches by a vector. Not available in this version: rejects with the code of what is missing. */
+  /** Searches by a vector; the words of the query choose the snippets. */
   vecSearch(
     query: string,
     queryEmbedding: readonly number[] | Float32Array,
@@ -151,6 +154,14 @@ export class Memvid {
   }
   extractAssetByUri(uri: string): Promise<Asset> {
     return extractAssetByUri(this.#handle, uri);
+  }
+
+  /**
+   * The documents whose metadata has these values, as a memory of their own: every call sees only them, and what is
+   * stored gets the values. A scope of a scope is narrower; none is ever wider. Closing it leaves this memory open.
+   */
+  scope(fields: ScopeFields): Memvid {
+    return new Memvid(this.#handle.scoped(fields), this.#adapter);
   }
 
   /** Builds the index of words where there is none; may be called repeatedly. */
@@ -198,7 +209,7 @@ export class Memvid {
   // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
 
   async doctor(options?: DoctorOptions): Promise<DoctorReport> {
-    this.#handle.assertOpen('doctor');
+    this.#handle.assertWhole('doctor');
     return doctorMemvid(this.#handle.path, options);
   }
   rebuildTimeIndex(): Promise<never> {
@@ -215,9 +226,6 @@ export class Memvid {
   }
   purge(): Promise<never> {
     return later.refuse(this.#handle, 'purge');
-  }
-  scope(_fields: object): never {
-    return later.refuseNow(this.#handle, 'scope');
   }
   putPdfTables(_path: string, _embedRows?: boolean): Promise<never> {
     return later.refuse(this.#handle, 'putPdfTables');

@@ -1,5 +1,4 @@
 import {
-  loadNative,
   type NativeColumns,
   type NativeDocument,
   type NativeMemory,
@@ -8,6 +7,7 @@ import {
 import { unreadable } from './border.js';
 import { DEFAULT_LABEL } from './document.js';
 import { aborted } from './failures.js';
+import { feedFor } from './scoped-memory.js';
 
 /**
  * Most documents converted in one go, and characters and bytes of vectors after which a slice ends: some milliseconds of
@@ -33,7 +33,7 @@ export async function putFeed(
   signal: AbortSignal | undefined,
   count: number | undefined,
 ): Promise<string[]> {
-  const feed = new (loadNative().NativeFeed)();
+  const feed = feedFor(native);
   const stored = native.putFeed(
     feed,
     count === undefined ? options : { ...options, expectedDocuments: count },

@@ -38,11 +38,6 @@ describe('calls of later versions', () => {
       suggestion: expect.any(String),
     });
   });
-
-  it('scope throws at once', async () => {
-    await using memory = await freshMemory();
-    expect(() => memory.scope({ user: 'ann' })).toThrow(expect.objectContaining({ code: 'MV018' }));
-  });
 });
 
 describe('tickets, binding, tables', () => {

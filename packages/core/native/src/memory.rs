@@ -315,8 +315,17 @@ impl NativeMemory {
     }
 
     #[napi]
-    pub fn stats(&self) -> napi::Result<String> {
-        guard(|| Ok(self.memory.stats()?.to_string())).map_err(to_napi)
+    pub fn stats(&self, request: Option<String>) -> napi::Result<String> {
+        guard(|| {
+            Ok(match request {
+                None => self.memory.stats()?,
+                Some(request) => self
+                    .memory
+                    .selected_stats(&engine::parse_request(&request)?)?,
+            }
+            .to_string())
+        })
+        .map_err(to_napi)
     }
 
     #[napi]
