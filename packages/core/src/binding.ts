@@ -178,6 +178,14 @@ export interface NativeMemory {
    * not finite, MV019 when an id comes twice or numbers and ids do not fit. A commit: give many at a time.
    */
   setVectors(ids: number[], vectors: Float32Array, identity: EmbeddingIdentity): Promise<number>;
+  /**
+   * JSON of the active documents, and of other active frames that have a vector: `{ identities, ids, made_by }`, where
+   * `made_by` is the place in `identities` of what made the vector of each, −1 when that is not known and −2 when there
+   * is no vector. Looks at every frame.
+   */
+  embeddedFrames(): Promise<string>;
+  /** The text by which a frame is found: its `searchText`, else its own. */
+  searchedText(id: number): string;
   /** All or nothing; MV010 when one of the ids is unknown. */
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */

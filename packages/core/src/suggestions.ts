@@ -18,7 +18,8 @@ const GENERAL: Readonly<Record<ErrorCode, string>> = {
   MV011: 'Open with `enableVec: true`, and store documents with an `embedder` or `enableEmbedding: true`.',
   MV012: 'Run `doctor(path)` to repair the file, or restore it from a copy.',
   MV013: 'Make a new memory with `create(path)` or `mode: "auto"`, or correct the path.',
-  MV014: 'Use the model the file was written with: see `embedding_identity` in the answer of `stats()`.',
+  MV014:
+    'Use the model the file was written with (`embedding_identity` in the answer of `stats()`), or give every document a vector of another with `reembed({ embedder })`.',
   MV015:
     'Pass an `embedder` (or a vector as `queryEmbedding`), or install a plugin such as `npm install @memvid/embed-local`.',
   MV016:

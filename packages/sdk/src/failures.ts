@@ -80,6 +80,20 @@ export function dimensionMismatch(
   );
 }
 
+/** MV014 for an embedder whose vectors do not fit those of the file. */
+export function embedderMismatch(
+  expected: number,
+  stored: string | undefined,
+  embedder: { readonly dimensions?: number | undefined; readonly provider: string; readonly model: string },
+): VecDimensionMismatchError {
+  const { dimensions: actual, provider, model } = embedder;
+  const theirs = stored === undefined ? '' : `, as ${stored} makes them`;
+  return new VecDimensionMismatchError(
+    `Vector dimension mismatch: expected ${expected} numbers${theirs}, but ${provider} ${model} makes ${actual}`,
+    { details: { expected, actual } },
+  );
+}
+
 export function embeddingFailed(
   message: string,
   details: { reason: string; provider?: string; model?: string; variable?: string; package?: string },

@@ -5,6 +5,7 @@ import { closed, failureOn, readOnly } from './failures.js';
 import { ofTheWholeFile, Scope } from './scope.js';
 import { ScopedMemory } from './scoped-memory.js';
 import type { Fusion } from './search-options.js';
+import { modelsOf, type StatsResult } from './stats.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
 /** How a memory was opened, with every default filled in. */
@@ -97,15 +98,25 @@ export class Handle {
     }
   }
 
+  /** Numbers in the vectors that are stored now; `undefined` when there are none. */
+  async storedDimension(operation: string): Promise<number | undefined> {
+    return (await this.storedVectors(operation)).dimension;
+  }
+
   /**
-   * Numbers in the vectors that are stored now; `undefined` when there are none. Waits for no write: it only saves
+   * What the vectors that are stored now are like, and the models that made them. Waits for no write: it only saves
    * requests whose answers could not be stored, and the engine looks again.
    */
-  async storedDimension(operation: string): Promise<number | undefined> {
+  async storedVectors(
+    operation: string,
+  ): Promise<{ dimension: number | undefined; models: string | undefined }> {
     this.assertOpen(operation);
     try {
-      const stats = JSON.parse(this.#whole.stats()) as { effective_vec_dimension: number | null };
-      return stats.effective_vec_dimension ?? undefined;
+      const stats = JSON.parse(this.#whole.stats()) as StatsResult;
+      return {
+        dimension: stats.effective_vec_dimension ?? undefined,
+        models: modelsOf(stats),
+      };
     } catch (error) {
       throw failureOn(this.path, error);
     }

@@ -14,6 +14,8 @@ export {
   FileNotFoundError,
   FrameNotFoundError,
   getErrorSuggestion,
+  HashEmbeddings,
+  type HashEmbeddingsOptions,
   InvalidInputError,
   LexIndexDisabledError,
   LockedError,
@@ -79,6 +81,7 @@ export type { PutInput } from './put.js';
 export type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
 export type { PutManyOptions } from './put-many.js';
 export type { PutManyItem, PutManyReport, PutManyStreamOptions } from './put-stream.js';
+export type { ReembedInput, ReembedProgress, ReembedResult } from './reembed.js';
 export type { RemoveManyInput, RemoveManyResult } from './remove.js';
 export type { ScopeFields, ScopeValue } from './scope.js';
 export type { Fusion, Recall, SearchInput, SearchMode, SearchModeName } from './search-options.js';

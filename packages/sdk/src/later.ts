@@ -5,7 +5,6 @@ import type { Handle } from './handle.js';
 export type LaterCall =
   | 'rebuildTimeIndex'
   | 'setVectorCompression'
-  | 'reembed'
   | 'compact'
   | 'purge'
   | 'putPdfTables'
@@ -30,8 +29,10 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
     'repairs come with a later one',
     'Check the file with `verify()`; an index that cannot be read is rebuilt in memory.',
   ],
-  setVectorCompression: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
-  reembed: ['it does not store vectors yet', 'Search by words with `find(query)`.'],
+  setVectorCompression: [
+    'vectors are stored as they were given, and searched by codes of a thirtieth of their size beside them; product quantisation, which would give up the numbers themselves, is not carried out',
+    'Leave the call out.',
+  ],
   compact: [
     'compaction on demand comes with a later one',
     'Leave the call out: a file is compacted by itself when more than 30 % of it is dead.',

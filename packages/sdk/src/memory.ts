@@ -2,6 +2,7 @@ import { extractAsset, extractAssetByUri, type Asset } from './assets.js';
 import { ask, type AskInput, type AskResult } from './ask.js';
 import type { PutManyInput, PutManySource } from './batch-options.js';
 import { guarded } from './border.js';
+import { optionalBoolean } from './check.js';
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
 import { doctorMemvid, type DoctorOptions, type DoctorReport } from './doctor.js';
 import { find, type FindInput, type FindResult } from './find.js';
@@ -14,6 +15,7 @@ import { putFile, putFiles } from './put-file.js';
 import type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
 import { putMany, type PutManyOptions } from './put-many.js';
 import type { PutManyReport, PutManyStreamOptions } from './put-stream.js';
+import { reembed, type ReembedInput, type ReembedResult } from './reembed.js';
 import { remove, removeMany, type RemoveManyInput, type RemoveManyResult } from './remove.js';
 import type { ScopeFields } from './scope.js';
 import { stats, type StatsResult } from './stats.js';
@@ -156,6 +158,10 @@ export class Memvid {
     return extractAssetByUri(this.#handle, uri);
   }
 
+  /** Gives every document a vector of another embedder; the old ones serve until then. */
+  reembed(options?: ReembedInput): Promise<ReembedResult> {
+    return guarded(reembed(this.#handle, options));
+  }
   /**
    * The documents whose metadata has these values, as a memory of their own: every call sees only them, and what is
    * stored gets the values. A scope of a scope is narrower; none is ever wider. Closing it leaves this memory open.
@@ -215,11 +221,10 @@ export class Memvid {
   rebuildTimeIndex(): Promise<never> {
     return later.refuse(this.#handle, 'rebuildTimeIndex');
   }
-  setVectorCompression(_on: boolean): Promise<never> {
-    return later.refuse(this.#handle, 'setVectorCompression');
-  }
-  reembed(_options?: object): Promise<never> {
-    return later.refuse(this.#handle, 'reembed');
+  /** Vectors are kept as they were given: `false` is what is, `true` rejects with MV018. */
+  async setVectorCompression(on: boolean): Promise<void> {
+    if (optionalBoolean(on, 'on', true)) await later.refuse(this.#handle, 'setVectorCompression');
+    this.#handle.assertOpen('setVectorCompression');
   }
   compact(): Promise<never> {
     return later.refuse(this.#handle, 'compact');

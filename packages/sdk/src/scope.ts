@@ -86,9 +86,7 @@ export class Scope {
       isPlainObject(metadata) &&
       [...this.#fields].every(
         ([name, value]) =>
-          Object.hasOwn(metadata, name) &&
-          metadata[name] === value &&
-          !Object.hasOwn(metadata, `${name}.0`),
+          Object.hasOwn(metadata, name) && metadata[name] === value && !Object.hasOwn(metadata, `${name}.0`),
       )
     );
   }

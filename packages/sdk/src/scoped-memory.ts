@@ -98,8 +98,7 @@ export class ScopedMemory implements NativeMemory {
 
   frame(id: number): string {
     const frame = this.#check(id);
-    const seen = (other: number | null): number | null =>
-      other !== null && this.#has(other) ? other : null;
+    const seen = (other: number | null): number | null => (other !== null && this.#has(other) ? other : null);
     return JSON.stringify({
       ...frame,
       supersedes: seen(frame.supersedes),
@@ -134,6 +133,19 @@ export class ScopedMemory implements NativeMemory {
 
   seal(): Promise<void> {
     return this.#native.seal();
+  }
+
+  async setVectors(): Promise<number> {
+    throw ofTheWholeFile('setVectors', this.#scope);
+  }
+
+  async embeddedFrames(): Promise<string> {
+    throw ofTheWholeFile('embeddedFrames', this.#scope);
+  }
+
+  searchedText(id: number): string {
+    this.#check(id);
+    return this.#native.searchedText(id);
   }
 
   async enableLex(): Promise<void> {

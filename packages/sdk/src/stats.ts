@@ -40,6 +40,8 @@ export interface StatsResult {
     unknown: number;
   };
   vector_count: number;
+  /** Documents whose vector another program lost; `reembed` makes it anew. */
+  vectors_lost: number;
   seq_no: number;
   tier: string;
   capacity_bytes: number;
@@ -54,6 +56,14 @@ export interface StatsResult {
   lex_segment_count: number;
   /** Whether the reference implementation can read the file. */
   reference_compatible: boolean;
+}
+
+/** The models that made the vectors of a file, for messages; `undefined` when it does not say. */
+export function modelsOf({ embedding_identity: identity }: StatsResult): string | undefined {
+  if (identity === null || identity === undefined) return undefined;
+  const known = 'mixed' in identity ? identity.mixed : [identity];
+  const names = known.map(({ provider, model }) => [provider, model].filter(Boolean).join(' '));
+  return names.length === 0 ? undefined : names.join(' and ');
 }
 
 /** Counts and sizes of the memory as it is on disk now. */

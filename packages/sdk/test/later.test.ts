@@ -5,7 +5,6 @@ import { freshMemory } from './support/memory.ts';
 const CALLS: readonly LaterCall[] = [
   'rebuildTimeIndex',
   'setVectorCompression',
-  'reembed',
   'compact',
   'purge',
   'putPdfTables',

@@ -159,7 +159,11 @@ describe('a scope', () => {
       for (const call of [
         () => ann.put({ text: 'x', dedupe }),
         () => ann.putMany([{ title: 'x', text: 'x' }], { dedupe }),
-        () => ann.putMany(Array.from({ length: 1100 }, () => ({ title: 'x', text: 'x' })), { dedupe }),
+        () =>
+          ann.putMany(
+            Array.from({ length: 1100 }, () => ({ title: 'x', text: 'x' })),
+            { dedupe },
+          ),
       ]) {
         expect(await expectFailure(call)).toMatchObject({ code: 'MV018', details: { reason: 'scope' } });
       }
@@ -203,7 +207,9 @@ describe('a scope', () => {
     }
     expect((await ann.vecSearch('x', [1, 0])).hits.map(({ text }) => text)).toEqual(['own']);
     // A size that others began with is the file's.
-    expect(await expectFailure(() => ann.put({ text: 'x', embedding: [1] }))).toMatchObject({ code: 'MV014' });
+    expect(await expectFailure(() => ann.put({ text: 'x', embedding: [1] }))).toMatchObject({
+      code: 'MV014',
+    });
   });
 
   it('fuzz: no call gives or touches what is of another scope', async () => {
@@ -238,7 +244,8 @@ describe('a scope', () => {
       }
     };
     const vector = (): number[] => Array.from({ length: 4 }, () => random() - 0.5);
-    const text = (): string => `needle ${Math.floor(random() * 50)} ${'words '.repeat(random() < 0.1 ? 600 : 3)}`;
+    const text = (): string =>
+      `needle ${Math.floor(random() * 50)} ${'words '.repeat(random() < 0.1 ? 600 : 3)}`;
     const where = (): object =>
       pick([
         {},
@@ -264,7 +271,10 @@ describe('a scope', () => {
     }
     const opened = SCOPES.map((fields) => ({
       fields,
-      part: Object.entries(fields).reduce<Memvid>((part, [name, value]) => part.scope({ [name]: value }), memory),
+      part: Object.entries(fields).reduce<Memvid>(
+        (part, [name, value]) => part.scope({ [name]: value }),
+        memory,
+      ),
     }));
     await learn();
     let calls = 0;
@@ -286,7 +296,10 @@ describe('a scope', () => {
         () => part.update(anyId, { text: text() }),
         () => part.update(anyId, { metadata: { mood: 'new' } }),
         () => part.remove(anyId),
-        () => part.removeMany(random() < 0.3 ? wrong({ all: true }) : wrong({ ...where(), dryRun: random() < 0.8 })),
+        () =>
+          part.removeMany(
+            random() < 0.3 ? wrong({ all: true }) : wrong({ ...where(), dryRun: random() < 0.8 }),
+          ),
         async () => {
           for (const hit of (await part.find('needle', { k: 1000, ...where() })).hits) {
             seen.push(hit.frame_id, hit.parent_id ?? hit.frame_id);

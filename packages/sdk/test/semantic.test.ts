@@ -204,7 +204,7 @@ describe('what is missing is said', () => {
       () => off.put({ text: 'x', enableEmbedding: true }),
       () => off.putMany(DOCS),
       () => off.putMany([{ title: 't', text: 't' }], { embeddings: [A] }),
-      () => off.putMany(Array.from({ length: 2000 }, () => DOCS[0]).map((doc) => ({ ...doc! }))),
+      () => off.putMany(Array.from({ length: 2000 }, () => ({ title: 't', text: 't', embedding: A }))),
       () => off.vecSearch('q', A),
       () => off.find('q', { mode: 'sem', queryEmbedding: A }),
       () => off.find('q', { mode: 'sem', embedder: byFirstLetter() }),
@@ -269,7 +269,9 @@ describe('what is missing is said', () => {
       details: { expected: 8, actual: 2 },
     });
     expect(
-      await expectFailure(() => memory.putMany(many.map((doc) => ({ ...doc, embedding: [1, 0, 0] })))),
+      await expectFailure(() =>
+        memory.putMany(many.map(({ title, text }) => ({ title, text, embedding: [1, 0, 0] }))),
+      ),
     ).toMatchObject({ code: 'MV014', details: { expected: 8, actual: 3, index: 0 } });
     expect(
       await expectFailure(() => memory.put({ text: 'x', embedding: [...A.slice(1), Infinity] })),
@@ -406,7 +408,7 @@ describe('P1.5 bring your own embedder', () => {
       code: 'MV015',
       message: expect.stringContaining('quota'),
     });
-    const bad = docs.map((doc, n) => (n === 2500 ? { ...doc, title: wrong(undefined) } : doc));
+    const bad = docs.with(2500, { title: wrong(undefined), text: 'no title' });
     await expectRefused(() => memory.putMany(bad, { embedder }), 'docs[2500].title');
     expect((await memory.stats()).frame_count).toBe(5200);
   });
@@ -436,7 +438,11 @@ describe('P1.5 bring your own embedder', () => {
     expect(stats.embedding_identity_summary).toMatchObject({ kind: 'mixed', total: 3753, unknown: 1503 });
     const nearest = await memory.vecSearch('q', vectors[700] ?? [], { k: 3 });
     expect(titles(nearest)).toEqual(['700', '700', '700']);
-    const holed = docs.map((doc, n) => ({ ...doc, embedding: n === 1400 ? [1, 2, Number.NaN] : vectors[n] }));
+    const holed = docs.map(({ title, text }, n) => ({
+      title,
+      text,
+      embedding: n === 1400 ? [1, 2, Number.NaN] : vectors[n],
+    }));
     expect(await expectFailure(() => memory.putMany(holed))).toMatchObject({
       code: 'MV015',
       message: expect.stringContaining('1400'),

@@ -241,6 +241,18 @@ impl NativeMemory {
         self.writer.run(env, work, self.indexing())
     }
 
+    /// Every active document and what made its vector; on another thread, because every frame is looked at.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn embedded_frames(&self) -> AsyncTask<Job<String>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || json(&memory.embedded_frames()?))
+    }
+
+    #[napi]
+    pub fn searched_text(&self, id: f64) -> napi::Result<String> {
+        guard(|| self.memory.searched_text(frame_id(id, "id")?)).map_err(to_napi)
+    }
+
     #[napi(ts_return_type = "Promise<number>")]
     pub fn set_vectors<'env>(
         &self,

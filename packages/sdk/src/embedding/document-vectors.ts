@@ -12,7 +12,7 @@ import {
 import { reading } from '../border.js';
 import { isRecord, optionalBoolean, optionalFilledString, type Options } from '../check.js';
 import { getConfig } from '../configure.js';
-import { dimensionMismatch, vectorsDisabled } from '../failures.js';
+import { dimensionMismatch, embedderMismatch, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import { finiteVector, identityOf, vectorOf } from './given-vector.js';
@@ -285,7 +285,7 @@ async function prepare(
 }> {
   const made = typeof embedder === 'string' ? await handle.embedders.named(embedder) : embedder;
   const first = given.values().next().value?.vector.length;
-  const stored = await handle.storedDimension(operation);
+  const { dimension: stored, models } = await handle.storedVectors(operation);
   for (const [index, { vector }] of given) {
     if (stored !== undefined && vector.length !== stored) {
       throw dimensionMismatch(stored, vector.length, given.size > 1 || index > 0 ? index : undefined);
@@ -293,7 +293,7 @@ async function prepare(
   }
   const dimension = stored ?? first;
   if (made?.dimensions !== undefined && dimension !== undefined && made.dimensions !== dimension) {
-    throw dimensionMismatch(dimension, made.dimensions);
+    throw embedderMismatch(dimension, models, made);
   }
   return {
     embedder: made,

@@ -1,8 +1,8 @@
 import { embedAll, type Embedder, type EmbeddingIdentity, MemvidError } from '@memvid/core';
 import { optionalFilledString, type Options } from '../check.js';
-import { dimensionMismatch, embeddingFailed, noVectors, vectorsDisabled } from '../failures.js';
+import { embedderMismatch, embeddingFailed, noVectors, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
-import type { StatsResult, StoredIdentity } from '../stats.js';
+import { modelsOf, type StatsResult, type StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import { finiteVector, vectorOf } from './given-vector.js';
 import { modelForDimension, modelOf, pluginOfProvider } from './models.js';
@@ -68,7 +68,7 @@ export async function queryVector(
     return byWords(`${error.message}, ${BY_WORDS}`);
   }
   if (embedder.dimensions !== undefined && embedder.dimensions !== dimension) {
-    throw dimensionMismatch(dimension, embedder.dimensions);
+    throw embedderMismatch(dimension, modelsOf(stats), embedder);
   }
   try {
     const { vectors } = await embedAll(embedder, [question], {
