@@ -133,10 +133,10 @@ describe('reembed', () => {
   it('takes in what others store, change and remove meanwhile', async () => {
     for (const embedder of [NEW, WIDE]) {
       await using memory = await memoryOf(60);
-      let once = true;
+      let isFirst = true;
       const watching = watched(embedder, (texts) => {
-        if (!once || !texts.includes('document number 30 of many')) return;
-        once = false;
+        if (!isFirst || !texts.includes('document number 30 of many')) return;
+        isFirst = false;
         void memory.remove(2);
         void memory.remove(31);
         void memory.update(32, { text: 'changed in between', embedder: OLD });
