@@ -53,4 +53,43 @@ describe('@memvid/embed-local beside the SDK', () => {
     `;
     expect(program(code, models.path)).toEqual([384, true]);
   });
+
+  it('stores and asks by meaning, with no network', () => {
+    const models = paper('models');
+    if (leftOut('a real model in a memory', models.missing)) return;
+    const code = `
+      import { create, open } from '@memvid/sdk';
+      import { localPlugin } from '@memvid/embed-local';
+      const options = { plugins: [localPlugin({ directory: process.argv[2] })] };
+      const memory = await create('notes.mv2', options);
+      await memory.put({ title: 'Lunch', text: 'The canteen serves soup at noon.', enableEmbedding: true, embeddingModel: 'all-minilm' });
+      await memory.putMany(
+        [
+          { title: 'Database', text: 'The data moved to PostgreSQL.' },
+          { title: 'Train', text: 'The express to Oslo leaves at seven.' },
+        ],
+        { enableEmbedding: true, embeddingModel: 'all-minilm' },
+      );
+      await memory.close();
+      const again = await open('notes.mv2', options);
+      const { embedding_identity: identity, vector_count } = await again.stats();
+      const found = await again.find('Where can I eat something warm?', { mode: 'sem', k: 1 });
+      const both = await again.find('Travelling in Norway?', { mode: 'auto', k: 1 });
+      const asked = await again.ask('Which storage engine holds our records?', { mode: 'sem', k: 1, contextOnly: true });
+      await again.close();
+      console.log(JSON.stringify([identity.provider, identity.model, identity.dimension, vector_count, found.engine,
+        found.hits[0].title, both.engine, both.hits[0].title, asked.hits[0].title]));
+    `;
+    expect(program(code, models.path)).toEqual([
+      'local',
+      expect.stringContaining('all-MiniLM-L6-v2'),
+      384,
+      3,
+      'vec',
+      'Lunch',
+      'hybrid',
+      'Train',
+      'Database',
+    ]);
+  });
 });

@@ -1,7 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plugin } from '@memvid/core';
+import { create } from '@memvid/sdk';
 import * as compat from '@memvid/sdk/compat';
 import { discoverPlugins, WELL_KNOWN_PLUGINS } from '@memvid/sdk/discover';
 import { startService } from '@memvid/plugin-kit';
@@ -152,12 +154,18 @@ describe('a question in the model of the file', () => {
     const { openaiPlugin } = (await load('@memvid/embed-openai')) as {
       openaiPlugin: (options: object) => Plugin;
     };
-    const { handle, found } = vectorMemory(
-      { plugins: [openaiPlugin({ dimensions: 2 })] },
-      { dimension: 2, identity },
-    );
-    await find(handle, 'Which database?', { mode: 'sem' });
-    expect(found[0]?.vector).toEqual(Float32Array.of(0.6, 0.8));
+    const memory = await create(join(mkdtempSync(join(tmpdir(), 'memvid-plugins-')), 'notes.mv2'), {
+      plugins: [openaiPlugin({ dimensions: 2 })],
+    });
+    const docs = [
+      { title: 'Lunch', text: 'We eat at noon.', embedding: [1, 0] },
+      { title: 'Database', text: 'The data moved to PostgreSQL.', embedding: [0.6, 0.8] },
+    ];
+    await memory.putMany(docs, { embeddingIdentity: identity });
+    const { engine, hits } = await memory.find('Which database?', { mode: 'sem' });
+    expect([engine, ...hits.map(({ title }) => title)]).toEqual(['vec', 'Database', 'Lunch']);
+    expect(hits[0]?.score).toBeCloseTo(1, 5);
+    await memory.close();
     expect(service.requests.map(({ body }) => body)).toEqual([
       {
         model: 'text-embedding-3-small',

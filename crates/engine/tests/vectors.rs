@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use engine::{
     Code, Content, Dedupe, Document, Embedding, Identity, Memory, OpenMode, OpenOptions,
-    PutOptions, Result,
+    PutOptions, Result, SelectionRequest,
 };
 use serde_json::json;
 
@@ -739,4 +739,86 @@ fn vectors_are_replaced_in_place() {
     assert_eq!(stats["embedding_identity"]["model"], "other");
     assert_eq!(stats["embedding_identity"]["provider"], json!(null));
     assert_passes(&memory);
+}
+
+#[test]
+fn a_part_of_a_memory_is_counted_by_itself() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let of = |user: &str, document: Document| Document {
+        metadata: Some(json!({ "user": user }).to_string()),
+        ..document
+    };
+    for number in 0..6 {
+        put(&memory, of("ann", document(number)));
+    }
+    put(&memory, of("bob", document(6)));
+    memory.seal().unwrap();
+    put(&memory, of("ann", Document::text("plain", 7)));
+    put(&memory, of("ann", Document::text("long text ".repeat(600), 8)));
+    memory.remove(&[1]).unwrap();
+    let count = |filter: serde_json::Value| {
+        let request = SelectionRequest {
+            r#where: Some(filter),
+            ..SelectionRequest::default()
+        };
+        memory.selected_stats(&request).unwrap()
+    };
+    let whole = memory.stats().unwrap();
+    let everything = count(json!({}));
+    assert_eq!(everything, whole);
+    let (ann, bob, eve) = (
+        count(json!({ "user": "ann" })),
+        count(json!({ "user": "bob" })),
+        count(json!({ "user": "eve" })),
+    );
+    for name in [
+        "frame_count",
+        "active_frame_count",
+        "pending_frame_count",
+        "payload_bytes",
+        "logical_bytes",
+        "vector_count",
+    ] {
+        let number = |stats: &serde_json::Value| stats[name].as_u64().unwrap();
+        assert_eq!(number(&ann) + number(&bob), number(&whole), "{name}");
+        assert_eq!(number(&eve), 0, "{name}");
+    }
+    assert_eq!(ann["vector_count"], 5);
+    assert_eq!(bob["embedding_identity_summary"]["total"], 1);
+    assert_eq!(eve["effective_vec_dimension"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_made_the_vector_of_each_document_is_listed() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    for number in 0..3 {
+        put(&memory, document(number));
+    }
+    put(&memory, Document::text("plain", 3));
+    let mut nameless = document(4);
+    nameless.embedding = Some(Embedding {
+        vector: vector(4).into(),
+        identity: Arc::default(),
+    });
+    put(&memory, nameless);
+    put(
+        &memory,
+        Document {
+            search_text: Some("searched".to_owned()),
+            ..Document::text("long text ".repeat(600), 5)
+        },
+    );
+    memory.remove(&[1]).unwrap();
+    for _ in 0..2 {
+        let listed = memory.embedded_frames().unwrap();
+        assert_eq!(listed.ids, [0, 2, 3, 4, 5]);
+        assert_eq!(listed.made_by, [0, 0, -2, -1, -2]);
+        assert_eq!(listed.identities[0]["model"], "hash-24");
+        assert_eq!(memory.searched_text(3).unwrap(), "plain");
+        assert_eq!(memory.searched_text(5).unwrap(), "searched");
+        assert_eq!(memory.searched_text(1).unwrap_err().code, Code::FrameNotFound);
+        memory.seal().unwrap();
+    }
 }
