@@ -755,7 +755,10 @@ fn a_part_of_a_memory_is_counted_by_itself() {
     put(&memory, of("bob", document(6)));
     memory.seal().unwrap();
     put(&memory, of("ann", Document::text("plain", 7)));
-    put(&memory, of("ann", Document::text("long text ".repeat(600), 8)));
+    put(
+        &memory,
+        of("ann", Document::text("long text ".repeat(600), 8)),
+    );
     memory.remove(&[1]).unwrap();
     let count = |filter: serde_json::Value| {
         let request = SelectionRequest {
@@ -818,7 +821,10 @@ fn what_made_the_vector_of_each_document_is_listed() {
         assert_eq!(listed.identities[0]["model"], "hash-24");
         assert_eq!(memory.searched_text(3).unwrap(), "plain");
         assert_eq!(memory.searched_text(5).unwrap(), "searched");
-        assert_eq!(memory.searched_text(1).unwrap_err().code, Code::FrameNotFound);
+        assert_eq!(
+            memory.searched_text(1).unwrap_err().code,
+            Code::FrameNotFound
+        );
         memory.seal().unwrap();
     }
 }
