@@ -1,6 +1,7 @@
 import { isFetched, missingFetched } from './peers/fetched.ts';
 import { missingReference } from './peers/reference-sdk.ts';
 import type { PeerName } from './peers/facts.ts';
+import type { VectorPeerName } from './vectors/facts.ts';
 import { isTantivyBuilt, missingTantivy } from './peers/tantivy-program.ts';
 
 /** Makes a peer ready. Why it cannot be measured, if so. `fetch: false`: only what is there already. */
@@ -17,4 +18,11 @@ export function missing(peer: PeerName, fetch: boolean): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** The same for a store of vectors. */
+export function missingVectorPeer(peer: VectorPeerName, fetch: boolean): string | undefined {
+  if (peer !== 'lancedb' && peer !== 'hnswlib') return undefined;
+  if (!fetch) return isFetched(peer) ? undefined : 'it is not fetched';
+  return missingFetched(peer);
 }

@@ -4,18 +4,32 @@ import { fileURLToPath } from 'node:url';
 import { FACTS } from './peers/facts.ts';
 import type { Samples } from './record.ts';
 import type { Job } from './tasks/job.ts';
+import type { VectorJob } from './vectors/job.ts';
 
 /** Children must not reach a network, and least of all the reference, which would report what it did. */
 const QUIET = ['--import', join(import.meta.dirname, '../../tests/support/socket-trap.mjs')];
 const SCRIPT = fileURLToPath(import.meta.resolve('./tasks/main.ts'));
+const VECTOR_SCRIPT = fileURLToPath(import.meta.resolve('./vectors/tasks/main.ts'));
 /** Longest that a task may take, in milliseconds. */
 const LONGEST = 20 * 60_000;
 
 /** Runs a task in a process of its own; what went wrong, if so. */
 export function spawnTask(job: Job, workspace: string): Samples | string {
   const { heap } = FACTS[job.peer];
-  const memory = heap === undefined ? [] : [`--max-old-space-size=${heap}`];
-  const words = [...QUIET, ...memory, SCRIPT, JSON.stringify(job)];
+  return spawnScript([...heapOf(heap), SCRIPT, JSON.stringify(job)], workspace);
+}
+
+/** The same with a store of vectors. */
+export function spawnVectorTask(job: VectorJob, workspace: string): Samples | string {
+  return spawnScript([VECTOR_SCRIPT, JSON.stringify(job)], workspace);
+}
+
+function heapOf(megabytes: number | undefined): string[] {
+  return megabytes === undefined ? [] : [`--max-old-space-size=${megabytes}`];
+}
+
+function spawnScript(script: readonly string[], workspace: string): Samples | string {
+  const words = [...QUIET, ...script];
   const ran = spawnSync(process.execPath, words, {
     encoding: 'utf8',
     cwd: workspace,

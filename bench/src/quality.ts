@@ -1,20 +1,22 @@
-// `pnpm bench:quality [--peers …] [--publish]`: how well each peer's own ranking by words finds what people judged to be
+// `pnpm bench:quality [--peers …] [--publish]`: how well each peer's own ranking by words, and by words and meaning, finds what people judged to be
 // right, one JSON line a figure.
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { missing } from './availability.ts';
-import { spawnTask } from './child.ts';
+import { missing, missingVectorPeer } from './availability.ts';
+import { spawnTask, spawnVectorTask } from './child.ts';
 import { missingData } from './corpus/real.ts';
 import { named } from './named.ts';
-import { FACTS, PEERS } from './peers/facts.ts';
+import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
 import { publish } from './publish.ts';
-import { collectionsOf, DATASETS } from './quality/datasets.ts';
-import { linesOf, type Figure } from './record.ts';
+import { collectionsOf, DATASETS, type DatasetName } from './quality/datasets.ts';
+import { QUALITY_WAYS } from './quality/ways.ts';
+import { linesOf, type Figure, type Samples } from './record.ts';
 import { stageTable } from './report/terminal.ts';
 import { writeReport } from './report/write.ts';
 import { circumstances, figureOf } from './summary.ts';
+import { VECTOR_PEERS } from './vectors/facts.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -64,13 +66,49 @@ function run(): void {
         process.exitCode = 1;
         continue;
       }
-      const made = Object.entries(samples).map(([figure, sample]) =>
-        figureOf({ peer, corpus: dataset, documents, figure }, [sample], now),
-      );
-      figures.push(...made);
-      appendFileSync(output, linesOf(made));
-      process.stdout.write(linesOf(made));
+      record(peer, dataset, documents, samples);
+      measureMeaning(peer, dataset, documents);
     }
     console.error(stageTable(dataset, documents, figures));
   }
+}
+
+/** The same by meaning, and by words and meaning, of a peer that has both. */
+function measureMeaning(peer: PeerName, dataset: DatasetName, documents: number): void {
+  const store = VECTOR_PEERS.find((name) => name === peer);
+  if (store === undefined || missingVectorPeer(store, false) !== undefined) return;
+  for (const way of QUALITY_WAYS) {
+    if (way === 'hybrid_rrf' && peer !== 'memvid') continue; // Ours has two ways to fuse, the others one each.
+    const samples = spawnVectorTask(
+      {
+        task: 'quality',
+        peer: store,
+        corpus: 'vectors',
+        documents,
+        store: join(workspace, `${dataset}-${peer}-${way}`),
+        words: true,
+        vectors: '',
+        queries: '',
+        budget: 0,
+        dataset,
+        way,
+      },
+      workspace,
+    );
+    if (typeof samples !== 'string') {
+      record(peer, dataset, documents, samples);
+      continue;
+    }
+    console.error(`failed: ${dataset} with ${peer} (${way}): ${samples}`);
+    process.exitCode = 1;
+  }
+}
+
+function record(peer: PeerName, dataset: DatasetName, documents: number, samples: Samples): void {
+  const made = Object.entries(samples).map(([figure, sample]) =>
+    figureOf({ peer, corpus: dataset, documents, figure }, [sample], now),
+  );
+  figures.push(...made);
+  appendFileSync(output, linesOf(made));
+  process.stdout.write(linesOf(made));
 }

@@ -1,6 +1,8 @@
 import type { CorpusName } from './corpus/corpus.ts';
 import type { DatasetName } from './quality/datasets.ts';
 import type { PeerName } from './peers/facts.ts';
+import type { VectorCorpusName } from './vectors/corpus.ts';
+import type { VectorPeerName } from './vectors/facts.ts';
 
 /** What one task measured once. */
 export interface Sample {
@@ -15,12 +17,12 @@ export interface Sample {
 export type Samples = Record<string, Sample>;
 
 /** `machine`: the disk and the making of documents, without any peer. */
-export type Measured = PeerName | 'machine';
+export type Measured = PeerName | VectorPeerName | 'machine';
 
 /** One line of the results. */
 export interface Figure {
   peer: Measured;
-  corpus: CorpusName | DatasetName | 'none';
+  corpus: CorpusName | VectorCorpusName | DatasetName | 'none';
   documents: number;
   figure: string;
   /** Median of the rounds. */

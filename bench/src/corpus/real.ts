@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { placed, type Document } from './document.ts';
 
-const folder = join(import.meta.dirname, '../../../../shared/bench/data');
+/** The folder of the data. */
+export const DATA_FOLDER: string = join(import.meta.dirname, '../../../../shared/bench/data');
 
 /** Why there is no real text to measure with, if so. */
-export const missingData: string | undefined = existsSync(join(folder, 'scifact.sentences.jsonl'))
+export const missingData: string | undefined = existsSync(join(DATA_FOLDER, 'scifact.sentences.jsonl'))
   ? undefined
   : 'the data (../shared/bench/data) is not here';
 
@@ -14,7 +15,7 @@ export const MOST_REAL_DOCUMENTS = 110_000;
 
 /** The objects of a JSON Lines file of the data. */
 export function lines<T>(file: string): T[] {
-  return readFileSync(join(folder, file), 'utf8')
+  return readFileSync(join(DATA_FOLDER, file), 'utf8')
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as T);
@@ -22,7 +23,7 @@ export function lines<T>(file: string): T[] {
 
 /** The rows of a file of values between tabs. */
 export function rows(file: string): string[][] {
-  return readFileSync(join(folder, file), 'utf8')
+  return readFileSync(join(DATA_FOLDER, file), 'utf8')
     .split('\n')
     .filter(Boolean)
     .map((line) => line.split(/\s+/));

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-/** Peers that are too large to be installed with the workspace; they come on first use, into `.cache/`. */
+/** Peers that are too large to be installed with the workspace, or have to be compiled; they come on first use, into `.cache/`. */
 const FETCHED = {
   lancedb: { package: '@lancedb/lancedb', version: '0.39.0' },
+  hnswlib: { package: 'hnswlib-node', version: '3.0.0' },
 } as const;
 export type FetchedName = keyof typeof FETCHED;
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PeerName } from './facts.ts';
 import { fetchedPackage } from './fetched.ts';
+import type { VectorPeerName } from '../vectors/facts.ts';
 import { REFERENCE_PACKAGE } from './reference-sdk.ts';
 
 /** What an application installs from npm to use a peer, in the versions that are measured. */
@@ -17,6 +18,21 @@ export function npmPackagesOf(peer: PeerName): string[] {
       return [fetchedPackage('lancedb')];
     case 'reference':
       return [REFERENCE_PACKAGE];
+    default:
+      return [];
+  }
+}
+
+/** The same of a store of vectors. */
+export function vectorPackagesOf(peer: VectorPeerName): string[] {
+  switch (peer) {
+    case 'sqlite':
+      return [pinned('better-sqlite3'), pinned('sqlite-vec')];
+    case 'usearch':
+      return [pinned('usearch')];
+    case 'lancedb':
+    case 'hnswlib':
+      return [fetchedPackage(peer)];
     default:
       return [];
   }

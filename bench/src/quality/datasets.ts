@@ -4,17 +4,18 @@ import { lines, rows } from '../corpus/real.ts';
 import type { Judgements } from './scores.ts';
 
 export const DATASETS = ['locomo', 'scifact'] as const;
-export type DatasetName = (typeof DATASETS)[number];
+/** `scifact-train`: the other claims, to choose parameters with; nothing of it is published. */
+export type DatasetName = (typeof DATASETS)[number] | 'scifact-train';
 
 /** Documents that are searched together, and what is asked of them. */
 export interface Collection {
   readonly documents: readonly Document[];
-  readonly questions: readonly { text: string; relevant: Judgements }[];
+  readonly questions: readonly { id: string; text: string; relevant: Judgements }[];
 }
 
 /** The conversations of LoCoMo, each on its own; SciFact as one collection. */
 export function collectionsOf(name: DatasetName): Collection[] {
-  return name === 'locomo' ? locomo() : [scifact()];
+  return name === 'locomo' ? locomo() : [scifact(name === 'scifact' ? 'test' : 'train')];
 }
 
 interface Turn {
@@ -41,6 +42,7 @@ function locomo(): Collection[] {
   const asked = lines<Question>('locomo-dev.qa.jsonl')
     .filter(({ category }) => category !== WITHOUT_ANSWER)
     .map((line) => ({
+      id: line.id,
       text: line.question,
       evidence: line.evidence.filter((id) => known.has(id)),
     }))
@@ -60,12 +62,12 @@ function locomo(): Collection[] {
     ),
     questions: asked
       .filter(({ evidence: [first = ''] }) => conversationOf(first) === name)
-      .map(({ text, evidence }) => ({ text, relevant: new Map(evidence.map((id) => [id, 1])) })),
+      .map(({ id, text, evidence }) => ({ id, text, relevant: new Map(evidence.map((turn) => [turn, 1])) })),
   }));
 }
 
-/** The claims of the test split and the abstracts that were judged for them. */
-function scifact(): Collection {
+/** The claims of a split and the abstracts that were judged for them. */
+function scifact(wanted: 'test' | 'train'): Collection {
   const abstracts = lines<{ id: string; title: string; text: string }>('scifact.docs.jsonl');
   const claims = lines<{ id: string; text: string; split: string }>('scifact.queries.jsonl');
   const judged = new Map<string, Map<string, number>>();
@@ -81,10 +83,10 @@ function scifact(): Collection {
       ...placed(index),
     })),
     questions: claims
-      .filter(({ split }) => split === 'test')
+      .filter(({ split }) => split === wanted)
       .flatMap(({ id, text }) => {
         const relevant = judged.get(String(id));
-        return relevant === undefined ? [] : [{ text, relevant }];
+        return relevant === undefined ? [] : [{ id: String(id), text, relevant }];
       }),
   };
 }

@@ -1,7 +1,9 @@
 import { FACTS, PEERS } from '../peers/facts.ts';
-import { npmPackagesOf } from '../peers/packages.ts';
+import { npmPackagesOf, vectorPackagesOf } from '../peers/packages.ts';
 import type { Figures } from '../record.ts';
 import { TARGETS, verdictOf } from '../targets.ts';
+import { MOST_REAL_VECTORS } from '../vectors/corpus.ts';
+import { VECTOR_FACTS, VECTOR_PEERS } from '../vectors/facts.ts';
 import { chartsOf } from './charts.ts';
 import { DATASET_TITLES, lossesOf, placeOf, type Setting } from './losses.ts';
 import { shownCount, shownNumber, shownRatio } from './numbers.ts';
@@ -38,6 +40,7 @@ In \`bench/\`; \`pnpm bench …\` works at the top of the repository too.
 pnpm bench                                         # everything: four sizes, every peer; 40 minutes or so on two cores
 pnpm bench --n 10000 --peers memvid,sqlite         # one size, two peers
 pnpm bench --corpora synthetic --n 1000000         # a million documents
+pnpm bench:vectors                                 # vectors, and words and meaning together, at three sizes
 pnpm bench:quality                                 # recall and nDCG
 pnpm bench:install                                 # size and time of \`npm install\`
 pnpm bench --publish                               # the same, and into bench/figures and this page
@@ -59,6 +62,13 @@ const METHOD = `## What is measured, and how
   phrase (two words that stand side by side in a document), \`a AND b\` (ranks 100 to 2 000), a prefix of four letters, and 3 words with a filter that
   a tenth of the documents pass. On real text the ranks are shares of its vocabulary. Each query is asked once before it is measured, and
   gives the ten best documents with text and, from memvid, SQLite and tantivy, a snippet.
+- **Vectors** have 384 numbers (all-MiniLM-L6-v2) and are given as \`Float32Array\`, with texts. There are ${shownCount(MOST_REAL_VECTORS)} real ones: SciFact
+  sentences (kept in 8 bits; what those stand for is taken for the truth) and abstracts, every fifth a turn of a LoCoMo conversation while there are any. Larger
+  sizes are mixtures: a sentence, 0 to 0.99 of one of the eight after it, and noise of a quarter of its length, from a fixed seed. The 200 questions are SciFact claims and
+  LoCoMo questions with their own vectors, none of which is stored. **recall@10** is the share of the ten nearest by comparing everything that was
+  found; equally near ones count. Where a peer leaves to its user how hard it looks, the least effort with a recall of 0.99 is measured, and shown. **The
+  filter** lets a tenth of the documents pass. **Words and meaning** finds in stores that index words too.
+- **Quality** of words and meaning, and of meaning alone, is measured with the vectors of the data, and the peers' own ways to bring both together.
 - **All documents in one call** lasts until they are durable and the store is closed. **Single puts** are each durable before the next; "each" is the
   whole time with checkpoints and closing over the number of puts.
 - **Opening to first hit** is a fresh process with the library loaded, its native part too, and the file in the system's cache. **Memory added** is what the process
@@ -97,7 +107,7 @@ function lossesSection(figures: Figures, settings: readonly Setting[]): string {
 
 /** What was measured together, real text first, then by size. */
 function settingsOf(figures: Figures): Setting[] {
-  const order = ['real', 'synthetic', 'locomo', 'scifact', 'none'];
+  const order = ['real', 'synthetic', 'vectors', 'mixtures', 'locomo', 'scifact', 'none'];
   const known = new Map<string, Setting>();
   for (const { corpus, documents, peer } of figures.all) {
     if (peer !== 'machine') known.set(`${corpus} ${documents}`, { corpus, documents });
@@ -122,7 +132,7 @@ function settingSection(figures: Figures, setting: Setting): string {
       rows.filter(({ row }) => row.group === group).map(rowText),
     ),
   );
-  const head = `| | unit | ${peers.map(labelOf).join(' | ')} |\n|---|---|${'---:|'.repeat(peers.length)}`;
+  const head = `| | unit | ${peers.map((peer) => labelOf(peer, corpus)).join(' | ')} |\n|---|---|${'---:|'.repeat(peers.length)}`;
   return [`## ${headingOf(setting)}`, `${head}\n${lines.join('\n')}`, machineLine(figures, setting)]
     .filter(Boolean)
     .join('\n\n');
@@ -133,6 +143,8 @@ function headingOf({ corpus, documents }: Setting): string {
   if (corpus === 'real' || corpus === 'synthetic') {
     return `${shownCount(documents)} documents, ${corpus} text`;
   }
+  if (corpus === 'vectors') return `${shownCount(documents)} documents with vectors of real texts`;
+  if (corpus === 'mixtures') return `${shownCount(documents)} documents with vectors mixed from real ones`;
   return `Quality: ${DATASET_TITLES[corpus]}, ${shownCount(documents)} documents`;
 }
 
@@ -177,5 +189,12 @@ function peersSection(): string {
     const versions = packages.length === 0 ? '' : ` (${packages.join(', ')})`;
     return `- **${labelOf(peer)}**${versions}: ${setting}.${missing}`;
   });
-  return `## The peers\n\n${lines.join('\n')}`;
+  const ofVectors = VECTOR_PEERS.map((peer) => {
+    const { label, setting, absent, slowFrom } = VECTOR_FACTS[peer];
+    const missing = [...absent, `more than one round from ${shownCount(slowFrom)} documents on`]
+      .map((reason) => `\n  - not measured: ${reason}`)
+      .join('');
+    return `- **${label}** (${vectorPackagesOf(peer).join(', ') || 'this workspace'}): ${setting}.${missing}`;
+  });
+  return `## The peers\n\n${lines.join('\n')}\n\nAs stores of vectors:\n\n${ofVectors.join('\n')}`;
 }

@@ -25,7 +25,7 @@ export function lossesOf(figures: Figures, settings: readonly Setting[]): Loss[]
       if (!lost || own === undefined || other === undefined || best === undefined) continue;
       const entry = byTitle.get(title) ?? { unit: row.unit, places: [] };
       const by = own.ratio === undefined ? '' : `${shownRatio(own.ratio)}, `;
-      const numbers = `${shownNumber(own.value)} against ${shownNumber(other.value)} of ${labelOf(best)}`;
+      const numbers = `${shownNumber(own.value)} against ${shownNumber(other.value)} of ${labelOf(best, corpus)}`;
       entry.places.push({
         ratio: own.ratio ?? Number.POSITIVE_INFINITY,
         text: `${placeOf({ corpus, documents })}: ${by}${numbers}`,
@@ -42,9 +42,16 @@ export function lossesOf(figures: Figures, settings: readonly Setting[]): Loss[]
 
 export function placeOf({ corpus, documents }: Setting): string {
   if (corpus === 'none') return 'once';
-  return corpus === 'real' || corpus === 'synthetic'
-    ? `${shownCount(documents)} ${corpus}`
-    : DATASET_TITLES[corpus];
+  if (corpus === 'vectors' || corpus === 'mixtures') {
+    return `${shownCount(documents)} ${VECTOR_PLACES[corpus]}`;
+  }
+  if (corpus === 'real' || corpus === 'synthetic') return `${shownCount(documents)} ${corpus}`;
+  return DATASET_TITLES[corpus];
 }
 
-export const DATASET_TITLES = { locomo: 'LoCoMo', scifact: 'SciFact' } as const;
+export const DATASET_TITLES = {
+  locomo: 'LoCoMo',
+  scifact: 'SciFact',
+  'scifact-train': 'SciFact, claims for training',
+} as const;
+const VECTOR_PLACES = { vectors: 'real vectors', mixtures: 'mixed vectors' } as const;

@@ -1,7 +1,13 @@
-import { FACTS, PEERS, type PeerName } from '../peers/facts.ts';
-import type { Figure, Figures } from '../record.ts';
+import { FACTS, PEERS } from '../peers/facts.ts';
+import type { Figure, Figures, Measured } from '../record.ts';
 import { costRatio } from '../statistics.ts';
+import { VECTOR_CORPORA } from '../vectors/corpus.ts';
+import { VECTOR_FACTS, VECTOR_PEERS } from '../vectors/facts.ts';
 import { ROWS, type Row } from './figures.ts';
+
+/** Everyone who has a column in a table. */
+export type ShownPeer = Exclude<Measured, 'machine'>;
+const SHOWN: readonly ShownPeer[] = [...new Set<ShownPeer>([...PEERS, ...VECTOR_PEERS])];
 
 export interface Cell {
   readonly value: number;
@@ -11,14 +17,14 @@ export interface Cell {
 export interface TableRow {
   readonly row: Row;
   readonly title: string;
-  readonly cells: ReadonlyMap<PeerName, Cell>;
+  readonly cells: ReadonlyMap<ShownPeer, Cell>;
   /** The best of the others. */
-  readonly best: PeerName | undefined;
+  readonly best: ShownPeer | undefined;
   /** Whether a peer is better than we are. */
   readonly lost: boolean;
 }
 export interface Table {
-  readonly peers: readonly PeerName[];
+  readonly peers: readonly ShownPeer[];
   readonly rows: readonly TableRow[];
 }
 
@@ -38,13 +44,13 @@ export function tableOf(figures: Figures, corpus: Figure['corpus'], documents: n
       ),
     ];
   }).filter(({ cells }) => cells.size > 0);
-  const peers = PEERS.filter((peer) => rows.some(({ cells }) => cells.has(peer)));
+  const peers = SHOWN.filter((peer) => rows.some(({ cells }) => cells.has(peer)));
   return { peers, rows };
 }
 
-function rowOf(row: Row, title: string, valueOf: (peer: PeerName) => number | undefined): TableRow {
-  const values = new Map<PeerName, number>();
-  for (const peer of PEERS) {
+function rowOf(row: Row, title: string, valueOf: (peer: ShownPeer) => number | undefined): TableRow {
+  const values = new Map<ShownPeer, number>();
+  for (const peer of SHOWN) {
     const value = valueOf(peer);
     if (value !== undefined) values.set(peer, value);
   }
@@ -53,7 +59,7 @@ function rowOf(row: Row, title: string, valueOf: (peer: PeerName) => number | un
   );
   const [best] = others;
   const least = best === undefined ? undefined : values.get(best);
-  const cells = new Map<PeerName, Cell>();
+  const cells = new Map<ShownPeer, Cell>();
   for (const [peer, value] of values) {
     const ratio = least === undefined ? undefined : costRatio(value, least, row.better);
     cells.set(peer, {
@@ -70,6 +76,11 @@ function rowOf(row: Row, title: string, valueOf: (peer: PeerName) => number | un
   return { row, title, cells, best, lost };
 }
 
-export function labelOf(peer: PeerName): string {
-  return FACTS[peer].label;
+/** The name of a peer in the tables of a corpus. */
+export function labelOf(peer: ShownPeer, corpus?: Figure['corpus']): string {
+  const ofVectors = VECTOR_CORPORA.some((name) => name === corpus);
+  if (ofVectors && peer in VECTOR_FACTS) return VECTOR_FACTS[peer as keyof typeof VECTOR_FACTS].label;
+  return peer in FACTS
+    ? FACTS[peer as keyof typeof FACTS].label
+    : VECTOR_FACTS[peer as keyof typeof VECTOR_FACTS].label;
 }

@@ -11,7 +11,7 @@ export function stageTable(corpus: Figure['corpus'], documents: number, figures:
       row.row.unit,
     ),
   );
-  const lines = [['', ...peers.map(labelOf), 'unit'], ...cells];
+  const lines = [['', ...peers.map((peer) => labelOf(peer, corpus)), 'unit'], ...cells];
   const widths =
     lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
   const text = lines.map((line) =>
@@ -22,7 +22,7 @@ export function stageTable(corpus: Figure['corpus'], documents: number, figures:
       .join('  ')
       .trimEnd(),
   );
-  return `\n${corpus} text, ${shownCount(documents)} documents (▼: a peer is better)\n${text.join('\n')}\n`;
+  return `\n${corpus}, ${shownCount(documents)} documents (▼: a peer is better)\n${text.join('\n')}\n`;
 }
 
 function cellText(cell: Cell | undefined): string {

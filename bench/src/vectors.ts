@@ -1,0 +1,153 @@
+// `pnpm bench:vectors [--n 10000,100000] [--peers memvid,usearch] [--rounds 3] [--publish]`: stores of vectors, and words and
+// meaning together; prints a table for each size, and writes one JSON line a figure.
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { missingVectorPeer } from './availability.ts';
+import { spawnVectorTask } from './child.ts';
+import { missingData } from './corpus/real.ts';
+import { named } from './named.ts';
+import { publish } from './publish.ts';
+import { linesOf, type Figure, type Samples } from './record.ts';
+import { stageTable } from './report/terminal.ts';
+import { writeReport } from './report/write.ts';
+import { circumstances, figureOf } from './summary.ts';
+import { vectorCorpusOf, vectorQuestions, writeVectors } from './vectors/corpus.ts';
+import { VECTOR_FACTS, VECTOR_PEERS, type VectorPeerName } from './vectors/facts.ts';
+import { queriesText, type VectorJob, type VectorTaskName } from './vectors/job.ts';
+import { nearestOf } from './vectors/truth.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    n: { type: 'string', default: '10000,100000,1000000' },
+    peers: { type: 'string', default: VECTOR_PEERS.join(',') },
+    rounds: { type: 'string', default: '3' },
+    /** Longest time of one loop, in seconds. */
+    budget: { type: 'string', default: '5' },
+    queries: { type: 'string', default: '200' },
+    /** Fresh processes that open the store in a round. */
+    openings: { type: 'string', default: '3' },
+    /** Peers that are not there are left out instead of fetched. */
+    'no-fetch': { type: 'boolean', default: false },
+    out: { type: 'string' },
+    publish: { type: 'boolean', default: false },
+  },
+  args: process.argv.slice(2).filter((word) => word !== '--'),
+});
+/** Documents up to which words and meaning together are measured: the sizes that there are targets for. */
+const MOST_HYBRID = 100_000;
+
+const now = circumstances();
+const output =
+  options.out ?? join(import.meta.dirname, '../results', `vectors-${now.date.replaceAll(':', '-')}.jsonl`);
+const workspace = mkdtempSync(join(tmpdir(), 'memvid-vectors-'));
+const figures: Figure[] = [];
+try {
+  run();
+} finally {
+  rmSync(workspace, { recursive: true, force: true });
+}
+if (options.publish) console.error(`published: ${[publish(figures), ...writeReport()].join(', ')}`);
+
+function run(): void {
+  if (missingData !== undefined) {
+    console.error(`skipped: ${missingData}`);
+    return;
+  }
+  const peers = named(VECTOR_PEERS, options.peers).filter((name) => {
+    const reason = missingVectorPeer(name, !options['no-fetch']);
+    if (reason !== undefined) console.error(`skipped: ${VECTOR_FACTS[name].label}: ${reason}`);
+    return reason === undefined;
+  });
+  mkdirSync(dirname(output), { recursive: true });
+  for (const documents of options.n.split(',').map(Number)) {
+    const able = peers.filter((peer) => VECTOR_FACTS[peer].most >= documents);
+    if (able.length > 0) measureSize(documents, able);
+  }
+}
+
+/** The tasks in order; those from `words` on are of a second store that finds by words too. */
+function tasksOf(documents: number): { task: VectorTaskName; words: boolean }[] {
+  const alone = (['ingest', 'find', 'memory'] as const).map((task) => ({ task, words: false }));
+  const openings = Array.from({ length: Number(options.openings) }, () => ({
+    task: 'open' as const,
+    words: false,
+  }));
+  const both = (['ingest', 'hybrid'] as const).map((task) => ({ task, words: true }));
+  return [...alone, ...openings, ...(documents <= MOST_HYBRID ? both : [])];
+}
+
+/** Tasks in order, and at each task the peers in turn, so that a busy moment of the machine does not hit one alone. */
+function measureSize(documents: number, peers: readonly VectorPeerName[]): void {
+  const corpus = vectorCorpusOf(documents);
+  progress(`${corpus}, ${documents} documents: ${peers.join(', ')}`);
+  const vectors = join(workspace, `${documents}.f32`);
+  const queries = join(workspace, `${documents}.queries.json`);
+  writeVectors(vectors, corpus, documents);
+  const questions = vectorQuestions(Number(options.queries));
+  const truths = nearestOf(vectors, documents, questions);
+  const judged = questions.map((question, index) =>
+    Object.assign(question, { truth: truths[index] ?? { all: [], filtered: [] } }),
+  );
+  writeFileSync(queries, queriesText(judged));
+  const budget = Number(options.budget) * 1000;
+  const collected = new Map<VectorPeerName, Samples[]>();
+  const failed = new Set<VectorPeerName>();
+  const rounds = Number(options.rounds);
+  for (let round = 0; round < rounds; round += 1) {
+    const able = peers.filter((peer) => round === 0 || documents < VECTOR_FACTS[peer].slowFrom);
+    const efforts = new Map<VectorPeerName, number>();
+    for (const [place, { task, words }] of tasksOf(documents).entries()) {
+      // The order changes with each task: to be always the first, or the last, may be an advantage.
+      const start = (round + place) % Math.max(1, able.length);
+      for (const peer of [...able.slice(start), ...able.slice(0, start)]) {
+        const facts = VECTOR_FACTS[peer];
+        if (failed.has(peer) || (words && !facts.words)) continue;
+        progress(`${round + 1}/${rounds} ${task} ${peer}${words ? ' (words and meaning)' : ''}`);
+        const store = join(workspace, `${peer}-${round}${words ? '-words' : ''}${facts.ending}`);
+        const effort = efforts.get(peer);
+        const job = { task, peer, corpus, documents, store, words, vectors, queries, budget };
+        const samples = collect(collected, effort === undefined ? job : { ...job, effort });
+        if (samples === undefined) failed.add(peer);
+        else if (samples['vector_effort'] !== undefined) efforts.set(peer, samples['vector_effort'].value);
+      }
+    }
+    for (const peer of able) {
+      for (const words of ['', '-words']) {
+        const store = join(workspace, `${peer}-${round}${words}${VECTOR_FACTS[peer].ending}`);
+        rmSync(store, { recursive: true, force: true });
+      }
+    }
+  }
+  rmSync(vectors);
+  const made = Array.from(collected).flatMap(([peer, list]) =>
+    Array.from(new Set(list.flatMap((samples) => Object.keys(samples))), (figure) =>
+      figureOf(
+        { peer, corpus, documents, figure },
+        list.flatMap((samples) => samples[figure] ?? []),
+        now,
+      ),
+    ),
+  );
+  figures.push(...made);
+  appendFileSync(output, linesOf(made));
+  process.stdout.write(linesOf(made));
+  console.error(stageTable(corpus, documents, figures));
+}
+
+/** Runs one task in a process of its own; `undefined`: it failed. */
+function collect(into: Map<VectorPeerName, Samples[]>, job: VectorJob): Samples | undefined {
+  const result = spawnVectorTask(job, workspace);
+  if (typeof result === 'string') {
+    console.error(`failed: ${job.task} of ${job.peer} with ${job.documents}: ${result}`);
+    process.exitCode = 1;
+    return undefined;
+  }
+  into.set(job.peer, [...(into.get(job.peer) ?? []), result]);
+  return result;
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) console.error(`… ${text}`);
+}

@@ -1,0 +1,87 @@
+import type { Samples } from '../../record.ts';
+import { Meter, within } from '../../tasks/meter.ts';
+import { FILTER_TRACK, indexOf } from '../corpus.ts';
+import { queriesOf, storeOf, type JudgedQuery, type VectorJob } from '../job.ts';
+import { loadVectorPeer, type VectorPeer } from '../peer.ts';
+import { VECTOR_FACTS } from '../facts.ts';
+import { NEAREST, recallOf } from '../truth.ts';
+
+/** Share of the nearest that a search which can be tuned has to find. */
+const WANTED_RECALL = 0.99;
+/** Questions of a loop that are asked at least. */
+const FEWEST = 10;
+
+/** The ten nearest of each question, at the least effort that finds 99 of 100, and the same with a filter for a tenth. */
+export default async function find(job: VectorJob): Promise<Samples> {
+  const peer = await loadVectorPeer(job.peer);
+  const queries = queriesOf(job);
+  await peer.open(storeOf(job));
+  const effort = await leastEffort(peer, queries, job.budget);
+  const samples: Samples = {};
+  if (effort !== undefined) samples['vector_effort'] = { value: effort, unit: '' };
+  Object.assign(samples, await measured(peer, queries, job.budget, 'vector_find'));
+  if (VECTOR_FACTS[job.peer].filters) {
+    Object.assign(samples, await measured(peer, queries, job.budget, 'vector_filtered', FILTER_TRACK));
+  }
+  await peer.close();
+  return samples;
+}
+
+/** The effort that is enough; the greatest when none is. */
+async function leastEffort(
+  peer: VectorPeer,
+  queries: readonly JudgedQuery[],
+  budget: number,
+): Promise<number | undefined> {
+  for (const effort of peer.efforts ?? []) {
+    peer.tune?.(effort);
+    if ((await recallAt(peer, queries, budget)) >= WANTED_RECALL) return effort;
+  }
+  return peer.efforts?.at(-1);
+}
+
+async function recallAt(
+  peer: VectorPeer,
+  queries: readonly JudgedQuery[],
+  budget: number,
+  track?: string,
+): Promise<number> {
+  let sum = 0;
+  const asked = await within(
+    queries,
+    budget,
+    async (query) => {
+      const found = await peer.near(query, NEAREST, track);
+      sum += recallOf(
+        found.map(({ uri }) => indexOf(uri)),
+        track === undefined ? query.truth.all : query.truth.filtered,
+      );
+    },
+    FEWEST,
+  );
+  return sum / asked;
+}
+
+/** A round that warms up and counts what is found, and a measured one. */
+async function measured(
+  peer: VectorPeer,
+  queries: readonly JudgedQuery[],
+  budget: number,
+  figure: string,
+  track?: string,
+): Promise<Samples> {
+  const recall = await recallAt(peer, queries, budget, track);
+  const meter = new Meter({});
+  await within(
+    queries,
+    budget,
+    async (query) => {
+      await meter.call(() => peer.near(query, NEAREST, track));
+    },
+    FEWEST,
+  );
+  return {
+    ...meter.samples(figure),
+    [`${figure}_recall`]: { value: recall, unit: '', calls: meter.calls },
+  };
+}

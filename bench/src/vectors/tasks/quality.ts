@@ -1,0 +1,59 @@
+import { collectionsOf } from '../../quality/datasets.ts';
+import { meanScores, type Judgements } from '../../quality/scores.ts';
+import { tellingOf, wordsOf } from '../../queries.ts';
+import type { Samples } from '../../record.ts';
+import { vectorsOf } from '../data.ts';
+import { VECTOR_FACTS } from '../facts.ts';
+import { type VectorJob } from '../job.ts';
+import { loadVectorPeer } from '../peer.ts';
+import type { VectorDocument } from '../corpus.ts';
+
+/** Documents that are judged; more hits are asked for, because those of memvid are passages of long documents. */
+const FOUND = 10;
+const HITS = 30;
+const FILES = {
+  locomo: ['locomo-dev.docs', 'locomo-dev.qa'],
+  scifact: ['scifact.docs', 'scifact.queries'],
+  'scifact-train': ['scifact.docs', 'scifact.queries'],
+} as const;
+
+/** How good the ten best documents of each question are, by the vectors of the data. */
+export default async function quality(job: VectorJob): Promise<Samples> {
+  const { dataset = 'locomo', way = 'hybrid' } = job;
+  const peer = await loadVectorPeer(job.peer);
+  const [ofDocuments, ofQuestions] = FILES[dataset].map((name) => vectorsOf(name));
+  const answers: { found: string[]; relevant: Judgements }[] = [];
+  for (const [index, { documents, questions }] of collectionsOf(dataset).entries()) {
+    const path = `${job.store}-${index}${VECTOR_FACTS[job.peer].ending}`;
+    await peer.create({ path, words: true, documents: documents.length });
+    await peer.putMany(
+      documents.map((document): VectorDocument =>
+        Object.assign(document, { vector: known(ofDocuments, document.uri) }),
+      ),
+    );
+    await peer.build?.();
+    for (const { id, text, relevant } of questions) {
+      const query = { text, words: tellingOf(wordsOf(text)), vector: known(ofQuestions, id) };
+      const found =
+        way === 'meaning'
+          ? await peer.near(query, HITS)
+          : await peer.hybrid?.(query, HITS, way === 'hybrid_rrf' ? 'rrf' : undefined);
+      const documentsFound = new Set(found?.map(({ uri }) => uri.replace(/#page-\d+$/, '')));
+      answers.push({ found: [...documentsFound].slice(0, FOUND), relevant });
+    }
+    await peer.close();
+  }
+  const { recall5, recall10, ndcg10 } = meanScores(answers);
+  const share = (value: number): Samples[string] => ({ value, unit: '', calls: answers.length });
+  return {
+    [`${way}_recall5`]: share(recall5),
+    [`${way}_recall10`]: share(recall10),
+    [`${way}_ndcg10`]: share(ndcg10),
+  };
+}
+
+function known(vectors: ReadonlyMap<string, Float32Array> | undefined, id: string): Float32Array {
+  const vector = vectors?.get(id);
+  if (vector === undefined) throw new Error(`no vector of ${id}`);
+  return vector;
+}
