@@ -28,6 +28,8 @@ export interface VectorJob {
   /** Of `quality`: what is asked, and by what. */
   readonly dataset?: DatasetName;
   readonly way?: QualityWay;
+  /** What meaning counts beside words, where it is not the default. */
+  readonly weight?: number;
 }
 
 export type VectorTask = (job: VectorJob) => Promise<Samples>;

@@ -11,6 +11,12 @@ export interface VectorStore {
   readonly documents: number;
 }
 
+/** How words and meaning are brought together, where that can be chosen; by default as the peer does it. */
+export interface Fusing {
+  readonly fusion?: 'rrf';
+  readonly semanticWeight?: number;
+}
+
 /** What is measured of each store of vectors. All calls are durable; hits have the documents' texts where there are texts. */
 export interface VectorPeer {
   create(store: VectorStore): Promise<void>;
@@ -22,7 +28,7 @@ export interface VectorPeer {
   /** The nearest documents; `track`: among those of this track. */
   near(query: VectorQuery, limit: number, track?: string): Promise<readonly Found[]>;
   /** The best documents by words and meaning. */
-  hybrid?(query: VectorQuery, limit: number, fusion?: 'rrf'): Promise<readonly Found[]>;
+  hybrid?(query: VectorQuery, limit: number, way?: Fusing): Promise<readonly Found[]>;
   /** How hard a search looks, from fast to thorough, where that has to be chosen. */
   readonly efforts?: readonly number[];
   /** Takes one of `efforts` for the searches that follow. */

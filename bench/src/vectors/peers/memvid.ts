@@ -20,9 +20,8 @@ export default async function memvid(): Promise<VectorPeer> {
       const where = track === undefined ? {} : { where: { track } };
       return (await memory.find(text, { mode: 'sem', queryEmbedding: vector, k: limit, ...where })).hits;
     },
-    async hybrid({ text, vector }, limit, fusion) {
-      const by = fusion === undefined ? {} : { fusion };
-      return (await memory.find(text, { mode: 'auto', queryEmbedding: vector, k: limit, ...by })).hits;
+    async hybrid({ text, vector }, limit, way) {
+      return (await memory.find(text, { mode: 'auto', queryEmbedding: vector, k: limit, ...way })).hits;
     },
     close: () => memory.close(),
   };

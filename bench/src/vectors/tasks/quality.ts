@@ -22,6 +22,10 @@ export default async function quality(job: VectorJob): Promise<Samples> {
   const { dataset = 'locomo', way = 'hybrid' } = job;
   const peer = await loadVectorPeer(job.peer);
   const [ofDocuments, ofQuestions] = FILES[dataset].map((name) => vectorsOf(name));
+  const fusing = {
+    ...(way === 'hybrid_rrf' ? { fusion: 'rrf' as const } : {}),
+    ...(job.weight === undefined ? {} : { semanticWeight: job.weight }),
+  };
   const answers: { found: string[]; relevant: Judgements }[] = [];
   for (const [index, { documents, questions }] of collectionsOf(dataset).entries()) {
     const path = `${job.store}-${index}${VECTOR_FACTS[job.peer].ending}`;
@@ -35,9 +39,7 @@ export default async function quality(job: VectorJob): Promise<Samples> {
     for (const { id, text, relevant } of questions) {
       const query = { text, words: tellingOf(wordsOf(text)), vector: known(ofQuestions, id) };
       const found =
-        way === 'meaning'
-          ? await peer.near(query, HITS)
-          : await peer.hybrid?.(query, HITS, way === 'hybrid_rrf' ? 'rrf' : undefined);
+        way === 'meaning' ? await peer.near(query, HITS) : await peer.hybrid?.(query, HITS, fusing);
       const documentsFound = new Set(found?.map(({ uri }) => uri.replace(/#page-\d+$/, '')));
       answers.push({ found: [...documentsFound].slice(0, FOUND), relevant });
     }
