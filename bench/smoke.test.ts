@@ -6,7 +6,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { missingData } from './src/corpus/real.ts';
 import { FACTS } from './src/peers/facts.ts';
 import { QUERY_CLASSES } from './src/queries.ts';
-import { parseFigures } from './src/record.ts';
+import { Figures, parseFigures } from './src/record.ts';
+import { VECTOR_FACTS } from './src/vectors/facts.ts';
 
 const DOCUMENTS = 60;
 const PUTS = 80;
@@ -69,3 +70,44 @@ it('a tiny run measures every task of the peers that are there and writes one JS
     });
   }
 }, 120_000);
+
+it.skipIf(missingData !== undefined)(
+  'a tiny run of vectors measures every task of the peers that are there',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'memvid-bench-test-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const output = join(folder, 'figures.jsonl');
+    const peers = ['memvid', 'sqlite', 'usearch'] as const;
+    const documents = 300;
+    const words = ['--n', String(documents), '--peers', peers.join(','), '--rounds', '1', '--no-fetch'];
+    const small = ['--budget', '0.3', '--queries', '10', '--openings', '1', '--out', output];
+    const script = join(import.meta.dirname, 'src/vectors.ts');
+    const run = spawnSync(process.execPath, [script, ...words, ...small], {
+      encoding: 'utf8',
+      timeout: 110_000,
+    });
+    expect(run.stderr).not.toMatch(/failed:/);
+    expect(run.status).toBe(0);
+    expect(readFileSync(output, 'utf8')).toBe(run.stdout);
+    const figures = new Figures(parseFigures(run.stdout));
+    for (const peer of peers) {
+      const value = (figure: string): number | undefined => figures.value(peer, 'vectors', documents, figure);
+      for (const figure of [
+        'ingest',
+        'size',
+        'vector_build',
+        'vector_find_p50',
+        'load',
+        'open',
+        'first_hit',
+      ]) {
+        expect(value(figure), `${peer} ${figure}`).toBeGreaterThanOrEqual(0);
+      }
+      expect(value('vector_find_recall')).toBeGreaterThanOrEqual(0.99);
+      const { filters, words: hasWords } = VECTOR_FACTS[peer];
+      expect((value('vector_filtered_recall') ?? 0) >= 0.99).toBe(filters);
+      expect(value('hybrid_find_p50') !== undefined).toBe(hasWords);
+    }
+  },
+  120_000,
+);

@@ -10,6 +10,8 @@ import type { VectorJob } from './vectors/job.ts';
 const QUIET = ['--import', join(import.meta.dirname, '../../tests/support/socket-trap.mjs')];
 const SCRIPT = fileURLToPath(import.meta.resolve('./tasks/main.ts'));
 const VECTOR_SCRIPT = fileURLToPath(import.meta.resolve('./vectors/tasks/main.ts'));
+/** LanceDB would warn at every query of what a later version will do, and be measured with it. */
+const SILENT = { NODE_NO_WARNINGS: '1', LANCEDB_LOG: 'error' };
 /** Longest that a task may take, in milliseconds. */
 const LONGEST = 20 * 60_000;
 
@@ -34,7 +36,7 @@ function spawnScript(script: readonly string[], workspace: string): Samples | st
     encoding: 'utf8',
     cwd: workspace,
     timeout: LONGEST,
-    env: { ...process.env, MEMVID_OFFLINE: '1', HOME: workspace, NODE_NO_WARNINGS: '1' },
+    env: { ...process.env, ...SILENT, MEMVID_OFFLINE: '1', HOME: workspace },
   });
   if (ran.status !== 0) return `${ran.status ?? ran.signal}: ${ran.stderr}`;
   try {

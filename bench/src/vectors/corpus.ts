@@ -26,12 +26,6 @@ interface Passage {
   readonly title: string;
 }
 
-/** Texts and their vectors, in the same order. */
-interface Source {
-  readonly passages: readonly Passage[];
-  readonly vectors: readonly Float32Array[];
-}
-
 /** What a number of documents is made of: real vectors while there are enough. */
 export function vectorCorpusOf(documents: number): VectorCorpusName {
   return documents <= MOST_REAL_VECTORS ? 'vectors' : 'mixtures';
@@ -42,45 +36,39 @@ export const MOST_REAL_VECTORS = 35_480;
 /** Every so many documents a turn of a conversation, while there are any. */
 const TURN_EVERY = 5;
 
-/** All real texts: sentences and then abstracts, every fifth document a turn while there are any. */
-function realSource(): Source {
-  const turns = lines<{ id: string; session: number; text: string }>('locomo-dev.docs.jsonl');
-  const turnVectors = vectorsOf('locomo-dev.docs');
-  const abstracts = lines<{ id: number; title: string; text: string }>('scifact.docs.jsonl');
-  const abstractVectors = vectorsOf('scifact.docs');
-  const { passages, vectors } = sentenceSource();
-  const rest = [
-    ...passages.map((passage, row) => ({ passage, vector: vectors[row] })),
-    ...abstracts.map(({ id, title, text }) => ({
-      passage: { title, text },
-      vector: abstractVectors.get(String(id)),
-    })),
-  ].values();
-  const spoken = turns
-    .map(({ id, session, text }) => ({
-      passage: { title: `Session ${session}`, text },
-      vector: turnVectors.get(id),
-    }))
-    .values();
-  const made: { passages: Passage[]; vectors: Float32Array[] } = { passages: [], vectors: [] };
-  for (let index = 0; ; index += 1) {
-    const turn = index % TURN_EVERY === TURN_EVERY - 1 ? spoken.next().value : undefined;
-    const next = turn ?? rest.next().value;
-    if (next === undefined) return made;
-    if (next.vector === undefined) throw new Error(`no vector of: ${next.passage.text}`);
-    made.passages.push(next.passage);
-    made.vectors.push(next.vector);
+/** Sentences and then abstracts, every fifth document a turn of a conversation while there are any. */
+function interleaved<T>(written: readonly T[], spoken: readonly T[]): T[] {
+  const [rest, turns] = [written.values(), spoken.values()];
+  const all: T[] = [];
+  while (all.length < written.length + spoken.length) {
+    const turn = all.length % TURN_EVERY === TURN_EVERY - 1 ? turns.next().value : undefined;
+    const next = turn ?? rest.next().value ?? turns.next().value;
+    if (next !== undefined) all.push(next);
   }
+  return all;
 }
 
-function sentenceSource(): Source {
-  const sentences = lines<{ id: string; text: string }>('scifact.sentences.jsonl');
-  const vectors = sentenceVectors();
-  if (vectors.length !== sentences.length) throw new Error(`${vectors.length} vectors of sentences`);
-  return {
-    passages: sentences.map(({ id, text }) => ({ title: `Abstract ${id.replace(/#.*/, '')}`, text })),
-    vectors,
-  };
+function sentences(): Passage[] {
+  return lines<{ id: string; text: string }>('scifact.sentences.jsonl').map(({ id, text }) => ({
+    title: `Abstract ${id.replace(/#.*/, '')}`,
+    text,
+  }));
+}
+
+function realPassages(): Passage[] {
+  const turns = lines<{ session: number; text: string }>('locomo-dev.docs.jsonl');
+  return interleaved(
+    [...sentences(), ...lines<Passage>('scifact.docs.jsonl').map(({ title, text }) => ({ title, text }))],
+    turns.map(({ session, text }) => ({ title: `Session ${session}`, text })),
+  );
+}
+
+/** The vectors of `realPassages`: row i of a file of vectors belongs to line i of its texts. */
+function realVectors(): Float32Array[] {
+  return interleaved(
+    [...sentenceVectors(), ...vectorsOf('scifact.docs').values()],
+    [...vectorsOf('locomo-dev.docs').values()],
+  );
 }
 
 /** Sentences that follow a sentence among which its partner is. */
@@ -89,12 +77,12 @@ const NEIGHBOURS = 8;
 const NOISE = 0.25;
 
 /** The two sentences of a mixture, and how much of the second is in it. */
-function mixtureOf(index: number, sentences: number): { first: number; second: number; share: number } {
+function mixtureOf(index: number, count: number): { first: number; second: number; share: number } {
   const next = random(Math.imul(index + 1, 0x9e3779b1));
-  const first = Math.floor(next() * sentences);
+  const first = Math.floor(next() * count);
   return {
     first,
-    second: (first + 1 + Math.floor(next() * NEIGHBOURS)) % sentences,
+    second: (first + 1 + Math.floor(next() * NEIGHBOURS)) % count,
     share: Math.floor(next() * 100) / 100,
   };
 }
@@ -104,10 +92,10 @@ export function writeVectors(path: string, name: VectorCorpusName, documents: nu
   const file = openSync(path, 'w');
   try {
     if (name === 'vectors') {
-      for (const vector of realSource().vectors.slice(0, documents)) writeSync(file, vector);
+      for (const vector of realVectors().slice(0, documents)) writeSync(file, vector);
       return;
     }
-    const { vectors } = sentenceSource();
+    const vectors = sentenceVectors();
     const scale = NOISE / Math.sqrt(DIMENSION);
     const rows = new Float32Array(ROWS * DIMENSION);
     for (let start = 0; start < documents; start += ROWS) {
@@ -159,7 +147,7 @@ export function indexOf(uri: string): number {
 
 /** The texts of a corpus, without their vectors; what they are made from is read on the first call. */
 export function passagesOf(name: VectorCorpusName): (index: number) => Passage {
-  const { passages } = name === 'vectors' ? realSource() : sentenceSource();
+  const passages = name === 'vectors' ? realPassages() : sentences();
   const none: Passage = { title: '', text: '' };
   if (name === 'vectors') return (index) => passages[index] ?? none;
   return (index) => {

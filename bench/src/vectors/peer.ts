@@ -12,7 +12,7 @@ export interface VectorStore {
 }
 
 /** How words and meaning are brought together, where that can be chosen; by default as the peer does it. */
-export interface Fusing {
+interface Fusing {
   readonly fusion?: 'rrf';
   readonly semanticWeight?: number;
 }

@@ -8,9 +8,9 @@ import { type VectorJob } from '../job.ts';
 import { loadVectorPeer } from '../peer.ts';
 import type { VectorDocument } from '../corpus.ts';
 
-/** Documents that are judged; more hits are asked for, because those of memvid are passages of long documents. */
+/** Documents that are judged; of memvid more hits are asked for, because they are passages of long documents. */
 const FOUND = 10;
-const HITS = 30;
+const PASSAGES = 30;
 const FILES = {
   locomo: ['locomo-dev.docs', 'locomo-dev.qa'],
   scifact: ['scifact.docs', 'scifact.queries'],
@@ -22,6 +22,7 @@ export default async function quality(job: VectorJob): Promise<Samples> {
   const { dataset = 'locomo', way = 'hybrid' } = job;
   const peer = await loadVectorPeer(job.peer);
   const [ofDocuments, ofQuestions] = FILES[dataset].map((name) => vectorsOf(name));
+  const hits = job.peer === 'memvid' ? PASSAGES : FOUND;
   const fusing = {
     ...(way === 'hybrid_rrf' ? { fusion: 'rrf' as const } : {}),
     ...(job.weight === undefined ? {} : { semanticWeight: job.weight }),
@@ -39,7 +40,7 @@ export default async function quality(job: VectorJob): Promise<Samples> {
     for (const { id, text, relevant } of questions) {
       const query = { text, words: tellingOf(wordsOf(text)), vector: known(ofQuestions, id) };
       const found =
-        way === 'meaning' ? await peer.near(query, HITS) : await peer.hybrid?.(query, HITS, fusing);
+        way === 'meaning' ? await peer.near(query, hits) : await peer.hybrid?.(query, hits, fusing);
       const documentsFound = new Set(found?.map(({ uri }) => uri.replace(/#page-\d+$/, '')));
       answers.push({ found: [...documentsFound].slice(0, FOUND), relevant });
     }
