@@ -17,8 +17,7 @@ interface Query {
   fullTextSearch(query: unknown): Query;
   nearestTo(vector: Float32Array): Query;
   distanceType(type: 'cosine'): Query;
-  nprobes(count: number): Query;
-  refineFactor(factor: number): Query;
+  ef(candidates: number): Query;
   rerank(reranker: unknown): Query;
   where(condition: string): Query;
   select(columns: readonly string[]): Query;
@@ -34,7 +33,7 @@ interface LanceDb {
   connect(path: string): Promise<Connection>;
   Index: {
     fts(options: object): unknown;
-    ivfPq(options: object): unknown;
+    hnswSq(options: object): unknown;
     bitmap(): unknown;
   };
   MultiMatchQuery: new (text: string, columns: readonly string[], options: { operator: string }) => unknown;
@@ -47,8 +46,6 @@ const NAME = 'documents';
 const ROWS = 10_000;
 /** Below, comparing everything is what its manual advises. */
 const INDEXED_FROM = 50_000;
-/** Partitions that are looked at; how many candidates a hit are compared in full is the effort. */
-const PARTITIONS = 50;
 
 /** LanceDB with its own indexes and its own way to bring words and meaning together. */
 export default async function lancedb(): Promise<VectorPeer> {
@@ -58,11 +55,11 @@ export default async function lancedb(): Promise<VectorPeer> {
   let folder = '';
   let hasWords = false;
   let isIndexed = false;
-  let effort = 10;
+  let effort = 100;
   const reranker = await lance.rerankers.RRFReranker.create();
   const nearest = (query: Query, { vector }: VectorQuery): Query => {
     const near = query.nearestTo(vector).distanceType('cosine');
-    return isIndexed ? near.nprobes(PARTITIONS).refineFactor(effort) : near;
+    return isIndexed ? near.ef(effort) : near;
   };
   const read = async (query: Query, limit: number): Promise<Found[]> => {
     const rows = await query.select(['uri', 'title', 'text', 'timestamp']).limit(limit).toArray();
@@ -70,7 +67,7 @@ export default async function lancedb(): Promise<VectorPeer> {
     return rows.map(({ uri, title, text, timestamp }) => ({ uri, title, text, timestamp }));
   };
   return {
-    efforts: [2, 5, 10, 20, 50],
+    efforts: [50, 75, 100, 150, 200, 300, 500],
     tune(value) {
       effort = value;
     },
@@ -110,7 +107,7 @@ export default async function lancedb(): Promise<VectorPeer> {
     },
     async build() {
       if (!isIndexed) return;
-      await table.createIndex('vector', { config: lance.Index.ivfPq({ distanceType: 'cosine' }) });
+      await table.createIndex('vector', { config: lance.Index.hnswSq({ distanceType: 'cosine' }) });
       await table.createIndex('track', { config: lance.Index.bitmap() });
       syncAll(folder);
     },

@@ -6,17 +6,15 @@ import { loadVectorPeer, type VectorPeer } from '../peer.ts';
 import { VECTOR_FACTS } from '../facts.ts';
 import { NEAREST, recallOf } from '../truth.ts';
 
-/** Share of the nearest that a search which can be tuned has to find. */
-const WANTED_RECALL = 0.99;
 /** Questions of a loop that are asked at least. */
 const FEWEST = 10;
 
-/** The ten nearest of each question, at the least effort that finds 99 of 100, and the same with a filter for a tenth. */
+/** The ten nearest of each question, at the least effort that finds enough of them, and the same with a filter for a tenth. */
 export default async function find(job: VectorJob): Promise<Samples> {
   const peer = await loadVectorPeer(job.peer);
   const queries = queriesOf(job);
   await peer.open(storeOf(job));
-  const effort = await leastEffort(peer, queries, job.budget);
+  const effort = await leastEffort(peer, queries, job);
   const samples: Samples = {};
   if (effort !== undefined) samples['vector_effort'] = { value: effort, unit: '' };
   Object.assign(samples, await measured(peer, queries, job.budget, 'vector_find'));
@@ -31,11 +29,12 @@ export default async function find(job: VectorJob): Promise<Samples> {
 async function leastEffort(
   peer: VectorPeer,
   queries: readonly JudgedQuery[],
-  budget: number,
+  job: VectorJob,
 ): Promise<number | undefined> {
   for (const effort of peer.efforts ?? []) {
     peer.tune?.(effort);
-    if ((await recallAt(peer, queries, budget)) >= WANTED_RECALL) return effort;
+    const recall = await recallAt(peer, queries, job.budget);
+    if (recall >= VECTOR_FACTS[job.peer].recall) return effort;
   }
   return peer.efforts?.at(-1);
 }
