@@ -289,6 +289,10 @@ impl Memory {
             return Ok(None);
         }
         let parsed = match request.ranking {
+            // What only shares the function words of a query comes nearest when there is nothing else to go by. Meaning is.
+            QueryForm::Plain if has_vector => {
+                Query::parse(&request.query).map(Query::without_fallback)
+            }
             QueryForm::Plain => Query::parse(&request.query),
             // An answer is not to be made of what only shares the function words of a question.
             QueryForm::Question => Query::words(&request.query).map(Query::without_fallback),

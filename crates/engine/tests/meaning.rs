@@ -463,3 +463,23 @@ fn what_is_missing_is_said() {
         assert_eq!(by_meaning.is_ok(), engine == "vec");
     }
 }
+
+#[test]
+fn beside_meaning_function_words_do_not_count() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let wrong = put(
+        &memory,
+        with_vector(Document::text("The data moved to a server.", 1), vector(1)),
+    );
+    let right = put(
+        &memory,
+        with_vector(Document::text("An express leaves for Oslo.", 2), vector(2)),
+    );
+    let request = |mode: &str| json!({ "query": "How do I get to it?", "k": 10, "mode": mode });
+    // By words alone they are all there is to go by.
+    assert_eq!(ids(&find(&memory, request("lex"), vector(2))), [wrong]);
+    let both = find(&memory, request("auto"), vector(2));
+    assert_eq!(both.engine, "hybrid");
+    assert_eq!(ids(&both), [right, wrong]);
+}
