@@ -74,7 +74,7 @@ describe('@memvid/embed-local beside the SDK', () => {
       const again = await open('notes.mv2', options);
       const { embedding_identity: identity, vector_count } = await again.stats();
       const found = await again.find('Where can I eat something warm?', { mode: 'sem', k: 1 });
-      const both = await again.find('Travelling in Norway?', { mode: 'auto', k: 1 });
+      const both = await again.find('How do I travel to Norway?', { mode: 'auto', k: 1 });
       const asked = await again.ask('Which storage engine holds our records?', { mode: 'sem', k: 1, contextOnly: true });
       await again.close();
       console.log(JSON.stringify([identity.provider, identity.model, identity.dimension, vector_count, found.engine,
