@@ -63,6 +63,13 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// Whether a frame is active as far as the commit knows.
+    #[must_use]
+    pub fn is_active(&self, id: u64) -> bool {
+        let record = self.directory.record(id);
+        record.is_some_and(|record| record.flags.is_active())
+    }
+
     /// Reads the last commit without a lock, when the header leads straight to it. `None`: it has to be searched for,
     /// which is safe only under a lock, because the bytes behind the footer may be cut off by their writer.
     pub fn load_unlocked(storage: &Arc<FileStorage>) -> Result<Option<Self>> {

@@ -33,6 +33,7 @@
 //! committed): it is ignored and built anew from the frames.
 
 use mv2::bytes::Bytes;
+use mv2::frame::FrameStatus;
 
 use crate::error::{Error, Result};
 
@@ -95,6 +96,11 @@ impl Flags {
     #[must_use]
     pub fn status(self) -> u32 {
         self.0 & 3
+    }
+    /// Whether the status is active.
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        self.status() == FrameStatus::Active as u32
     }
     /// The same flags with another status.
     #[must_use]

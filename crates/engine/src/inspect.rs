@@ -105,7 +105,7 @@ impl Memory {
                 FrameRole::DocumentChunk => "DocumentChunk",
                 FrameRole::ExtractedImage => "ExtractedImage",
             },
-            status: if brief.flags.status() == FrameStatus::Active as u32 {
+            status: if brief.flags.is_active() {
                 "active"
             } else {
                 "superseded"

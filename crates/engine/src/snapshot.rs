@@ -110,7 +110,7 @@ impl Snapshot {
                 return false;
             }
         }
-        if brief.flags.status() == ACTIVE {
+        if brief.flags.is_active() {
             return true;
         }
         // A superseded frame is what the memory held before its successor came. Chunks follow their document.
@@ -134,19 +134,20 @@ impl Snapshot {
         Ok(committed.or_else(|| pending.map(|(_, vector)| vector.len())))
     }
 
+    /// Frames that are active in the commit and, by what the log says, no more.
+    pub fn left_active(&self) -> impl Iterator<Item = u64> {
+        let changes = self.pending.changes.iter();
+        changes
+            .filter(|(id, change)| change.status != ACTIVE && self.committed.is_active(**id))
+            .map(|(id, _)| *id)
+    }
+
     /// How many active frames have a vector.
     pub fn vector_count(&self) -> Result<u64> {
         let index = self.committed.vectors()?;
         let mut count = index.active(&self.committed);
-        for (&id, change) in &self.pending.changes {
-            let was_active = self
-                .committed
-                .directory
-                .record(id)
-                .is_some_and(|record| record.flags.status() == ACTIVE);
-            if was_active && change.status != ACTIVE && index.contains(id) {
-                count = count.saturating_sub(1);
-            }
+        for id in self.left_active() {
+            count = count.saturating_sub(u64::from(index.contains(id)));
         }
         let is_active = |id: u64| {
             let changed = self.pending.changes.get(&id);
@@ -163,17 +164,8 @@ impl Snapshot {
         if lost == 0 {
             return Ok(0);
         }
-        for (&id, change) in &self.pending.changes {
-            let was_active = self
-                .committed
-                .directory
-                .record(id)
-                .is_some_and(|record| record.flags.status() == ACTIVE);
-            if was_active
-                && change.status != ACTIVE
-                && !index.contains(id)
-                && self.view(id)?.extra_metadata.get(DIMENSION_KEY).is_some()
-            {
+        for id in self.left_active() {
+            if !index.contains(id) && self.view(id)?.extra_metadata.get(DIMENSION_KEY).is_some() {
                 lost = lost.saturating_sub(1);
             }
         }
@@ -239,7 +231,7 @@ impl Snapshot {
     /// The fields of an active frame; removed and superseded ones are MV010.
     pub fn active_view(&self, id: u64) -> Result<FrameView<'_>> {
         match self.brief(id) {
-            Some(brief) if brief.flags.status() == ACTIVE => self.view(id),
+            Some(brief) if brief.flags.is_active() => self.view(id),
             _ => Err(Error::frame_not_found(id)),
         }
     }
@@ -348,10 +340,7 @@ impl Snapshot {
     /// The newest active frame with this uri.
     #[must_use]
     pub fn frame_by_uri(&self, uri: &str) -> Option<u64> {
-        let active = |id: u64| {
-            self.brief(id)
-                .is_some_and(|brief| brief.flags.status() == ACTIVE)
-        };
+        let active = |id: u64| self.brief(id).is_some_and(|brief| brief.flags.is_active());
         let named = |id: u64| self.view(id).is_ok_and(|view| view.uri == Some(uri));
         let hash = uri_hash(uri);
         let listed = self

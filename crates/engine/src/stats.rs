@@ -256,25 +256,16 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
 /// Payload and decoded bytes of active frames, with the log's.
 fn pending_bytes(snapshot: &Snapshot, mut payload: u64, mut logical: u64) -> Result<(u64, u64)> {
     let first = snapshot.committed.frame_count();
-    for (&id, change) in &snapshot.pending.changes {
-        if id < first
-            && change.status != 0
-            && snapshot
-                .committed
-                .directory
-                .record(id)
-                .is_some_and(|r| r.flags.status() == 0)
-        {
-            let view = snapshot.view(id)?;
-            payload = payload.saturating_sub(view.payload_length);
-            logical = logical.saturating_sub(view.canonical_length.unwrap_or(0));
-        }
+    for id in snapshot.left_active() {
+        let view = snapshot.view(id)?;
+        payload = payload.saturating_sub(view.payload_length);
+        logical = logical.saturating_sub(view.canonical_length.unwrap_or(0));
     }
     for index in 0..snapshot.pending.frames.len() as u64 {
         let id = first + index;
         if snapshot
             .brief(id)
-            .is_some_and(|brief| brief.flags.status() == 0)
+            .is_some_and(|brief| brief.flags.is_active())
         {
             let view = snapshot.view(id)?;
             payload += view.payload_length;
@@ -308,8 +299,7 @@ pub fn committed_identities(committed: &Committed) -> Identities {
         return counts;
     }
     for id in 0..committed.frame_count() {
-        let record = committed.directory.record(id);
-        if record.is_none_or(|record| record.flags.status() != 0) {
+        if !committed.is_active(id) {
             continue;
         }
         let identity = committed
@@ -327,15 +317,8 @@ fn identities(snapshot: &Snapshot) -> Result<Identities> {
     let mut counts = snapshot.committed.identities().clone();
     let first = snapshot.committed.frame_count();
     // What the log changes in committed frames, and what it adds.
-    for (&id, change) in &snapshot.pending.changes {
-        let was_active = snapshot
-            .committed
-            .directory
-            .record(id)
-            .is_some_and(|record| record.flags.status() == 0);
-        if was_active
-            && change.status != 0
-            && let Some(identity) = Identity::of(&snapshot.view(id)?)
+    for id in snapshot.left_active() {
+        if let Some(identity) = Identity::of(&snapshot.view(id)?)
             && let Some(count) = counts.get_mut(&identity)
         {
             *count = count.saturating_sub(1);

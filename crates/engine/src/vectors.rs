@@ -8,7 +8,6 @@
 use std::sync::OnceLock;
 
 use mv2::bytes::Bytes;
-use mv2::frame::FrameStatus;
 use mv2::toc::SegmentMeta;
 use vec::{Segment, SegmentBuilder, Source, StridedVectors};
 
@@ -434,11 +433,8 @@ impl VectorIndex {
                     .filter_map(|part| part.segment().ok())
                     .collect();
                 for frame in (0..segment.count()).filter_map(|ordinal| segment.frame(ordinal)) {
-                    let record = committed.directory.record(frame);
-                    let is_active = record
-                        .is_some_and(|record| record.flags.status() == FrameStatus::Active as u32);
-                    let counts =
-                        is_active && !later.iter().any(|segment| segment.ordinal(frame).is_some());
+                    let counts = committed.is_active(frame)
+                        && !later.iter().any(|segment| segment.ordinal(frame).is_some());
                     count += u64::from(counts);
                 }
             }
@@ -457,8 +453,7 @@ impl VectorIndex {
                 return 0;
             }
             let lost = (0..committed.frame_count()).filter(|&id| {
-                let record = committed.directory.record(id);
-                record.is_some_and(|record| record.flags.status() == FrameStatus::Active as u32)
+                committed.is_active(id)
                     && !self.contains(id)
                     && committed
                         .frame(id)

@@ -135,9 +135,10 @@ fn time_index_count(committed: &Committed) -> Check {
 
 fn active_documents(committed: &Committed) -> u64 {
     let active = |id| {
-        committed.directory.record(id).is_some_and(|record| {
-            record.flags.is_document() && record.flags.status() == FrameStatus::Active as u32
-        })
+        committed
+            .directory
+            .record(id)
+            .is_some_and(|record| record.flags.is_document() && record.flags.is_active())
     };
     (0..committed.frame_count())
         .filter(|&id| active(id))

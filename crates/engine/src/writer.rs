@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use mv2::frame::FrameStatus;
 use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
 use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry};
@@ -396,7 +395,7 @@ fn removal_targets(snapshot: &Snapshot, removals: &[u64]) -> Vec<u64> {
     let active = |id: &u64| {
         snapshot
             .brief(*id)
-            .is_some_and(|brief| brief.flags.status() == FrameStatus::Active as u32)
+            .is_some_and(|brief| brief.flags.is_active())
     };
     removals
         .iter()
