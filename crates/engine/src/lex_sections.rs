@@ -183,7 +183,7 @@ pub fn document<'a>(
     }
 }
 
-/// Appends a full-text section and gives its entry.
+/// Appends a section of a range of frames and gives its entry, whose id is still to be set.
 pub fn write_section(bytes: &[u8], from: u64, to: u64, out: &mut Output) -> Result<SegmentMeta> {
     let offset = out.write(bytes)?;
     Ok(entry(bytes, from, to, offset))

@@ -18,6 +18,7 @@ use vec::{FrameSet, Source};
 use crate::additions::Addition;
 use crate::committed::Committed;
 use crate::error::Result;
+use crate::lex_sections::write_section;
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
 use crate::vectors::{COUNT, Part, VectorIndex, stride, write_entry};
@@ -328,7 +329,7 @@ fn adopt(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Opti
         primary_checksum: manifest.checksum,
         ..entry(part)
     };
-    let codes = write_codes(part, &part.codes, out)?;
+    let codes = write_section(&part.codes, vectors.frame_from, vectors.frame_to, out)?;
     let mut written = Written {
         manifest: Some(manifest.clone()),
         sections: Vec::new(),
@@ -352,7 +353,7 @@ fn append(fresh: &Fresh, out: &mut Output) -> Result<(SegmentMeta, SegmentMeta)>
             primary_checksum: *hasher.finalize().as_bytes(),
             ..entry(part)
         };
-        let codes = write_codes(part, &part.codes, out)?;
+        let codes = write_section(&part.codes, vectors.frame_from, vectors.frame_to, out)?;
         return Ok((vectors, codes));
     }
     let parts: Vec<&Part> = fresh.parts.iter().collect();
@@ -457,11 +458,8 @@ fn write_blob(
         bytes_length: (COUNT + live.len() * stride) as u64,
     };
     let codes = codes_of(parts, live)?;
-    let mut entry = vectors.clone();
-    entry.bytes_offset = out.write(&codes)?;
-    entry.bytes_length = codes.len() as u64;
-    entry.primary_checksum = *blake3::hash(&codes).as_bytes();
-    Ok((vectors, entry))
+    let codes = write_section(&codes, vectors.frame_from, vectors.frame_to, out)?;
+    Ok((vectors, codes))
 }
 
 /// Codes of what stays: copied where segments follow each other, else made anew.
@@ -517,15 +515,6 @@ fn entry(part: &Part) -> SegmentMeta {
         bytes_offset: 0,
         bytes_length: 0,
     }
-}
-
-fn write_codes(part: &Part, codes: &[u8], out: &mut Output) -> Result<SegmentMeta> {
-    Ok(SegmentMeta {
-        bytes_offset: out.write(codes)?,
-        bytes_length: codes.len() as u64,
-        primary_checksum: *blake3::hash(codes).as_bytes(),
-        ..entry(part)
-    })
 }
 
 /// Bytes of the sections that are named a second time, by `indexes.vec`.
