@@ -12,8 +12,8 @@ use crate::calendar::iso8601;
 use crate::embedding::{check_vector, no_vectors, vectors_disabled, wrong_dimension};
 use crate::error::{Code, Error, Result};
 use crate::fields;
-use crate::fusion::{Fusion, Ranked, SEMANTIC_WEIGHT, first_of_each, fuse};
-use crate::meaning::{Accept, Recall, nearest};
+use crate::fusion::{Fusion, Ranked, SEMANTIC_WEIGHT, first_documents, fuse};
+use crate::meaning::{Accept, Recall, nearest, score};
 use crate::memory::Memory;
 use crate::selection::{Selection, SelectionRequest};
 use crate::shown::Buffers;
@@ -27,8 +27,6 @@ const INLINE_INDEXED: usize = 16 << 10;
 /// Up to this many numbers of all vectors together a search by meaning runs on the caller's thread: some hundred
 /// microseconds of work.
 const INLINE_NUMBERS: usize = 10_000 * 1_536;
-/// Pieces that are looked at for each document that is wanted, at most.
-const MOST_PIECES: usize = 64;
 
 /// What to look for.
 #[derive(Debug, Clone, Deserialize)]
@@ -497,19 +495,11 @@ impl PreparedFind {
         accept: Option<Accept<'_>>,
         limit: usize,
     ) -> Result<(Vec<Ranked>, bool, Vec<String>)> {
-        let mut pieces = limit;
-        loop {
+        first_documents(limit, |pieces| {
             let found = self.search_words(query, accept, pieces, 0)?;
-            let is_whole = found.hits.len() < pieces;
-            let ranked = found.hits.into_iter().map(|hit| self.ranked(hit));
-            let documents = first_of_each(ranked, limit);
-            // Several pieces of one document take the places of others.
-            if is_whole || documents.len() >= limit || pieces >= limit * MOST_PIECES {
-                let is_all = is_whole && documents.len() < limit;
-                return Ok((documents, is_all, found.warnings));
-            }
-            pieces *= 4;
-        }
+            let ranked = found.hits.into_iter().map(|hit| self.ranked(hit)).collect();
+            Ok((ranked, found.warnings))
+        })
     }
 
     /// The nearest documents, and whether those are all that have a vector.
@@ -519,31 +509,24 @@ impl PreparedFind {
         accept: Option<Accept<'_>>,
         limit: usize,
     ) -> Result<(Vec<Ranked>, bool)> {
-        let mut frames = limit;
-        loop {
+        let explain = self.request.explain;
+        let (documents, is_all, ()) = first_documents(limit, |frames| {
             let near = nearest(&self.snapshot, vector, frames, accept, self.request.recall)?;
-            let is_whole = near.len() < frames;
-            let explain = self.request.explain;
-            let ranked = near.into_iter().map(|near| Ranked {
-                document: self.document_of(near.frame_id),
-                frame_id: near.frame_id,
-                score: near.score(),
+            let ranked = near.into_iter().map(|hit| Ranked {
+                document: self.document_of(hit.frame_id),
+                frame_id: hit.frame_id,
+                score: score(&hit),
                 matches: 0,
                 explain: explain.then(|| {
                     serde_json::json!({
-                        "similarity": near.similarity,
-                        "distance": near.distance(),
+                        "similarity": hit.similarity,
+                        "distance": hit.unit_distance(),
                     })
                 }),
             });
-            let documents = first_of_each(ranked, limit);
-            // The reference gives each piece of a document a vector.
-            if is_whole || documents.len() >= limit || frames >= limit * MOST_PIECES {
-                let is_all = is_whole && documents.len() < limit;
-                return Ok((documents, is_all));
-            }
-            frames *= 4;
-        }
+            Ok((ranked.collect(), ()))
+        })?;
+        Ok((documents, is_all))
     }
 
     fn document_of(&self, frame_id: u64) -> u64 {

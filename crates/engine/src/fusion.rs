@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::error::Result;
+
 /// What meaning counts in a weighted fusion: tuned on the training questions of SciFact.
 pub const SEMANTIC_WEIGHT: f64 = 0.4;
 /// The constant of reciprocal rank fusion.
@@ -12,6 +14,8 @@ const RECIPROCAL: f64 = 60.0;
 /// Documents of each kind that are fused, at least.
 const WEIGHTED_DEPTH: usize = 100;
 const RECIPROCAL_DEPTH: usize = 20;
+/// Pieces that are looked at for each document that is wanted, at most.
+const MOST_PIECES: usize = 64;
 
 /// How two rankings become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -50,10 +54,31 @@ pub struct Ranked {
     pub explain: Option<Value>,
 }
 
+/// The best `limit` documents of a ranking of pieces, each with its best piece; whether those are all there are; and what
+/// the last look told besides. `look` gives the best pieces, up to the number it is asked for: several pieces of one
+/// document take the places of others, so that it may be asked again for more.
+pub fn first_documents<T>(
+    limit: usize,
+    look: impl Fn(usize) -> Result<(Vec<Ranked>, T)>,
+) -> Result<(Vec<Ranked>, bool, T)> {
+    let mut pieces = limit;
+    loop {
+        let (ranked, besides) = look(pieces)?;
+        let is_whole = ranked.len() < pieces;
+        let documents = first_of_each(ranked, limit);
+        if is_whole || documents.len() >= limit || pieces >= limit * MOST_PIECES {
+            let is_all = is_whole && documents.len() < limit;
+            return Ok((documents, is_all, besides));
+        }
+        pieces *= 4;
+    }
+}
+
 /// The first entry of each document, in order, up to `limit`.
-pub fn first_of_each(ranked: impl Iterator<Item = Ranked>, limit: usize) -> Vec<Ranked> {
+fn first_of_each(ranked: Vec<Ranked>, limit: usize) -> Vec<Ranked> {
     let mut seen = std::collections::HashSet::new();
     ranked
+        .into_iter()
         .filter(|entry| seen.insert(entry.document))
         .take(limit)
         .collect()

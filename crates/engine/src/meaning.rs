@@ -1,7 +1,7 @@
 //! Search by meaning: the frames whose vectors point where the query's does.
 
 use serde::Deserialize;
-use vec::{Kernel, Request};
+use vec::{Hit, Kernel, Request};
 
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
@@ -60,27 +60,10 @@ impl Default for Recall {
     }
 }
 
-/// A frame that is near.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Near {
-    /// The frame.
-    pub frame_id: u64,
-    /// Cosine of the angle to the query.
-    pub similarity: f64,
-}
-
-impl Near {
-    /// The distance between both, scaled to length 1.
-    #[must_use]
-    pub fn distance(&self) -> f64 {
-        (2.0 - 2.0 * self.similarity).max(0.0).sqrt()
-    }
-
-    /// 1 for the same direction, 0.2929 for orthogonal ones, 0 for opposite ones.
-    #[must_use]
-    pub fn score(&self) -> f64 {
-        (1.0 - self.distance() / 2.0).clamp(0.0, 1.0)
-    }
+/// How near a hit is: 1 in the same direction, 0.2929 for orthogonal vectors, 0 for opposite ones.
+#[must_use]
+pub fn score(hit: &Hit) -> f64 {
+    (1.0 - hit.unit_distance() / 2.0).clamp(0.0, 1.0)
 }
 
 /// Frames that may be hits.
@@ -93,7 +76,7 @@ pub fn nearest(
     limit: usize,
     accept: Option<Accept<'_>>,
     recall: Recall,
-) -> Result<Vec<Near>> {
+) -> Result<Vec<Hit>> {
     let (effort, is_exact) = recall.effort()?;
     let index = snapshot.committed.vectors()?;
     let strided = index.strided();
@@ -109,21 +92,23 @@ pub fn nearest(
         threads: threads.clamp(1, MOST_THREADS),
         kernel: Kernel::fastest(),
     };
-    let found = vec::search(&sources, &request)?;
-    let mut near: Vec<Near> = found
-        .hits
-        .into_iter()
-        .map(|hit| Near {
-            frame_id: hit.frame_id,
-            similarity: hit.similarity,
-        })
-        .collect();
+    let mut near = vec::search(&sources, &request)?.hits;
     // The log is small: every vector in it is compared.
     let pending = snapshot.pending.vectors.iter();
     let accepted = pending.filter(|(id, _)| accept.is_none_or(|accept| accept(*id)));
-    near.extend(accepted.map(|(id, vector)| Near {
-        frame_id: *id,
-        similarity: similarity(query, vector),
+    let query_square = sum(query, query);
+    near.extend(accepted.map(|(id, vector)| {
+        let square = sum(vector, vector);
+        let lengths = (query_square * square).sqrt();
+        Hit {
+            frame_id: *id,
+            similarity: if lengths > 0.0 {
+                (sum(query, vector) / lengths).clamp(-1.0, 1.0)
+            } else {
+                0.0
+            },
+            norm: square.sqrt(),
+        }
     }));
     near.sort_by(|left, right| {
         let order = right.similarity.total_cmp(&left.similarity);
@@ -131,17 +116,6 @@ pub fn nearest(
     });
     near.truncate(limit);
     Ok(near)
-}
-
-/// The cosine of the angle between two vectors; 0 when one of them is of length 0.
-fn similarity(left: &[f32], right: &[f32]) -> f64 {
-    let product = sum(left, right);
-    let lengths = (sum(left, left) * sum(right, right)).sqrt();
-    if lengths > 0.0 {
-        (product / lengths).clamp(-1.0, 1.0)
-    } else {
-        0.0
-    }
 }
 
 /// The sum of the products. Several sums grow side by side.
