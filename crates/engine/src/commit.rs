@@ -388,21 +388,33 @@ fn finish(
     if let Some(limit) = options.capacity.filter(|_| admits) {
         crate::writer::check_capacity(limit, end.max(length))?;
     }
-    let toc_offset = out.position();
-    let toc = toc::write(
-        &head,
-        table.count,
-        |sink| table.write_frames(base, sink),
-        &tail,
-        |bytes| out.write(bytes).map(drop),
-    )?;
-    out.flush()?;
+    let (toc_offset, toc) = write_table(base, &head, &table, &tail, &mut out)?;
     output::sync(&base.storage)?;
     Ok(Written {
         toc_offset,
         toc,
         wal_size: content.wal_size,
     })
+}
+
+/// Writes a table of contents, and everything before it, to the system; gives its place, and what the footer says of it.
+pub fn write_table(
+    base: &Committed,
+    head: &TocHead,
+    table: &FrameTable,
+    tail: &TocTail,
+    out: &mut Output,
+) -> Result<(u64, toc::Written)> {
+    let offset = out.position();
+    let toc = toc::write(
+        head,
+        table.count,
+        |sink| table.write_frames(base, sink),
+        tail,
+        |bytes| out.write(bytes).map(drop),
+    )?;
+    out.flush()?;
+    Ok((offset, toc))
 }
 
 /// Makes a table of contents that is already durable the one in force, and empties the log.

@@ -17,7 +17,7 @@ use mv2::frame::{Frame, FrameStatus};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
-use mv2::toc::{self, SegmentMeta, TocTail};
+use mv2::toc::{SegmentMeta, TocTail};
 use mv2::view::PayloadPlace;
 use mv2::wal::RECORD_HEADER_SIZE;
 use rustc_hash::FxHashMap;
@@ -26,7 +26,8 @@ use serde_json::json;
 use crate::additions::{Addition, fill_search_texts, pending_additions, status};
 use crate::commit::{
     CommitOptions, EACH_FRAME, clear_reference_lex, commit, frames_start, head_with,
-    register_directory, unplanned_length, write_root, write_sketch_track, write_time_index,
+    register_directory, unplanned_length, write_root, write_sketch_track, write_table,
+    write_time_index,
 };
 use crate::committed::{Committed, decode_frame};
 use crate::directory::Flags;
@@ -282,15 +283,7 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
         return Err(unplanned_length());
     }
     register_directory(&mut head, directory_offset, &directory, table.count);
-    let toc_offset = out.position();
-    let toc = toc::write(
-        &head,
-        table.count,
-        |sink| table.write_frames(base, sink),
-        &tail,
-        |bytes| out.write(bytes).map(drop),
-    )?;
-    out.flush()?;
+    let (toc_offset, toc) = write_table(base, &head, &table, &tail, &mut out)?;
     output::write_at(&storage, directory_offset, &directory)?;
     let header = Header {
         footer_offset: toc_offset,
