@@ -281,16 +281,11 @@ impl Memory {
             gathered.extend(slice);
         }
         let mut writer = self.writer.lock();
-        self.end_rewrite(&mut writer)?;
-        let Writer { table, kept, .. } = &mut *writer;
-        let (_lock, mut snapshot) = self.lock_file("put", kept, self.options.lock_timeout)?;
-        if !snapshot.pending.is_empty() {
-            // The file is not rewritten now: after the batch it may be due or not.
-            let emptied = writer::commit_log(&snapshot, &self.commit_options(&snapshot))?
-                .ok_or_else(writer::not_reopened)?;
-            snapshot = Arc::new(emptied);
-            self.state.store(Some(Arc::clone(&snapshot)));
-        }
+        let (_lock, mut snapshot) = self.lock_alone("put", &mut writer)?;
+        let table = &mut writer.table;
+        // The file is not rewritten now: after the batch it may be due or not.
+        let plain = self.commit_options(&snapshot);
+        snapshot = self.with_empty_log(snapshot, &plain)?;
         if options.dedupe != Dedupe::Keep {
             table.update(&snapshot)?;
         }
@@ -306,16 +301,9 @@ impl Memory {
             &mut slices,
             &options,
             (options.dedupe != Dedupe::Keep).then_some(&find),
-            &CommitOptions {
-                hands_over: true,
-                ..self.commit_options(&snapshot)
-            },
+            &self.handing_over(&snapshot),
         )?;
-        let next = stored.committed.map(|committed| Snapshot {
-            pending: Pending::new(writer::applied_sequence(&committed)),
-            committed: Arc::new(committed),
-        });
-        self.publish(next);
+        self.publish_commit(stored.committed);
         Ok(PutResult {
             ids: stored.ids,
             duplicate_of: stored.duplicate_of,
@@ -429,9 +417,7 @@ impl Memory {
             }
         }
         let mut writer = self.writer.lock();
-        self.end_rewrite(&mut writer)?;
-        let timeout = self.options.lock_timeout;
-        let (_lock, mut snapshot) = self.lock_file(OPERATION, &mut writer.kept, timeout)?;
+        let (_lock, mut snapshot) = self.lock_alone(OPERATION, &mut writer)?;
         for &id in given.keys() {
             snapshot.active_view(id)?;
         }
@@ -446,16 +432,8 @@ impl Memory {
                 return Err(wrong_dimension(stored, dimension, None));
             }
         }
-        let options = CommitOptions {
-            hands_over: true,
-            ..self.commit_options(&snapshot)
-        };
-        if !snapshot.pending.is_empty() {
-            let emptied =
-                writer::commit_log(&snapshot, &options)?.ok_or_else(writer::not_reopened)?;
-            snapshot = Arc::new(emptied);
-            self.state.store(Some(Arc::clone(&snapshot)));
-        }
+        let options = self.handing_over(&snapshot);
+        snapshot = self.with_empty_log(snapshot, &options)?;
         let edits = given.keys().map(|&id| {
             let edit = Edit {
                 embedding: Some((Arc::clone(&identity), dimension)),
@@ -471,11 +449,7 @@ impl Memory {
             replaces_all,
             &options,
         )?;
-        let next = committed.map(|committed| Snapshot {
-            pending: Pending::new(writer::applied_sequence(&committed)),
-            committed: Arc::new(committed),
-        });
-        self.publish(next);
+        self.publish_commit(committed);
         Ok(given.len() as u64)
     }
 
@@ -559,11 +533,7 @@ impl Memory {
         if snapshot.pending.is_empty() {
             return Ok((None, None));
         }
-        let options = CommitOptions {
-            hands_over: true,
-            ..self.commit_options(snapshot)
-        };
-        writer::checkpoint(snapshot, &options)
+        writer::checkpoint(snapshot, &self.handing_over(snapshot))
     }
 
     /// Seals and releases the file. Calling it again does nothing.
@@ -644,6 +614,14 @@ impl Memory {
         }
     }
 
+    /// For a commit after which other programs may be handed the file.
+    fn handing_over(&self, snapshot: &Snapshot) -> CommitOptions {
+        CommitOptions {
+            hands_over: true,
+            ..self.commit_options(snapshot)
+        }
+    }
+
     /// MV011 when there are vectors and the handle was opened without them.
     pub(crate) fn check_takes_vectors<'a>(
         &self,
@@ -708,12 +686,33 @@ impl Memory {
     ) -> Result<()> {
         self.check_writable(operation)?;
         let mut writer = self.writer.lock();
-        self.end_rewrite(&mut writer)?;
-        let (_lock, snapshot) =
-            self.lock_file(operation, &mut writer.kept, self.options.lock_timeout)?;
+        let (_lock, snapshot) = self.lock_alone(operation, &mut writer)?;
         let (next, _lock_on_rewritten) = change(&snapshot)?;
         self.publish(next);
         Ok(())
+    }
+
+    /// The state with its log moved into the file. The caller holds the lock.
+    fn with_empty_log(
+        &self,
+        snapshot: Arc<Snapshot>,
+        options: &CommitOptions,
+    ) -> Result<Arc<Snapshot>> {
+        if snapshot.pending.is_empty() {
+            return Ok(snapshot);
+        }
+        let emptied = writer::commit_log(&snapshot, options)?.ok_or_else(writer::not_reopened)?;
+        let emptied = Arc::new(emptied);
+        self.state.store(Some(Arc::clone(&emptied)));
+        Ok(emptied)
+    }
+
+    /// [`Memory::publish`] for a commit that left the log empty.
+    fn publish_commit(&self, committed: Option<Committed>) {
+        self.publish(committed.map(|committed| Snapshot {
+            pending: Pending::new(writer::applied_sequence(&committed)),
+            committed: Arc::new(committed),
+        }));
     }
 
     /// Makes `next` the current state, after rewriting the file when most of it is dead. The caller holds the lock. Without
@@ -838,6 +837,16 @@ impl Memory {
         }
         let (lock, snapshot) = self.lock_file(operation, &mut writer.kept, timeout)?;
         Ok((Some(lock), snapshot))
+    }
+
+    /// [`Memory::lock_file`] when no rewrite runs beside any more.
+    fn lock_alone(
+        &self,
+        operation: &str,
+        writer: &mut Writer,
+    ) -> Result<(FileLock, Arc<Snapshot>)> {
+        self.end_rewrite(writer)?;
+        self.lock_file(operation, &mut writer.kept, self.options.lock_timeout)
     }
 
     /// Takes the writer lock on the file that the path names now, and the state as of then. Other processes are waited for
