@@ -1,5 +1,9 @@
 //! The handle applications hold: one memory, shared by threads, refreshed when other processes write.
 
+mod put;
+mod rewriting;
+mod vectors;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,28 +15,19 @@ use mv2::storage::{FileIdentity, FileStorage};
 use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::ahead::{Job, Made, Rewrite};
-use crate::bulk;
-use crate::commit::{self, CommitOptions};
+use crate::ahead::Rewrite;
+use crate::commit::CommitOptions;
 use crate::committed::Committed;
 use crate::compact;
 use crate::create;
 use crate::dedupe::DedupeTable;
-use crate::document::{Document, PreparedDocument, PreparedFrame, Preparer};
-use crate::embedding::{Embedding, Identity, vectors_disabled, wrong_dimension};
+use crate::document::{Document, Preparer};
 use crate::error::{Code, Error, Result};
-use crate::frame_table::Edit;
-use crate::options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
+use crate::options::{OpenMode, OpenOptions, PutOptions};
 use crate::pending::Pending;
 use crate::snapshot::Snapshot;
-use crate::vec_sections::Fresh;
 use crate::writer::{self, Applied, Changes};
-
-/// Most frames that [`Memory::put_at_once`] leaves to be indexed by who comes next.
-const MOST_WAITING: usize = 64;
-
-/// From this many documents on, a batch is prepared on two threads.
-const PARALLEL_FROM: usize = 256;
+use vectors::{check_dimensions, keeps_embedding};
 
 /// What the writes of one handle share; they take turns.
 #[derive(Default)]
@@ -197,262 +192,6 @@ impl Memory {
         })
     }
 
-    /// Stores documents as one transaction: durable when it returns, and all or nothing.
-    pub fn put(&self, documents: Vec<Document>, options: PutOptions) -> Result<PutResult> {
-        self.check_writable("put")?;
-        check_level(options.compression_level)?;
-        self.check_takes_vectors("put", documents.iter())?;
-        let prepared = prepare(documents, options.compression_level)?;
-        self.store("put", prepared, options.dedupe)
-    }
-
-    /// Stores one short document as [`Memory::put`] does with [`Dedupe::Keep`], for a caller that must not be kept waiting;
-    /// gives its id. `None`, with nothing done, when it could take longer than handing the work to another thread would:
-    /// another write has its turn, another process holds the lock or wrote since, the log has no room, many frames wait to
-    /// be indexed, or the disk was of late not faster than `patience`, or nothing is known of it since the last commit.
-    pub fn put_at_once(
-        &self,
-        document: Document,
-        level: i32,
-        patience: Duration,
-    ) -> Result<Option<u64>> {
-        const OPERATION: &str = "put";
-        self.check_writable(OPERATION)?;
-        check_level(level)?;
-        self.check_takes_vectors(OPERATION, std::iter::once(&document))?;
-        let Some(mut writer) = self.writer.try_lock() else {
-            return Ok(None);
-        };
-        let current = self
-            .state
-            .load_full()
-            .ok_or_else(|| Error::closed(OPERATION))?;
-        let pending = &current.pending;
-        if !pending.pace.is_within(patience)
-            || pending.lex.waiting() >= MOST_WAITING
-            || self.is_stale(&current)?
-        {
-            return Ok(None);
-        }
-        let documents = prepare(vec![document], level)?;
-        let locked = self.lock_for_log(OPERATION, &mut writer, Duration::ZERO);
-        let (_lock, snapshot) = match locked {
-            Err(error) if error.code == Code::Locked => return Ok(None),
-            locked => locked?,
-        };
-        let changes = Changes {
-            documents,
-            ..Changes::default()
-        };
-        check_dimensions(&snapshot, &changes.documents)?;
-        let id = snapshot.frame_count();
-        let options = self.commit_options(&snapshot);
-        let next = writer::append_if_room(&snapshot, &changes, &options)?;
-        Ok(next.map(|next| {
-            self.state.store(Some(Arc::new(next)));
-            id
-        }))
-    }
-
-    /// Stores all documents that `slices` gives as one transaction, without holding them in memory: durable when it
-    /// returns, and all or nothing. An error of `slices` ends it; then nothing is stored. While more comes than the log
-    /// takes, other writers wait.
-    pub fn put_slices(
-        &self,
-        slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
-        options: PutOptions,
-    ) -> Result<PutResult> {
-        self.check_writable("put")?;
-        check_level(options.compression_level)?;
-        let log = self.snapshot("put")?.committed.header.wal_size;
-        let (mut gathered, mut bytes) = (Vec::new(), 0);
-        // What fits into the log goes there: a commit would rewrite the table of contents. Who replaces documents needs
-        // all of them at hand, because a later one may replace an earlier one.
-        while bytes <= log / 4 || options.dedupe == Dedupe::Replace {
-            let Some(slice) = slices.next() else {
-                return self.put(gathered, options);
-            };
-            let slice = slice?;
-            self.check_takes_vectors("put", slice.iter())?;
-            bytes += slice
-                .iter()
-                .map(|document| document.size() as u64)
-                .sum::<u64>();
-            gathered.extend(slice);
-        }
-        let mut writer = self.writer.lock();
-        let (_lock, mut snapshot) = self.lock_alone("put", &mut writer)?;
-        let table = &mut writer.table;
-        // The file is not rewritten now: after the batch it may be due or not.
-        let plain = self.commit_options(&snapshot);
-        snapshot = self.with_empty_log(snapshot, &plain)?;
-        if options.dedupe != Dedupe::Keep {
-            table.update(&snapshot)?;
-        }
-        let find = |hash: &[u8; 32]| table.find(&snapshot, hash);
-        let mut slices = slices.map(|slice| {
-            let slice = slice?;
-            self.check_takes_vectors("put", slice.iter())?;
-            Ok(slice)
-        });
-        let stored = bulk::commit(
-            &snapshot,
-            gathered,
-            &mut slices,
-            &options,
-            (options.dedupe != Dedupe::Keep).then_some(&find),
-            &self.handing_over(&snapshot),
-        )?;
-        self.publish_commit(stored.committed);
-        Ok(PutResult {
-            ids: stored.ids,
-            duplicate_of: stored.duplicate_of,
-            sequence: snapshot.pending.last_sequence,
-        })
-    }
-
-    fn store(
-        &self,
-        operation: &str,
-        prepared: Vec<PreparedDocument>,
-        dedupe: Dedupe,
-    ) -> Result<PutResult> {
-        self.mutate(operation, |snapshot, table| {
-            let mut ids = Vec::with_capacity(prepared.len());
-            let mut duplicate_of = Vec::with_capacity(prepared.len());
-            let mut changes = Changes::default();
-            check_dimensions(snapshot, &prepared)?;
-            let mut next = snapshot.frame_count();
-            let mut fresh = std::collections::HashMap::new();
-            let mut fresh_vectors = std::collections::HashMap::new();
-            if dedupe != Dedupe::Keep {
-                table.update(snapshot)?;
-            }
-            for mut document in prepared {
-                let hash = document
-                    .frames
-                    .first()
-                    .and_then(|first| first.frame.source_sha256);
-                let earlier = match (dedupe, hash) {
-                    (Dedupe::Keep, _) | (_, None) => None,
-                    (_, Some(hash)) => fresh
-                        .get(&hash)
-                        .copied()
-                        .or_else(|| table.find(snapshot, &hash)),
-                };
-                duplicate_of.push(earlier);
-                if let (Dedupe::Skip, Some(earlier)) = (dedupe, earlier) {
-                    ids.push(earlier);
-                    continue;
-                }
-                if dedupe == Dedupe::Replace {
-                    document.supersedes = earlier;
-                    // The content is the same, and so is what it means.
-                    if let (Some(earlier), Some(first)) = (earlier, document.frames.first_mut())
-                        && first.vector.is_none()
-                    {
-                        let known = match fresh_vectors.get(&earlier) {
-                            Some(known) => Some(Clone::clone(known)),
-                            None if earlier < snapshot.frame_count() => {
-                                snapshot.embedding(earlier)?
-                            }
-                            None => None,
-                        };
-                        if let Some(embedding) = known {
-                            first.embed(embedding);
-                        }
-                    }
-                    if let Some(embedding) =
-                        document.frames.first().and_then(PreparedFrame::embedding)
-                    {
-                        fresh_vectors.insert(next, embedding);
-                    }
-                }
-                if let Some(hash) = hash.filter(|_| dedupe != Dedupe::Keep) {
-                    fresh.insert(hash, next);
-                }
-                ids.push(next);
-                next += document.frames.len() as u64;
-                changes.documents.push(document);
-            }
-            Ok((changes, (ids, duplicate_of)))
-        })
-        .map(|(sequence, (ids, duplicate_of))| PutResult {
-            ids,
-            duplicate_of,
-            sequence,
-        })
-    }
-
-    /// Gives active frames other vectors, all or none: durable when it returns. `vectors` holds one for each id, one behind
-    /// the other. Vectors of another size than those of the file have to replace all of them in one call (MV014 if they do
-    /// not); those of superseded versions are then gone.
-    pub fn set_vectors(&self, ids: &[u64], vectors: &[f32], identity: Identity) -> Result<u64> {
-        const OPERATION: &str = "setVectors";
-        self.check_writable(OPERATION)?;
-        if !self.options.enable_vec {
-            return Err(vectors_disabled(OPERATION));
-        }
-        let Some(dimension) = vectors.len().checked_div(ids.len()) else {
-            return Ok(0);
-        };
-        if dimension * ids.len() != vectors.len() {
-            return Err(Error::invalid(
-                "vectors",
-                format_args!("{} numbers", vectors.len()),
-                &format!("as many for each of {} frames", ids.len()),
-            ));
-        }
-        let identity = Arc::new(identity);
-        let mut given = std::collections::BTreeMap::new();
-        for (index, id) in ids.iter().enumerate() {
-            let numbers = vectors.get(index * dimension..(index + 1) * dimension);
-            let embedding = Embedding {
-                vector: Arc::from(numbers.unwrap_or_default()),
-                identity: Arc::clone(&identity),
-            };
-            embedding.check(&format!("vectors[{index}]"), Some(index))?;
-            if given.insert(*id, embedding.vector).is_some() {
-                return Err(Error::invalid("ids", id, "every frame once"));
-            }
-        }
-        let mut writer = self.writer.lock();
-        let (_lock, mut snapshot) = self.lock_alone(OPERATION, &mut writer)?;
-        for &id in given.keys() {
-            snapshot.active_view(id)?;
-        }
-        let stored = snapshot.vector_dimension()?;
-        let replaces_all = stored.is_some_and(|stored| stored != dimension);
-        if let Some(stored) = stored.filter(|_| replaces_all) {
-            let mut replaced = 0;
-            for &id in given.keys() {
-                replaced += u64::from(snapshot.vector(id)?.is_some());
-            }
-            if replaced < snapshot.vector_count()? {
-                return Err(wrong_dimension(stored, dimension, None));
-            }
-        }
-        let options = self.handing_over(&snapshot);
-        snapshot = self.with_empty_log(snapshot, &options)?;
-        let edits = given.keys().map(|&id| {
-            let edit = Edit {
-                embedding: Some((Arc::clone(&identity), dimension)),
-                payload_offset: None,
-            };
-            (id, edit)
-        });
-        let fresh = given.iter().map(|(&id, vector)| (id, vector));
-        let committed = commit::write_vectors(
-            &snapshot,
-            Fresh::of(&snapshot.committed, fresh)?,
-            edits.collect(),
-            replaces_all,
-            &options,
-        )?;
-        self.publish_commit(committed);
-        Ok(given.len() as u64)
-    }
-
     /// Stores `next` as the new version of frame `id`. `build` gets the current state, to take over what the caller
     /// does not change. The old version stays reachable with as-of.
     pub fn update(
@@ -463,7 +202,7 @@ impl Memory {
         self.mutate("update", |snapshot, _| {
             let id = document_of(snapshot, id)?;
             let document = build(snapshot, id)?;
-            if !kept_embedding(snapshot, id, &document)? {
+            if !keeps_embedding(snapshot, id, &document)? {
                 self.check_takes_vectors("update", std::iter::once(&document))?;
             }
             let mut prepared = Preparer::new(PutOptions::default().compression_level)
@@ -622,18 +361,6 @@ impl Memory {
         }
     }
 
-    /// MV011 when there are vectors and the handle was opened without them.
-    pub(crate) fn check_takes_vectors<'a>(
-        &self,
-        operation: &str,
-        mut documents: impl Iterator<Item = &'a Document>,
-    ) -> Result<()> {
-        if self.options.enable_vec || documents.all(|document| document.embedding.is_none()) {
-            return Ok(());
-        }
-        Err(vectors_disabled(operation))
-    }
-
     fn check_writable(&self, operation: &str) -> Result<()> {
         if self.state.load().is_none() {
             return Err(Error::closed(operation));
@@ -726,119 +453,6 @@ impl Memory {
         self.state.store(Some(Arc::new(next)));
     }
 
-    /// Whether [`Memory::rewrite_beside`] has something to do: the log is nearly full, and the put that finds it full would
-    /// wait for long.
-    #[must_use]
-    pub fn rewrite_is_due(&self) -> bool {
-        !self.rewriting.load(Ordering::Relaxed)
-            && self.state.load().as_ref().is_some_and(|snapshot| {
-                snapshot.committed.generation != self.rewrite_failed.load(Ordering::Relaxed)
-                    && compact::is_due_beside(snapshot)
-            })
-    }
-
-    /// Moves the log into a new file while other threads go on with puts, see [`crate::ahead`]. For a thread of its own; does
-    /// nothing when nothing is due, and when another process has the lock.
-    pub fn rewrite_beside(&self) {
-        if self.options.read_only || !self.rewrite_is_due() {
-            return;
-        }
-        if self.rewriting.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        if let Some((job, snapshot)) = self.begin_rewrite() {
-            let options = self.commit_options(&snapshot);
-            job.run(&snapshot, &options, || self.state.load_full());
-            let mut writer = self.writer.lock();
-            // A write that needed room may have ended it already.
-            let is_running = |rewrite: &Rewrite| Arc::ptr_eq(&rewrite.job, &job);
-            if writer.rewrite.as_ref().is_some_and(is_running) {
-                // What failed is tried again by the put that finds the log full.
-                let _ = self.end_rewrite(&mut writer);
-            }
-            drop(writer);
-            // Last, and beside the puts: the system takes its time to free a large file that nobody has open any more.
-            drop(snapshot);
-        }
-        self.rewriting.store(false, Ordering::Relaxed);
-    }
-
-    fn begin_rewrite(&self) -> Option<(Arc<Job>, Arc<Snapshot>)> {
-        let mut writer = self.writer.lock();
-        let locked = self.lock_file("put", &mut writer.kept, Duration::ZERO);
-        let (lock, snapshot) = locked.ok()?;
-        if !compact::is_due_beside(&snapshot) {
-            return None;
-        }
-        // From now on records are counted from this state on.
-        self.state.store(Some(Arc::clone(&snapshot)));
-        let job = Arc::new(Job::default());
-        writer.rewrite = Some(Rewrite {
-            lock,
-            snapshot: Arc::clone(&snapshot),
-            job: Arc::clone(&job),
-        });
-        Some((job, snapshot))
-    }
-
-    /// Waits for the new file of a rewrite that runs beside, if one does, and gives it the name; none runs afterwards. Gives
-    /// the lock that is held then, and the state: of the new file, or of the old one when there is no new one.
-    fn end_rewrite(&self, writer: &mut Writer) -> Result<Option<(FileLock, Arc<Snapshot>)>> {
-        let Some(Rewrite {
-            lock: old_lock,
-            snapshot: base,
-            job,
-        }) = writer.rewrite.take()
-        else {
-            return Ok(None);
-        };
-        let finished = job.wait().and_then(|Made { prepared, index }| {
-            let current = self.current("put", Locked::Yes)?;
-            if !Arc::ptr_eq(&current.committed, &base.committed) {
-                return Err(replaced());
-            }
-            prepared
-                .finish(&current)
-                .map(|(committed, lock)| (committed, lock, index))
-        });
-        match finished {
-            Ok((Some(committed), lock, index)) => {
-                let lex = self.lex_is_enabled();
-                let pending = writer::load_pending_onto(&committed, lex, index)?;
-                let committed = Arc::new(committed);
-                let next = Arc::new(Snapshot { committed, pending });
-                self.state.store(Some(Arc::clone(&next)));
-                Ok(Some((lock, next)))
-            }
-            Ok((None, ..)) => Err(writer::not_reopened()),
-            Err(error) if !base.committed.storage.is_current()? => Err(error),
-            Err(_) => {
-                let generation = base.committed.generation;
-                self.rewrite_failed.store(generation, Ordering::Relaxed);
-                Ok(Some((old_lock, self.current("put", Locked::Yes)?)))
-            }
-        }
-    }
-
-    /// Like [`Memory::lock_file`], for appending to the log only. Without a lock when a rewrite that runs beside holds it.
-    fn lock_for_log(
-        &self,
-        operation: &str,
-        writer: &mut Writer,
-        timeout: Duration,
-    ) -> Result<(Option<FileLock>, Arc<Snapshot>)> {
-        if let Some(rewrite) = &writer.rewrite {
-            let current = self.current(operation, Locked::Yes)?;
-            if Arc::ptr_eq(&current.committed, &rewrite.snapshot.committed) {
-                return Ok((None, current));
-            }
-            // Somebody put another file in its place: the new one must not take that place.
-            writer.rewrite = None;
-        }
-        let (lock, snapshot) = self.lock_file(operation, &mut writer.kept, timeout)?;
-        Ok((Some(lock), snapshot))
-    }
-
     /// [`Memory::lock_file`] when no rewrite runs beside any more.
     fn lock_alone(
         &self,
@@ -888,55 +502,6 @@ impl Memory {
             return Ok((lock, Arc::new(Snapshot { committed, pending })));
         }
     }
-}
-
-fn replaced() -> Error {
-    Error::new(
-        Code::Internal,
-        "the file was replaced while a new one was made of it",
-        json!({}),
-    )
-}
-
-/// Whether a document has the vector that frame `id` has already.
-fn kept_embedding(snapshot: &Snapshot, id: u64, document: &Document) -> Result<bool> {
-    Ok(match &document.embedding {
-        Some(embedding) => snapshot.vector(id)?.as_deref() == Some(&*embedding.vector),
-        None => true,
-    })
-}
-
-/// MV014 for the first document whose vector has another size than those of the file, or than the first of the batch.
-fn check_dimensions(snapshot: &Snapshot, documents: &[PreparedDocument]) -> Result<()> {
-    let mut expected = None;
-    for (index, document) in documents.iter().enumerate() {
-        let Some(vector) = document
-            .frames
-            .first()
-            .and_then(|first| first.vector.as_ref())
-        else {
-            continue;
-        };
-        let size = match expected {
-            Some(size) => size,
-            None => *expected.insert(snapshot.vector_dimension()?.unwrap_or(vector.len())),
-        };
-        if vector.len() != size {
-            return Err(wrong_dimension(size, vector.len(), Some(index)));
-        }
-    }
-    Ok(())
-}
-
-fn check_level(level: i32) -> Result<()> {
-    if (0..=11).contains(&level) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "compressionLevel",
-        level,
-        "an integer from 0 to 11",
-    ))
 }
 
 /// Frame `id`, or the document it is a chunk of; MV010 when it is not active.
@@ -1018,35 +583,6 @@ pub fn refuse_special(path: &Path) -> Result<()> {
 fn resolve(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .map_err(|error| Error::io("find", path, &error))
-}
-
-fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {
-    let few = documents.len() < PARALLEL_FROM;
-    let run = |first: usize, part: Vec<Document>| -> Result<Vec<PreparedDocument>> {
-        let mut preparer = Preparer::new(level);
-        if few {
-            preparer = preparer.for_log();
-        }
-        part.into_iter()
-            .enumerate()
-            .map(|(index, document)| preparer.prepare(document, first + index))
-            .collect()
-    };
-    if few {
-        return run(0, documents);
-    }
-    let mut left = documents;
-    let half = left.len() / 2;
-    let right = left.split_off(half);
-    std::thread::scope(|scope| {
-        let other = scope.spawn(move || run(half, right));
-        let mut prepared = run(0, left)?;
-        let other = other
-            .join()
-            .map_err(|_| Error::new(Code::Internal, "preparing stopped unexpectedly", json!({})))?;
-        prepared.extend(other?);
-        Ok(prepared)
-    })
 }
 
 fn missing(path: &Path) -> Error {
