@@ -1,31 +1,16 @@
 //! Batches too large for the log, taken slice by slice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 
 use engine::{
-    Code, Content, Dedupe, Document, Error, FindRequest, Memory, OpenMode, OpenOptions, PutOptions,
+    Code, Content, Dedupe, Document, Error, FindRequest, Memory, OpenOptions, PutOptions,
     PutResult, Result, TimelineRequest,
 };
 use serde_json::json;
-
-fn fresh() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notes.mv2");
-    (folder, path)
-}
-
-fn create(path: &Path) -> Memory {
-    let options = OpenOptions {
-        mode: OpenMode::Create,
-        ..OpenOptions::default()
-    };
-    Memory::open(path, options).unwrap()
-}
-
-fn open(path: &Path) -> Memory {
-    Memory::open(path, OpenOptions::default()).unwrap()
-}
+use support::{create, fresh, open};
 
 /// Different documents of all kinds: short, split into chunks, binary, empty, with a search text, with and without
 /// names.

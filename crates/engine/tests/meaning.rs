@@ -1,46 +1,22 @@
 //! Search by meaning, and by words and meaning, against comparing everything.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
 use std::sync::Arc;
 
 use engine::{
-    Code, Content, Document, Embedding, FindRequest, FindResult, Identity, Memory, OpenMode,
-    OpenOptions, PutOptions,
+    Code, Content, Document, Embedding, FindRequest, FindResult, Identity, Memory, OpenOptions,
+    PutOptions,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use support::{create, fresh, open, put_document as put, vector_of};
 
 const DIMENSION: usize = 16;
 
-fn fresh() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notes.mv2");
-    (folder, path)
-}
-
-fn create(path: &Path) -> Memory {
-    let options = OpenOptions {
-        mode: OpenMode::Create,
-        ..OpenOptions::default()
-    };
-    Memory::open(path, options).unwrap()
-}
-
-fn open(path: &Path) -> Memory {
-    Memory::open(path, OpenOptions::default()).unwrap()
-}
-
 fn vector(seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    (0..DIMENSION)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect()
+    vector_of(DIMENSION, seed)
 }
 
 fn with_vector(document: Document, vector: Vec<f32>) -> Document {
@@ -68,11 +44,6 @@ fn document(number: u64) -> Document {
     document.tags = vec![format!("tag{}", number % 5)];
     document.metadata = Some(json!({ "number": number }).to_string());
     with_vector(document, vector(number))
-}
-
-fn put(memory: &Memory, document: Document) -> u64 {
-    let stored = memory.put(vec![document], PutOptions::default()).unwrap();
-    stored.ids[0]
 }
 
 fn try_find(

@@ -1,7 +1,8 @@
 //! The memory through its public interface, on real files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
 use std::time::Duration;
 
 use engine::{
@@ -9,27 +10,7 @@ use engine::{
     SelectionRequest, TimelineRequest,
 };
 use serde_json::json;
-
-fn fresh() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notes.mv2");
-    (folder, path)
-}
-
-fn create(path: &Path) -> Memory {
-    Memory::open(
-        path,
-        OpenOptions {
-            mode: OpenMode::Create,
-            ..OpenOptions::default()
-        },
-    )
-    .unwrap()
-}
-
-fn open(path: &Path) -> Memory {
-    Memory::open(path, OpenOptions::default()).unwrap()
-}
+use support::{create, fresh, open};
 
 fn request(query: &str, k: usize) -> FindRequest {
     serde_json::from_value(json!({ "query": query, "k": k })).unwrap()

@@ -1,28 +1,13 @@
 //! What keeps a file small, and what other processes may do in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 
 use engine::{Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions};
 use serde_json::json;
-
-fn fresh() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notes.mv2");
-    (folder, path)
-}
-
-fn create(path: &Path) -> Memory {
-    let options = OpenOptions {
-        mode: OpenMode::Create,
-        ..OpenOptions::default()
-    };
-    Memory::open(path, options).unwrap()
-}
-
-fn open(path: &Path) -> Memory {
-    Memory::open(path, OpenOptions::default()).unwrap()
-}
+use support::{create, fresh, open};
 
 fn put(memory: &Memory, text: &str) -> u64 {
     let document = Document::text(text, 1);

@@ -1,47 +1,23 @@
 //! Vectors: stored, kept and found again on every way that documents take.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    Code, Content, Dedupe, Document, Embedding, Identity, Memory, OpenMode, OpenOptions,
-    PutOptions, Result, SelectionRequest,
+    Code, Content, Dedupe, Document, Embedding, Identity, Memory, OpenOptions, PutOptions, Result,
+    SelectionRequest,
 };
 use serde_json::json;
+use support::{create, fresh, open, put_document as put, vector_of};
 
 const DIMENSION: usize = 24;
 
-fn fresh() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notes.mv2");
-    (folder, path)
-}
-
-fn create(path: &Path) -> Memory {
-    let options = OpenOptions {
-        mode: OpenMode::Create,
-        ..OpenOptions::default()
-    };
-    Memory::open(path, options).unwrap()
-}
-
-fn open(path: &Path) -> Memory {
-    Memory::open(path, OpenOptions::default()).unwrap()
-}
-
-/// Numbers that look random, of any length.
 fn vector(seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    (0..DIMENSION)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect()
+    vector_of(DIMENSION, seed)
 }
 
 fn embedding(vector: Vec<f32>) -> Embedding {
@@ -64,11 +40,6 @@ fn document(number: u64) -> Document {
             number as i64,
         )
     }
-}
-
-fn put(memory: &Memory, document: Document) -> u64 {
-    let stored = memory.put(vec![document], PutOptions::default()).unwrap();
-    stored.ids[0]
 }
 
 /// Every frame's vector is the one of its number in `expected`, and no other frame has one.

@@ -1,0 +1,44 @@
+//! What the tests of the engine share.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use engine::{Document, Memory, OpenMode, OpenOptions, PutOptions};
+
+/// A folder that goes with the test, and the path of a memory in it that is not there yet.
+pub fn fresh() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.mv2");
+    (folder, path)
+}
+
+pub fn create(path: &Path) -> Memory {
+    let options = OpenOptions {
+        mode: OpenMode::Create,
+        ..OpenOptions::default()
+    };
+    Memory::open(path, options).unwrap()
+}
+
+pub fn open(path: &Path) -> Memory {
+    Memory::open(path, OpenOptions::default()).unwrap()
+}
+
+/// The id of a document that is stored alone.
+pub fn put_document(memory: &Memory, document: Document) -> u64 {
+    let stored = memory.put(vec![document], PutOptions::default()).unwrap();
+    stored.ids[0]
+}
+
+/// A vector of numbers from -1 to 1 that look random.
+pub fn vector_of(dimension: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..dimension)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
