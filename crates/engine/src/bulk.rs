@@ -375,6 +375,10 @@ fn run(
         frames.append(slice);
     }
     let first = base.frame_count();
+    // Ids were given before the frames were made: what is acknowledged must be there.
+    if first + frames.count() != feed.next_frame {
+        return Err(stopped_unexpectedly());
+    }
     let mut sections = base.lex_sections().to_vec();
     if indexes {
         lex_sections::cover(base, first, &mut sections, &mut out)?;
@@ -519,6 +523,10 @@ fn hand_out(
             let slice = feed.slice(part)?;
             if shared.is_stopped() {
                 return Ok(());
+            }
+            // All of it is stored already. Its first frame is also that of the next slice, by which slices are told apart.
+            if slice.documents.is_empty() {
+                continue;
             }
             lanes.send(slice).map_err(|_| stopped_unexpectedly())?;
         }

@@ -371,3 +371,28 @@ fn a_memory_that_is_gone_meanwhile_acknowledges_nothing() {
     assert_eq!(error.code, Code::NotFound);
     assert!(!path.exists());
 }
+
+#[test]
+fn what_follows_many_duplicates_is_stored() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, vec![Ok(documents(0..2000))], Dedupe::Keep).unwrap();
+    // Which thread gets a piece of work is up to the system: pieces that are left out whole, then one that is not, often.
+    for round in 0..20 {
+        let fresh = 2000 + 30 * round;
+        let slices = vec![
+            Ok(documents(0..1800)),
+            Ok(documents(fresh..fresh + 30)),
+            Ok(documents(200..2000)),
+        ];
+        let stored = put_slices(&memory, slices, Dedupe::Skip).unwrap();
+        for number in fresh..fresh + 30 {
+            let id = stored.ids[(1800 + number - fresh) as usize];
+            let expected = document(number).content;
+            if let Content::Text(text) = expected {
+                assert_eq!(memory.text(id).unwrap(), text, "document {number}");
+            }
+        }
+    }
+    assert_passes(&open(&path));
+}
