@@ -1,13 +1,15 @@
 // `pnpm bench:embed [--n 512] [--rounds 3] [--models DIR] [--threads 2]`: documents a second and milliseconds a question of
 // @memvid/embed-local beside plain loops over onnxruntime-node with the same model, in turns; one JSON line a figure.
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commandLine } from './command.ts';
 import { corpus } from './corpus/corpus.ts';
 import { missingData } from './corpus/real.ts';
 import { embedderOf, EMBEDDERS, type EmbedderName, type Measurable } from './embed/embedders.ts';
+import { turned } from './plan.ts';
+import { Results } from './results.ts';
 import { median, quantile, rounded } from './statistics.ts';
-import { circumstances } from './summary.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -19,7 +21,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string' },
     out: { type: 'string' },
   },
-  args: process.argv.slice(2).filter((word) => word !== '--'),
+  args: commandLine(),
 });
 
 /** What one way to embed gave in all rounds. */
@@ -32,7 +34,7 @@ if (existsSync(join(options.models, 'all-minilm-l6-v2/model.onnx'))) await run()
 else console.error(`skipped: no all-minilm-l6-v2 in ${options.models}`);
 
 async function run(): Promise<void> {
-  const now = circumstances();
+  const results = new Results('embed-', options.out);
   const name = missingData === undefined ? 'real' : 'synthetic';
   const source = corpus(name);
   const texts = Array.from(source.documents(0, Number(options.n)), ({ text }) => text);
@@ -55,8 +57,7 @@ async function run(): Promise<void> {
   const first = new Map<EmbedderName, readonly Float32Array[]>();
   for (const [way, { embed }] of ways) first.set(way, await embed(texts.slice(0, 64)));
   for (let round = 0; round < Number(options.rounds); round += 1) {
-    for (const place of EMBEDDERS.keys()) {
-      const way = EMBEDDERS[(place + round) % EMBEDDERS.length] ?? 'plain';
+    for (const way of turned(EMBEDDERS, round)) {
       const { embed } = ways.get(way) ?? (await embedderOf(way, options.models, undefined));
       const bulk = await timed(() => embed(texts));
       taken
@@ -65,9 +66,6 @@ async function run(): Promise<void> {
       for (const question of questions) taken.get(way)?.questions.push(await timed(() => embed([question])));
     }
   }
-  const output =
-    options.out ?? join(import.meta.dirname, '../results', `embed-${now.date.replaceAll(':', '-')}.jsonl`);
-  mkdirSync(dirname(output), { recursive: true });
   for (const [way, { documents, questions: asked }] of taken) {
     const key = { peer: way, model: 'all-minilm-l6-v2', corpus: name, documents: texts.length };
     const rates = documents.map(({ rate }) => rate);
@@ -96,9 +94,8 @@ async function run(): Promise<void> {
       },
     ];
     for (const figure of figures) {
-      const line = `${JSON.stringify({ ...key, ...figure, rounds: Number(options.rounds), ...now })}\n`;
-      process.stdout.write(line);
-      appendFileSync(output, line);
+      const line = { ...key, ...figure, rounds: Number(options.rounds), ...results.now };
+      results.write(`${JSON.stringify(line)}\n`);
     }
   }
   const rate = (way: EmbedderName): number => median(taken.get(way)?.documents.map((one) => one.rate) ?? []);

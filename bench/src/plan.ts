@@ -64,3 +64,9 @@ export function tasksOf(peer: PeerName, openings: number = OPENINGS): TaskName[]
     ...(facts.manyPuts ? (['puts-onto'] as const) : []),
   ];
 }
+
+/** The items in turn: each is the first once, for to be always the first, or the last, may be an advantage. */
+export function turned<T>(items: readonly T[], by: number): T[] {
+  const start = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

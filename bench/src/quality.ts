@@ -1,21 +1,17 @@
 // `pnpm bench:quality [--peers …] [--publish]`: how well each peer's own ranking by words, and by words and meaning, finds what people judged to be
 // right, one JSON line a figure.
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { missing, missingVectorPeer } from './availability.ts';
 import { spawnTask, spawnVectorTask } from './child.ts';
+import { commandLine, isReady, makeWorkspace, tellFailure } from './command.ts';
 import { missingData } from './corpus/real.ts';
 import { named } from './named.ts';
 import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
-import { publish } from './publish.ts';
 import { collectionsOf, DATASETS, type DatasetName } from './quality/datasets.ts';
 import { QUALITY_WAYS } from './quality/ways.ts';
-import { linesOf, type Figure, type Samples } from './record.ts';
-import { stageTable } from './report/terminal.ts';
-import { writeReport } from './report/write.ts';
-import { circumstances, figureOf } from './summary.ts';
+import type { Samples } from './record.ts';
+import { Results } from './results.ts';
 import { VECTOR_PEERS } from './vectors/facts.ts';
 
 const { values: options } = parseArgs({
@@ -26,26 +22,18 @@ const { values: options } = parseArgs({
     out: { type: 'string' },
     publish: { type: 'boolean', default: false },
   },
-  args: process.argv.slice(2).filter((word) => word !== '--'),
+  args: commandLine(),
 });
-const now = circumstances();
-const output =
-  options.out ?? join(import.meta.dirname, '../results', `quality-${now.date.replaceAll(':', '-')}.jsonl`);
-const workspace = mkdtempSync(join(tmpdir(), 'memvid-quality-'));
-const figures: Figure[] = [];
-try {
-  run();
-} finally {
-  rmSync(workspace, { recursive: true, force: true });
-}
-if (options.publish) console.error(`published: ${[publish(figures), ...writeReport()].join(', ')}`);
+const results = new Results('quality-', options.out);
+const workspace = makeWorkspace('quality');
+run();
+if (options.publish) results.publish();
 
 function run(): void {
   if (missingData !== undefined) {
     console.error(`skipped: ${missingData}`);
     return;
   }
-  mkdirSync(dirname(output), { recursive: true });
   for (const dataset of named(DATASETS, options.datasets)) {
     const documents = collectionsOf(dataset).reduce(
       (sum, collection) => sum + collection.documents.length,
@@ -54,22 +42,18 @@ function run(): void {
     for (const peer of named(PEERS, options.peers)) {
       const reason =
         FACTS[peer].most < documents ? 'too many documents for it' : missing(peer, !options['no-fetch']);
-      if (reason !== undefined) {
-        console.error(`skipped: ${FACTS[peer].label}: ${reason}`);
-        continue;
-      }
+      if (!isReady(FACTS[peer].label, reason)) continue;
       const job = { corpus: 'real', documents, queries: '', lines: '', puts: 0, budget: 0 } as const;
       const store = join(workspace, `${dataset}-${peer}`);
       const samples = spawnTask({ ...job, task: 'quality', peer, dataset, store }, workspace);
       if (typeof samples === 'string') {
-        console.error(`failed: ${dataset} with ${peer}: ${samples}`);
-        process.exitCode = 1;
+        tellFailure(`${dataset} with ${peer}`, samples);
         continue;
       }
       record(peer, dataset, documents, samples);
       measureMeaning(peer, dataset, documents);
     }
-    console.error(stageTable(dataset, documents, figures));
+    results.showTable(dataset, documents);
   }
 }
 
@@ -95,20 +79,11 @@ function measureMeaning(peer: PeerName, dataset: DatasetName, documents: number)
       },
       workspace,
     );
-    if (typeof samples !== 'string') {
-      record(peer, dataset, documents, samples);
-      continue;
-    }
-    console.error(`failed: ${dataset} with ${peer} (${way}): ${samples}`);
-    process.exitCode = 1;
+    if (typeof samples === 'string') tellFailure(`${dataset} with ${peer} (${way})`, samples);
+    else record(peer, dataset, documents, samples);
   }
 }
 
 function record(peer: PeerName, dataset: DatasetName, documents: number, samples: Samples): void {
-  const made = Object.entries(samples).map(([figure, sample]) =>
-    figureOf({ peer, corpus: dataset, documents, figure }, [sample], now),
-  );
-  figures.push(...made);
-  appendFileSync(output, linesOf(made));
-  process.stdout.write(linesOf(made));
+  results.record(dataset, documents, new Map([[peer, [samples]]]));
 }

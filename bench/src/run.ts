@@ -1,23 +1,20 @@
 // `pnpm bench [--n 1000,10000] [--peers memvid,sqlite] [--corpora real,synthetic] [--rounds 3] [--publish]`: measures,
 // prints a table for each size, and writes one JSON line a figure.
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { missing } from './availability.ts';
 import { spawnTask } from './child.ts';
+import { commandLine, isReady, makeWorkspace, progress, tellFailure } from './command.ts';
 import { CORPORA, corpus, type CorpusName } from './corpus/corpus.ts';
 import { missingData } from './corpus/real.ts';
 import { measureInstalls } from './install/install.ts';
 import { named } from './named.ts';
 import { FACTS, PEERS, type PeerName } from './peers/facts.ts';
-import { roundsOf, stagesOf, tasksOf, type Stage } from './plan.ts';
-import { publish } from './publish.ts';
+import { roundsOf, stagesOf, tasksOf, turned, type Stage } from './plan.ts';
 import { makeQueries, QUERIES_OF_A_CLASS, vocabularyOf } from './queries.ts';
-import { linesOf, type Figure, type Measured, type Samples } from './record.ts';
-import { circumstances, figureOf } from './summary.ts';
-import { stageTable } from './report/terminal.ts';
-import { writeReport } from './report/write.ts';
+import type { Figure, Measured, Samples } from './record.ts';
+import { Results } from './results.ts';
 import type { Job, TaskName } from './tasks/job.ts';
 import { writeLines } from './write-lines.ts';
 
@@ -41,36 +38,22 @@ const { values: options } = parseArgs({
     out: { type: 'string' },
     publish: { type: 'boolean', default: false },
   },
-  // `pnpm bench -- --n 1000` hands the two dashes on.
-  args: process.argv.slice(2).filter((word) => word !== '--'),
+  args: commandLine(),
 });
-const output =
-  options.out ??
-  join(import.meta.dirname, '../results', `${new Date().toISOString().replaceAll(':', '-')}.jsonl`);
 const puts = Number(options.puts);
 const openings = Number(options.openings);
-const now = circumstances();
-const workspace = mkdtempSync(join(tmpdir(), 'memvid-bench-'));
-const figures: Figure[] = [];
-try {
-  run();
-} finally {
-  rmSync(workspace, { recursive: true, force: true });
-}
-if (options.publish) console.error(`published: ${[publish(figures), ...writeReport()].join(', ')}`);
+const results = new Results('', options.out);
+const workspace = makeWorkspace('bench');
+run();
+if (options.publish) results.publish();
 
 function run(): void {
-  const corpora = named(CORPORA, options.corpora).filter((name) => {
-    if (name !== 'real' || missingData === undefined) return true;
-    console.error(`skipped: real text: ${missingData}`);
-    return false;
-  });
-  const peers = named(PEERS, options.peers).filter((name) => {
-    const reason = missing(name, !options['no-fetch']);
-    if (reason !== undefined) console.error(`skipped: ${FACTS[name].label}: ${reason}`);
-    return reason === undefined;
-  });
-  mkdirSync(dirname(output), { recursive: true });
+  const corpora = named(CORPORA, options.corpora).filter(
+    (name) => name !== 'real' || isReady('real text', missingData),
+  );
+  const peers = named(PEERS, options.peers).filter((name) =>
+    isReady(FACTS[name].label, missing(name, !options['no-fetch'])),
+  );
   const sizes = options.n === 'none' ? [] : options.n.split(',').map(Number);
   const stages =
     sizes.length === 0 ? [] : stagesOf({ sizes, corpora, peers, rounds: Number(options.rounds) });
@@ -114,7 +97,6 @@ function measureStage({ corpus: name, documents, peers, rounds }: Stage): void {
     const able = peers.filter((peer) => round < roundsOf(peer, documents, rounds));
     if (able.length === 0) break;
     for (const [place, task] of tasksOf('memvid', openings).entries()) {
-      // The order changes with each task: to be always the first, or the last, may be an advantage.
       for (const peer of turned(able, round + place)) {
         if (failed.has(peer) || tasksOf(peer, openings)[place] !== task) continue;
         const store = join(workspace, `${peer}-${round}${FACTS[peer].ending}`);
@@ -156,11 +138,6 @@ function measureManyPuts(name: CorpusName, peers: readonly PeerName[]): void {
   record(name, puts, collected);
 }
 
-function turned<T>(items: readonly T[], by: number): T[] {
-  const start = items.length === 0 ? 0 : by % items.length;
-  return [...items.slice(start), ...items.slice(0, start)];
-}
-
 /** Runs one task in a process of its own. Whether it ended well. */
 function collect(
   into: Map<Measured, Samples[]>,
@@ -169,8 +146,7 @@ function collect(
 ): boolean {
   const result = spawnTask(job, workspace);
   if (typeof result === 'string') {
-    console.error(`failed: ${job.task} of ${job.peer} with ${job.documents}: ${result}`);
-    process.exitCode = 1;
+    tellFailure(`${job.task} of ${job.peer} with ${job.documents}`, result);
     return false;
   }
   into.set(as, [...(into.get(as) ?? []), result]);
@@ -191,19 +167,6 @@ function record(
   documents: number,
   collected: ReadonlyMap<Measured, readonly Samples[]>,
 ): void {
-  const made: Figure[] = [];
-  for (const [peer, list] of collected) {
-    for (const figure of new Set(list.flatMap((samples) => Object.keys(samples)))) {
-      const taken = list.flatMap((samples) => samples[figure] ?? []);
-      made.push(figureOf({ peer, corpus: name, documents, figure }, taken, now));
-    }
-  }
-  figures.push(...made);
-  appendFileSync(output, linesOf(made));
-  process.stdout.write(linesOf(made));
-  console.error(stageTable(name, documents, figures));
-}
-
-function progress(text: string): void {
-  if (process.stderr.isTTY) console.error(`… ${text}`);
+  results.record(name, documents, collected);
+  results.showTable(name, documents);
 }

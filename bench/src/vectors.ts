@@ -1,18 +1,16 @@
 // `pnpm bench:vectors [--n 10000,100000] [--peers memvid,usearch] [--rounds 3] [--publish]`: stores of vectors, and words and
 // meaning together; prints a table for each size, and writes one JSON line a figure.
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { missingVectorPeer } from './availability.ts';
 import { spawnVectorTask } from './child.ts';
+import { commandLine, isReady, makeWorkspace, progress, tellFailure } from './command.ts';
 import { missingData } from './corpus/real.ts';
 import { named } from './named.ts';
-import { publish } from './publish.ts';
-import { linesOf, type Figure, type Samples } from './record.ts';
-import { stageTable } from './report/terminal.ts';
-import { writeReport } from './report/write.ts';
-import { circumstances, figureOf } from './summary.ts';
+import { turned } from './plan.ts';
+import type { Samples } from './record.ts';
+import { Results } from './results.ts';
 import { vectorCorpusOf, vectorQuestions, writeVectors } from './vectors/corpus.ts';
 import { VECTOR_FACTS, VECTOR_PEERS, type VectorPeerName } from './vectors/facts.ts';
 import { queriesText, type VectorJob, type VectorTaskName } from './vectors/job.ts';
@@ -33,34 +31,24 @@ const { values: options } = parseArgs({
     out: { type: 'string' },
     publish: { type: 'boolean', default: false },
   },
-  args: process.argv.slice(2).filter((word) => word !== '--'),
+  args: commandLine(),
 });
 /** Documents up to which words and meaning together are measured: the sizes that there are targets for. */
 const MOST_HYBRID = 100_000;
 
-const now = circumstances();
-const output =
-  options.out ?? join(import.meta.dirname, '../results', `vectors-${now.date.replaceAll(':', '-')}.jsonl`);
-const workspace = mkdtempSync(join(tmpdir(), 'memvid-vectors-'));
-const figures: Figure[] = [];
-try {
-  run();
-} finally {
-  rmSync(workspace, { recursive: true, force: true });
-}
-if (options.publish) console.error(`published: ${[publish(figures), ...writeReport()].join(', ')}`);
+const results = new Results('vectors-', options.out);
+const workspace = makeWorkspace('vectors');
+run();
+if (options.publish) results.publish();
 
 function run(): void {
   if (missingData !== undefined) {
     console.error(`skipped: ${missingData}`);
     return;
   }
-  const peers = named(VECTOR_PEERS, options.peers).filter((name) => {
-    const reason = missingVectorPeer(name, !options['no-fetch']);
-    if (reason !== undefined) console.error(`skipped: ${VECTOR_FACTS[name].label}: ${reason}`);
-    return reason === undefined;
-  });
-  mkdirSync(dirname(output), { recursive: true });
+  const peers = named(VECTOR_PEERS, options.peers).filter((name) =>
+    isReady(VECTOR_FACTS[name].label, missingVectorPeer(name, !options['no-fetch'])),
+  );
   for (const documents of options.n.split(',').map(Number)) {
     const able = peers.filter((peer) => VECTOR_FACTS[peer].most >= documents);
     if (able.length > 0) measureSize(documents, able);
@@ -99,9 +87,7 @@ function measureSize(documents: number, peers: readonly VectorPeerName[]): void 
     const able = peers.filter((peer) => round === 0 || documents < VECTOR_FACTS[peer].slowFrom);
     const efforts = new Map<VectorPeerName, number>();
     for (const [place, { task, words }] of tasksOf(documents).entries()) {
-      // The order changes with each task: to be always the first, or the last, may be an advantage.
-      const start = (round + place) % Math.max(1, able.length);
-      for (const peer of [...able.slice(start), ...able.slice(0, start)]) {
+      for (const peer of turned(able, round + place)) {
         const facts = VECTOR_FACTS[peer];
         if (failed.has(peer) || (words && !facts.words)) continue;
         progress(`${round + 1}/${rounds} ${task} ${peer}${words ? ' (words and meaning)' : ''}`);
@@ -121,33 +107,17 @@ function measureSize(documents: number, peers: readonly VectorPeerName[]): void 
     }
   }
   rmSync(vectors);
-  const made = Array.from(collected).flatMap(([peer, list]) =>
-    Array.from(new Set(list.flatMap((samples) => Object.keys(samples))), (figure) =>
-      figureOf(
-        { peer, corpus, documents, figure },
-        list.flatMap((samples) => samples[figure] ?? []),
-        now,
-      ),
-    ),
-  );
-  figures.push(...made);
-  appendFileSync(output, linesOf(made));
-  process.stdout.write(linesOf(made));
-  console.error(stageTable(corpus, documents, figures));
+  results.record(corpus, documents, collected);
+  results.showTable(corpus, documents);
 }
 
 /** Runs one task in a process of its own; `undefined`: it failed. */
 function collect(into: Map<VectorPeerName, Samples[]>, job: VectorJob): Samples | undefined {
   const result = spawnVectorTask(job, workspace);
   if (typeof result === 'string') {
-    console.error(`failed: ${job.task} of ${job.peer} with ${job.documents}: ${result}`);
-    process.exitCode = 1;
+    tellFailure(`${job.task} of ${job.peer} with ${job.documents}`, result);
     return undefined;
   }
   into.set(job.peer, [...(into.get(job.peer) ?? []), result]);
   return result;
-}
-
-function progress(text: string): void {
-  if (process.stderr.isTTY) console.error(`… ${text}`);
 }

@@ -1,25 +1,20 @@
 // `pnpm bench:weights [--weights 0.2,0.4]`: how well words and meaning find together by what meaning counts: on the claims of SciFact
 // for training, by which the default was chosen, and on the two sets that it is shown on.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { spawnVectorTask } from './child.ts';
+import { commandLine, makeWorkspace } from './command.ts';
 import { missingData } from './corpus/real.ts';
 import { DATASETS } from './quality/datasets.ts';
 import { rounded } from './statistics.ts';
 
 const { values: options } = parseArgs({
   options: { weights: { type: 'string', default: '0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,1' } },
-  args: process.argv.slice(2).filter((word) => word !== '--'),
+  args: commandLine(),
 });
-const workspace = mkdtempSync(join(tmpdir(), 'memvid-weights-'));
-try {
-  if (missingData === undefined) run();
-  else console.error(`skipped: ${missingData}`);
-} finally {
-  rmSync(workspace, { recursive: true, force: true });
-}
+const workspace = makeWorkspace('weights');
+if (missingData === undefined) run();
+else console.error(`skipped: ${missingData}`);
 
 /** One line of JSON for each weight and set. */
 function run(): void {
