@@ -1,13 +1,17 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Found, Peer } from '../peer.ts';
 import type { Query } from '../queries.ts';
+import {
+  anyOf,
+  closeDatabase,
+  DOCUMENTS_TABLE,
+  makeDurable,
+  WORDS_TABLE,
+  wordsInsertion,
+} from './sqlite-database.ts';
 
-const TABLES = `
-  create table if not exists documents (id integer primary key, uri text, title text, text text, track text, timestamp integer);
-  create index if not exists by_time on documents (timestamp);
-  create virtual table if not exists words using fts5(
-    title, text, content = 'documents', content_rowid = 'id', tokenize = 'porter unicode61'
-  );`;
+const TABLES = `${DOCUMENTS_TABLE}
+  create index if not exists by_time on documents (timestamp);${WORDS_TABLE}`;
 const FIND = (filter: string): string => `
   select d.id, d.uri, d.title, d.text, d.timestamp, snippet(words, 1, '', '', '…', 40) as snippet, words.rank
   from words join documents d on d.id = words.rowid where words match ? ${filter} order by words.rank limit ?`;
@@ -25,13 +29,12 @@ export default async function sqlite(): Promise<Peer> {
   let counted: Statement<unknown[], { count: number }>;
   const open = (path: string): void => {
     database = new SQLite(path);
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
+    makeDurable(database);
     database.exec(TABLES);
     insert = database.prepare(
       'insert into documents (uri, title, text, track, timestamp) values (@uri, @title, @text, @track, @timestamp)',
     );
-    index = database.prepare('insert into words (rowid, title, text) values (?, ?, ?)');
+    index = wordsInsertion(database);
     select = database.prepare(FIND(''));
     filtered = database.prepare(FIND('and d.track = ?'));
     newest = database.prepare(
@@ -73,8 +76,7 @@ export default async function sqlite(): Promise<Peer> {
       return counted.get()?.count ?? 0;
     },
     async close() {
-      database.pragma('wal_checkpoint(TRUNCATE)');
-      database.close();
+      closeDatabase(database);
     },
   };
 }
@@ -88,6 +90,6 @@ function written(query: Query): string {
     case 'prefix':
       return `"${query.text}"*`;
     default:
-      return query.words.map((word) => `"${word}"`).join(' OR ');
+      return anyOf(query.words);
   }
 }

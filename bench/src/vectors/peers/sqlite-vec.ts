@@ -1,17 +1,20 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Found } from '../../peer.ts';
+import {
+  anyOf,
+  closeDatabase,
+  DOCUMENTS_TABLE,
+  makeDurable,
+  WORDS_TABLE,
+  wordsInsertion,
+} from '../../peers/sqlite-database.ts';
 import { DIMENSION } from '../data.ts';
 import { normalisedSum, type Scored } from '../fuse.ts';
 import type { VectorPeer } from '../peer.ts';
 
-const TABLES = `
-  create table if not exists documents (id integer primary key, uri text, title text, text text, track text, timestamp integer);
+const TABLES = `${DOCUMENTS_TABLE}
   create virtual table if not exists vectors using vec0(
     id integer primary key, track text, vector float[${DIMENSION}] distance_metric=cosine
-  );`;
-const WORDS = `
-  create virtual table if not exists words using fts5(
-    title, text, content = 'documents', content_rowid = 'id', tokenize = 'porter unicode61'
   );`;
 const NEAR = (filter: string): string => `
   with near as (select id, distance from vectors where vector match ? and k = ? ${filter})
@@ -39,8 +42,7 @@ export default async function sqliteVec(): Promise<VectorPeer> {
   const open: VectorPeer['open'] = async ({ path, words }) => {
     database = new SQLite(path);
     load(database);
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
+    makeDurable(database);
     database.exec(TABLES);
     insert = database.prepare(
       'insert into documents (uri, title, text, track, timestamp) values (?, ?, ?, ?, ?)',
@@ -55,8 +57,8 @@ export default async function sqliteVec(): Promise<VectorPeer> {
     index = undefined;
     best = undefined;
     if (!words) return;
-    database.exec(WORDS);
-    index = database.prepare('insert into words (rowid, title, text) values (?, ?, ?)');
+    database.exec(WORDS_TABLE);
+    index = wordsInsertion(database);
     best = database.prepare(
       'select rowid as id, -rank as score from words where words match ? order by rank limit ?',
     );
@@ -82,13 +84,11 @@ export default async function sqliteVec(): Promise<VectorPeer> {
     async hybrid({ words, vector }, limit) {
       if (best === undefined) throw new Error('the store has no words');
       const meant = nearest.all(bytesOf(vector), CANDIDATES);
-      const said =
-        words.length === 0 ? [] : best.all(words.map((word) => `"${word}"`).join(' OR '), CANDIDATES);
+      const said = words.length === 0 ? [] : best.all(anyOf(words), CANDIDATES);
       return normalisedSum(said, meant, MEANING, limit).flatMap((id) => one.get(id) ?? []);
     },
     async close() {
-      database.pragma('wal_checkpoint(TRUNCATE)');
-      database.close();
+      closeDatabase(database);
     },
   };
 }
