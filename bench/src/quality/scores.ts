@@ -34,3 +34,12 @@ export function meanScores(answers: readonly { found: readonly string[]; relevan
     empty: answers.filter(({ found }) => found.length === 0).length,
   };
 }
+
+/** Documents of an answer that are judged. */
+export const JUDGED = 10;
+
+/** The documents that are judged of what was found: memvid finds passages of long documents. */
+export function judgedOf(found: Iterable<{ readonly uri: string }>): string[] {
+  const documents = new Set(Array.from(found, ({ uri }) => uri.replace(/#page-\d+$/, '')));
+  return [...documents].slice(0, JUDGED);
+}

@@ -2,7 +2,7 @@ import { corpus } from '../corpus/corpus.ts';
 import { loadPeer } from '../peer.ts';
 import type { Samples } from '../record.ts';
 import type { Job } from './job.ts';
-import { megabytes, memoryOf, Meter } from './meter.ts';
+import { ingestionOf, megabytes, memoryOf, Meter } from './meter.ts';
 import { deadSpace, sizeOf } from './size.ts';
 
 /** All documents in one call, made while they are stored, until the store is durable and closed. */
@@ -24,12 +24,7 @@ export default async function ingest(job: Job): Promise<Samples> {
   const dead = await deadSpace(peer, 'ingest_dead');
   await peer.close();
   return {
-    ingest: {
-      value: (documents / meter.wall) * 1000,
-      unit: 'documents/s',
-      cpu: (cpu / documents) * 1000,
-      cpuUnit: 'us/document',
-    },
+    ingest: ingestionOf(documents, meter.wall, cpu),
     ...(memory === undefined
       ? {}
       : {

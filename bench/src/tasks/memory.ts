@@ -2,7 +2,7 @@ import { loadPeer } from '../peer.ts';
 import type { Samples } from '../record.ts';
 import { queriesOf } from './find.ts';
 import type { Job } from './job.ts';
-import { megabytes, memoryOf, within } from './meter.ts';
+import { memoryAdded, within } from './meter.ts';
 
 /** What the process has more of memory when the store is open and every question has been asked once. */
 export default async function memory(job: Job): Promise<Samples> {
@@ -10,17 +10,12 @@ export default async function memory(job: Job): Promise<Samples> {
   const questions = queriesOf(job, 'question');
   // Synthetic text has no questions; eight words are as long as one.
   const queries = questions.length > 0 ? questions : queriesOf(job, 'words8');
-  const before = memoryOf(peer.pid);
-  await peer.open(job.store);
-  await within(queries, job.budget * 2, async (query) => {
-    await peer.find(query);
+  const samples = await memoryAdded(peer, async () => {
+    await peer.open(job.store);
+    await within(queries, job.budget * 2, async (query) => {
+      await peer.find(query);
+    });
   });
-  const after = memoryOf(peer.pid);
   await peer.close();
-  if (before === undefined || after === undefined) return {};
-  return {
-    find_rss: megabytes(after.now - before.now),
-    find_rss_anonymous: megabytes(after.anonymous - before.anonymous),
-    find_rss_file: megabytes(after.file - before.file),
-  };
+  return samples;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Peer } from '../peer.ts';
-import type { Sample } from '../record.ts';
+import type { Sample, Samples } from '../record.ts';
 import { quantile } from '../statistics.ts';
 
 /** Times calls of one kind; a peer that measures itself is believed. */
@@ -37,7 +37,7 @@ export class Meter {
     return this.walls.length;
   }
   /** Median and 99th percentile of the calls, with the processor time of one. */
-  samples(name: string): Record<string, Sample> {
+  samples(name: string): Samples {
     const { calls } = this;
     const cpu = this.cpu / calls;
     return {
@@ -84,4 +84,45 @@ export function memoryOf(
 
 export function megabytes(bytes: number): Sample {
   return { value: bytes / 1e6, unit: 'MB' };
+}
+
+/** What the process has more of memory after the work than before; nothing where it does not tell. */
+export async function memoryAdded({ pid }: Pick<Peer, 'pid'>, work: () => Promise<void>): Promise<Samples> {
+  const before = memoryOf(pid);
+  await work();
+  const after = memoryOf(pid);
+  if (before === undefined || after === undefined) return {};
+  return {
+    find_rss: megabytes(after.now - before.now),
+    find_rss_anonymous: megabytes(after.anonymous - before.anonymous),
+    find_rss_file: megabytes(after.file - before.file),
+  };
+}
+
+/** How long opening a store took, and until it had answered; `load`: what loading the library took before. */
+export async function openingOf(
+  load: Meter,
+  peer: Pick<Peer, 'lastCall'>,
+  open: () => Promise<void>,
+  ask: () => Promise<unknown>,
+): Promise<Samples> {
+  const meter = new Meter(peer);
+  await meter.call(open);
+  const opened = meter.wall;
+  await meter.call(ask);
+  return {
+    load: { value: load.wall, unit: 'ms' },
+    open: { value: opened, unit: 'ms' },
+    first_hit: { value: meter.wall, unit: 'ms', cpu: meter.cpu, cpuUnit: 'ms' },
+  };
+}
+
+/** How fast documents were stored; times in milliseconds. */
+export function ingestionOf(documents: number, wall: number, cpu: number): Sample {
+  return {
+    value: (documents / wall) * 1000,
+    unit: 'documents/s',
+    cpu: (cpu / documents) * 1000,
+    cpuUnit: 'us/document',
+  };
 }

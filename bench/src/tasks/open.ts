@@ -4,7 +4,7 @@ import { FACTS } from '../peers/facts.ts';
 import type { Query } from '../queries.ts';
 import type { Samples } from '../record.ts';
 import type { Job } from './job.ts';
-import { Meter } from './meter.ts';
+import { Meter, openingOf } from './meter.ts';
 
 /** From a fresh process to the first answer. Loading the library is measured apart. */
 export default async function open(job: Job): Promise<Samples> {
@@ -13,15 +13,12 @@ export default async function open(job: Job): Promise<Samples> {
   const all = JSON.parse(readFileSync(job.queries, 'utf8')) as Query[];
   const first = all.find((query) => FACTS[job.peer].classes.includes(query.class));
   if (first === undefined) throw new Error('there are no queries');
-  const opening = new Meter(peer);
-  await opening.call(() => peer.open(job.store));
-  const opened = opening.wall;
-  await opening.call(() => peer.find(first));
-  const samples = {
-    load: { value: load.wall, unit: 'ms' },
-    open: { value: opened, unit: 'ms' },
-    first_hit: { value: opening.wall, unit: 'ms', cpu: opening.cpu, cpuUnit: 'ms' },
-  };
+  const samples = await openingOf(
+    load,
+    peer,
+    () => peer.open(job.store),
+    () => peer.find(first),
+  );
   await peer.close();
   return samples;
 }

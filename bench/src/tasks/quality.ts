@@ -1,14 +1,13 @@
 import { loadPeer } from '../peer.ts';
 import { FACTS } from '../peers/facts.ts';
 import { collectionsOf } from '../quality/datasets.ts';
-import { meanScores, type Judgements } from '../quality/scores.ts';
+import { judgedOf, meanScores, type Judgements } from '../quality/scores.ts';
 import { tellingOf, wordsOf } from '../queries.ts';
 import type { Samples } from '../record.ts';
 import { writeLines } from '../write-lines.ts';
 import type { Job } from './job.ts';
 
-/** Documents that are judged; more hits are asked for, because those of memvid are passages of long documents. */
-const FOUND = 10;
+/** More hits are asked for than documents are judged, because those of memvid are passages of long documents. */
 const HITS = 30;
 
 /** How good the ten best documents of each question are. */
@@ -23,8 +22,7 @@ export default async function quality(job: Job): Promise<Samples> {
     await peer.putMany({ documents: () => documents, file });
     for (const { text, relevant } of questions) {
       const found = await peer.find({ class: 'question', text, words: tellingOf(wordsOf(text)) }, HITS);
-      const documentsFound = new Set(found.map(({ uri }) => uri.replace(/#page-\d+$/, '')));
-      answers.push({ found: [...documentsFound].slice(0, FOUND), relevant });
+      answers.push({ found: judgedOf(found), relevant });
     }
     await peer.close();
   }

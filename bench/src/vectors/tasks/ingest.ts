@@ -1,5 +1,5 @@
 import type { Samples } from '../../record.ts';
-import { megabytes, memoryOf, Meter } from '../../tasks/meter.ts';
+import { ingestionOf, megabytes, memoryOf, Meter } from '../../tasks/meter.ts';
 import { sizeOf } from '../../tasks/size.ts';
 import { passagesOf, vectorDocuments } from '../corpus.ts';
 import { storeOf, type VectorJob } from '../job.ts';
@@ -21,12 +21,7 @@ export default async function ingest(job: VectorJob): Promise<Samples> {
   const memory = memoryOf(undefined);
   const prefix = words ? 'hybrid_' : '';
   const samples: Samples = {
-    [`${prefix}ingest`]: {
-      value: (documents / meter.wall) * 1000,
-      unit: 'documents/s',
-      cpu: (cpu / documents) * 1000,
-      cpuUnit: 'us/document',
-    },
+    [`${prefix}ingest`]: ingestionOf(documents, meter.wall, cpu),
     [`${prefix}size`]: { value: sizeOf(job.store) / documents, unit: 'bytes/document' },
     ...(memory === undefined ? {} : { [`${prefix}ingest_rss`]: megabytes(memory.peak) }),
   };

@@ -1,5 +1,5 @@
 import type { Samples } from '../../record.ts';
-import { megabytes, memoryOf, within } from '../../tasks/meter.ts';
+import { memoryAdded, within } from '../../tasks/meter.ts';
 import { queriesOf, storeOf, type VectorJob } from '../job.ts';
 import { loadVectorPeer } from '../peer.ts';
 import { NEAREST } from '../truth.ts';
@@ -8,17 +8,12 @@ import { NEAREST } from '../truth.ts';
 export default async function memory(job: VectorJob): Promise<Samples> {
   const peer = await loadVectorPeer(job.peer);
   const queries = queriesOf(job);
-  const before = memoryOf(undefined);
-  await peer.open(storeOf(job));
-  await within(queries, job.budget * 2, async (query) => {
-    await peer.near(query, NEAREST);
+  const samples = await memoryAdded({}, async () => {
+    await peer.open(storeOf(job));
+    await within(queries, job.budget * 2, async (query) => {
+      await peer.near(query, NEAREST);
+    });
   });
-  const after = memoryOf(undefined);
   await peer.close();
-  if (before === undefined || after === undefined) return {};
-  return {
-    find_rss: megabytes(after.now - before.now),
-    find_rss_anonymous: megabytes(after.anonymous - before.anonymous),
-    find_rss_file: megabytes(after.file - before.file),
-  };
+  return samples;
 }

@@ -1,15 +1,14 @@
 import { collectionsOf } from '../../quality/datasets.ts';
-import { meanScores, type Judgements } from '../../quality/scores.ts';
+import { JUDGED, judgedOf, meanScores, type Judgements } from '../../quality/scores.ts';
 import { tellingOf, wordsOf } from '../../queries.ts';
 import type { Samples } from '../../record.ts';
 import { vectorsOf } from '../data.ts';
 import { VECTOR_FACTS } from '../facts.ts';
-import { type VectorJob } from '../job.ts';
+import type { VectorJob } from '../job.ts';
 import { loadVectorPeer } from '../peer.ts';
 import type { VectorDocument } from '../corpus.ts';
 
-/** Documents that are judged; of memvid more hits are asked for, because they are passages of long documents. */
-const FOUND = 10;
+/** Hits that memvid is asked for: they are passages of long documents, so that there have to be more than are judged. */
 const PASSAGES = 30;
 const FILES = {
   locomo: ['locomo-dev.docs', 'locomo-dev.qa'],
@@ -22,7 +21,7 @@ export default async function quality(job: VectorJob): Promise<Samples> {
   const { dataset = 'locomo', way = 'hybrid' } = job;
   const peer = await loadVectorPeer(job.peer);
   const [ofDocuments, ofQuestions] = FILES[dataset].map((name) => vectorsOf(name));
-  const hits = job.peer === 'memvid' ? PASSAGES : FOUND;
+  const hits = job.peer === 'memvid' ? PASSAGES : JUDGED;
   const fusing = {
     ...(way === 'hybrid_rrf' ? { fusion: 'rrf' as const } : {}),
     ...(job.weight === undefined ? {} : { semanticWeight: job.weight }),
@@ -41,8 +40,7 @@ export default async function quality(job: VectorJob): Promise<Samples> {
       const query = { text, words: tellingOf(wordsOf(text)), vector: known(ofQuestions, id) };
       const found =
         way === 'meaning' ? await peer.near(query, hits) : await peer.hybrid?.(query, hits, fusing);
-      const documentsFound = new Set(found?.map(({ uri }) => uri.replace(/#page-\d+$/, '')));
-      answers.push({ found: [...documentsFound].slice(0, FOUND), relevant });
+      answers.push({ found: judgedOf(found ?? []), relevant });
     }
     await peer.close();
   }
