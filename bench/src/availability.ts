@@ -11,8 +11,7 @@ export function missing(peer: PeerName, fetch: boolean): string | undefined {
       if (!fetch) return isTantivyBuilt() ? undefined : 'its program is not built';
       return missingTantivy();
     case 'lancedb':
-      if (!fetch) return isFetched('lancedb') ? undefined : 'it is not fetched';
-      return missingFetched('lancedb');
+      return missingVectorPeer(peer, fetch);
     case 'reference':
       return fetch ? missingReference() : 'it is not asked for';
     default:

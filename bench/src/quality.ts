@@ -13,6 +13,7 @@ import { QUALITY_WAYS } from './quality/ways.ts';
 import type { Samples } from './record.ts';
 import { Results } from './results.ts';
 import { VECTOR_PEERS } from './vectors/facts.ts';
+import { qualityJob } from './vectors/job.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -59,26 +60,13 @@ function run(): void {
 
 /** The same by meaning, and by words and meaning, of a peer that has both. */
 function measureMeaning(peer: PeerName, dataset: DatasetName, documents: number): void {
-  const store = VECTOR_PEERS.find((name) => name === peer);
-  if (store === undefined || missingVectorPeer(store, false) !== undefined) return;
+  const vectorPeer = VECTOR_PEERS.find((name) => name === peer);
+  if (vectorPeer === undefined || missingVectorPeer(vectorPeer, false) !== undefined) return;
   for (const way of QUALITY_WAYS) {
     if (way === 'hybrid_rrf' && peer !== 'memvid') continue; // Ours has two ways to fuse, the others one each.
-    const samples = spawnVectorTask(
-      {
-        task: 'quality',
-        peer: store,
-        corpus: 'vectors',
-        documents,
-        store: join(workspace, `${dataset}-${peer}-${way}`),
-        words: true,
-        vectors: '',
-        queries: '',
-        budget: 0,
-        dataset,
-        way,
-      },
-      workspace,
-    );
+    const store = join(workspace, `${dataset}-${peer}-${way}`);
+    const job = qualityJob({ peer: vectorPeer, documents, store, dataset, way });
+    const samples = spawnVectorTask(job, workspace);
     if (typeof samples === 'string') tellFailure(`${dataset} with ${peer} (${way})`, samples);
     else record(peer, dataset, documents, samples);
   }

@@ -7,6 +7,7 @@ import { commandLine, makeWorkspace } from './command.ts';
 import { missingData } from './corpus/real.ts';
 import { DATASETS } from './quality/datasets.ts';
 import { rounded } from './statistics.ts';
+import { qualityJob } from './vectors/job.ts';
 
 const { values: options } = parseArgs({
   options: { weights: { type: 'string', default: '0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,1' } },
@@ -20,23 +21,9 @@ else console.error(`skipped: ${missingData}`);
 function run(): void {
   for (const dataset of ['scifact-train', ...DATASETS] as const) {
     for (const weight of options.weights.split(',').map(Number)) {
-      const samples = spawnVectorTask(
-        {
-          task: 'quality',
-          peer: 'memvid',
-          corpus: 'vectors',
-          documents: 0,
-          store: join(workspace, `${dataset}-${weight}`),
-          words: true,
-          vectors: '',
-          queries: '',
-          budget: 0,
-          dataset,
-          way: 'hybrid',
-          weight,
-        },
-        workspace,
-      );
+      const store = join(workspace, `${dataset}-${weight}`);
+      const job = qualityJob({ peer: 'memvid', documents: 0, store, dataset, way: 'hybrid', weight });
+      const samples = spawnVectorTask(job, workspace);
       if (typeof samples === 'string') throw new Error(samples);
       const [ndcg10, recall10] = ['hybrid_ndcg10', 'hybrid_recall10'].map((name) =>
         rounded(samples[name]?.value ?? Number.NaN),

@@ -48,6 +48,21 @@ export async function loadVectorTask(name: VectorTaskName): Promise<VectorTask> 
   return (await LOADERS[name]()).default;
 }
 
+/** A job of how well a peer finds what people judged to be right; it takes texts and vectors from the data. */
+export function qualityJob(
+  asked: Pick<VectorJob, 'peer' | 'documents' | 'store' | 'dataset' | 'way' | 'weight'>,
+): VectorJob {
+  return {
+    ...asked,
+    task: 'quality',
+    corpus: 'vectors',
+    words: true,
+    vectors: '',
+    queries: '',
+    budget: 0,
+  };
+}
+
 /** The store of a job, as a peer is told of it. */
 export function storeOf({ store, words, documents }: VectorJob): VectorStore {
   return { path: store, words, documents };
