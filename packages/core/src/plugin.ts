@@ -14,8 +14,14 @@ export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
 export { baseUrlOf, requireKey, requireNetwork, type ServiceCall } from './plugin/environment-checks.js';
 export { HttpError, postJson, type PostJsonRequest } from './plugin/post-json.js';
 export { ReferenceEmbeddings } from './plugin/reference-embeddings.js';
+export {
+  serviceEmbedder,
+  type EmbeddingRequest,
+  type EmbeddingService,
+  type ServiceOptions,
+} from './plugin/service-embedder.js';
 export { NO_TIMEOUT_MS, throughClient, type ClientCall } from './plugin/through-client.js';
-export { vectorsByIndex, type IndexedEmbedding } from './plugin/vectors-by-index.js';
+export { vectorsByIndex, vectorsInOrder, type IndexedEmbedding } from './plugin/vectors-by-index.js';
 export { EmbeddingFailedError } from './errors.js';
 export type { Embedder, EmbedOptions, EmbedResult } from './providers/embedder.js';
 export { definePlugin, type FactoryOptions, type Plugin } from './providers/plugin.js';

@@ -11,7 +11,9 @@ import {
   requireKey,
   requireNetwork,
   retryAdviceOf,
+  serviceEmbedder,
   vectorsByIndex,
+  vectorsInOrder,
 } from '../src/plugin.ts';
 
 const CALL = { provider: 'acme', model: 'acme-1' };
@@ -57,6 +59,66 @@ it.each([
   ['http://localhost:9/proxy/', 'http://localhost:9/proxy'],
 ])('the base URL %s becomes %s', (given, expected) => {
   expect(baseUrlOf(given, 'https://api.acme.example', '/v1')).toBe(expected);
+});
+
+describe('serviceEmbedder', () => {
+  const KEY = 'some-key-0123456789';
+
+  it('takes the options that all services have, and what the service says otherwise', () => {
+    const request = async () => ({ vectors: [] });
+    const facts = { dimensions: 4, maxBatch: 8, maxTokens: 9 };
+    const service = { ...CALL, ...facts, variables: ['ACME_KEY'], request } as const;
+    expect(serviceEmbedder(service)).toEqual({
+      spec: 'embedder/v1',
+      ...CALL,
+      ...facts,
+      timeoutMs: 30_000,
+      embed: expect.any(Function),
+    });
+    const options = { dimensions: 2, maxBatch: 3, concurrency: 1, timeoutMs: 5, maxRetries: 0 };
+    expect(serviceEmbedder(service, options)).toMatchObject({ ...CALL, maxTokens: 9, ...options });
+  });
+
+  it('asks for the network and then for a key before each request', async () => {
+    const request = vi.fn(async () => ({ vectors: [] }));
+    const variables = ['ACME_KEY', 'OTHER_KEY'] as const;
+    const embedder = serviceEmbedder({ ...CALL, maxBatch: 8, variables, request });
+    const embed = () => embedder.embed(['a'], { kind: 'query' });
+    vi.stubEnv('ACME_KEY', '');
+    vi.stubEnv('OTHER_KEY', '');
+    vi.stubEnv('MEMVID_OFFLINE', '1');
+    await expect(embed()).rejects.toMatchObject({ code: 'MV015', details: { reason: 'offline' } });
+    vi.stubEnv('MEMVID_OFFLINE', '');
+    await expect(embed()).rejects.toMatchObject({ code: 'MV015', details: { reason: 'missing_key' } });
+    expect(request).not.toHaveBeenCalled();
+    vi.stubEnv('OTHER_KEY', 'from-environment');
+    await embed();
+    expect(request).toHaveBeenCalledWith({ ...CALL, texts: ['a'], kind: 'query', key: 'from-environment' });
+  });
+
+  it('names the service and the variable in what a request throws, and never the key', async () => {
+    vi.stubEnv('MEMVID_OFFLINE', '');
+    const request = async () => {
+      throw Object.assign(new Error(`bad key ${KEY}`), { status: 401 });
+    };
+    const service = { ...CALL, maxBatch: 8, variables: ['ACME_KEY', 'OTHER_KEY'], request } as const;
+    const embedder = serviceEmbedder(service, { apiKey: KEY });
+    const error: unknown = await embedder.embed(['a'], { kind: 'document' }).catch((thrown) => thrown);
+    const details = { ...CALL, reason: 'key_refused', variable: 'ACME_KEY', status: 401 };
+    expect(error).toMatchObject({ code: 'MV015', details });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(KEY);
+  });
+});
+
+it('vectorsInOrder reads bare lists, and leaves what is no vector to the pipeline', () => {
+  expect(vectorsInOrder([[1, 2], [null], null], CALL)).toEqual([
+    Float32Array.of(1, 2),
+    Float32Array.of(NaN),
+    Float32Array.of(),
+  ]);
+  expect(() => vectorsInOrder({}, CALL)).toThrow(
+    expect.objectContaining({ details: { ...CALL, reason: 'malformed', retryable: true } }),
+  );
 });
 
 describe('vectorsByIndex', () => {

@@ -1,17 +1,16 @@
 import {
   baseUrlOf,
   type Embedder,
-  type EmbedOptions,
+  type EmbeddingRequest,
   type EmbedResult,
   NO_TIMEOUT_MS,
-  requestFailed,
-  requireKey,
-  requireNetwork,
+  serviceEmbedder,
+  type ServiceOptions,
   throughClient,
   vectorsByIndex,
 } from '@memvid/core/plugin';
 
-export interface OpenAIOptions {
+export interface OpenAIOptions extends ServiceOptions {
   /** Default: the environment variable `OPENAI_API_KEY`, read with each request. */
   apiKey?: string | undefined;
   /** Of the service or of one that speaks like it. Default: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`. */
@@ -20,9 +19,6 @@ export interface OpenAIOptions {
   organization?: string | undefined;
   /** Default: `OPENAI_PROJECT_ID`. */
   project?: string | undefined;
-  /** More headers of each request. */
-  headers?: Readonly<Record<string, string>> | undefined;
-  fetch?: typeof globalThis.fetch | undefined;
   /** Shorter vectors than the model's own; only `text-embedding-3-*` can. */
   dimensions?: number | undefined;
   /** How numbers travel. Default `"base64"`, a quarter of the bytes; some gateways know only `"float"`. */
@@ -33,12 +29,6 @@ export interface OpenAIOptions {
   maxTokens?: number | undefined;
   /** Most texts of one request. Default 2048. */
   maxBatch?: number | undefined;
-  /** Requests at the same time. Default 4. */
-  concurrency?: number | undefined;
-  /** For one try, in milliseconds. Default 30 000. */
-  timeoutMs?: number | undefined;
-  /** Default 3. */
-  maxRetries?: number | undefined;
 }
 
 const DIMENSIONS: Readonly<Record<string, number>> = {
@@ -49,47 +39,33 @@ const DIMENSIONS: Readonly<Record<string, number>> = {
 /** Most tokens of one request in all. */
 const REQUEST_TOKENS = 300_000;
 const TEXT_TOKENS = 8000;
-const VARIABLE = 'OPENAI_API_KEY';
 
 /** Makes vectors with a model of OpenAI, or of a service that speaks like it. */
 export function openai(model: string = 'text-embedding-3-small', options: OpenAIOptions = {}): Embedder {
-  const { truncate = 'END', maxTokens = TEXT_TOKENS } = options;
-  return {
-    spec: 'embedder/v1',
-    provider: 'openai',
-    model,
-    dimensions: options.dimensions ?? DIMENSIONS[model],
-    maxBatch: options.maxBatch ?? 2048,
-    maxTokens,
-    maxBatchTokens: REQUEST_TOKENS,
-    concurrency: options.concurrency,
-    timeoutMs: options.timeoutMs ?? 30_000,
-    maxRetries: options.maxRetries,
-    embed: (texts, embedOptions) =>
-      request(
-        model,
-        truncate === 'END' ? texts.map((text) => cut(text, maxTokens)) : [...texts],
-        options,
-        embedOptions,
-      ),
-  };
+  return serviceEmbedder(
+    {
+      provider: 'openai',
+      model,
+      dimensions: DIMENSIONS[model],
+      maxBatch: 2048,
+      maxTokens: options.maxTokens ?? TEXT_TOKENS,
+      maxBatchTokens: REQUEST_TOKENS,
+      variables: ['OPENAI_API_KEY'],
+      request: (request) => answerOf(request, options),
+    },
+    options,
+  );
 }
 
-async function request(
-  model: string,
-  input: string[],
-  options: OpenAIOptions,
-  { signal }: EmbedOptions,
-): Promise<EmbedResult> {
-  const call = { provider: 'openai', model };
-  requireNetwork(call);
-  const apiKey = requireKey(call, options.apiKey, [VARIABLE]);
-  const { dimensions, encodingFormat = 'base64' } = options;
+async function answerOf(request: EmbeddingRequest, options: OpenAIOptions): Promise<EmbedResult> {
+  const { model, texts, signal, key } = request;
+  const { dimensions, encodingFormat = 'base64', truncate = 'END', maxTokens = TEXT_TOKENS } = options;
+  const input = truncate === 'END' ? texts.map((text) => cut(text, maxTokens)) : texts;
   try {
     const { OpenAI } = await import('openai');
     const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
       const client = new OpenAI({
-        apiKey,
+        apiKey: key,
         baseURL: baseUrlOf(
           options.baseURL ?? process.env['OPENAI_BASE_URL'],
           'https://api.openai.com',
@@ -107,13 +83,11 @@ async function request(
       const size = dimensions === undefined ? {} : { dimensions };
       return client.embeddings.create({ model, input, encoding_format: encodingFormat, ...size });
     });
-    const tokens = answer?.usage?.total_tokens;
-    return { vectors: vectorsByIndex(answer?.data, call), usage: { tokens } };
+    return { vectors: vectorsByIndex(answer?.data, request), usage: { tokens: answer?.usage?.total_tokens } };
   } catch (thrown) {
     // The account has no money left: that does not pass by waiting.
     const isSpent = (thrown as { code?: unknown } | null)?.code === 'insufficient_quota';
-    const error = isSpent ? Object.assign(thrown as object, { retryable: false }) : thrown;
-    throw requestFailed(error, { ...call, secrets: [apiKey], variable: VARIABLE });
+    throw isSpent ? Object.assign(thrown as object, { retryable: false }) : thrown;
   }
 }
 

@@ -1,24 +1,20 @@
 import {
   baseUrlOf,
   type Embedder,
-  type EmbedOptions,
+  type EmbeddingRequest,
   type EmbedResult,
   NO_TIMEOUT_MS,
-  requestFailed,
-  requireKey,
-  requireNetwork,
+  serviceEmbedder,
+  type ServiceOptions,
   throughClient,
   vectorsByIndex,
 } from '@memvid/core/plugin';
 
-export interface VoyageOptions {
+export interface VoyageOptions extends ServiceOptions {
   /** Default: the environment variable `VOYAGE_API_KEY`, read with each request. */
   apiKey?: string | undefined;
   /** Default: `https://api.voyageai.com/v1`. */
   baseURL?: string | undefined;
-  /** More headers of each request. */
-  headers?: Readonly<Record<string, string>> | undefined;
-  fetch?: typeof globalThis.fetch | undefined;
   /** Numbers in a vector; the newer models can give 256, 512, 1024 or 2048. */
   dimensions?: number | undefined;
   /** Whether the end of texts longer than the model reads is cut off. Default `true`; `false`: they are refused. */
@@ -27,12 +23,6 @@ export interface VoyageOptions {
   inputType?: 'document' | 'query' | undefined;
   /** Most texts of one request. Default 128. */
   maxBatch?: number | undefined;
-  /** Requests at the same time. Default 4. */
-  concurrency?: number | undefined;
-  /** For one try, in milliseconds. Default 30 000. */
-  timeoutMs?: number | undefined;
-  /** Default 3. */
-  maxRetries?: number | undefined;
 }
 
 /** Numbers in a vector of each model, unless another size is asked for. */
@@ -53,56 +43,44 @@ const DIMENSIONS: Readonly<Record<string, number>> = {
 };
 /** Most tokens of one request in all, of the models that take the fewest. */
 const REQUEST_TOKENS = 120_000;
-const VARIABLE = 'VOYAGE_API_KEY';
 
 /** Makes vectors with a model of Voyage AI. */
 export function voyage(model: string = 'voyage-3', options: VoyageOptions = {}): Embedder {
-  return {
-    spec: 'embedder/v1',
-    provider: 'voyage',
-    model,
-    dimensions: options.dimensions ?? DIMENSIONS[model],
-    maxBatch: options.maxBatch ?? 128,
-    maxBatchTokens: REQUEST_TOKENS,
-    concurrency: options.concurrency,
-    timeoutMs: options.timeoutMs ?? 30_000,
-    maxRetries: options.maxRetries,
-    embed: (texts, embedOptions) => request(model, [...texts], options, embedOptions),
-  };
+  return serviceEmbedder(
+    {
+      provider: 'voyage',
+      model,
+      dimensions: DIMENSIONS[model],
+      maxBatch: 128,
+      maxBatchTokens: REQUEST_TOKENS,
+      variables: ['VOYAGE_API_KEY'],
+      request: (request) => answerOf(request, options),
+    },
+    options,
+  );
 }
 
-async function request(
-  model: string,
-  input: string[],
-  options: VoyageOptions,
-  { kind, signal }: EmbedOptions,
-): Promise<EmbedResult> {
-  const call = { provider: 'voyage', model };
-  requireNetwork(call);
-  const apiKey = requireKey(call, options.apiKey, [VARIABLE]);
-  try {
-    // The client without the models that run on this machine: those are `@memvid/embed-local`'s.
-    const { GeneratedVoyageAIClient } = await import('voyageai');
-    const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
-      const client = new GeneratedVoyageAIClient({
-        apiKey,
-        baseUrl: baseUrlOf(options.baseURL, 'https://api.voyageai.com', '/v1'),
-        ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
-        fetch,
-        // Both are the pipeline's.
-        maxRetries: 0,
-        timeoutInSeconds: NO_TIMEOUT_MS / 1000,
-      });
-      return client.embed({
-        model,
-        input,
-        inputType: options.inputType ?? kind,
-        truncation: options.truncation ?? true,
-        ...(options.dimensions === undefined ? {} : { outputDimension: options.dimensions }),
-      });
+async function answerOf(request: EmbeddingRequest, options: VoyageOptions): Promise<EmbedResult> {
+  const { model, texts, kind, signal, key } = request;
+  // The client without the models that run on this machine: those are `@memvid/embed-local`'s.
+  const { GeneratedVoyageAIClient } = await import('voyageai');
+  const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
+    const client = new GeneratedVoyageAIClient({
+      apiKey: key,
+      baseUrl: baseUrlOf(options.baseURL, 'https://api.voyageai.com', '/v1'),
+      ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
+      fetch,
+      // Both are the pipeline's.
+      maxRetries: 0,
+      timeoutInSeconds: NO_TIMEOUT_MS / 1000,
     });
-    return { vectors: vectorsByIndex(answer?.data, call), usage: { tokens: answer?.usage?.totalTokens } };
-  } catch (thrown) {
-    throw requestFailed(thrown, { ...call, secrets: [apiKey], variable: VARIABLE });
-  }
+    return client.embed({
+      model,
+      input: texts,
+      inputType: options.inputType ?? kind,
+      truncation: options.truncation ?? true,
+      ...(options.dimensions === undefined ? {} : { outputDimension: options.dimensions }),
+    });
+  });
+  return { vectors: vectorsByIndex(answer?.data, request), usage: { tokens: answer?.usage?.totalTokens } };
 }

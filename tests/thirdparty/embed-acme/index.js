@@ -1,20 +1,14 @@
-import { postJson, requestFailed, requireKey, requireNetwork, vectorsByIndex } from '@memvid/core/plugin';
-
-const VARIABLE = 'ACME_API_KEY';
+import { postJson, serviceEmbedder, vectorsByIndex } from '@memvid/core/plugin';
 
 /** Embeds text with Acme's models. */
 export function acme(model = 'acme-small', options = {}) {
-  const call = { provider: 'acme', model };
-  return {
-    spec: 'embedder/v1',
-    ...call,
-    dimensions: options.dimensions,
-    maxBatch: 32,
-    timeoutMs: options.timeoutMs ?? 30_000,
-    async embed(texts, { kind, signal }) {
-      requireNetwork(call);
-      const key = requireKey(call, options.apiKey, [VARIABLE]);
-      try {
+  return serviceEmbedder(
+    {
+      provider: 'acme',
+      model,
+      maxBatch: 32,
+      variables: ['ACME_API_KEY'],
+      async request({ texts, kind, signal, key, ...call }) {
         const { data } = await postJson({
           url: `${options.baseURL ?? 'https://api.acme.example'}/v1/embed`,
           headers: { authorization: `Bearer ${key}` },
@@ -23,11 +17,10 @@ export function acme(model = 'acme-small', options = {}) {
           signal,
         });
         return { vectors: vectorsByIndex(data, call) };
-      } catch (error) {
-        throw requestFailed(error, { ...call, secrets: [key], variable: VARIABLE });
-      }
+      },
     },
-  };
+    options,
+  );
 }
 
 /** `acme-small` and `acme-large`; `acme` makes any, as the option `model` says. */

@@ -13,14 +13,14 @@ export interface IndexedEmbedding {
  * are not 0 … n−1, each once, are MV015, since nobody knows then which vector belongs to which text.
  */
 export function vectorsByIndex(data: unknown, call: ServiceCall): Float32Array[] {
-  if (!Array.isArray(data)) throw unreadable(call, 'the answer has no list of embeddings', true);
-  const vectors: (Float32Array | undefined)[] = Array.from(data, () => undefined);
-  data.forEach((entry: IndexedEmbedding | null, at) => {
+  const entries = listOf(data, call) as (IndexedEmbedding | null)[];
+  const vectors: (Float32Array | undefined)[] = Array.from(entries, () => undefined);
+  entries.forEach((entry, at) => {
     const index = entry?.index ?? at;
     if (
       !Number.isInteger(index) ||
       Number(index) < 0 ||
-      Number(index) >= data.length ||
+      Number(index) >= entries.length ||
       vectors[Number(index)] !== undefined
     ) {
       throw unreadable(call, `the answer's entry ${at} has index ${String(index)}`);
@@ -30,16 +30,30 @@ export function vectorsByIndex(data: unknown, call: ServiceCall): Float32Array[]
   return vectors as Float32Array[];
 }
 
+/** The vectors of an answer that is a bare list of lists of numbers, in the order of the texts. */
+export function vectorsInOrder(rows: unknown, call: ServiceCall): Float32Array[] {
+  // An empty vector, or a missing one, is the pipeline's to refuse: it knows whose it is.
+  return listOf(rows, call).map((row) => floats(Array.isArray(row) ? row : []));
+}
+
+function listOf(data: unknown, call: ServiceCall): unknown[] {
+  // Cut on its way, most often: worth another try.
+  if (!Array.isArray(data)) throw unreadable(call, 'the answer has no list of embeddings', true);
+  return data;
+}
+
 function numbersOf(embedding: unknown, call: ServiceCall, at: number): Float32Array {
   if (embedding instanceof Float32Array) return embedding;
-  // What is no number must not become one (`null` would be 0): the pipeline finds NaN.
-  if (Array.isArray(embedding)) {
-    return Float32Array.from(embedding, (number: unknown) => (typeof number === 'number' ? number : NaN));
-  }
+  if (Array.isArray(embedding)) return floats(embedding);
   if (typeof embedding !== 'string') throw unreadable(call, `the answer's entry ${at} has no embedding`);
   const bytes = Buffer.from(embedding, 'base64');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Float32Array.from({ length: bytes.byteLength >> 2 }, (_, place) => view.getFloat32(place * 4, true));
+}
+
+/** What is no number must not become one (`null` would be 0): the pipeline finds NaN. */
+function floats(numbers: readonly unknown[]): Float32Array {
+  return Float32Array.from(numbers, (number) => (typeof number === 'number' ? number : NaN));
 }
 
 function unreadable({ provider, model }: ServiceCall, what: string, retryable = false): EmbeddingFailedError {
