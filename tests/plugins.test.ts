@@ -134,7 +134,7 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
     const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8', env });
     expect(run.stderr).toBe('');
     const [found, missing] = JSON.parse(run.stdout) as string[][];
-    // It got as far as the engine, or as the key that is not there: the package itself was found.
+    // It got as far as the key that is not there: the package itself was found.
     expect(found?.[1]).not.toBe('plugin_missing');
     expect(missing?.[1]).toBe('plugin_missing');
     expect(missing?.[2]).toContain(`@memvid/embed-${provider}`);
