@@ -1,20 +1,12 @@
-import { MemvidError } from '@memvid/core';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { failure } from '../../onnx/test/support/failure.ts';
 import { dynamicModel, lookUpModel, onnxModel, weightOnlyModel } from '../../onnx/test/support/onnx-model.ts';
 import { LocalEmbeddings, local, type LocalEmbedder, type LocalOptions, type Runtime } from '../src/index.ts';
 import { difference, expected, folderOf, idsOf, meanings, scratch } from './support/models.ts';
 
-async function failure(call: Promise<unknown>): Promise<MemvidError> {
-  const error: unknown = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!MemvidError.isMemvidError(error)) throw new Error('it did not fail as it should', { cause: error });
-  return error;
-}
 async function vectorsOf(
   embedder: LocalEmbedder,
   texts: readonly string[],

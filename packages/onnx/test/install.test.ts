@@ -1,9 +1,8 @@
-import { MemvidError } from '@memvid/core';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { installModel, type InstallOptions, type InstallProgress, type ModelSource } from '../src/index.ts';
-import { fail, scratch } from './support/failure.ts';
+import { fail, failure, scratch } from './support/failure.ts';
 import { COMMIT, startHub } from './support/hub.ts';
 
 const NETWORK = Buffer.alloc(300_000, 'weights of a network ');
@@ -25,15 +24,6 @@ const SOURCE: ModelSource = {
 
 function install(options: InstallOptions): Promise<unknown> {
   return installModel(SOURCE, options, fail);
-}
-/** The error of a call that has to fail. */
-async function failure(call: Promise<unknown>): Promise<MemvidError> {
-  const error: unknown = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!MemvidError.isMemvidError(error)) throw new Error('it did not fail as it should', { cause: error });
-  return error;
 }
 function installed(directory: string): string[] {
   const folder = join(directory, 'some-model');
