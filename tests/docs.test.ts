@@ -1,13 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as core from '@memvid/core';
 import * as sdk from '@memvid/sdk';
 import * as compat from '@memvid/sdk/compat';
 import * as discover from '@memvid/sdk/discover';
+import { runIn } from './support/child.ts';
 import { linkedInstallation } from './support/install.ts';
+import { checkedTypes } from './support/types.ts';
 import { root } from './support/workspace.ts';
 
 /** Stands on the line before a block that is only to be read, because it needs what a test has not. */
@@ -63,30 +63,11 @@ describe('documents', () => {
 
   it('every block type-checks against the built types', () => {
     const folder = linkedInstallation(...PACKAGES);
-    mkdirSync(join(folder, 'node_modules/@types'));
-    symlinkSync(join(root, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
     for (const [index, { code, name }] of blocks.entries()) {
       writeFileSync(join(folder, `block-${index}.mts`), `${code}\nexport {}; // ${name}\n`);
     }
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({
-        compilerOptions: {
-          strict: true,
-          noEmit: true,
-          target: 'es2023',
-          lib: ['es2023', 'esnext.disposable'],
-          types: ['node'],
-          module: 'nodenext',
-          noUncheckedIndexedAccess: true,
-          exactOptionalPropertyTypes: true,
-        },
-        include: ['*.mts'],
-      }),
-    );
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const run = spawnSync(process.execPath, [tsc, '-p', folder], { cwd: folder, encoding: 'utf8' });
-    const complaints = run.stdout.replaceAll(
+    const run = checkedTypes(folder, { noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true });
+    const complaints = run.complaints.replaceAll(
       /block-(\d+)\.mts/g,
       (_, index: string) => blocks[Number(index)]?.name ?? '',
     );
@@ -98,14 +79,8 @@ describe('documents', () => {
     '$name runs as pasted, offline, in an empty folder',
     async ({ code, output }) => {
       const folder = linkedInstallation(...PACKAGES);
-      writeFileSync(join(folder, 'block.mts'), code);
-      const trap = join(import.meta.dirname, 'support/socket-trap.mjs');
-      const child = spawn(process.execPath, ['--import', trap, 'block.mts'], { cwd: folder });
-      let printed = '';
-      let complained = '';
-      child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()));
-      const [status] = (await once(child, 'close')) as [number];
+      const flags = ['--import', join(import.meta.dirname, 'support/socket-trap.mjs')];
+      const { status, printed, complained } = await runIn(folder, code, { name: 'block.mts', flags });
       expect(complained).toBe('');
       expect(status).toBe(0);
       if (output !== undefined) expect(printed).toBe(output);

@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plugin } from '@memvid/core';
@@ -11,6 +10,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { aliasesOf, EMBEDDING_PLUGINS, modelOf } from '../packages/sdk/src/embedding/models.ts';
 import { find } from '../packages/sdk/src/find.ts';
 import { vectorMemory } from '../packages/sdk/test/support/vector-memory.ts';
+import { runIn } from './support/child.ts';
 import { linkedInstallation } from './support/install.ts';
 import { root } from './support/workspace.ts';
 
@@ -67,7 +67,7 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
     );
   });
 
-  it('loads no client when it is imported, and is found when it is installed', () => {
+  it('loads no client when it is imported, and is found when it is installed', async () => {
     const folder = linkedInstallation('core', 'sdk', `embed-${provider}`);
     const code = `
       import { registerHooks } from 'node:module';
@@ -79,10 +79,9 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
       const strange = loaded.filter((url) => url.includes('/node_modules/.pnpm/'));
       console.log(JSON.stringify([plugins.map(({ name }) => name), [...new Set(embedders)], strange]));
     `;
-    writeFileSync(join(folder, 'app.mjs'), code);
-    const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8' });
-    expect(run.stderr).toBe('');
-    expect(JSON.parse(run.stdout)).toEqual([[`@memvid/embed-${provider}`], [provider], []]);
+    const { printed, complained } = await runIn(folder, code);
+    expect(complained).toBe('');
+    expect(JSON.parse(printed)).toEqual([[`@memvid/embed-${provider}`], [provider], []]);
   });
 
   it('is what the class of the compat entry loads', async () => {
@@ -100,14 +99,7 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
       const vectors = await embedder.embedDocuments(['a', 'b']);
       console.log(JSON.stringify([vectors.length, await getEmbedder('${provider}', config).embedQuery('c')]));
     `;
-    writeFileSync(join(folder, 'app.mjs'), code);
-    const child = spawn(process.execPath, ['app.mjs'], { cwd: folder });
-    let [printed, complained] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()));
-    await new Promise((resolve) => {
-      child.on('close', resolve);
-    });
+    const { printed, complained } = await runIn(folder, code);
     await service.close();
     expect(complained).toBe('');
     expect(JSON.parse(printed)).toEqual([2, [...Float32Array.of(0.6, 0.8)]]);
@@ -129,11 +121,9 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
       await other.close();
       console.log(JSON.stringify([found, missing]));
     `;
-    writeFileSync(join(folder, 'app.mjs'), code);
-    const env = { ...process.env, [key]: '' };
-    const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8', env });
-    expect(run.stderr).toBe('');
-    const [found, missing] = JSON.parse(run.stdout) as string[][];
+    const { printed, complained } = await runIn(folder, code, { env: { [key]: '' } });
+    expect(complained).toBe('');
+    const [found, missing] = JSON.parse(printed) as string[][];
     // It got as far as the key that is not there: the package itself was found.
     expect(found?.[1]).not.toBe('plugin_missing');
     expect(missing?.[1]).toBe('plugin_missing');
@@ -196,7 +186,7 @@ describe('a question in the model of the file', () => {
   });
 });
 
-it('the SDK and its entries load no plugin', () => {
+it('the SDK and its entries load no plugin', async () => {
   const folder = linkedInstallation('core', 'sdk', ...Object.keys(REMOTE).map((name) => `embed-${name}`));
   const code = `
     import { registerHooks } from 'node:module';
@@ -210,10 +200,9 @@ it('the SDK and its entries load no plugin', () => {
     await memory.close();
     console.log(JSON.stringify(loaded.filter((url) => /embed-|plugin-kit|\\/\\.pnpm\\//.test(url))));
   `;
-  writeFileSync(join(folder, 'app.mjs'), code);
-  const run = spawnSync(process.execPath, ['app.mjs'], { cwd: folder, encoding: 'utf8' });
-  expect(run.stderr).toBe('');
-  expect(JSON.parse(run.stdout)).toEqual([]);
+  const { printed, complained } = await runIn(folder, code);
+  expect(complained).toBe('');
+  expect(JSON.parse(printed)).toEqual([]);
 });
 
 it('without packages nothing is found, and nothing fails', async () => {

@@ -1,5 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { sdkEntry } from './workspace.ts';
 
 /** Begins every program: `sdk` is the built SDK, `file` and `input` what the test passes. */
@@ -34,6 +36,24 @@ export function runProgram(
     );
   }
   return JSON.parse(run.stdout.trimEnd().split('\n').at(-1) ?? '');
+}
+
+/**
+ * Runs code as a module of an installation, to its end. This process goes on meanwhile: the service that the code asks
+ * may live in it.
+ */
+export async function runIn(
+  folder: string,
+  code: string,
+  { name = 'app.mjs', flags = [] as string[], env = {} as Record<string, string> } = {},
+): Promise<{ status: number | null; printed: string; complained: string }> {
+  writeFileSync(join(folder, name), code);
+  const child = spawn(process.execPath, [...flags, name], { cwd: folder, env: { ...process.env, ...env } });
+  let [printed, complained] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (printed += chunk));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (complained += chunk));
+  await once(child, 'close');
+  return { status: child.exitCode, printed, complained };
 }
 
 export interface Running {
