@@ -86,17 +86,7 @@ const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
   [...OPTION_NAMES].map((name) => [simplified(name), name]),
 );
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
-export type Argument = ApiKey | OpenOptions | undefined;
-
-/** Opens a memory with an adapter for a framework; `"basic"` is none. */
-async function useKind(
-  kind: Kind,
-  path: string,
-  apiKeyOrOptions?: Argument,
-  options?: OpenOptions,
-): Promise<Memvid> {
-  return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined);
-}
+type Argument = ApiKey | OpenOptions | undefined;
 
 /** `use`, with what belongs to it. */
 export interface Use {
@@ -107,10 +97,19 @@ export interface Use {
   doctor: typeof doctorMemvid;
 }
 
-export const use: Use = /* @__PURE__ */ Object.assign(useKind, {
-  verify: verifyMemvid,
-  doctor: doctorMemvid,
-});
+/** `use` of an entry. */
+export function useOf(compat?: CompatSettings): Use {
+  const useKind = async (
+    kind: Kind,
+    path: string,
+    apiKeyOrOptions?: Argument,
+    options?: OpenOptions,
+  ): Promise<Memvid> => openMemory(path, checkKind(kind), apiKeyOrOptions, options, undefined, compat);
+  return Object.assign(useKind, { verify: verifyMemvid, doctor: doctorMemvid });
+}
+
+/** Opens a memory with an adapter for a framework; `"basic"` is none. */
+export const use: Use = /* @__PURE__ */ useOf();
 
 /** Makes a new memory; an existing file at the path is emptied. To keep one: `open(path, { mode: 'auto' })`. */
 export async function create(
@@ -119,8 +118,7 @@ export async function create(
   apiKeyOrOptions?: ApiKey | CreateOptions,
   options?: CreateOptions,
 ): Promise<Memvid> {
-  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
-  return openMemory(kind, path, argument, options, 'create');
+  return openMemory(path, kindOrOptions, apiKeyOrOptions, options, 'create');
 }
 
 /** Opens an existing memory. */
@@ -130,11 +128,11 @@ export async function open(
   apiKeyOrOptions?: ApiKey | OpenOptions,
   options?: OpenOptions,
 ): Promise<Memvid> {
-  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
-  return openMemory(kind, path, argument, options, undefined);
+  return openMemory(path, kindOrOptions, apiKeyOrOptions, options, undefined);
 }
 
-export function slots(
+/** The kind of a memory, and what stands in the slot behind it. */
+function slots(
   kindOrOptions: Kind | OpenOptions | undefined,
   argument: Argument,
 ): { kind: Kind; argument: Argument } {
@@ -153,13 +151,14 @@ export interface CompatSettings {
 
 /** Opens a memory. */
 export async function openMemory(
-  kind: Kind,
   path: string,
-  argument: Argument,
+  kindOrOptions: Kind | OpenOptions | undefined,
+  apiKeyOrOptions: Argument,
   last: OpenOptions | undefined,
   mode: 'create' | undefined,
   compat: CompatSettings = {},
 ): Promise<Memvid> {
+  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
   const file = pathOf(path, 'path');
   const { keys, options } = settingsOf(argument, last);
   const native = nativeOptions(file, options, mode);

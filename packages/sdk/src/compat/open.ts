@@ -1,7 +1,6 @@
 import type { Plugin } from '@memvid/core';
 import { discoverPlugins } from '../discover.js';
-import { doctorMemvid } from '../doctor.js';
-import { checkKind, type Kind } from '../kinds/adapters.js';
+import type { Kind } from '../kinds/adapters.js';
 import type { Memvid } from '../memory.js';
 import {
   type ApiKey,
@@ -9,10 +8,9 @@ import {
   type CreateOptions,
   openMemory,
   type OpenOptions,
-  slots,
   type Use,
+  useOf,
 } from '../open.js';
-import { verifyMemvid } from '../verify.js';
 
 /**
  * The calls that open a memory, as in the main entry; names of embedders that no plugin has are looked for in the
@@ -30,20 +28,8 @@ function discover(): Promise<readonly Plugin[]> {
 /** The reference fuses ranks. */
 const COMPAT: CompatSettings = { discover, fusion: 'rrf' };
 
-async function useKind(
-  kind: Kind,
-  path: string,
-  apiKeyOrOptions?: ApiKey | OpenOptions,
-  options?: OpenOptions,
-): Promise<Memvid> {
-  return openMemory(checkKind(kind), path, apiKeyOrOptions, options, undefined, COMPAT);
-}
-
 /** Opens a memory with an adapter for a framework; `"basic"` is none. */
-export const use: Use = /* @__PURE__ */ Object.assign(useKind, {
-  verify: verifyMemvid,
-  doctor: doctorMemvid,
-});
+export const use: Use = /* @__PURE__ */ useOf(COMPAT);
 
 /** Makes a new memory; an existing file at the path is emptied. */
 export async function create(
@@ -52,8 +38,7 @@ export async function create(
   apiKeyOrOptions?: ApiKey | CreateOptions,
   options?: CreateOptions,
 ): Promise<Memvid> {
-  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
-  return openMemory(kind, path, argument, options, 'create', COMPAT);
+  return openMemory(path, kindOrOptions, apiKeyOrOptions, options, 'create', COMPAT);
 }
 
 /** Opens an existing memory. */
@@ -63,6 +48,5 @@ export async function open(
   apiKeyOrOptions?: ApiKey | OpenOptions,
   options?: OpenOptions,
 ): Promise<Memvid> {
-  const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
-  return openMemory(kind, path, argument, options, undefined, COMPAT);
+  return openMemory(path, kindOrOptions, apiKeyOrOptions, options, undefined, COMPAT);
 }
