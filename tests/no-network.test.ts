@@ -15,19 +15,10 @@ const env = {
 
 /** Every kind of call, with the results counted so that nobody skips them. */
 const SESSION = `
-  import { readdirSync, readlinkSync } from 'node:fs';
   import { dirname, join } from 'node:path';
-  /** Sockets that native code opened as well. */
-  const sockets = () => {
-    try {
-      return readdirSync('/proc/self/fd').filter((fd) => {
-        try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
-      }).length;
-    } catch { return 0; }
-  };
-  const before = sockets();
+  const before = openSockets();
   let most = before, calls = 0;
-  const step = async (run) => { await run(); calls += 1; most = Math.max(most, sockets()); };
+  const step = async (run) => { await run(); calls += 1; most = Math.max(most, openSockets()); };
   const refused = (run) => step(() => run().then(() => { throw new Error('not refused'); }, (error) => { if (!sdk.MemvidError.isMemvidError(error)) throw error; }));
   const memory = await sdk.create(file, { memvidApiKey: 'mv2_some_key' });
   await step(async () => sdk.info());

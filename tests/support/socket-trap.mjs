@@ -1,7 +1,8 @@
 // Preloaded with --import: notes and refuses everything that could reach a network. What was noted is in
-// `globalThis.trappedSockets`.
+// `globalThis.trappedSockets`; `globalThis.openSockets()` counts those of native code and of other threads too.
 import dgram from 'node:dgram';
 import dns from 'node:dns';
+import { readdirSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
@@ -34,3 +35,20 @@ trap(dns, 'dns', lookups);
 trap(dns.promises, 'dns.promises', lookups);
 trap(globalThis, 'globalThis', ['fetch', 'WebSocket', 'EventSource']);
 syncBuiltinESMExports();
+
+/** Sockets that the process has open, where the system tells; else 0. */
+globalThis.openSockets = () => {
+  try {
+    return readdirSync('/proc/self/fd').filter(isSocket).length;
+  } catch {
+    return 0;
+  }
+};
+
+function isSocket(/** @type {string} */ descriptor) {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('socket:');
+  } catch {
+    return false; // The one that the list was read with.
+  }
+}

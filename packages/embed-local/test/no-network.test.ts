@@ -8,19 +8,10 @@ import { folderOf, meanings } from './support/models.ts';
 const trap = join(import.meta.dirname, '../../../tests/support/socket-trap.mjs');
 const entry = join(import.meta.dirname, '../src/index.ts');
 
-/** Counts the sockets of the whole process, those of native code and of the other thread too, where that can be done. */
 const PROGRAM = `
-  import { readdirSync, readlinkSync } from 'node:fs';
   const { local, installModel, LocalEmbeddings } = await import(process.argv[1]);
   const [directory] = process.argv.slice(2);
-  const sockets = () => {
-    try {
-      return readdirSync('/proc/self/fd').filter((fd) => {
-        try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
-      }).length;
-    } catch { return 0; }
-  };
-  const before = sockets();
+  const before = openSockets();
   const embedder = local('all-minilm', { directory });
   const { vectors } = await embedder.embed(['red', 'green blue'], { kind: 'document' });
   await embedder.embed(['red'], { kind: 'query' });
@@ -32,7 +23,7 @@ const PROGRAM = `
   await refused(local('nomic', { directory }).describe());
   process.env.MEMVID_OFFLINE = '1';
   await refused(installModel('nomic', { directory }));
-  console.log(JSON.stringify({ vectors: vectors.length, codes, trapped: globalThis.trappedSockets, opened: sockets() - before }));
+  console.log(JSON.stringify({ vectors: vectors.length, codes, trapped: globalThis.trappedSockets, opened: openSockets() - before }));
 `;
 
 describe('no network', () => {
