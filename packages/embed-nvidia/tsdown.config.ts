@@ -1,13 +1,4 @@
 import { defineConfig } from 'tsdown';
+import { library } from '../../tsdown.base.ts';
 
-export default defineConfig({
-  entry: ['src/index.ts'],
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  dts: { oxc: true },
-  clean: true,
-  // Documentation stands in the declarations; in the code it would only weigh.
-  outputOptions: { comments: { jsdoc: false, annotation: true, legal: true } },
-  fixedExtension: false,
-});
+export default defineConfig({ ...library, entry: ['src/index.ts'] });

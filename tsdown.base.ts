@@ -1,0 +1,13 @@
+import type { UserConfig } from 'tsdown';
+
+/** How every package is built: modules for Node, with declarations. Each adds its entries. */
+export const library: UserConfig = {
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  dts: { oxc: true },
+  clean: true,
+  // Documentation stands in the declarations; in the code it would only weigh.
+  outputOptions: { comments: { jsdoc: false, annotation: true, legal: true } },
+  fixedExtension: false,
+};
