@@ -7,7 +7,7 @@ import {
   type NativePutOptions,
 } from '@memvid/core';
 import { messageOf, reading } from './border.js';
-import { optionalNumber, optionalOneOf, type Options } from './check.js';
+import { optionalFunction, optionalNumber, optionalOneOf, type Options } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
 
 /** One document of a batch. */
@@ -42,9 +42,7 @@ export function signalOf(value: unknown): AbortSignal | undefined {
 }
 
 export function progressOf(value: unknown): ((progress: PutManyProgress) => void) | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'function') throw invalidInput('onProgress', value, 'a function');
-  return value as (progress: PutManyProgress) => void;
+  return optionalFunction(value, 'onProgress');
 }
 
 /** The input of a batch, checked as far as that is possible without taking anything from it. */

@@ -102,12 +102,26 @@ export function optionalFilledString(value: unknown, argument: string): string |
   return isAbsent(value) ? undefined : filledString(value, argument);
 }
 
-export function optionalBoolean(value: unknown, argument: string, fallback: boolean): boolean {
+export function optionalBoolean<const T extends boolean | undefined>(
+  value: unknown,
+  argument: string,
+  fallback: T,
+): boolean | T {
   return isAbsent(value) ? fallback : checkBoolean(argument, value);
 }
 
 export function optionalStrings(value: unknown, argument: string): string[] | undefined {
   return isAbsent(value) ? undefined : [...checkStringArray(argument, value)];
+}
+
+/** A function. What it takes cannot be looked at: that it fits is the type's to say. */
+export function optionalFunction<T extends (...given: never[]) => unknown>(
+  value: unknown,
+  argument: string,
+): T | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'function') throw invalidInput(argument, value, 'a function');
+  return value as T;
 }
 
 export function optionalNumber(value: unknown, argument: string, rule: NumberRule): number | undefined {

@@ -1,5 +1,4 @@
 import {
-  invalidInput,
   type EmbeddingIdentity,
   type EmbedProgress,
   type NativeDocument,
@@ -15,7 +14,7 @@ import {
   takenNow,
 } from './batch-options.js';
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
-import { optionalOneOf, optionsOf, type Options } from './check.js';
+import { optionalFunction, optionalOneOf, optionsOf, type Options } from './check.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches, type Switches } from './document.js';
 import {
   GivenVectors,
@@ -88,7 +87,7 @@ async function putTogether(
     switches: switchesOf(options),
     store: storeOptionsOf(options),
     signal: signalOf(options['signal']),
-    onEmbedding: embeddingProgressOf(options['onEmbedding']),
+    onEmbedding: optionalFunction(options['onEmbedding'], 'onEmbedding'),
   };
   const ids = await putSource(handle, source, options, plan);
   await report(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
@@ -208,12 +207,6 @@ function makingOptions({ signal, onEmbedding }: Plan, first: number): MakingOpti
         onEmbedding({ ...progress, embedded: first + progress.embedded, total: first + progress.total })),
     nameOf: (index) => `docs[${first + index}].text`,
   };
-}
-
-function embeddingProgressOf(value: unknown): ((progress: EmbedProgress) => void) | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'function') throw invalidInput('onEmbedding', value, 'a function');
-  return value as (progress: EmbedProgress) => void;
 }
 
 /**

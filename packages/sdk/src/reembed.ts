@@ -10,7 +10,7 @@ import {
   UnsupportedOperationError,
 } from '@memvid/core';
 import { signalOf } from './batch-options.js';
-import { optionalNumber, optionsOf } from './check.js';
+import { optionalFunction, optionalNumber, optionsOf } from './check.js';
 import { type EmbedderInput, embedderInput } from './embedding/embedder-input.js';
 import { embeddingFailed, vectorsDisabled } from './failures.js';
 import type { Handle } from './handle.js';
@@ -79,14 +79,11 @@ export async function reembed(handle: Handle, options?: ReembedInput): Promise<R
   }
   const batchSize =
     optionalNumber(given['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true }) ?? DEFAULT_BATCH;
-  const onProgress = given['onProgress'] ?? undefined;
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidInput('onProgress', onProgress, 'a function');
-  }
+  const onProgress: ReembedInput['onProgress'] = optionalFunction(given['onProgress'], 'onProgress');
   const run = new Run(handle, {
     embedder: typeof chosen === 'string' ? await handle.embedders.named(chosen) : chosen,
     batchSize,
-    onProgress: onProgress as ReembedInput['onProgress'],
+    onProgress,
     signal: signalOf(given['signal']),
   });
   return run.result();
@@ -221,10 +218,10 @@ class Run {
         { kind: 'document', signal, nameOf: (index) => `document ${texts[index]?.id}` },
       );
     } catch (error) {
-      if (signal?.aborted === true) this.#refuseAborted();
+      this.#refuseAborted();
       throw error;
     }
-    if (signal?.aborted === true) this.#refuseAborted();
+    this.#refuseAborted();
     if (outcome.stoppedBy !== undefined) throw outcome.stoppedBy;
     for (const { indexes, error } of outcome.failures) {
       for (const index of indexes) this.#failed.set(texts[index]?.id ?? -1, error);

@@ -127,7 +127,7 @@ export function vectorRequest(
   start: number = 0,
 ): VectorRequest | undefined {
   const own = embedderInput(options['embedder'], 'embedder');
-  const wanted = wantedOf(options);
+  const wanted = optionalBoolean(options['enableEmbedding'], 'enableEmbedding', undefined);
   const model = optionalFilledString(options['embeddingModel'], 'embeddingModel');
   const list = vectorList(options['embeddings'], documents.length, batch);
   const brings = documents.map((document) => hasEmbedding(document));
@@ -152,11 +152,6 @@ export function vectorRequest(
   const embedder = embedderFor(handle, own, wanted, model);
   if (given.size === 0 && embedder === undefined) return undefined;
   return { given, embedder, isAsked };
-}
-
-function wantedOf(options: Options): boolean | undefined {
-  const given = options['enableEmbedding'];
-  return given === undefined || given === null ? undefined : optionalBoolean(given, 'enableEmbedding', false);
 }
 
 /** Who makes the vectors that are not given. */

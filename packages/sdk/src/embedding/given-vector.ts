@@ -43,11 +43,11 @@ export function identityOf(
   const model = optionalFilledString(given['model'], `${argument}.model`);
   const said = optionalNumber(given['dimension'], `${argument}.dimension`, { min: 1, integer: true });
   if (said !== undefined && said !== dimension) throw dimensionMismatch(said, dimension);
-  const isSaid = given['normalized'] !== undefined && given['normalized'] !== null;
+  const normalized = optionalBoolean(given['normalized'], `${argument}.normalized`, undefined);
   return {
     ...(provider === undefined ? {} : { provider }),
     ...(model === undefined ? {} : { model }),
     dimension,
-    ...(isSaid ? { normalized: optionalBoolean(given['normalized'], `${argument}.normalized`, false) } : {}),
+    ...(normalized === undefined ? {} : { normalized }),
   };
 }
