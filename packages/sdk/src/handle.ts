@@ -5,7 +5,7 @@ import { closed, failureOn, readOnly } from './failures.js';
 import { ofTheWholeFile, Scope } from './scope.js';
 import { ScopedMemory } from './scoped-memory.js';
 import type { Fusion } from './search-options.js';
-import { modelsOf, type StatsResult } from './stats.js';
+import { identitiesOf, modelsOf, type StatsResult } from './stats.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
 /** How a memory was opened, with every default filled in. */
@@ -115,7 +115,7 @@ export class Handle {
       const stats = JSON.parse(this.#whole.stats()) as StatsResult;
       return {
         dimension: stats.effective_vec_dimension ?? undefined,
-        models: modelsOf(stats),
+        models: modelsOf(identitiesOf(stats)),
       };
     } catch (error) {
       throw failureOn(this.path, error);

@@ -81,7 +81,7 @@ export async function reembed(handle: Handle, options?: ReembedInput): Promise<R
     optionalNumber(given['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true }) ?? DEFAULT_BATCH;
   const onProgress: ReembedInput['onProgress'] = optionalFunction(given['onProgress'], 'onProgress');
   const run = new Run(handle, {
-    embedder: typeof chosen === 'string' ? await handle.embedders.named(chosen) : chosen,
+    embedder: await handle.embedders.of(chosen),
     batchSize,
     onProgress,
     signal: signalOf(given['signal']),

@@ -58,12 +58,16 @@ export interface StatsResult {
   reference_compatible: boolean;
 }
 
-/** The models that made the vectors of a file, for messages; `undefined` when it does not say. */
-export function modelsOf({ embedding_identity: identity }: StatsResult): string | undefined {
-  if (identity === null || identity === undefined) return undefined;
-  const known = 'mixed' in identity ? identity.mixed : [identity];
-  const names = known.map(({ provider, model }) => [provider, model].filter(Boolean).join(' '));
-  return names.length === 0 ? undefined : names.join(' and ');
+/** Who made the vectors of a file, as far as it says. */
+export function identitiesOf({ embedding_identity: identity }: StatsResult): readonly StoredIdentity[] {
+  if (identity === null || identity === undefined) return [];
+  return 'mixed' in identity ? identity.mixed : [identity];
+}
+
+/** The models that made vectors, for messages; `undefined` when there are none. */
+export function modelsOf(identities: readonly StoredIdentity[], between = ' and '): string | undefined {
+  if (identities.length === 0) return undefined;
+  return identities.map(({ provider, model }) => [provider, model].filter(Boolean).join(' ')).join(between);
 }
 
 /** Counts and sizes of the memory as it is on disk now. */

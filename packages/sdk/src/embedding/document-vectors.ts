@@ -278,7 +278,7 @@ async function prepare(
   dimension: number | undefined;
   given: (index: number) => DocumentVector | undefined;
 }> {
-  const made = typeof embedder === 'string' ? await handle.embedders.named(embedder) : embedder;
+  const made = embedder === undefined ? undefined : await handle.embedders.of(embedder);
   const first = given.values().next().value?.vector.length;
   const { dimension: stored, models } = await handle.storedVectors(operation);
   for (const [index, { vector }] of given) {

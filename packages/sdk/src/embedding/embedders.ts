@@ -50,6 +50,11 @@ export class Embedders {
     return [...new Set(this.#plugins.flatMap(({ embedders }) => Object.keys(embedders ?? {})))];
   }
 
+  /** The embedder that was given, or that of the name that was. */
+  async of(given: Embedder | string): Promise<Embedder> {
+    return typeof given === 'string' ? this.named(given) : given;
+  }
+
   /** The embedder of a name, a short name of a model, a model's own name, or `provider:model`. */
   async named(name: string): Promise<Embedder> {
     const found = await this.#search(() => this.#byName(name));

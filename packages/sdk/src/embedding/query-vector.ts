@@ -2,7 +2,7 @@ import { embedAll, type Embedder, type EmbeddingIdentity, MemvidError } from '@m
 import { optionalFilledString, type Options } from '../check.js';
 import { embedderMismatch, embeddingFailed, noVectors, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
-import { modelsOf, type StatsResult, type StoredIdentity } from '../stats.js';
+import { identitiesOf, modelsOf, type StatsResult, type StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import { finiteVector, vectorOf } from './given-vector.js';
 import { modelForDimension, modelOf, pluginOfProvider } from './models.js';
@@ -54,21 +54,21 @@ export async function queryVector(
     if (mode === 'sem') throw noVectors(operation);
     return byWords(`The memory holds no vectors, ${BY_WORDS}`);
   }
-
   const asked = own ?? named;
+  const withoutVector = (error: unknown): QueryVector => {
+    if (mode === 'sem' || asked !== undefined || !MemvidError.isMemvidError(error)) throw error;
+    return byWords(`${error.message}, ${BY_WORDS}`);
+  };
   let embedder: Embedder;
   try {
     embedder = await (asked === undefined
       ? embedderOfFile(handle, stats, dimension)
-      : typeof asked === 'string'
-        ? handle.embedders.named(asked)
-        : asked);
+      : handle.embedders.of(asked));
   } catch (error) {
-    if (mode === 'sem' || asked !== undefined || !MemvidError.isMemvidError(error)) throw error;
-    return byWords(`${error.message}, ${BY_WORDS}`);
+    return withoutVector(error);
   }
   if (embedder.dimensions !== undefined && embedder.dimensions !== dimension) {
-    throw embedderMismatch(dimension, modelsOf(stats), embedder);
+    throw embedderMismatch(dimension, modelsOf(identitiesOf(stats)), embedder);
   }
   try {
     const { vectors } = await embedAll(embedder, [question], {
@@ -78,8 +78,7 @@ export async function queryVector(
     });
     return { vector: vectors[0], warnings: asked === undefined ? [] : strangers(embedder, stats) };
   } catch (error) {
-    if (mode === 'sem' || asked !== undefined || !MemvidError.isMemvidError(error)) throw error;
-    return byWords(`${error.message}, ${BY_WORDS}`);
+    return withoutVector(error);
   }
 }
 
@@ -101,7 +100,7 @@ async function embedderOfFile(handle: Handle, stats: StatsResult, dimension: num
     );
   }
   const { embedder } = handle.settings;
-  const own = typeof embedder === 'string' ? await handle.embedders.named(embedder) : embedder;
+  const own = embedder === undefined ? undefined : await handle.embedders.of(embedder);
   if (identity !== null && (identity.provider !== null || identity.model !== null)) {
     if (own !== undefined && isOf(own, identity)) return own;
     return byIdentity(handle, identity, own);
@@ -157,13 +156,11 @@ function sameModel(left: string, right: string): boolean {
 }
 
 /** A warning when the embedder of a call is not the one that made the vectors: their nearness means nothing then. */
-function strangers(embedder: Embedder, { embedding_identity: identity }: StatsResult): string[] {
-  if (identity === null) return [];
-  const known = 'mixed' in identity ? identity.mixed : [identity];
-  if (known.some((part) => isOf(embedder, part))) return [];
-  const models = known.map(({ provider, model }) => [provider, model].filter(Boolean).join(' ')).join(', ');
+function strangers(embedder: Embedder, stats: StatsResult): string[] {
+  const known = identitiesOf(stats);
+  if (known.length === 0 || known.some((part) => isOf(embedder, part))) return [];
   return [
-    `The question was embedded with ${whoseOf(embedder)}, but the vectors of the memory were made by ${models}: how near they are means little.`,
+    `The question was embedded with ${whoseOf(embedder)}, but the vectors of the memory were made by ${modelsOf(known, ', ')}: how near they are means little.`,
   ];
 }
 
