@@ -23,12 +23,12 @@ import {
   type MakingOptions,
   type VectorInput,
 } from './embedding/document-vectors.js';
-import { embedded } from './embedding/put-embedded.js';
+import { embedded, putMade } from './embedding/put-embedded.js';
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
 import { convertedWith, putFeed } from './put-feed.js';
-import { store } from './write-queue.js';
+import { storedIds } from './write-queue.js';
 
 export interface PutManyOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
@@ -101,18 +101,22 @@ function putSource(
   plan: Plan,
 ): Promise<string[]> {
   if (Array.isArray(source)) return putArray(handle, source, options, plan);
-  const withoutList = { ...options, embeddings: undefined };
-  const isMade = vectorRequest(handle, 'putMany', withoutList, [], true) !== undefined;
+  const isMade = makesVectors(handle, options);
   // How many vectors a list has to have is known behind the last document.
   if (options['embeddings'] !== undefined && options['embeddings'] !== null) {
     return collect(source).then((docs) => putArray(handle, docs, options, plan));
   }
-  if (isMade) return putMade(handle, madeInSlices(handle, source, options, plan), plan);
+  if (isMade) return storeMade(handle, madeInSlices(handle, source, options, plan), plan);
   const docs = atHand(source);
   if (docs instanceof Promise) return docs.then((list) => putArray(handle, list, options, plan));
   return Array.isArray(docs)
     ? putArray(handle, docs, options, plan)
     : putGiven(handle, docs, options, plan, undefined);
+}
+
+/** Whether an embedder makes the vectors that documents do not bring. */
+function makesVectors(handle: Handle, options: Options): boolean {
+  return vectorRequest(handle, 'putMany', { ...options, embeddings: undefined }, [], true) !== undefined;
 }
 
 async function putArray(
@@ -121,9 +125,9 @@ async function putArray(
   options: Options,
   plan: Plan,
 ): Promise<string[]> {
-  const withoutList = { ...options, embeddings: undefined };
-  const isMade = vectorRequest(handle, 'putMany', withoutList, [], true) !== undefined;
-  if (!isMade && docs.length >= FEED_FROM) return putGiven(handle, docs, options, plan, docs.length);
+  if (!makesVectors(handle, options) && docs.length >= FEED_FROM) {
+    return putGiven(handle, docs, options, plan, docs.length);
+  }
   const request = vectorRequest(handle, 'putMany', options, docs, true);
   const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, plan.switches));
   if (documents.length === 0) return [];
@@ -131,7 +135,7 @@ async function putArray(
     request === undefined
       ? documents
       : embedded(handle, 'putMany', documents, request, makingOptions(plan, 0));
-  return putMade(handle, making, plan);
+  return storeMade(handle, making, plan);
 }
 
 /** Stores documents that bring their vectors, or have none, as they come. */
@@ -149,23 +153,17 @@ async function putGiven(
   return handle.write('putMany', (native) => putFeed(native, documents, plan.store, plan.signal, count));
 }
 
-/** Stores documents whose vectors are being made, when they are and the turn of this call has come. */
-async function putMade(
+/** Stores documents together when their vectors are made. */
+function storeMade(
   handle: Handle,
   making: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
-  plan: Plan,
+  { store, signal }: Plan,
 ): Promise<string[]> {
-  // It may fail before its turn comes; the turn tells.
-  if (making instanceof Promise) making.catch(() => undefined);
-  return handle.write('putMany', async (native) => {
-    const documents = making instanceof Promise ? await making : making;
-    if (plan.signal?.aborted === true) throw aborted('putMany', plan.signal);
-    if (documents.length === 0) return [];
-    if (documents.length >= FEED_FROM) {
-      return putFeed(native, documents, plan.store, plan.signal, documents.length);
-    }
-    return (await store(native, documents, plan.store)).map(({ id }) => String(id));
-  });
+  return putMade(handle, 'putMany', making, signal, (native, documents) =>
+    documents.length >= FEED_FROM
+      ? putFeed(native, documents, store, signal, documents.length)
+      : storedIds(native, documents, store),
+  );
 }
 
 /**

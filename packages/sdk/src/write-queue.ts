@@ -194,6 +194,15 @@ export async function store(
   return ids.map((id, index) => ({ id, duplicateOf: duplicateOf[index] ?? null }));
 }
 
+/** The same for who wants to know nothing but the frame ids. */
+export async function storedIds(
+  native: NativeMemory,
+  documents: readonly NativeDocument[],
+  options: NativePutOptions,
+): Promise<string[]> {
+  return (await store(native, documents, options)).map(({ id }) => String(id));
+}
+
 function lengthOf(document: NativeDocument): number {
   return (document.text?.length ?? 0) + (document.bytes?.length ?? 0);
 }

@@ -1,7 +1,7 @@
-import type { NativeDocument, NativePutOptions } from '@memvid/core';
+import type { NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
 import { aborted } from '../failures.js';
 import type { Handle } from '../handle.js';
-import { store } from '../write-queue.js';
+import { storedIds } from '../write-queue.js';
 import {
   documentVectors,
   type MakingOptions,
@@ -22,13 +22,25 @@ export async function putEmbedded(
   options: MakingOptions & { readonly store: NativePutOptions },
 ): Promise<string[]> {
   const making = embedded(handle, operation, reading, request, options);
+  return putMade(handle, operation, making, options.signal, (native, documents) =>
+    storedIds(native, documents, options.store),
+  );
+}
+
+/** Stores documents whose vectors are being made, when they are and the turn of this call has come. */
+export async function putMade(
+  handle: Handle,
+  operation: string,
+  making: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
+  signal: AbortSignal | undefined,
+  storeAll: (native: NativeMemory, documents: readonly NativeDocument[]) => Promise<string[]>,
+): Promise<string[]> {
   // It may fail before its turn comes; the turn tells.
-  making.catch(() => undefined);
+  if (making instanceof Promise) making.catch(() => undefined);
   return handle.write(operation, async (native) => {
-    const documents = await making;
-    if (options.signal?.aborted === true) throw aborted(operation, options.signal);
-    if (documents.length === 0) return [];
-    return (await store(native, documents, options.store)).map(({ id }) => String(id));
+    const documents = making instanceof Promise ? await making : making;
+    if (signal?.aborted === true) throw aborted(operation, signal);
+    return documents.length === 0 ? [] : storeAll(native, documents);
   });
 }
 
