@@ -8,6 +8,10 @@ export const library: UserConfig = {
   dts: { oxc: true },
   clean: true,
   // Documentation stands in the declarations; in the code it would only weigh.
-  outputOptions: { comments: { jsdoc: false, annotation: true, legal: true } },
+  outputOptions: {
+    comments: { jsdoc: false, annotation: true, legal: true },
+    // No hashes: a build that a cache brings back would leave the chunks of the build before it beside its own.
+    chunkFileNames: 'shared/[name].js',
+  },
   fixedExtension: false,
 };

@@ -157,7 +157,7 @@ describe.each(['esbuild', 'rolldown'] as const)('%s', (bundler) => {
 it('the signs of absence are signs: an application that opens a memory has them', async () => {
   const text = readFileSync(await bundled('esbuild', APPLICATION), 'utf8');
   const dist = join(import.meta.dirname, '../packages/core/dist');
-  const core = readdirSync(dist)
+  const core = readdirSync(dist, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.js'))
     .map((name) => readFileSync(join(dist, name), 'utf8'))
     .join('');
