@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create, open } from '@memvid/sdk';
+import { create, HashEmbeddings, open } from '@memvid/sdk';
 import { describe, expect, it } from 'vitest';
 import { reference } from './support/reference.ts';
 import { leftOut, referenceProgram, scratch } from './support/workspace.ts';
@@ -63,5 +63,48 @@ describe.skipIf(noProgram)('vectors between the reference and us', { timeout: 12
     expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
     await using memory = await open(path);
     expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+  });
+
+  it('that wait for a swap survive its commits, and are found by it afterwards', async () => {
+    const home = scratch();
+    const path = join(home, 'memory.mv2');
+    const narrow = new HashEmbeddings({ dimension: 8 });
+    const wide = new HashEmbeddings({ dimension: 24 });
+    const texts = Array.from({ length: 60 }, (_, number) => `text number ${number}`);
+    const stop = new AbortController();
+    {
+      await using memory = await create(path, { embedder: narrow });
+      await memory.putMany(texts.map((text, number) => ({ title: `T${number}`, text })));
+      const ended = memory.reembed({
+        embedder: wide,
+        batchSize: 20,
+        signal: stop.signal,
+        onProgress: ({ embedded }) => embedded === 40 && stop.abort(),
+      });
+      await expect(ended).rejects.toMatchObject({ details: { reason: 'aborted' } });
+    }
+    const nearest = async (embedder: HashEmbeddings, text: string): Promise<unknown> => {
+      const { vectors } = await embedder.embed([text]);
+      const vector = `--vector=${[...(vectors[0] ?? [])].join(',')}`;
+      const run = reference(home, 'vec-search', path, vector, '--limit', '1', '--json');
+      expect(run.error).toBe('');
+      return (JSON.parse(run.output) as { frame_id: number }[]).map((hit) => hit.frame_id);
+    };
+    expect(await nearest(narrow, 'text number 7')).toEqual([7]);
+    expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
+    for (const word of ['one', 'two']) {
+      const file = join(home, `${word}.txt`);
+      writeFileSync(file, `words ${word}`);
+      expect(reference(home, 'put', path, '--input', file).status).toBe(0);
+    }
+    {
+      await using memory = await open(path);
+      expect(await memory.stats()).toMatchObject({ staged_vectors: { count: 40 }, vector_count: 60 });
+      expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+      expect(await memory.reembed({ embedder: wide })).toMatchObject({ embedded: 22, reused: 40, total: 62 });
+    }
+    expect(await nearest(wide, 'text number 7')).toEqual([7]);
+    expect(await nearest(wide, 'words two')).toEqual([61]);
+    expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
   });
 });

@@ -31,6 +31,7 @@ use crate::lex_sections::{self, groups, part_of, section_id};
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
 use crate::snapshot::Snapshot;
+use crate::staged;
 use crate::tracks;
 use crate::vec_sections::{self, Fresh, Rewrite, status_after};
 
@@ -111,6 +112,7 @@ pub fn write_batch(
         changed: snapshot.pending.changes.clone(),
         sections: batch.sections,
         vectors: batch.vectors,
+        staged: None,
         edits: Edits::new(),
         guard: None,
         wal_size: batch.wal_size,
@@ -180,6 +182,8 @@ struct Content {
     changed: HashMap<u64, StatusChange>,
     sections: Vec<SegmentMeta>,
     vectors: vec_sections::Written,
+    /// The vectors that wait from now on; `None`: as they are.
+    staged: Option<Vec<SegmentMeta>>,
     /// What changes in frames besides their status.
     edits: Edits,
     /// A payload of a commit before that is to stand behind the private sections, with its frame: when no new one does.
@@ -260,6 +264,7 @@ fn write(
         changed,
         sections,
         vectors,
+        staged: None,
         edits: Edits::new(),
         guard: None,
         wal_size,
@@ -267,32 +272,35 @@ fn write(
     finish(snapshot, content, out, options, admits)
 }
 
-/// Gives committed frames other vectors: writes `fresh` and enters what made them. The log is empty. When `replaces_all`,
-/// no other vector stays.
-pub fn write_vectors(
+/// What a commit without new frames changes besides what the log holds.
+pub struct Change {
+    /// The vectors from now on.
+    pub vectors: vec_sections::Written,
+    /// The vectors that wait from now on; `None`: as they are.
+    pub staged: Option<Vec<SegmentMeta>>,
+    /// What changes in frames.
+    pub edits: Edits,
+}
+
+/// Makes a commit of a change that brings no frame. `write` writes what it consists of. The log is empty.
+pub fn commit_change(
     snapshot: &Snapshot,
-    fresh: Fresh,
-    edits: Edits,
-    replaces_all: bool,
     options: &CommitOptions,
+    write: impl FnOnce(&Committed, &mut Output) -> Result<Change>,
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
     let before = output::length(&base.storage)?;
     let write = || {
         let mut out = Output::new(Arc::clone(&base.storage), base.end);
-        let active = |id| status_after(base, &snapshot.pending.changes, id);
-        let vectors = if replaces_all {
-            vec_sections::write_all(base, &fresh, &active, &mut out)?
-        } else {
-            vec_sections::write(base, fresh, &active, options.rewrite(), &mut out)?
-        };
+        let change = write(base, &mut out)?;
         let content = Content {
             frames: FreshFrames::default(),
             last_payload: None,
             changed: snapshot.pending.changes.clone(),
             sections: base.lex_sections().to_vec(),
-            vectors,
-            edits,
+            vectors: change.vectors,
+            staged: change.staged,
+            edits: change.edits,
             guard: last_payload(base)?,
             wal_size: base.header.wal_size,
         };
@@ -344,6 +352,9 @@ fn finish(
     clear_reference_lex(&mut tail, options.lex_enabled);
     content.vectors.apply(&mut tail);
     let mut head = head_with(base, content.sections, content.vectors.sections);
+    if let Some(staged) = content.staged.take() {
+        staged::replace(&mut head, staged);
+    }
 
     if let Some((id, _)) = &content.guard {
         let directory = &base.directory;

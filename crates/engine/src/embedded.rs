@@ -7,6 +7,7 @@ use crate::embedding::Identity;
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::snapshot::AsOf;
+use crate::staged::Staged;
 
 /// Active documents, and other active frames that have a vector.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -17,6 +18,17 @@ pub struct EmbeddedFrames {
     pub ids: Vec<u64>,
     /// What made the vector of each: its place in `identities`; −1 when that is not known, −2 when there is no vector.
     pub made_by: Vec<i64>,
+    /// The vectors that wait to take the place of those, when some do.
+    pub staged: Option<StagedFrames>,
+}
+
+/// Vectors that wait in the file.
+#[derive(Debug, Clone, Serialize)]
+pub struct StagedFrames {
+    /// What made them.
+    pub identity: Value,
+    /// Whose they are, ascending.
+    pub ids: Vec<u64>,
 }
 
 const NOT_KNOWN: i64 = -1;
@@ -26,7 +38,14 @@ impl Memory {
     /// Every active document and what made its vector. Looks at every frame.
     pub fn embedded_frames(&self) -> Result<EmbeddedFrames> {
         let snapshot = self.snapshot("reembed")?;
-        let mut frames = EmbeddedFrames::default();
+        let staged = Staged::open(&snapshot.committed);
+        let mut frames = EmbeddedFrames {
+            staged: staged.identity().map(|identity| StagedFrames {
+                identity: identity.to_value(),
+                ids: staged.frames(),
+            }),
+            ..EmbeddedFrames::default()
+        };
         let mut identities: Vec<Identity> = Vec::new();
         for id in 0..snapshot.frame_count() {
             if !snapshot.is_visible(id, AsOf::default()) {

@@ -74,6 +74,18 @@ impl Identity {
         })
     }
 
+    /// What [`Identity::to_value`] gave.
+    #[must_use]
+    pub fn of_value(value: &Value) -> Self {
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        Self {
+            provider: text("provider"),
+            model: text("model"),
+            dimension: value["dimension"].as_u64(),
+            normalized: value["normalized"].as_bool(),
+        }
+    }
+
     /// Enters it among the fields of a frame whose vector has `dimension` numbers.
     pub fn write(&self, dimension: usize, extra: &mut BTreeMap<String, String>) {
         let provider = self.provider.as_ref().map(|name| name.to_lowercase());

@@ -2,6 +2,7 @@
 
 mod put;
 mod rewriting;
+mod staging;
 mod vectors;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::options::{OpenMode, OpenOptions, PutOptions};
 use crate::pending::Pending;
 use crate::snapshot::Snapshot;
 use crate::writer::{self, Applied, Changes};
+pub use staging::Swap;
 use vectors::{check_dimensions, keeps_embedding};
 
 /// What the writes of one handle share; they take turns.

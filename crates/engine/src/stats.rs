@@ -11,6 +11,7 @@ use crate::memory::{Memory, lex_enabled};
 use crate::output;
 use crate::selection::{Selection, SelectionRequest};
 use crate::snapshot::{AsOf, Snapshot};
+use crate::staged::Staged;
 use crate::vec_sections;
 
 /// The largest integer that JavaScript holds exactly: "no limit".
@@ -51,6 +52,7 @@ impl Memory {
             "effective_vec_dimension": dimension,
             "vector_count": vectors,
             "vectors_lost": snapshot.vectors_lost()?,
+            "staged_vectors": Staged::open(committed).to_value(),
             "embedding_identity": embedding_identity(&identities),
             "embedding_identity_summary": summary(&identities, vectors, identified),
             "seq_no": committed.tail.ticket_ref.seq_no,
@@ -143,6 +145,8 @@ impl Memory {
             ("has_time_index", json!(frames > 0)),
             ("vector_count", json!(vectors)),
             ("vectors_lost", json!(lost)),
+            // Whose documents they belong to is not for everybody.
+            ("staged_vectors", Value::Null),
             ("embedding_identity", embedding_identity(&identities)),
             (
                 "embedding_identity_summary",

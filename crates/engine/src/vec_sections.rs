@@ -270,14 +270,17 @@ pub fn write(
     rewritten(base, &parts, status, out)
 }
 
-/// Writes new vectors in place of all there are.
-pub fn write_all(
+/// Writes new vectors: in place of those that the same frames have, or of all there are.
+pub fn replace(
     base: &Committed,
-    fresh: &Fresh,
+    fresh: &[Part],
+    replaces_all: bool,
     status: &dyn Fn(u64) -> u32,
     out: &mut Output,
 ) -> Result<Written> {
-    let parts: Vec<&Part> = fresh.parts.iter().collect();
+    let index = base.vectors()?;
+    let old = if replaces_all { &[] } else { index.parts() };
+    let parts: Vec<&Part> = old.iter().chain(fresh).collect();
     rewritten(base, &parts, status, out)
 }
 

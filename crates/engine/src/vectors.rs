@@ -41,6 +41,13 @@ pub fn numbers(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> {
     numbers.iter().map(|number| f32::from_le_bytes(*number))
 }
 
+/// The frames of entries.
+pub fn frames(entries: &[u8], dimension: usize) -> impl Iterator<Item = u64> {
+    entries
+        .chunks_exact(stride(dimension))
+        .filter_map(|entry| number(entry, 0))
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }

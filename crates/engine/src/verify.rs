@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::committed::Committed;
 use crate::error::{Code, Error, Result};
 use crate::memory::{Locked, Memory, load, refuse_neighbours, refuse_special};
+use crate::staged::is_staged;
 use crate::writer::{applied_sequence, load_pending};
 
 /// The answer of `verify()`.
@@ -170,7 +171,7 @@ fn lex_index(committed: &Committed, deep: bool) -> Check {
         .iter()
         .filter(|segment| deep && segment.id != 0 && committed.directory_is_stored)
         // Those of vectors are looked at with the vectors.
-        .filter(|segment| crate::vec_sections::kind_of(segment.id).is_none())
+        .filter(|segment| crate::vec_sections::kind_of(segment.id).is_none() && !is_staged(segment))
         .find(|segment| !committed.section_is_intact(segment));
     if let Some(segment) = damaged {
         let message = format!(
@@ -195,7 +196,13 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
         Err(error) => return Check::new(NAME, Err(error.message)),
     };
     let lost = index.lost(committed);
-    if index.count() == 0 && index.problems().is_empty() && lost == 0 {
+    let damaged = committed
+        .head
+        .segments
+        .iter()
+        .filter(|segment| deep && is_staged(segment))
+        .find(|segment| !committed.section_is_intact(segment));
+    if index.count() == 0 && index.problems().is_empty() && lost == 0 && damaged.is_none() {
         return Check::skipped(NAME, "the file has no vectors");
     }
     let mut faults = index.problems().to_vec();
@@ -207,6 +214,12 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
     }
     if deep {
         faults.extend(index.verify(committed).err());
+    }
+    if let Some(segment) = damaged {
+        faults.push(format!(
+            "vectors that wait at byte {} do not match their checksum",
+            segment.bytes_offset
+        ));
     }
     let approximate = index.is_approximate().then(|| {
         "vectors were stored by another program in a form that keeps them only approximately"

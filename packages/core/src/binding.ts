@@ -172,16 +172,24 @@ export interface NativeMemory {
   /** Stores a new version of a frame and resolves to the new frame's id. */
   update(id: number, patch: Partial<NativeDocument>): Promise<number>;
   /**
-   * Gives active frames other vectors, all or none, durably; resolves to their number. `vectors` (copied) holds one for
-   * each id, one behind the other. Vectors of another size than those of the file have to replace all of them in one
-   * call (else MV014). MV010 for a frame that is not active, MV011 with `enableVec: false`, MV015 for a number that is
-   * not finite, MV019 when an id comes twice or numbers and ids do not fit. A commit: give many at a time.
+   * Has vectors wait in the file, durably, to take the place of those in force; resolves to their number without those of
+   * frames that are no longer active. `vectors` (copied) holds one for each id, one behind the other. What waits already
+   * and is of another model or size is thrown away. MV011 with `enableVec: false`, MV015 for a number that is not finite,
+   * MV019 when an id comes twice or numbers and ids do not fit. A commit: give many at a time.
    */
-  setVectors(ids: number[], vectors: Float32Array, identity: EmbeddingIdentity): Promise<number>;
+  stageVectors(ids: number[], vectors: Float32Array, identity: EmbeddingIdentity): Promise<number>;
+  /** Throws away the vectors that wait; resolves to their number. */
+  discardStaged(): Promise<number>;
   /**
-   * JSON of the active documents, and of other active frames that have a vector: `{ identities, ids, made_by }`, where
-   * `made_by` is the place in `identities` of what made the vector of each, −1 when that is not known and −2 when there
-   * is no vector. Looks at every frame.
+   * Puts the vectors that wait in force, in one commit, if every active document but those of `skipped` has one of
+   * `identity`. JSON `{ missing, left_behind, swapped }`: with documents in `missing` (no such vector) or `left_behind`
+   * (they would lose the one they have, which is of another size) nothing is changed.
+   */
+  swapVectors(identity: EmbeddingIdentity, skipped: number[]): Promise<string>;
+  /**
+   * JSON of the active documents, and of other active frames that have a vector: `{ identities, ids, made_by, staged }`,
+   * where `made_by` is the place in `identities` of what made the vector of each, −1 when that is not known and −2 when
+   * there is no vector, and `staged` is `{ identity, ids }` of the vectors that wait, or null. Looks at every frame.
    */
   embeddedFrames(): Promise<string>;
   /** The text by which a frame is found: its `searchText`, else its own. */

@@ -4,13 +4,13 @@ import {
   embedEach,
   type EmbeddingIdentity,
   invalidInput,
-  MemvidError,
+  type MemvidError,
   type NativeMemory,
   toMemvidError,
   UnsupportedOperationError,
 } from '@memvid/core';
 import { signalOf } from './batch-options.js';
-import { optionalFunction, optionalNumber, optionsOf } from './check.js';
+import { optionalFunction, optionalNumber, optionalOneOf, optionsOf } from './check.js';
 import { type EmbedderInput, embedderInput } from './embedding/embedder-input.js';
 import { embeddingFailed, vectorsDisabled } from './failures.js';
 import type { Handle } from './handle.js';
@@ -19,54 +19,78 @@ import type { StoredIdentity } from './stats.js';
 export interface ReembedInput {
   /** Makes the new vectors. Default: the embedder the memory was opened with. */
   embedder?: EmbedderInput | undefined;
-  /** Documents whose vectors are stored together, 1 to 100 000. Default 2048. */
+  /** Documents whose vectors are stored together, 1 to 100 000. Default: 2048, and a 64th of them where they are many. */
   batchSize?: number | undefined;
   /** Called behind each batch. What it throws ends the call; a later one goes on from there. */
   onProgress?: ((progress: ReembedProgress) => void) | undefined;
-  /** Ends the call behind the batch in flight; a later one goes on from there. */
+  /** Ends the call; the vectors that are made stay in force as before. */
   signal?: AbortSignal | undefined;
+  /** What the signal does with the new vectors made so far: a later call goes on with them (`keep`), or they go. */
+  onAbort?: 'keep' | 'discard' | undefined;
 }
 
 export interface ReembedProgress {
-  /** Documents that have a vector of this embedder: those of an earlier call too. */
+  /** Documents that this call made a vector for. */
   readonly embedded: number;
+  /** Documents that had a vector of this embedder before, in force or waiting since a call that was ended. */
+  readonly reused: number;
   /** Documents without a word, and those whose text the embedder refused. */
   readonly skipped: number;
+  /** Documents that others store meanwhile come in. */
   readonly total: number;
 }
 
 /** What became of the documents. */
 export interface ReembedResult extends ReembedProgress {
-  /** Of `embedded`, those that had such a vector before. */
-  readonly kept: number;
+  /** Vectors of another embedder that waited since a call that was ended, and were thrown away. */
+  readonly discarded: number;
   /** The documents whose text the embedder refused; they keep the vector they had. */
   readonly failed: readonly { readonly frame_id: number; readonly error: MemvidError }[];
   /** Who made the vectors now. */
   readonly identity: EmbeddingIdentity;
 }
 
-const DEFAULT_BATCH = 2048;
-/** Others may write while vectors are made: how often what they wrote is taken in before it is given up. */
-const MOST_ROUNDS = 5;
+/** Documents whose texts are read and embedded together, at most. */
+const PIECE = 2048;
+/** The default for what is stored together: this share of all documents, because each time costs a table of contents. */
+const SLICES = 64;
+/** The default stays below this: the vectors are in memory until they are stored. */
+const MOST_IN_SLICE = 16_384;
+/** Others may write while vectors are made: from this round on the writes of this memory wait. */
+const ROUNDS_BESIDE = 4;
+/** Other processes cannot be made to wait: how often what they wrote is taken in before it is given up. */
+const MOST_ROUNDS = 12;
 const NO_VECTOR = -2;
 
-/** The active documents, and what made the vector of each. */
+/** The active documents, what made the vector of each, and the vectors that wait. */
 interface Listed {
   readonly identities: readonly StoredIdentity[];
   readonly ids: readonly number[];
   readonly made_by: readonly number[];
+  readonly staged: { readonly identity: StoredIdentity; readonly ids: readonly number[] } | null;
+}
+
+/** What the engine says of a swap: done when both lists are empty. */
+interface Swap {
+  readonly missing: readonly number[];
+  readonly left_behind: readonly number[];
 }
 
 /** A document with its new vector. */
 type Made = readonly [id: number, vector: Float32Array];
 
+/** How the engine is reached: in turns with other calls, or within one turn. */
+interface Engine {
+  read<T>(read: (native: NativeMemory) => T | Promise<T>): Promise<T>;
+  write<T>(write: (native: NativeMemory) => Promise<T>): Promise<T>;
+}
+
 /**
  * Gives every document a vector of one embedder.
  *
- * A file has vectors of one size. When the new ones are of the size of those that are stored, they take their place batch
- * by batch, each durably, and a call that was ended goes on where it stopped: documents that have a vector of this
- * embedder are passed over. Otherwise all of them are made first, kept in memory, and take the place of the old ones in
- * one step; until then the old ones serve, and a call that was ended begins anew.
+ * New vectors, of whatever size, wait in the file, slice by slice and each slice durably, and no search looks at them;
+ * when every document has one, a single commit puts them in the place of the old ones. A call that was ended goes on
+ * behind the last slice when it is made again with the same embedder.
  */
 export async function reembed(handle: Handle, options?: ReembedInput): Promise<ReembedResult> {
   handle.assertWhole('reembed');
@@ -77,59 +101,79 @@ export async function reembed(handle: Handle, options?: ReembedInput): Promise<R
   if (chosen === undefined) {
     throw invalidInput('embedder', chosen, 'an embedder, of the call or of the memory');
   }
-  const batchSize =
-    optionalNumber(given['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true }) ?? DEFAULT_BATCH;
+  const batchSize = optionalNumber(given['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true });
   const onProgress: ReembedInput['onProgress'] = optionalFunction(given['onProgress'], 'onProgress');
-  const run = new Run(handle, {
-    embedder: await handle.embedders.of(chosen),
-    batchSize,
-    onProgress,
-    signal: signalOf(given['signal']),
-  });
-  return run.result();
+  const onAbort = optionalOneOf(given['onAbort'], 'onAbort', ['keep', 'discard']);
+  const signal = signalOf(given['signal']);
+  const embedder = await handle.embedders.of(chosen);
+  const run = new Run(handle, { embedder, batchSize, onProgress, signal });
+  try {
+    return await run.result();
+  } catch (error) {
+    if (signal?.aborted === true && onAbort === 'discard') {
+      await handle.write('reembed', (native) => native.discardStaged());
+    }
+    throw error;
+  }
 }
 
-interface Settings extends Pick<ReembedInput, 'onProgress' | 'signal'> {
+interface Settings extends Pick<ReembedInput, 'batchSize' | 'onProgress' | 'signal'> {
   readonly embedder: Embedder;
-  readonly batchSize: number;
 }
 
 class Run {
   readonly #handle: Handle;
   readonly #settings: Settings;
+  readonly #engine: Engine;
   /** Of the vectors that were made. */
   #identity: EmbeddingIdentity | undefined;
+  readonly #embedded = new Set<number>();
+  readonly #reused = new Set<number>();
   readonly #failed = new Map<number, MemvidError>();
   readonly #blank = new Set<number>();
   #total = 0;
-  #embedded = 0;
-  #kept = 0;
 
   constructor(handle: Handle, settings: Settings) {
     this.#handle = handle;
     this.#settings = settings;
+    this.#engine = {
+      read: (read) => handle.read('reembed', read),
+      write: (write) => handle.write('reembed', write),
+    };
   }
 
   async result(): Promise<ReembedResult> {
     const listed = await this.#list();
-    const todo = listed.ids.filter((_, at) => !this.#isDone(listed, at));
+    const { staged } = listed;
+    const isOurs = staged !== null && this.#isMaker(staged.identity);
+    const waiting = new Set(staged?.ids);
+    const todo: number[] = [];
+    listed.ids.forEach((id, at) => {
+      const maker = listed.identities[listed.made_by[at] ?? NO_VECTOR];
+      const isDone = (maker !== undefined && this.#isMaker(maker)) || (isOurs && waiting.has(id));
+      if (isDone) this.#reused.add(id);
+      else todo.push(id);
+    });
     this.#total = listed.ids.length;
-    this.#kept = this.#total - todo.length;
-    this.#embedded = this.#kept;
-    const stored = await this.#handle.storedDimension('reembed');
-    // Some tell their size with their first answer only.
-    const first = await this.#make(todo.slice(0, this.#settings.batchSize));
-    const size = first[0]?.[1].length;
-    if (size === undefined || stored === undefined || size === stored) {
-      await this.#replaceByBatches(todo, first);
-    } else {
-      await this.#replaceAll(listed, first);
+    const reused = new Set(this.#reused);
+    await this.#embed(this.#engine, todo);
+    await this.#swap();
+
+    const active = new Set((await this.#list()).ids);
+    for (const ids of [this.#embedded, this.#reused, this.#blank, this.#failed]) {
+      for (const id of ids.keys()) if (!active.has(id)) ids.delete(id);
     }
+    // Those of this model, too, when it makes vectors of another size by now.
+    const discarded = [...waiting].filter((id) => !isOurs || (reused.has(id) && this.#embedded.has(id)));
     const { provider, model, dimensions } = this.#settings.embedder;
-    const dimension = dimensions ?? stored;
+    const dimension = dimensions ?? (await this.#handle.storedDimension('reembed'));
+    const { embedded, reused: kept, skipped } = this.#progress();
     return {
-      ...this.#progress(),
-      kept: this.#kept,
+      embedded,
+      reused: kept,
+      skipped,
+      total: embedded + kept + skipped,
+      discarded: discarded.length,
       failed: [...this.#failed].map(([frame_id, error]) => ({ frame_id, error })),
       identity: this.#identity ?? {
         provider: provider.toLowerCase(),
@@ -139,69 +183,90 @@ class Run {
     };
   }
 
-  /** New vectors beside old ones of the same size. */
-  async #replaceByBatches(todo: readonly number[], first: readonly Made[]): Promise<void> {
-    let made = first;
-    for (let at = 0; at < todo.length;) {
-      await this.#store(made);
-      at += this.#settings.batchSize;
-      this.#report();
-      if (at < todo.length) made = await this.#make(todo.slice(at, at + this.#settings.batchSize));
+  /** Puts the new vectors in force, as soon as every document has one. */
+  async #swap(): Promise<void> {
+    for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+      if (round <= ROUNDS_BESIDE) {
+        const missing = await this.#trySwap(this.#engine);
+        if (missing.length === 0) return;
+        await this.#embed(this.#engine, missing);
+        continue;
+      }
+      // What this memory stores meanwhile must not go on for ever.
+      const isDone = await this.#engine.write(async (native) => {
+        const engine: Engine = { read: async (read) => read(native), write: (write) => write(native) };
+        await this.#embed(engine, await this.#trySwap(engine));
+        return (await this.#trySwap(engine)).length === 0;
+      });
+      if (isDone) return;
     }
+    throw embeddingFailed(
+      'Other processes store documents faster than their vectors are made, so the old vectors stay in force',
+      { reason: 'outpaced' },
+      { suggestion: 'Call `reembed` again when they pause: what is made waits in the file.' },
+    );
   }
 
-  /** New vectors of another size than the old ones: all of them in one step. */
-  async #replaceAll(listed: Listed, first: readonly Made[]): Promise<void> {
-    const made = new Map(first);
-    this.#embedded = made.size;
-    this.#kept = 0;
-    this.#report();
-    let current = listed;
-    for (let round = 1; ; round += 1) {
-      const open = current.ids.filter((id) => !made.has(id) && !this.#isSkipped(id));
-      for (let at = 0; at < open.length; at += this.#settings.batchSize) {
-        for (const [id, vector] of await this.#make(open.slice(at, at + this.#settings.batchSize))) {
-          made.set(id, vector);
-        }
-        this.#embedded = made.size;
-        this.#report();
-      }
-      this.#refuseLeftBehind(current, made);
-      const active = new Set(current.ids);
-      try {
-        this.#embedded = await this.#set([...made].filter(([id]) => active.has(id)));
-        return;
-      } catch (error) {
-        // Somebody stored, changed or removed documents meanwhile.
-        const isMoved = MemvidError.isMemvidError(error) && ['MV010', 'MV014'].includes(error.code);
-        if (!isMoved || round === MOST_ROUNDS) throw error;
-        current = await this.#list();
-        this.#total = current.ids.length;
-      }
+  /** Puts the new vectors in force; or gives the documents that have none yet. */
+  async #trySwap(engine: Engine): Promise<readonly number[]> {
+    const { provider, model, dimensions } = this.#settings.embedder;
+    const identity = {
+      provider: provider.toLowerCase(),
+      model,
+      ...(dimensions === undefined ? {} : { dimension: dimensions }),
+    };
+    const skipped = [...this.#blank, ...this.#failed.keys()];
+    const swap = JSON.parse(await engine.write((native) => native.swapVectors(identity, skipped))) as Swap;
+    const [left] = swap.left_behind;
+    if (left !== undefined) throw this.#leftBehind(left);
+    for (const id of swap.missing) {
+      if (!this.#reused.delete(id) && !this.#embedded.delete(id)) this.#total += 1;
     }
+    return swap.missing;
   }
 
   /** A document whose old vector cannot be replaced would keep one of another size. */
-  #refuseLeftBehind({ ids, made_by: madeBy }: Listed, made: ReadonlyMap<number, Float32Array>): void {
-    const left = ids.find((id, at) => madeBy[at] !== NO_VECTOR && !made.has(id));
-    if (left === undefined) return;
-    const error = this.#failed.get(left);
-    throw embeddingFailed(
-      `Document ${left} has a vector and ${error === undefined ? 'no text to make a new one of' : `its text got no new one (${error.message})`}: vectors of another size must replace all of them, so none was replaced`,
+  #leftBehind(id: number): MemvidError {
+    const error = this.#failed.get(id);
+    return embeddingFailed(
+      `Document ${id} has a vector and ${error === undefined ? 'no text to make a new one of' : `its text got no new one (${error.message})`}: vectors of another size must replace all of them, so none was replaced`,
       { reason: 'left_behind' },
       {
-        suggestion: `Change the document with \`update(${left}, { text })\`, or remove it, and call \`reembed\` again.`,
+        suggestion: `Change the document with \`update(${id}, { text })\`, or remove it, and call \`reembed\` again.`,
         cause: error,
       },
     );
   }
 
-  /** The vectors of documents. Those without a word, and those that the embedder refuses, are noted. */
-  async #make(ids: readonly number[]): Promise<Made[]> {
+  /** Makes vectors for documents and stores them. What is made when it is ended is stored, too. */
+  async #embed(engine: Engine, ids: readonly number[]): Promise<void> {
+    const wanted = Math.min(Math.ceil(this.#total / SLICES), MOST_IN_SLICE);
+    const slice = this.#settings.batchSize ?? Math.max(wanted, PIECE);
+    const piece = Math.min(slice, PIECE);
+    let made: Made[] = [];
+    const store = async (): Promise<void> => {
+      const stored = made;
+      made = [];
+      await this.#stage(engine, stored);
+    };
+    try {
+      for (let at = 0; at < ids.length; at += piece) {
+        const stoppedBy = await this.#make(engine, ids.slice(at, at + piece), made);
+        if (stoppedBy !== undefined) throw stoppedBy;
+        if (made.length + piece > slice) await store();
+        this.#report();
+      }
+    } finally {
+      if (made.length > 0) await store();
+    }
+  }
+
+  /** Appends the vectors of documents. Those without a word, and those that the embedder refuses, are noted. */
+  async #make(engine: Engine, ids: readonly number[], made: Made[]): Promise<MemvidError | undefined> {
     const { embedder, signal } = this.#settings;
     this.#refuseAborted();
     const texts: { readonly id: number; readonly text: string }[] = [];
-    await this.#handle.read('reembed', (native) => {
+    await engine.read((native) => {
       for (const id of ids) {
         const text = textOf(native, id);
         if (text === undefined) continue;
@@ -209,7 +274,7 @@ class Run {
         else texts.push({ id, text });
       }
     });
-    if (texts.length === 0) return [];
+    if (texts.length === 0) return undefined;
     let outcome;
     try {
       outcome = await embedEach(
@@ -221,64 +286,48 @@ class Run {
       this.#refuseAborted();
       throw error;
     }
-    this.#refuseAborted();
-    if (outcome.stoppedBy !== undefined) throw outcome.stoppedBy;
+    this.#identity ??= outcome.identity;
+    texts.forEach(({ id }, index) => {
+      const vector = outcome.vectors[index];
+      if (vector === undefined) return;
+      made.push([id, vector]);
+      this.#embedded.add(id);
+    });
+    if (outcome.stoppedBy !== undefined) return outcome.stoppedBy;
     for (const { indexes, error } of outcome.failures) {
       for (const index of indexes) this.#failed.set(texts[index]?.id ?? -1, error);
     }
-    this.#identity ??= outcome.identity;
-    return texts.flatMap(({ id }, index) => {
-      const vector = outcome.vectors[index];
-      return vector === undefined ? [] : [[id, vector] as const];
-    });
+    return undefined;
   }
 
-  /** Stores vectors of the size there is; documents that went meanwhile are left out. */
-  async #store(made: readonly Made[]): Promise<void> {
-    for (let round = 1, left = made; left.length > 0; round += 1) {
-      try {
-        this.#embedded += await this.#set(left);
-        return;
-      } catch (error) {
-        if (!MemvidError.isMemvidError(error) || error.code !== 'MV010' || round === MOST_ROUNDS) throw error;
-        const active = new Set((await this.#list()).ids);
-        this.#total -= left.filter(([id]) => !active.has(id)).length;
-        left = left.filter(([id]) => active.has(id));
-      }
-    }
-  }
-
-  #set(made: readonly Made[]): Promise<number> {
+  /** Has vectors wait in the file. */
+  async #stage(engine: Engine, made: readonly Made[]): Promise<void> {
     const size = made[0]?.[1].length ?? 0;
+    if (size === 0) return;
     const flat = new Float32Array(made.length * size);
     made.forEach(([, vector], index) => flat.set(vector, index * size));
     const ids = made.map(([id]) => id);
-    return this.#handle.write('reembed', (native) => native.setVectors(ids, flat, this.#identity ?? {}));
+    await engine.write((native) => native.stageVectors(ids, flat, this.#identity ?? {}));
   }
 
   async #list(): Promise<Listed> {
-    return JSON.parse(await this.#handle.read('reembed', (native) => native.embeddedFrames())) as Listed;
+    return JSON.parse(await this.#engine.read((native) => native.embeddedFrames())) as Listed;
   }
 
-  /** Whether the vector of a document is one of this embedder. */
-  #isDone({ identities, made_by: madeBy }: Listed, at: number): boolean {
-    const identity = identities[madeBy[at] ?? NO_VECTOR];
+  /** Whether vectors are of this embedder. */
+  #isMaker(identity: StoredIdentity): boolean {
     const { provider, model, dimensions } = this.#settings.embedder;
     return (
-      identity !== undefined &&
       identity.provider === provider.toLowerCase() &&
       identity.model === model &&
       (dimensions === undefined || identity.dimension === dimensions)
     );
   }
 
-  #isSkipped(id: number): boolean {
-    return this.#failed.has(id) || this.#blank.has(id);
-  }
-
   #progress(): ReembedProgress {
     return {
-      embedded: this.#embedded,
+      embedded: this.#embedded.size,
+      reused: this.#reused.size,
       skipped: this.#failed.size + this.#blank.size,
       total: this.#total,
     };
@@ -298,11 +347,11 @@ class Run {
   #refuseAborted(): void {
     const { signal } = this.#settings;
     if (signal?.aborted !== true) return;
-    const { embedded, total } = this.#progress();
+    const { embedded, reused, total } = this.#progress();
     throw new UnsupportedOperationError(
-      `reembed was ended by its signal when ${embedded} of ${total} documents had their new vector`,
+      `reembed was ended by its signal when ${embedded + reused} of ${total} documents had their new vector`,
       {
-        details: { operation: 'reembed', reason: 'aborted', embedded, total },
+        details: { operation: 'reembed', reason: 'aborted', embedded, reused, total },
         suggestion: 'Call `reembed` again with the same embedder.',
         cause: signal.reason,
       },

@@ -135,8 +135,16 @@ export class ScopedMemory implements NativeMemory {
     return this.#native.seal();
   }
 
-  async setVectors(): Promise<number> {
-    throw ofTheWholeFile('setVectors', this.#scope);
+  async stageVectors(): Promise<number> {
+    throw ofTheWholeFile('stageVectors', this.#scope);
+  }
+
+  async discardStaged(): Promise<number> {
+    throw ofTheWholeFile('discardStaged', this.#scope);
+  }
+
+  async swapVectors(): Promise<string> {
+    throw ofTheWholeFile('swapVectors', this.#scope);
   }
 
   async embeddedFrames(): Promise<string> {

@@ -42,6 +42,8 @@ export interface StatsResult {
   vector_count: number;
   /** Documents whose vector another program lost; `reembed` makes it anew. */
   vectors_lost: number;
+  /** Vectors of a `reembed` that was ended: they wait in the file, and no search looks at them. */
+  staged_vectors: { identity: StoredIdentity; count: number; bytes: number } | null;
   seq_no: number;
   tier: string;
   capacity_bytes: number;

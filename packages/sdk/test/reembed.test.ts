@@ -52,18 +52,21 @@ async function expectFoundWith(memory: Memvid, embedder: Embedder, count: number
 }
 
 describe('reembed', () => {
-  it('replaces vectors of the same size batch by batch, and goes on where it stopped', async () => {
+  it.each([
+    ['the same size', NEW],
+    ['another size', WIDE],
+  ])('vectors of %s wait until all are made, and a call that was ended goes on', async (_, embedder) => {
     await using memory = await memoryOf(250);
     const stop = new AbortController();
     const seen: number[] = [];
-    const first = watched(NEW);
+    const first = watched(embedder);
     const call = memory.reembed({
       embedder: first,
       batchSize: 40,
       signal: stop.signal,
-      onProgress: ({ embedded, total }) => {
+      onProgress: ({ embedded, reused, total }) => {
         seen.push(embedded);
-        expect(total).toBe(250);
+        expect([reused, total]).toEqual([0, 250]);
         if (embedded === 80) stop.abort();
       },
     });
@@ -72,62 +75,129 @@ describe('reembed', () => {
       details: { reason: 'aborted', embedded: 80, total: 250 },
     });
     expect(seen).toEqual([40, 80]);
-    // Old vectors serve beside new ones.
-    expect((await memory.stats()).embedding_identity_summary).toMatchObject({
-      kind: 'mixed',
-      total: 250,
-      identities: [
-        { model: OLD.model, count: 170 },
-        { model: NEW.model, count: 80 },
-      ],
+    // Nothing is seen of the new ones.
+    const before = await memory.stats();
+    expect(before).toMatchObject({
+      vector_count: 250,
+      effective_vec_dimension: 16,
+      embedding_identity: { model: OLD.model },
+      staged_vectors: { identity: { model: embedder.model }, count: 80 },
     });
-    const old = await OLD.embed(['document number 200 of many']);
-    expect((await memory.vecSearch('q', old.vectors[0] ?? [], { k: 1 })).hits[0]?.title).toBe('200');
+    await expectFoundWith(memory, OLD, 250);
+    expect(await memory.scope({ user: 'ann' }).stats()).toMatchObject({ staged_vectors: null });
 
-    const second = watched(NEW);
+    const second = watched(embedder);
     expect(await memory.reembed({ embedder: second })).toEqual({
-      embedded: 250,
-      kept: 80,
+      embedded: 170,
+      reused: 80,
       skipped: 0,
       total: 250,
+      discarded: 0,
       failed: [],
-      identity: { provider: 'hash', model: NEW.model, dimension: 16, normalized: true },
+      identity: {
+        provider: 'hash',
+        model: embedder.model,
+        dimension: embedder.dimensions,
+        normalized: true,
+      },
     });
     expect(second.texts).toHaveLength(170);
     expect(first.texts.filter((text) => second.texts.includes(text))).toEqual([]);
-    await expectFoundWith(memory, NEW, 250);
-    const again = watched(NEW);
-    expect(await memory.reembed({ embedder: again })).toMatchObject({ embedded: 250, kept: 250 });
+    await expectFoundWith(memory, embedder, 250);
+    const after = await memory.stats();
+    expect(after).toMatchObject({
+      vector_count: 250,
+      effective_vec_dimension: embedder.dimensions,
+      embedding_identity: { model: embedder.model },
+      staged_vectors: null,
+    });
+    const again = watched(embedder);
+    expect(await memory.reembed({ embedder: again })).toMatchObject({ embedded: 0, reused: 250, total: 250 });
     expect(again.texts).toEqual([]);
+    expect((await memory.stats()).generation).toBe(after.generation);
     expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+    const other = embedder === WIDE ? OLD : WIDE;
+    expect(await expectFailure(() => memory.put({ text: 'x', embedder: other }))).toMatchObject({
+      code: 'MV014',
+      details: { expected: embedder.dimensions, actual: other.dimensions },
+    });
+    await using reader = await open(memory.file, { readOnly: true, embedder });
+    expect((await reader.find('number 7', { mode: 'sem', k: 1 })).hits).toHaveLength(1);
   });
 
-  it('another size replaces all in one step; until then the old ones serve', async () => {
-    await using memory = await memoryOf(120);
-    const stop = new AbortController();
-    const call = memory.reembed({
-      embedder: WIDE,
-      batchSize: 50,
-      signal: stop.signal,
-      onProgress: ({ embedded }) => embedded === 100 && stop.abort(),
-    });
-    expect(await expectFailure(() => call)).toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
-    await expectFoundWith(memory, OLD, 120);
-    expect(
-      await memory.reembed({ embedder: WIDE, batchSize: 50, onProgress: () => undefined }),
-    ).toMatchObject({ embedded: 120, kept: 0, total: 120, identity: { dimension: 48 } });
-    await expectFoundWith(memory, WIDE, 120);
+  it('vectors that wait for another model are thrown away, and so they are when the signal says so', async () => {
+    await using memory = await memoryOf(100);
+    const ended = async (embedder: Embedder, onAbort?: 'keep' | 'discard'): Promise<void> => {
+      const stop = new AbortController();
+      const call = memory.reembed({
+        embedder,
+        batchSize: 20,
+        signal: stop.signal,
+        onProgress: ({ embedded }) => embedded === 40 && stop.abort(),
+        onAbort,
+      });
+      expect(await expectFailure(() => call)).toMatchObject({ details: { reason: 'aborted' } });
+    };
+    await ended(WIDE, 'discard');
     expect(await memory.stats()).toMatchObject({
-      effective_vec_dimension: 48,
-      vector_count: 120,
-      embedding_identity: { model: WIDE.model },
+      staged_vectors: null,
+      embedding_identity: { model: OLD.model },
     });
-    expect(await expectFailure(() => memory.put({ text: 'x', embedder: OLD }))).toMatchObject({
-      code: 'MV014',
-      details: { expected: 48, actual: 16 },
+    await ended(WIDE);
+    expect(await memory.stats()).toMatchObject({ staged_vectors: { count: 40, bytes: expect.any(Number) } });
+    expect(await memory.reembed({ embedder: NEW })).toMatchObject({
+      embedded: 100,
+      reused: 0,
+      discarded: 40,
     });
-    await using again = await open(memory.file, { readOnly: true, embedder: WIDE });
-    expect((await again.find('number 7', { mode: 'sem', k: 1 })).hits).toHaveLength(1);
+    await expectFoundWith(memory, NEW, 100);
+    // Who asks for the model that is there wants nothing else to wait.
+    await ended(WIDE);
+    const alive = await memory.stats();
+    expect(await memory.reembed({ embedder: NEW })).toMatchObject({
+      embedded: 0,
+      reused: 100,
+      discarded: 40,
+    });
+    const dropped = await memory.stats();
+    expect(dropped.staged_vectors).toBeNull();
+    expect(dropped.size_bytes - dropped.dead_bytes).toBeLessThan(alive.size_bytes - alive.dead_bytes);
+  });
+
+  it('embeds no document of a mixed file that has such a vector', async () => {
+    await using memory = await memoryOf(30);
+    const docs = Array.from({ length: 30 }, (_, n) => ({
+      title: `${30 + n}`,
+      text: `document number ${30 + n} of many`,
+    }));
+    await memory.putMany(docs, { embedder: NEW });
+    expect((await memory.stats()).embedding_identity_summary.kind).toBe('mixed');
+    const embedder = watched(NEW);
+    expect(await memory.reembed({ embedder })).toMatchObject({ embedded: 30, reused: 30, total: 60 });
+    expect(embedder.texts).toHaveLength(30);
+    await expectFoundWith(memory, NEW, 60);
+    expect((await memory.stats()).embedding_identity).toMatchObject({ model: NEW.model });
+  });
+
+  it('keeps what was made when the embedder fails in the middle', async () => {
+    for (const embedder of [NEW, WIDE]) {
+      await using memory = await memoryOf(100);
+      let calls = 0;
+      const failing = watched(embedder, () => {
+        calls += 1;
+        if (calls === 4) throw Object.assign(new Error('no key'), { status: 401 });
+      });
+      const failure = await expectFailure(() => memory.reembed({ embedder: failing, batchSize: 25 }));
+      expect(failure).toMatchObject({ message: expect.stringContaining('no key') });
+      expect(await memory.stats()).toMatchObject({
+        embedding_identity: { model: OLD.model },
+        staged_vectors: { count: 75 },
+      });
+      const second = watched(embedder);
+      expect(await memory.reembed({ embedder: second })).toMatchObject({ embedded: 25, reused: 75 });
+      expect(second.texts).toHaveLength(25);
+      await expectFoundWith(memory, embedder, 100);
+    }
   });
 
   it('takes in what others store, change and remove meanwhile', async () => {
@@ -143,16 +213,29 @@ describe('reembed', () => {
         void memory.put({ text: 'new in between', embedder: OLD });
       });
       const result = await memory.reembed({ embedder: watching, batchSize: 20 });
-      if (embedder === WIDE) {
-        expect(result).toMatchObject({ embedded: 59, total: 59 });
-        expect((await memory.stats()).embedding_identity).toMatchObject({ model: WIDE.model });
-      } else {
-        // What came since is left for another call.
-        expect((await memory.reembed({ embedder })).kept).toBe(57);
-        expect((await memory.stats()).embedding_identity).toMatchObject({ model: NEW.model });
-      }
+      expect(result).toMatchObject({ embedded: 59, reused: 0, skipped: 0, total: 59 });
+      expect((await memory.stats()).embedding_identity).toMatchObject({ model: embedder.model });
+      const options = { mode: 'sem', embedder, k: 1 } as const;
+      expect((await memory.find('new in between', options)).hits[0]?.score).toBeCloseTo(1, 4);
+      expect((await memory.find('changed in between', options)).hits[0]?.score).toBeCloseTo(1, 4);
       expect(await memory.stats()).toMatchObject({ vector_count: 59, active_frame_count: 59 });
     }
+  });
+
+  it('ends although documents come with every one that is embedded', async () => {
+    await using memory = await memoryOf(20);
+    const puts: Promise<unknown>[] = [];
+    const watching = watched(WIDE, () => {
+      const put = memory.put({ text: `late document ${puts.length}`, embedder: OLD });
+      puts.push(put.catch((error: unknown) => (error as { code: string }).code));
+    });
+    const result = await memory.reembed({ embedder: watching });
+    const late = await Promise.all(puts);
+    expect(late.slice(0, 3)).toEqual(['20', '21', '22']);
+    // The last ones waited for the swap, and are of the wrong size then.
+    expect(late.at(-1)).toBe('MV014');
+    expect(result.embedded).toBe(result.total);
+    expect((await memory.stats()).embedding_identity).toMatchObject({ model: WIDE.model });
   });
 
   it('embeds what has no vector yet, what is searched, and says what it left out', async () => {
@@ -218,6 +301,7 @@ describe('reembed', () => {
     expect(await expectFailure(() => reader.reembed({ embedder: OLD }))).toMatchObject({ code: 'MV018' });
     await using off = await open(memory.file, { enableVec: false });
     expect(await expectFailure(() => off.reembed({ embedder: OLD }))).toMatchObject({ code: 'MV011' });
+    await expectRefused(() => memory.reembed({ embedder: OLD, onAbort: wrong('stay') }), 'onAbort');
     await memory.setVectorCompression(false);
     expect(await expectFailure(() => memory.setVectorCompression(true))).toMatchObject({ code: 'MV018' });
   });
@@ -247,13 +331,11 @@ describe('reembed', () => {
       expect(await once(child, 'close')).toEqual([null, 'SIGKILL']);
       expectAlone(made.file);
       await using memory = await open(made.file);
-      expect((await memory.stats()).vector_count).toBe(400);
+      expect(await memory.stats()).toMatchObject({ vector_count: 400, staged_vectors: { count: 90 } });
       expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
-      const embedder = new HashEmbeddings({ dimension, seed });
-      expect(await memory.reembed({ embedder })).toMatchObject({
-        embedded: 400,
-        kept: dimension === 16 ? 90 : 0,
-      });
+      const embedder = watched(new HashEmbeddings({ dimension, seed }));
+      expect(await memory.reembed({ embedder })).toMatchObject({ embedded: 310, reused: 90 });
+      expect(embedder.texts).toHaveLength(310);
       await expectFoundWith(memory, embedder, 400);
       expect((await memory.stats()).embedding_identity).toMatchObject({ model: embedder.model });
     }

@@ -147,6 +147,10 @@ fn frame_id(value: f64, argument: &str) -> Result<u64> {
     Err(Error::invalid(argument, value, "a frame id"))
 }
 
+fn frame_ids(values: Vec<f64>) -> Result<Vec<u64>> {
+    values.into_iter().map(|id| frame_id(id, "ids")).collect()
+}
+
 #[napi]
 impl NativeMemory {
     #[napi]
@@ -254,7 +258,7 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<number>")]
-    pub fn set_vectors<'env>(
+    pub fn stage_vectors<'env>(
         &self,
         env: &'env Env,
         ids: Vec<f64>,
@@ -264,12 +268,31 @@ impl NativeMemory {
         let memory = Arc::clone(&self.memory);
         let vectors = vectors.to_vec();
         let work = move || {
-            let ids = ids
-                .into_iter()
-                .map(|id| frame_id(id, "ids"))
-                .collect::<Result<Vec<_>>>()?;
-            let count = memory.set_vectors(&ids, &vectors, identity.convert()?)?;
+            let ids = frame_ids(ids)?;
+            let count = memory.stage_vectors(&ids, &vectors, identity.convert()?)?;
             Ok(count as f64)
+        };
+        self.writer.run(env, work, || ())
+    }
+
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn discard_staged<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || Ok(memory.discard_staged()? as f64);
+        self.writer.run(env, work, || ())
+    }
+
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn swap_vectors<'env>(
+        &self,
+        env: &'env Env,
+        identity: NativeIdentity,
+        skipped: Vec<f64>,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || {
+            let skipped = frame_ids(skipped)?;
+            json(&memory.swap_vectors(identity.convert()?, &skipped)?)
         };
         self.writer.run(env, work, || ())
     }
