@@ -17,7 +17,7 @@ use crate::meaning::{Accept, Recall, nearest, score};
 use crate::memory::Memory;
 use crate::selection::{Selection, SelectionRequest};
 use crate::shown::Buffers;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{AsOf, Snapshot};
 
 /// Above this many postings a search is better run off the caller's thread.
 const INLINE_POSTINGS: u64 = 100_000;
@@ -588,7 +588,7 @@ impl PreparedFind {
     fn loss(&self) -> Result<Option<String>> {
         let committed = &self.snapshot.committed;
         let index = committed.vectors()?;
-        let lost = self.snapshot.vectors_lost()?;
+        let lost = self.lost()?;
         if lost > 0 {
             return Ok(Some(format!(
                 "{lost} frames lost their vectors to another program and cannot be found by meaning until they are embedded again."
@@ -598,6 +598,22 @@ impl PreparedFind {
             "The vectors were stored by another program in a form that keeps them only approximately."
                 .to_owned()
         }))
+    }
+
+    /// Frames that lost their vectors, of those that are asked about: nothing is said of others.
+    fn lost(&self) -> Result<u64> {
+        let snapshot = &self.snapshot;
+        let lost = snapshot.vectors_lost()?;
+        if lost == 0 || self.selection.is_unrestricted() {
+            return Ok(lost);
+        }
+        let mut lost = 0;
+        for id in 0..snapshot.frame_count() {
+            let is_asked_about =
+                self.selection.covers(snapshot, id) && snapshot.is_visible(id, AsOf::default());
+            lost += u64::from(is_asked_about && snapshot.has_lost_vector(id)?);
+        }
+        Ok(lost)
     }
 
     /// Whether every frame of the state may be a hit.

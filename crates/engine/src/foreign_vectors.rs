@@ -7,7 +7,7 @@ use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
 
 use crate::committed::Committed;
-use crate::vectors::{COUNT, is_in_order, numbers, uniform, write_entry};
+use crate::vectors::{COUNT, is_in_order, numbers, stride, uniform, write_entry};
 
 /// Neighbours of a node in the lowest layer of a graph, and in the others.
 const ZERO_NEIGHBOURS: u64 = 32;
@@ -15,6 +15,9 @@ const NEIGHBOURS: u64 = 16;
 /// Subspaces of the quantised form, and the codes of each.
 const SUBSPACES: u64 = 96;
 const CENTROIDS: usize = 256;
+/// Numbers of a vector that the reference quantises; it stores others whole. A few bytes of codes stand for so many
+/// numbers that a blob which names more would take hundreds of times its size of memory.
+const QUANTISED_DIMENSION: usize = 384;
 
 /// What was found.
 #[derive(Default)]
@@ -96,6 +99,7 @@ impl Gathered {
             && let Some((_, dimension)) = uniform(blob)
             && let Some(entries) = blob.slice(COUNT..blob.len())
             && is_in_order(&entries, dimension)
+            && is_within(&entries, dimension, committed.frame_count())
         {
             self.entries = Some((dimension, entries));
             return;
@@ -147,6 +151,13 @@ impl Gathered {
             self.entries = Some((dimension, Bytes::from(entries)));
         }
     }
+}
+
+/// Whether the last of entries in order is of a frame that exists.
+fn is_within(entries: &[u8], dimension: usize, frames: u64) -> bool {
+    let last = entries.chunks_exact(stride(dimension)).next_back();
+    let id = last.and_then(|entry| entry.first_chunk());
+    id.is_some_and(|id| u64::from_le_bytes(*id) < frames)
 }
 
 /// Vectors with their frames.
@@ -248,6 +259,7 @@ fn quantised(blob: &[u8], names_dimension: bool) -> Option<Vec<(u64, Vec<f32>)>>
         books.push(book);
     }
     let dimension: usize = books.iter().map(|book| book.len() / CENTROIDS).sum();
+    (dimension == QUANTISED_DIMENSION).then_some(())?;
     if names_dimension {
         let named = u32::from_le_bytes(*cursor.take(4)?.first_chunk()?);
         (named as usize == dimension).then_some(())?;

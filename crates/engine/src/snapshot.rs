@@ -172,6 +172,14 @@ impl Snapshot {
         Ok(lost)
     }
 
+    /// Whether a frame had a vector that another program lost.
+    pub fn has_lost_vector(&self, id: u64) -> Result<bool> {
+        if self.has_vector(id)? {
+            return Ok(false);
+        }
+        Ok(self.view(id)?.extra_metadata.get(DIMENSION_KEY).is_some())
+    }
+
     /// Whether a frame has a vector, whatever its status.
     pub fn has_vector(&self, id: u64) -> Result<bool> {
         if let Some(index) = id.checked_sub(self.committed.frame_count()) {

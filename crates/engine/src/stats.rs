@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::committed::Committed;
-use crate::embedding::{DIMENSION_KEY, Identity};
+use crate::embedding::Identity;
 use crate::error::Result;
 use crate::memory::{Memory, lex_enabled};
 use crate::output;
@@ -33,6 +33,7 @@ impl Memory {
         let identities = identities(&snapshot)?;
         let identified: u64 = identities.values().sum();
         let live = live_bytes(&snapshot);
+        let beyond_reference = beyond_reference(&snapshot);
         Ok(json!({
             "frame_count": snapshot.frame_count(),
             "active_frame_count": active,
@@ -64,8 +65,8 @@ impl Memory {
             "generation": committed.generation,
             "pending_frame_count": snapshot.pending.frames.len(),
             "lex_segment_count": committed.lex_sections().len(),
-            "reference_compatible": snapshot.frame_count() <= mv2::toc::REFERENCE_MAX_FRAMES
-                && committed.end.saturating_sub(committed.toc_offset) <= mv2::toc::REFERENCE_MAX_TOC,
+            "reference_compatible": beyond_reference.is_none(),
+            "reference_incompatible_reason": beyond_reference,
         }))
     }
 }
@@ -169,9 +170,8 @@ impl Share {
         self.active += 1;
         self.payload += view.payload_length;
         self.logical += view.canonical_length.unwrap_or(0);
-        let has_vector = snapshot.has_vector(id)?;
-        self.vectors += u64::from(has_vector);
-        self.lost += u64::from(!has_vector && view.extra_metadata.get(DIMENSION_KEY).is_some());
+        self.vectors += u64::from(snapshot.has_vector(id)?);
+        self.lost += u64::from(snapshot.has_lost_vector(id)?);
         if let Some(identity) = Identity::of(&view) {
             *self.identities.entry(identity).or_insert(0) += 1;
         }
@@ -350,6 +350,27 @@ fn counted(identities: &Identities) -> Vec<Value> {
             value
         })
         .collect()
+}
+
+/// Which limit of the reference implementation a memory has passed, one sentence.
+fn beyond_reference(snapshot: &Snapshot) -> Option<String> {
+    use mv2::toc::{REFERENCE_MAX_FRAMES, REFERENCE_MAX_INDEX, REFERENCE_MAX_TOC};
+    let committed = &snapshot.committed;
+    let frames = snapshot.frame_count();
+    let toc = committed.end.saturating_sub(committed.toc_offset);
+    let manifest = committed.tail.indexes.vec.as_ref();
+    let vectors = manifest.map_or(0, |manifest| manifest.bytes_length);
+    let limits = [
+        (frames, REFERENCE_MAX_FRAMES, "frames"),
+        (toc, REFERENCE_MAX_TOC, "bytes of the table of contents"),
+        (vectors, REFERENCE_MAX_INDEX, "bytes of vectors"),
+    ];
+    limits
+        .into_iter()
+        .find(|(value, most, ..)| value > most)
+        .map(|(value, most, what)| {
+            format!("the reference reads at most {most} {what}, and there are {value}")
+        })
 }
 
 fn embedding_identity(identities: &Identities) -> Value {

@@ -222,6 +222,8 @@ pub fn write(
     let index = base.vectors()?;
     let old = index.parts();
     let is_ours = !index.has_foreign();
+    let known = known(base, &fresh.parts, status);
+    let status = &known;
     if fresh.parts.is_empty() && (old.is_empty() || index.stays_foreign()) {
         return Ok(Written::carried(base, index));
     }
@@ -266,8 +268,104 @@ pub fn write(
         written.push(0, vectors, codes);
         return Ok(written);
     }
-    let parts: Vec<&Part> = old.iter().chain(&fresh.parts).collect();
+    let Some(sound) = sound(base, old)? else {
+        return preserved(base, index, &fresh, rewrite, out);
+    };
+    let parts: Vec<&Part> = sound.iter().chain(&fresh.parts).collect();
     rewritten(base, &parts, status, out)
+}
+
+/// The status of frames that exist or come now. A frame id from disk that is neither is damage and counts as deleted: it
+/// must not size anything.
+fn known<'a>(
+    base: &Committed,
+    fresh: &[Part],
+    status: &'a dyn Fn(u64) -> u32,
+) -> impl Fn(u64) -> u32 + use<'a> {
+    let fresh = fresh.iter().filter_map(Part::frame_range);
+    let new = fresh.map(|(_, last)| last.saturating_add(1)).max();
+    let end = base.frame_count().max(new.unwrap_or(0));
+    move |id| {
+        if id < end {
+            status(id)
+        } else {
+            FrameStatus::Deleted as u32
+        }
+    }
+}
+
+/// The parts as they can be copied into a section with a checksum of its own: codes that are damaged are made anew.
+/// `None` when vectors are damaged: nothing may hide that.
+fn sound(base: &Committed, parts: &[Part]) -> Result<Option<Vec<Part>>> {
+    let mut sound = Vec::with_capacity(parts.len());
+    for part in parts {
+        let Some((vectors, codes)) = &part.sections else {
+            sound.push(part.clone());
+            continue;
+        };
+        if !base.section_is_intact(vectors) {
+            return Ok(None);
+        }
+        sound.push(if base.section_is_intact(codes) {
+            part.clone()
+        } else {
+            Part::encoded(part.entries.clone(), part.dimension, None)?
+        });
+    }
+    Ok(Some(sound))
+}
+
+/// Every part as it is, under the checksum that it was written with, so that damage stays to be seen; what is new comes
+/// behind.
+fn preserved(
+    base: &Committed,
+    index: &VectorIndex,
+    fresh: &Fresh,
+    rewrite: Rewrite,
+    out: &mut Output,
+) -> Result<Written> {
+    let mut written = if rewrite == Rewrite::Always {
+        copied(base, index, out)?
+    } else {
+        Written::carried(base, index)
+    };
+    if !fresh.is_empty() {
+        let number = written.sections.len() / 2;
+        let (vectors, codes) = append(fresh, out)?;
+        written.push(number as u32, vectors, codes);
+    }
+    Ok(written)
+}
+
+fn copied(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Written> {
+    let mut written = Written {
+        manifest: None,
+        sections: Vec::new(),
+        keeps_others: false,
+    };
+    for (number, part) in (0..).zip(index.parts()) {
+        let (vectors, codes) = match &part.sections {
+            Some((vectors, codes)) => (copy(base, vectors, out)?, copy(base, codes, out)?),
+            None => {
+                let parts = [part];
+                let live = live(&parts, &|_| FrameStatus::Active as u32)?;
+                write_blob(&parts, &live, out)?
+            }
+        };
+        if number == 0 {
+            written.manifest = Some(manifest(base, part.dimension, part.count(), &vectors));
+        }
+        written.push(number, vectors, codes);
+    }
+    Ok(written)
+}
+
+fn copy(base: &Committed, section: &SegmentMeta, out: &mut Output) -> Result<SegmentMeta> {
+    let bytes = base.section(section)?;
+    Ok(SegmentMeta {
+        bytes_offset: out.write(&bytes)?,
+        ..section.clone()
+    })
 }
 
 /// Writes new vectors: in place of those that the same frames have, or of all there are.
@@ -280,8 +378,16 @@ pub fn replace(
 ) -> Result<Written> {
     let index = base.vectors()?;
     let old = if replaces_all { &[] } else { index.parts() };
-    let parts: Vec<&Part> = old.iter().chain(fresh).collect();
-    rewritten(base, &parts, status, out)
+    let known = known(base, fresh, status);
+    let Some(sound) = sound(base, old)? else {
+        let fresh = Fresh {
+            parts: fresh.to_vec(),
+            place: None,
+        };
+        return preserved(base, index, &fresh, Rewrite::WhenMuch, out);
+    };
+    let parts: Vec<&Part> = sound.iter().chain(fresh).collect();
+    rewritten(base, &parts, &known, out)
 }
 
 /// Vectors behind the base, removed ones in it, and bytes of all.

@@ -245,6 +245,14 @@ impl VectorIndex {
                 dimension,
                 sections: None,
             };
+            let is_of_this_file = |(_, last): (u64, u64)| last < committed.frame_count();
+            if !part.frame_range().is_some_and(is_of_this_file) {
+                self.problems.push(format!(
+                    "the vectors at byte {} are of frames that do not exist",
+                    vectors.bytes_offset
+                ));
+                continue;
+            }
             let codes = codes_of(number).filter(|codes| is_sound(codes));
             let mapped = codes.and_then(|codes| {
                 let bytes = committed

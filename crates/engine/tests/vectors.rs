@@ -621,6 +621,87 @@ fn damage_in_vectors_is_found_and_codes_are_made_anew() {
     }
 }
 
+/// The places of the first section of vectors and of its codes.
+fn sections(bytes: &[u8], path: &Path) -> [std::ops::Range<usize>; 2] {
+    let located = mv2::recover::locate(bytes, path).unwrap();
+    let head = mv2::toc::decode(located.toc(bytes).unwrap()).unwrap().head;
+    [0x5645_4354, 0x5645_4343].map(|tag| {
+        let segment = head.segments.iter().find(|segment| segment.id >> 32 == tag);
+        let segment = segment.unwrap();
+        segment.bytes_offset as usize..(segment.bytes_offset + segment.bytes_length) as usize
+    })
+}
+
+#[test]
+fn damage_is_not_hidden_by_writing_on() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..1500, Some(1500));
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let [vectors, codes] = sections(&sound, &path);
+    for place in [
+        vectors.start + vectors.len() / 2,
+        codes.start + codes.len() / 2,
+    ] {
+        let mut damaged = sound.clone();
+        damaged[place] ^= 0x40;
+        std::fs::write(&path, &damaged).unwrap();
+        // A commit that would merge, and a batch that would write everything anew.
+        let memory = open(&path);
+        put(&memory, document(1500));
+        memory.seal().unwrap();
+        put_slices(&memory, 1501..3001, Some(1500));
+        memory.close().unwrap();
+        let memory = open(&path);
+        let is_in_vectors = vectors.contains(&place);
+        let (status, details) = vector_check(&memory);
+        // Codes can be made anew from the vectors; a vector cannot.
+        let expected = if is_in_vectors { "failed" } else { "passed" };
+        assert_eq!(status, expected, "{details}");
+        assert_eq!(memory.stats().unwrap()["vector_count"], 3001);
+        let found = find(&memory, vector(2500));
+        assert_eq!(found.hits[0].frame_id, 2500);
+    }
+}
+
+#[test]
+fn frames_that_do_not_exist_size_nothing() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..300, Some(300));
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let [vectors, codes] = sections(&sound, &path);
+    let stride = 16 + 4 * DIMENSION;
+    for id in [300_u64, 1 << 40, 1 << 58, u64::MAX] {
+        let mut crafted = sound.clone();
+        let place = vectors.start + 8 + 299 * stride;
+        assert_eq!(crafted[place..place + 8], 299_u64.to_le_bytes());
+        crafted[place..place + 8].copy_from_slice(&id.to_le_bytes());
+        // The frames of the codes stand one behind the other.
+        let known: Vec<u8> = [298_u64, 299]
+            .iter()
+            .flat_map(|id| id.to_le_bytes())
+            .collect();
+        let inside = crafted[codes.clone()]
+            .windows(16)
+            .position(|window| window == known);
+        if let Some(inside) = inside {
+            let place = codes.start + inside + 8;
+            crafted[place..place + 8].copy_from_slice(&id.to_le_bytes());
+        }
+        std::fs::write(&path, &crafted).unwrap();
+        let memory = open(&path);
+        assert_eq!(vector_check(&memory).0, "failed");
+        memory.remove(&[0]).unwrap();
+        put(&memory, document(300));
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_eq!(find(&memory, vector(300)).hits[0].frame_id, 300);
+    }
+}
+
 #[test]
 fn a_part_of_a_memory_is_counted_by_itself() {
     let (_folder, path) = fresh();

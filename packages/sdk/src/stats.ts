@@ -58,6 +58,8 @@ export interface StatsResult {
   lex_segment_count: number;
   /** Whether the reference implementation can read the file. */
   reference_compatible: boolean;
+  /** Which limit of the reference the memory has passed. */
+  reference_incompatible_reason: string | null;
 }
 
 /** Who made the vectors of a file, as far as it says. */

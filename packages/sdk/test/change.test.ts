@@ -137,6 +137,20 @@ describe('update', () => {
     expect((await memory.stats()).active_frame_count).toBe(1);
   });
 
+  it('drops the vector when other words are searched, and keeps it otherwise', async () => {
+    await using memory = await freshMemory();
+    const vectors = async (): Promise<number> => (await memory.stats()).vector_count;
+    const before = await vectors();
+    const first = await memory.put({ text: 'Alpha.', searchText: 'beta', embedding: [1, 0] });
+    expect(await vectors()).toBe(before + 1);
+    const second = await memory.update(first, { title: 'Named', searchText: 'beta' });
+    expect(await vectors()).toBe(before + 1);
+    const third = await memory.update(second, { searchText: 'gamma' });
+    expect(await vectors()).toBe(before);
+    await memory.update(third, { searchText: 'beta', embedding: [1, 0] });
+    expect(await vectors()).toBe(before + 1);
+  });
+
   it('changes fields and leaves the text', async () => {
     await using memory = await freshMemory();
     const old = await memory.put({ title: 'Old title', text: 'unchanged words', label: 'a', tags: ['t'] });

@@ -92,6 +92,7 @@ describe('stats', () => {
       pending_frame_count: 0,
       lex_segment_count: expect.any(Number),
       reference_compatible: true,
+      reference_incompatible_reason: null,
       payload_bytes: 0,
       logical_bytes: 0,
       saved_bytes: 0,

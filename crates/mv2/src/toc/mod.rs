@@ -31,6 +31,8 @@ pub const MAX_FRAMES: u64 = 10_000_000;
 pub const MAX_TOC_VERSION: u64 = 32;
 /// Longest table of contents, in bytes, that the reference implementation opens. This crate has no such limit.
 pub const REFERENCE_MAX_TOC: u64 = 512 << 20;
+/// Longest index, in bytes, that the reference implementation reads.
+pub const REFERENCE_MAX_INDEX: u64 = 512 << 20;
 /// Most frames that the reference implementation opens for writing.
 pub const REFERENCE_MAX_FRAMES: u64 = 1_000_000;
 

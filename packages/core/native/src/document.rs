@@ -132,9 +132,14 @@ impl Input {
 
     /// Changes what is given in a document that takes everything else from its earlier version.
     pub fn patch(self, document: &mut Document) -> Result<()> {
+        // A vector says what another text meant.
+        let is_other = |text: &String| document.search_text.as_ref() != Some(text);
+        if self.rest.search_text.as_ref().is_some_and(is_other) {
+            document.embedding = None;
+        }
         if let Some(content) = self.content {
-            // A vector says what another text meant.
-            if content.as_bytes() != document.content.as_bytes() {
+            let had_search_text = document.search_text.is_some();
+            if content.as_bytes() != document.content.as_bytes() || had_search_text {
                 document.embedding = None;
             }
             document.content = content;
