@@ -201,7 +201,7 @@ impl<'a> Feed<'a> {
             duplicate_of: Vec::new(),
             next_frame: snapshot.frame_count(),
             next_vector: 0,
-            dimension: snapshot.vector_dimension()?,
+            dimension: snapshot.binding_dimension(None)?,
             search_text_left: crate::additions::SEARCH_TEXT_BUDGET.saturating_sub(used),
         })
     }
@@ -288,7 +288,9 @@ fn room_for_vectors(
     let base = &snapshot.committed;
     let mut region = Region {
         start: 0,
-        dimension: snapshot.vector_dimension()?.unwrap_or(one.vector.len()),
+        dimension: snapshot
+            .binding_dimension(None)?
+            .unwrap_or(one.vector.len()),
         capacity,
     };
     let expected = region.length() + capacity * (commit::EACH_FRAME + EACH_TEXT);

@@ -68,7 +68,10 @@ struct Slice {
 impl BatchVectors {
     /// For a batch on top of `snapshot`.
     pub fn new(snapshot: &Snapshot, region: Option<Region>) -> Result<Self> {
+        // Vectors that are about to go are no model.
+        let is_binding = snapshot.binding_dimension(None)?.is_some();
         let stored = snapshot.committed.vectors()?.parts().first();
+        let stored = stored.filter(|_| is_binding);
         Ok(Self {
             region,
             model: RwLock::new(stored.map(|part| part.codes.clone())),

@@ -80,7 +80,11 @@ pub fn nearest(
     let (effort, is_exact) = recall.effort()?;
     let index = snapshot.committed.vectors()?;
     let strided = index.strided();
-    let sources = index.sources(&strided)?;
+    // Vectors of another size are of versions that are gone: the next commit drops them.
+    let sources = match index.dimension() {
+        Some(dimension) if dimension == query.len() => index.sources(&strided)?,
+        _ => Vec::new(),
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let request = Request {
         query,

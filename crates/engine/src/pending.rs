@@ -313,13 +313,27 @@ impl Pending {
     /// The vector of a record, if it can be compared with the others: another program may have written anything.
     fn usable_vector(&self, committed: &Committed, vector: Option<Vec<f32>>) -> Option<Arc<[f32]>> {
         let vector = vector.filter(|vector| check_vector(vector, "").is_ok())?;
-        let expected = match self.vectors.front() {
-            Some((_, first)) => Some(first.len()),
-            None => committed.vectors().ok().and_then(VectorIndex::dimension),
+        let is_usable = match self.vectors.front() {
+            Some((_, first)) => first.len() == vector.len(),
+            None => {
+                let index = committed.vectors().ok();
+                let stored = index.and_then(VectorIndex::dimension);
+                stored.is_none_or(|stored| stored == vector.len())
+                    || !index.is_some_and(|index| self.leaves_vectors(committed, index))
+            }
         };
-        expected
-            .is_none_or(|expected| expected == vector.len())
-            .then(|| vector.into())
+        is_usable.then(|| vector.into())
+    }
+
+    /// Whether frames of the commit that stay active have vectors.
+    fn leaves_vectors(&self, committed: &Committed, index: &VectorIndex) -> bool {
+        let changes = self.changes.iter();
+        let left = changes.filter(|(id, change)| {
+            change.status != FrameStatus::Active as u32
+                && committed.is_active(**id)
+                && index.contains(**id)
+        });
+        index.active(committed) > left.count() as u64
     }
 
     /// Hands the text of a frame to the index. `body` is the text when it is at hand.

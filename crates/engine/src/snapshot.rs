@@ -129,9 +129,20 @@ impl Snapshot {
 
     /// Numbers of a vector; `None` while no frame has one.
     pub fn vector_dimension(&self) -> Result<Option<usize>> {
-        let committed = self.committed.vectors()?.dimension();
         let pending = self.pending.vectors.front();
-        Ok(committed.or_else(|| pending.map(|(_, vector)| vector.len())))
+        let pending = pending.map(|(_, vector)| vector.len());
+        Ok(pending.or(self.committed.vectors()?.dimension()))
+    }
+
+    /// The size that new vectors must have, for one that has `size` or is not known yet. Where no active frame has a vector
+    /// any more, those of earlier versions bind nobody.
+    pub fn binding_dimension(&self, size: Option<usize>) -> Result<Option<usize>> {
+        let stored = self.vector_dimension()?;
+        // Counting takes time, and mostly there is nothing to decide.
+        if stored.is_none() || stored == size || !self.pending.vectors.is_empty() {
+            return Ok(stored);
+        }
+        Ok(stored.filter(|_| self.vector_count().is_ok_and(|count| count > 0)))
     }
 
     /// Frames that are active in the commit and, by what the log says, no more.

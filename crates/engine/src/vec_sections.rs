@@ -224,6 +224,14 @@ pub fn write(
     let is_ours = !index.has_foreign();
     let known = known(base, &fresh.parts, status);
     let status = &known;
+    let is_other_size = match (index.dimension(), fresh.parts.first()) {
+        (Some(stored), Some(part)) => part.dimension != stored,
+        _ => false,
+    };
+    if is_other_size {
+        // Only frames that are active no more have the old ones.
+        return replace(base, &fresh.parts, true, status, out);
+    }
     if fresh.parts.is_empty() && (old.is_empty() || index.stays_foreign()) {
         return Ok(Written::carried(base, index));
     }

@@ -666,6 +666,56 @@ fn damage_is_not_hidden_by_writing_on() {
 }
 
 #[test]
+fn a_memory_whose_vectors_are_all_gone_takes_another_size() {
+    for is_bulk in [false, true] {
+        for (is_replaced, is_sealed) in [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let (_folder, path) = fresh();
+            let memory = create(&path);
+            put(&memory, document(0));
+            memory.seal().unwrap();
+            if is_replaced {
+                let text = Document::text("another text".to_owned(), 0);
+                memory.update(0, |_, _| Ok(text)).unwrap();
+            } else {
+                memory.remove(&[0]).unwrap();
+            }
+            if is_sealed {
+                memory.seal().unwrap();
+            }
+            let other = |seed: u64| Document {
+                embedding: Some(embedding(vector_of(7, seed))),
+                ..Document::text(format!("other {seed}"), 0)
+            };
+            if is_bulk {
+                let mut slices =
+                    (0..4).map(|slice| Ok((0..500).map(|n| other(slice * 500 + n)).collect()));
+                memory
+                    .put_slices(&mut slices, PutOptions::default())
+                    .unwrap();
+            } else {
+                put(&memory, other(0));
+            }
+            let next = 1 + u64::from(is_replaced);
+            for round in 0..2 {
+                assert_eq!(
+                    memory.stats().unwrap()["effective_vec_dimension"],
+                    7,
+                    "{is_bulk} {is_replaced} {is_sealed} {round}"
+                );
+                assert_eq!(find(&memory, vector_of(7, 0)).hits[0].frame_id, next);
+                memory.seal().unwrap();
+                assert_passes(&memory);
+            }
+            let refused = memory
+                .put(vec![document(9)], PutOptions::default())
+                .unwrap_err();
+            assert_eq!(refused.code, Code::VecDimensionMismatch);
+        }
+    }
+}
+
+#[test]
 fn frames_that_do_not_exist_size_nothing() {
     let (_folder, path) = fresh();
     let memory = create(&path);

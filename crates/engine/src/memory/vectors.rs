@@ -41,7 +41,10 @@ pub(super) fn check_dimensions(snapshot: &Snapshot, documents: &[PreparedDocumen
         };
         let size = match expected {
             Some(size) => size,
-            None => *expected.insert(snapshot.vector_dimension()?.unwrap_or(vector.len())),
+            None => {
+                let stored = snapshot.binding_dimension(Some(vector.len()))?;
+                *expected.insert(stored.unwrap_or(vector.len()))
+            }
         };
         if vector.len() != size {
             return Err(wrong_dimension(size, vector.len(), Some(index)));
