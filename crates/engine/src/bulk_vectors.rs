@@ -261,6 +261,7 @@ fn joined_codes(run: &[Slice], entries: &Bytes) -> Result<Vec<u8>> {
             first: before * stride(slice.dimension) + ENTRY_HEAD,
             stride: stride(slice.dimension),
             dimension: slice.dimension,
+            frame: Some(ENTRY_HEAD),
         });
         before += slice.count;
     }

@@ -251,6 +251,12 @@ impl Memory {
         if let Some(vector) = &request.vector {
             check_vector(vector, "queryEmbedding")?;
         }
+        if let Err(error) = snapshot.committed.vectors()?.check_whole() {
+            if must {
+                return Err(error);
+            }
+            return leave_out(&error.message);
+        }
         let Some(expected) = snapshot.vector_dimension()? else {
             if must {
                 return Err(no_vectors("find"));

@@ -333,7 +333,7 @@ impl Pending {
                 && committed.is_active(**id)
                 && index.contains(**id)
         });
-        index.active(committed) > left.count() as u64
+        !index.damaged().is_empty() || index.active(committed) > left.count() as u64
     }
 
     /// Hands the text of a frame to the index. `body` is the text when it is at hand.

@@ -138,8 +138,9 @@ impl Snapshot {
     /// any more, those of earlier versions bind nobody.
     pub fn binding_dimension(&self, size: Option<usize>) -> Result<Option<usize>> {
         let stored = self.vector_dimension()?;
-        // Counting takes time, and mostly there is nothing to decide.
-        if stored.is_none() || stored == size || !self.pending.vectors.is_empty() {
+        // Counting takes time, and mostly there is nothing to decide. What is damaged cannot be counted.
+        let is_damaged = !self.committed.vectors()?.damaged().is_empty();
+        if stored.is_none() || stored == size || !self.pending.vectors.is_empty() || is_damaged {
             return Ok(stored);
         }
         Ok(stored.filter(|_| self.vector_count().is_ok_and(|count| count > 0)))

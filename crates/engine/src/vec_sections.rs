@@ -166,10 +166,14 @@ impl Written {
                 written.push(number, vectors.clone(), codes.clone());
             }
         }
+        for (vectors, codes) in index.damaged() {
+            written.push_pair(written.next_number(), vectors.clone(), codes.clone());
+        }
         let first = index.parts().first();
         if let Some((part, (vectors, _))) =
             first.and_then(|part| Some((part, part.sections.as_ref()?)))
             && !index.has_foreign()
+            && index.damaged().is_empty()
             && written.manifest.is_some()
         {
             written.manifest = Some(manifest(base, part.dimension, part.count(), vectors));
@@ -178,10 +182,26 @@ impl Written {
         written
     }
 
-    fn push(&mut self, number: u32, mut vectors: SegmentMeta, mut codes: SegmentMeta) {
+    fn push(&mut self, number: u32, vectors: SegmentMeta, codes: SegmentMeta) {
+        self.push_pair(number, vectors, Some(codes));
+    }
+
+    fn push_pair(&mut self, number: u32, mut vectors: SegmentMeta, codes: Option<SegmentMeta>) {
         vectors.id = id_of(Kind::Vectors, number);
-        codes.id = id_of(Kind::Codes, number);
-        self.sections.extend([vectors, codes]);
+        self.sections.push(vectors);
+        self.sections.extend(codes.map(|mut codes| {
+            codes.id = id_of(Kind::Codes, number);
+            codes
+        }));
+    }
+
+    /// The number behind all that are used.
+    fn next_number(&self) -> u32 {
+        let numbers = self
+            .sections
+            .iter()
+            .filter_map(|section| kind_of(section.id));
+        numbers.map(|(_, number)| number + 1).max().unwrap_or(0)
     }
 }
 
@@ -231,6 +251,9 @@ pub fn write(
     if is_other_size {
         // Only frames that are active no more have the old ones.
         return replace(base, &fresh.parts, true, status, out);
+    }
+    if !index.damaged().is_empty() {
+        return preserved(base, index, &fresh, rewrite, out);
     }
     if fresh.parts.is_empty() && (old.is_empty() || index.stays_foreign()) {
         return Ok(Written::carried(base, index));
@@ -338,9 +361,8 @@ fn preserved(
         Written::carried(base, index)
     };
     if !fresh.is_empty() {
-        let number = written.sections.len() / 2;
         let (vectors, codes) = append(fresh, out)?;
-        written.push(number as u32, vectors, codes);
+        written.push(written.next_number(), vectors, codes);
     }
     Ok(written)
 }
@@ -365,6 +387,19 @@ fn copied(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Wri
         }
         written.push(number, vectors, codes);
     }
+    for (vectors, codes) in index.damaged() {
+        let codes = codes.as_ref().map(|codes| copy(base, codes, out));
+        let place = vectors.bytes_offset;
+        let vectors = copy(base, vectors, out)?;
+        let named = base.tail.indexes.vec.as_ref();
+        if let Some(named) = named.filter(|named| named.bytes_offset == place) {
+            written.manifest = Some(VecIndexManifest {
+                bytes_offset: vectors.bytes_offset,
+                ..named.clone()
+            });
+        }
+        written.push_pair(written.next_number(), vectors, codes.transpose()?);
+    }
     Ok(written)
 }
 
@@ -387,7 +422,9 @@ pub fn replace(
     let index = base.vectors()?;
     let old = if replaces_all { &[] } else { index.parts() };
     let known = known(base, fresh, status);
-    let Some(sound) = sound(base, old)? else {
+    let is_whole = replaces_all || index.damaged().is_empty();
+    let sound = sound(base, old)?.filter(|_| is_whole);
+    let Some(sound) = sound else {
         let fresh = Fresh {
             parts: fresh.to_vec(),
             place: None,

@@ -96,6 +96,7 @@ impl Part {
             first: ENTRY_HEAD,
             stride: stride(self.dimension),
             dimension: self.dimension,
+            frame: Some(ENTRY_HEAD),
         }
     }
 
@@ -123,6 +124,14 @@ impl Part {
         let bytes = self.entries.get(start..start + 4 * self.dimension)?;
         Some(numbers(bytes).collect())
     }
+}
+
+fn damaged(offset: u64) -> Error {
+    Error::corrupt(
+        "vectors",
+        offset,
+        "they are not what was written; nothing was changed, and words are found as before",
+    )
 }
 
 /// Codes of entries that are in order.
@@ -177,6 +186,10 @@ pub struct VectorIndex {
     parts: Vec<Part>,
     /// Why vectors are missing or not what was stored, one sentence each.
     problems: Vec<String>,
+    /// Sections of ours that cannot be read although nobody else wrote since, with their codes where they are named.
+    damaged: Vec<(SegmentMeta, Option<SegmentMeta>)>,
+    /// Numbers of a vector by what the table of contents says.
+    named_dimension: Option<usize>,
     /// Whether some are only about what was stored.
     is_approximate: bool,
     /// Whether there are vectors, or ruins of them, that no section of ours holds.
@@ -188,7 +201,11 @@ pub struct VectorIndex {
 impl VectorIndex {
     /// Finds the vectors of a commit. Takes no time that grows with their number when they are ours.
     pub fn open(committed: &Committed) -> Result<Self> {
-        let mut index = Self::default();
+        let manifest = committed.tail.indexes.vec.as_ref();
+        let mut index = Self {
+            named_dimension: manifest.map(|manifest| manifest.dimension as usize),
+            ..Self::default()
+        };
         index.open_own(committed)?;
         let is_own = |offset: u64, length: u64| {
             let named = index.parts.iter().filter_map(|part| part.sections.as_ref());
@@ -220,22 +237,24 @@ impl VectorIndex {
                 .map
                 .section(vectors.bytes_offset, vectors.bytes_length);
             let known = blob.as_ref().and_then(|blob| uniform(blob));
+            let mut leave_out = |problem: &str| {
+                let place = vectors.bytes_offset;
+                self.problems
+                    .push(format!("the vectors at byte {place} {problem}"));
+                // Another program may have lost them; only this one can have written them wrong.
+                if committed.directory_is_stored {
+                    self.damaged
+                        .push((vectors.clone(), codes_of(number).cloned()));
+                }
+            };
             let (Some(blob), Some((count, dimension)), true) = (blob, known, is_sound(vectors))
             else {
-                self.problems.push(format!(
-                    "the vectors at byte {} are damaged",
-                    vectors.bytes_offset
-                ));
+                leave_out("are damaged");
                 continue;
             };
-            if self
-                .dimension()
-                .is_some_and(|expected| expected != dimension)
-            {
-                self.problems.push(format!(
-                    "the vectors at byte {} have {dimension} numbers, others have another number",
-                    vectors.bytes_offset
-                ));
+            let first = self.parts.first();
+            if first.is_some_and(|first| first.dimension != dimension) {
+                leave_out("have another size than others");
                 continue;
             }
             let entries = blob.slice(COUNT..blob.len()).unwrap_or_default();
@@ -247,10 +266,7 @@ impl VectorIndex {
             };
             let is_of_this_file = |(_, last): (u64, u64)| last < committed.frame_count();
             if !part.frame_range().is_some_and(is_of_this_file) {
-                self.problems.push(format!(
-                    "the vectors at byte {} are of frames that do not exist",
-                    vectors.bytes_offset
-                ));
+                leave_out("are of frames that do not exist");
                 continue;
             }
             let codes = codes_of(number).filter(|codes| is_sound(codes));
@@ -276,10 +292,7 @@ impl VectorIndex {
                     self.has_foreign = true;
                 }
                 None => {
-                    self.problems.push(format!(
-                        "the vectors at byte {} are not in order",
-                        vectors.bytes_offset
-                    ));
+                    leave_out("are not in order");
                     continue;
                 }
             }
@@ -344,13 +357,29 @@ impl VectorIndex {
     /// Numbers of a vector; `None` without vectors.
     #[must_use]
     pub fn dimension(&self) -> Option<usize> {
-        self.parts.first().map(|part| part.dimension)
+        let read = self.parts.first().map(|part| part.dimension);
+        // What is damaged binds all the same.
+        read.or(self.named_dimension.filter(|_| !self.damaged.is_empty()))
     }
 
     /// Why vectors are missing or not what was stored.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Sections of ours that cannot be read, with their codes. They are kept for who can repair them.
+    #[must_use]
+    pub fn damaged(&self) -> &[(SegmentMeta, Option<SegmentMeta>)] {
+        &self.damaged
+    }
+
+    /// MV012 when sections of ours cannot be read: what is found would lack their frames.
+    pub fn check_whole(&self) -> Result<()> {
+        match self.damaged.first() {
+            Some((section, _)) => Err(damaged(section.bytes_offset)),
+            None => Ok(()),
+        }
     }
 
     /// Whether there are vectors that no section of ours holds.
@@ -373,6 +402,9 @@ impl VectorIndex {
             }
             let segment = part.segment().map_err(|error| error.message)?;
             segment.verify().map_err(|error| error.to_string())?;
+            if !(0..part.count()).all(|ordinal| segment.frame(ordinal) == part.frame(ordinal)) {
+                return Err("codes are of other frames than their vectors".to_owned());
+            }
             if !is_in_order(&part.entries, part.dimension) {
                 return Err(
                     "vectors are not in the order of their frames, or not finite".to_owned(),

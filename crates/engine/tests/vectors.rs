@@ -476,10 +476,14 @@ fn vector_check(memory: &Memory) -> (String, String) {
 }
 
 fn find(memory: &Memory, vector: Vec<f32>) -> engine::FindResult {
+    by_meaning(memory, vector).unwrap()
+}
+
+fn by_meaning(memory: &Memory, vector: Vec<f32>) -> Result<engine::FindResult> {
     let request = json!({ "query": "", "k": 3, "mode": "sem" });
     let mut request: engine::FindRequest = serde_json::from_value(request).unwrap();
     request.vector = Some(vector.into());
-    memory.find(request).unwrap()
+    memory.find(request)
 }
 
 #[test]
@@ -666,6 +670,106 @@ fn damage_is_not_hidden_by_writing_on() {
 }
 
 #[test]
+fn a_section_that_cannot_be_read_is_told_and_kept() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..1500, Some(1500));
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let [vectors, _] = sections(&sound, &path);
+    // The count; the size of the first vector.
+    for place in [vectors.start, vectors.start + 16] {
+        let mut damaged = sound.clone();
+        damaged[place] ^= 1;
+        std::fs::write(&path, &damaged).unwrap();
+        let memory = open(&path);
+        let refused = by_meaning(&memory, vector(7)).unwrap_err();
+        assert_eq!(refused.code, Code::Corrupt);
+        let mut request: engine::FindRequest =
+            serde_json::from_value(json!({ "query": "keyword7x", "k": 3, "mode": "auto" }))
+                .unwrap();
+        request.vector = Some(vector(7).into());
+        let found = memory.find(request).unwrap();
+        assert_eq!(found.hits[0].frame_id, 7);
+        assert!(found.warnings[0].contains("byte"), "{:?}", found.warnings);
+        // Another size is refused: these vectors may come back.
+        let other = Document {
+            embedding: Some(embedding(vec![1.0, 2.0])),
+            ..document(0)
+        };
+        let refused = memory.put(vec![other], PutOptions::default()).unwrap_err();
+        assert_eq!(refused.code, Code::VecDimensionMismatch);
+        // Writing on, in place and into a new file, loses nothing.
+        put(&memory, document(1500));
+        memory.seal().unwrap();
+        put_slices(&memory, 1501..3001, Some(1500));
+        let ids: Vec<u64> = (0..1400).collect();
+        memory.remove(&ids).unwrap();
+        memory.seal().unwrap();
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_eq!(vector_check(&memory).0, "failed");
+        let refused = by_meaning(&memory, vector(7)).unwrap_err();
+        assert_eq!(refused.code, Code::Corrupt);
+        drop(memory);
+        // Whoever knows the bit gets everything back.
+        let mut mended = std::fs::read(&path).unwrap();
+        let located = mv2::recover::locate(&mended, &path).unwrap();
+        let head = mv2::toc::decode(located.toc(&mended).unwrap())
+            .unwrap()
+            .head;
+        let length = vectors.len() as u64;
+        let kept = head.segments.iter().find(|segment| {
+            segment.id >> 32 == 0x5645_4354
+                && segment.bytes_length == length
+                && segment.frame_from == 0
+        });
+        let kept = kept.unwrap().bytes_offset as usize;
+        mended[kept + (place - vectors.start)] ^= 1;
+        std::fs::write(&path, &mended).unwrap();
+        let memory = open(&path);
+        assert_holds(&memory, &in_order(1400..3001));
+    }
+}
+
+#[test]
+fn codes_of_other_frames_are_never_an_answer() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_slices(&memory, 0..1500, Some(1500));
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let [_, codes] = sections(&sound, &path);
+    let known: Vec<u8> = [100_u64, 101]
+        .iter()
+        .flat_map(|id| id.to_le_bytes())
+        .collect();
+    let inside = sound[codes.clone()]
+        .windows(16)
+        .position(|window| window == known);
+    let place = codes.start + inside.unwrap();
+    for (byte, bit) in [(0, 1), (0, 0x80), (5, 1), (7, 0x80)] {
+        let mut damaged = sound.clone();
+        damaged[place + byte] ^= bit;
+        std::fs::write(&path, &damaged).unwrap();
+        let memory = open(&path);
+        assert_eq!(vector_check(&memory).0, "failed");
+        match by_meaning(&memory, vector(100)) {
+            Ok(found) => assert_eq!(found.hits[0].frame_id, 100),
+            Err(error) => assert_eq!(error.code, Code::Corrupt),
+        }
+        // They are derived: the next writing makes them anew.
+        put(&memory, document(1500));
+        put_slices(&memory, 1501..3001, Some(1500));
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_passes(&memory);
+        assert_holds(&memory, &in_order(0..3001));
+        assert_eq!(find(&memory, vector(100)).hits[0].frame_id, 100);
+    }
+}
+
+#[test]
 fn a_memory_whose_vectors_are_all_gone_takes_another_size() {
     for is_bulk in [false, true] {
         for (is_replaced, is_sealed) in [(false, false), (false, true), (true, false), (true, true)]
@@ -724,7 +828,7 @@ fn frames_that_do_not_exist_size_nothing() {
     let sound = std::fs::read(&path).unwrap();
     let [vectors, codes] = sections(&sound, &path);
     let stride = 16 + 4 * DIMENSION;
-    for id in [300_u64, 1 << 40, 1 << 58, u64::MAX] {
+    for id in [5000_u64, 1 << 40, 1 << 58, u64::MAX] {
         let mut crafted = sound.clone();
         let place = vectors.start + 8 + 299 * stride;
         assert_eq!(crafted[place..place + 8], 299_u64.to_le_bytes());
@@ -748,7 +852,11 @@ fn frames_that_do_not_exist_size_nothing() {
         put(&memory, document(300));
         memory.close().unwrap();
         let memory = open(&path);
-        assert_eq!(find(&memory, vector(300)).hits[0].frame_id, 300);
+        // Neither do they end a search: what is missing is told.
+        assert_eq!(
+            by_meaning(&memory, vector(300)).unwrap_err().code,
+            Code::Corrupt
+        );
     }
 }
 

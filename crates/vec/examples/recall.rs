@@ -240,6 +240,7 @@ fn measure(data: &Data, options: &Options) {
         first: 0,
         stride: 4 * dimension,
         dimension,
+        frame: None,
     };
     let begin = Instant::now();
     let segment = Segment::open(&blob).unwrap();

@@ -170,6 +170,10 @@ impl<'s, 'a> Reader<'s, 'a> {
     ) -> Result<Vec<Hit>> {
         let mut hits = Vec::with_capacity(nearest.found.len());
         for Reverse(near) in nearest.found {
+            let named = self.sources[near.place.0].vectors.frame(near.place.1);
+            if named.is_some_and(|named| named != near.frame_id) {
+                return Err(Self::corrupt(near.place, near.frame_id, "of another frame"));
+            }
             let bytes = self.bytes(near.place, near.frame_id)?;
             let (similarity, norm) = precise(query, bytes);
             hits.push(Hit {

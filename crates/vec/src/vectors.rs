@@ -10,6 +10,12 @@ pub trait Vectors: Sync {
     /// The 4 · dimension bytes of vector `ordinal`: lent, or written to `buffer`. `None` when there is no such vector.
     fn vector<'a>(&'a self, ordinal: usize, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]>;
 
+    /// The frame of vector `ordinal`, where it is written down beside it: what a search finds is compared with it.
+    fn frame(&self, ordinal: usize) -> Option<u64> {
+        let _ = ordinal;
+        None
+    }
+
     /// Says that vector `ordinal` will be asked for soon. Doing nothing is right, too.
     fn prefetch(&self, ordinal: usize) {
         let _ = ordinal;
@@ -27,6 +33,8 @@ pub struct StridedVectors<'a> {
     pub stride: usize,
     /// Numbers of a vector.
     pub dimension: usize,
+    /// How many bytes in front of a vector the number of its frame stands, when it does.
+    pub frame: Option<usize>,
 }
 
 impl Vectors for StridedVectors<'_> {
@@ -35,6 +43,12 @@ impl Vectors for StridedVectors<'_> {
         let start = ordinal.checked_mul(self.stride)?.checked_add(self.first)?;
         self.bytes
             .get(start..start.checked_add(self.dimension * 4)?)
+    }
+
+    fn frame(&self, ordinal: usize) -> Option<u64> {
+        let start = ordinal.checked_mul(self.stride)?.checked_add(self.first)?;
+        let id = self.bytes.get(start.checked_sub(self.frame?)?..)?;
+        Some(u64::from_le_bytes(*id.first_chunk()?))
     }
 
     #[inline]

@@ -182,6 +182,7 @@ fn segments_around_different_centres_merge_and_search_as_one() {
         first: 0,
         stride: 4 * dimension,
         dimension,
+        frame: None,
     };
     let whole = [Source {
         segment: Segment::open(&merged).unwrap(),

@@ -73,6 +73,7 @@ impl Stored {
             first: 0,
             stride: 4 * self.dimension,
             dimension: self.dimension,
+            frame: None,
         }
     }
 }
