@@ -1,5 +1,6 @@
 //! Search by words, by meaning or by both: from a request to hits with their text.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -23,6 +24,9 @@ use crate::snapshot::{AsOf, Snapshot};
 const INLINE_POSTINGS: u64 = 100_000;
 /// As much text of the log is indexed on the caller's thread at most, bytes: some hundred microseconds of work.
 const INLINE_INDEXED: usize = 16 << 10;
+
+/// How many times as long the lists are that come when those of the first page are at their end.
+const DEEPER: usize = 4;
 
 /// Up to this many numbers of all vectors together a search by meaning runs on the caller's thread: some hundred
 /// microseconds of work.
@@ -197,19 +201,14 @@ impl Memory {
         let mut warnings = Vec::new();
         let vector = self.vector_to_find(&request, &snapshot, &mut warnings)?;
         let query = self.words_to_find(&request, vector.is_some(), &mut warnings)?;
-        let start = match &request.cursor {
-            None => Cursor {
-                offset: 0,
-                frames: snapshot.frame_count(),
+        let by = match (&query, &vector) {
+            (Some(_), Some(_)) if request.mode != FindMode::Sem => By::Both {
+                depth: request.fusion.depth(request.k),
             },
-            Some(cursor) => Cursor::parse(cursor).ok_or_else(|| {
-                Error::invalid(
-                    "cursor",
-                    format_args!("{cursor:?}"),
-                    "the next_cursor of an answer",
-                )
-            })?,
+            (_, Some(_)) => By::Meaning,
+            (_, None) => By::Words,
         };
+        let start = start_of(&request, &snapshot, by)?;
         let selection = Selection::new(&request.selection)?;
         // The index leaves out most of what is not selected, at a fraction of what looking at frames takes.
         let query = query.map(|query| query.require(selection.conditions(&snapshot)));
@@ -327,27 +326,51 @@ impl Memory {
 struct Cursor {
     offset: usize,
     frames: u64,
+    by: By,
+}
+
+/// What a ranking is made by: a place in one says nothing of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Words,
+    Meaning,
+    /// With the depth of the lists that the first page was fused from.
+    Both {
+        depth: usize,
+    },
 }
 
 impl Cursor {
-    /// Only what an answer gave: two numbers in decimal digits.
+    /// Only what an answer gave: two numbers in decimal digits, and what the ranking was made by.
     fn parse(text: &str) -> Option<Self> {
-        let digits =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let (offset, frames) = text.split_once('-')?;
-        if !digits(offset) || !digits(frames) {
-            return None;
+        fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_plain.then(|| text.parse().ok())?
         }
-        Some(Self {
-            offset: offset.parse().ok()?,
-            frames: frames.parse().ok()?,
-        })
+        let mut parts = text.split('-');
+        let (offset, frames) = (number(parts.next()?)?, number(parts.next()?)?);
+        let by = match parts.next() {
+            None => By::Words,
+            Some("meaning") => By::Meaning,
+            Some(depth) => By::Both {
+                depth: number(depth).filter(|depth| *depth > 0)?,
+            },
+        };
+        parts
+            .next()
+            .is_none()
+            .then_some(Self { offset, frames, by })
     }
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}-{}", self.offset, self.frames)
+        write!(formatter, "{}-{}", self.offset, self.frames)?;
+        match self.by {
+            By::Words => Ok(()),
+            By::Meaning => formatter.write_str("-meaning"),
+            By::Both { depth } => write!(formatter, "-{depth}"),
+        }
     }
 }
 
@@ -361,6 +384,59 @@ pub fn lex_disabled() -> Error {
     )
 }
 
+/// Where the answer begins. MV019 for a cursor that no answer gave, or one of another ranking.
+fn start_of(request: &FindRequest, snapshot: &Snapshot, by: By) -> Result<Cursor> {
+    let Some(cursor) = &request.cursor else {
+        return Ok(Cursor {
+            offset: 0,
+            frames: snapshot.frame_count(),
+            by,
+        });
+    };
+    let start = Cursor::parse(cursor);
+    let start = start.filter(|start| match (start.by, by) {
+        // Whatever is asked for now: the order is that of the first page.
+        (By::Both { .. }, By::Both { .. }) => true,
+        (given, by) => given == by,
+    });
+    start.ok_or_else(|| {
+        Error::invalid(
+            "cursor",
+            format_args!("{cursor:?}"),
+            "the next_cursor of an answer to the same question, asked in the same way",
+        )
+    })
+}
+
+/// Documents by words and meaning, best first.
+struct Both {
+    ranked: Vec<Ranked>,
+    /// Whether those are all.
+    is_whole: bool,
+    warnings: Vec<String>,
+}
+
+impl Both {
+    /// Puts what `deeper` has besides behind what is there.
+    fn go_on_with(&mut self, deeper: Self) {
+        let known: HashSet<u64> = self.ranked.iter().map(|entry| entry.document).collect();
+        let last = self
+            .ranked
+            .last()
+            .map_or(f64::INFINITY, |entry| entry.score);
+        let besides = deeper
+            .ranked
+            .into_iter()
+            .filter(|entry| !known.contains(&entry.document));
+        self.ranked.extend(besides.map(|entry| Ranked {
+            score: entry.score.min(last),
+            ..entry
+        }));
+        self.is_whole = deeper.is_whole;
+        self.warnings = deeper.warnings;
+    }
+}
+
 impl PreparedFind {
     /// Whether the search is so cheap that handing it to another thread would cost more.
     pub fn is_cheap(&self) -> Result<bool> {
@@ -372,7 +448,8 @@ impl PreparedFind {
                 return Ok(false);
             }
         }
-        let Some(query) = self.query.as_ref().filter(|_| self.looks_for_words()) else {
+        let looks_for_words = self.start.by != By::Meaning;
+        let Some(query) = self.query.as_ref().filter(|_| looks_for_words) else {
             return Ok(true);
         };
         if snapshot.committed.lex_needs_building()
@@ -388,10 +465,6 @@ impl PreparedFind {
         })
     }
 
-    fn looks_for_words(&self) -> bool {
-        self.request.mode != FindMode::Sem
-    }
-
     /// Runs the search.
     pub fn run(&self) -> Result<FindResult> {
         let accept = |id: u64| {
@@ -403,13 +476,14 @@ impl PreparedFind {
         } else {
             Some(&accept)
         };
-        let words = self.query.as_ref().filter(|_| self.looks_for_words());
-        match (words, &self.vector) {
-            (Some(query), None) => self.run_by_words(query, accept),
-            (None, Some(vector)) => self.run_by_meaning(vector, accept),
-            (Some(query), Some(vector)) => self.run_by_both(query, vector, accept),
-            // There is either, or preparing failed.
-            (None, None) => Err(lex_disabled()),
+        match (self.start.by, &self.query, &self.vector) {
+            (By::Words, Some(query), _) => self.run_by_words(query, accept),
+            (By::Meaning, _, Some(vector)) => self.run_by_meaning(vector, accept),
+            (By::Both { depth }, Some(query), Some(vector)) => {
+                self.run_by_both(query, vector, accept, depth)
+            }
+            // There is what it is made by, or preparing failed.
+            _ => Err(lex_disabled()),
         }
     }
 
@@ -447,26 +521,49 @@ impl PreparedFind {
         )
     }
 
+    /// Pages follow each other to the end: behind what the lists of the first page give come the documents that longer
+    /// lists give besides, in their order.
     fn run_by_both(
         &self,
         query: &Query,
         vector: &[f32],
         accept: Option<Accept<'_>>,
+        first_depth: usize,
     ) -> Result<FindResult> {
-        let fusion = self.request.fusion;
-        // The same for all pages, so that scores and order are.
-        let depth = fusion.depth(self.request.k);
+        let end = self.start.offset.saturating_add(self.request.k);
+        let mut depth = first_depth;
+        let mut both = self.fused(query, vector, accept, depth)?;
+        while both.ranked.len() <= end && !both.is_whole {
+            depth = depth.saturating_mul(DEEPER);
+            let deeper = self.fused(query, vector, accept, depth)?;
+            both.go_on_with(deeper);
+        }
+        let total = both.ranked.len();
+        let page = both.ranked.into_iter().skip(self.start.offset);
+        let ranked = page.take(self.request.k).collect();
+        let total = (total as u64, both.is_whole);
+        let more = total.0 > end as u64;
+        self.result("hybrid", ranked, total, more, both.warnings)
+    }
+
+    /// The best `depth` documents by words and by meaning as one ranking.
+    fn fused(
+        &self,
+        query: &Query,
+        vector: &[f32],
+        accept: Option<Accept<'_>>,
+        depth: usize,
+    ) -> Result<Both> {
         let (lexical, lexical_is_whole, warnings) =
             self.documents_with_words(query, accept, depth)?;
         let (semantic, semantic_is_whole) = self.nearest_documents(vector, accept, depth)?;
         let weight = self.request.semantic_weight.unwrap_or(SEMANTIC_WEIGHT);
-        let fused = fuse(lexical, semantic, fusion, weight, self.request.explain);
-        let total = fused.len();
-        let more = total > self.start.offset + self.request.k;
-        let page = fused.into_iter().skip(self.start.offset);
-        let ranked = page.take(self.request.k).collect();
-        let is_exact = lexical_is_whole && semantic_is_whole;
-        self.result("hybrid", ranked, (total as u64, is_exact), more, warnings)
+        let fusion = self.request.fusion;
+        Ok(Both {
+            ranked: fuse(lexical, semantic, fusion, weight, self.request.explain),
+            is_whole: lexical_is_whole && semantic_is_whole,
+            warnings,
+        })
     }
 
     fn search_words(
@@ -578,7 +675,7 @@ impl PreparedFind {
                 let offset = self.start.offset + hits.len();
                 Cursor {
                     offset,
-                    frames: self.start.frames,
+                    ..self.start
                 }
                 .to_string()
             }),

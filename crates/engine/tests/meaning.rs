@@ -179,6 +179,44 @@ fn pages_follow_each_other_while_documents_come_in() {
     }
 }
 
+#[test]
+fn pages_of_both_go_to_the_end_and_a_cursor_is_of_one_ranking() {
+    let (_folder, memory) = memory();
+    let total = find(
+        &memory,
+        json!({ "query": "number shelf", "k": 1, "mode": "sem" }),
+        vector(1),
+    );
+    assert!(total.next_cursor.unwrap().ends_with("-meaning"));
+    for fusion in ["weighted", "rrf"] {
+        let (mut seen, mut scores) = (Vec::new(), Vec::new());
+        let mut cursor = Value::Null;
+        // Pages of different lengths: the order is that of the first.
+        for k in [100, 7, 400].into_iter().chain(std::iter::repeat(251)) {
+            let request = json!({ "query": "number shelf", "k": k, "mode": "auto", "cursor": cursor, "fusion": fusion });
+            let page = find(&memory, request, vector(10_000));
+            seen.extend(ids(&page));
+            scores.extend(page.hits.iter().map(|hit| hit.score));
+            assert!(page.total_hits as usize >= seen.len());
+            let Some(next) = page.next_cursor else {
+                assert!(page.total_is_exact);
+                break;
+            };
+            assert_eq!(page.hits.len(), k);
+            cursor = json!(next);
+        }
+        assert!(scores.is_sorted_by(|left, right| left >= right));
+        seen.sort_unstable();
+        let all: Vec<u64> = (0..2260).filter(|id| id % 11 != 3).collect();
+        assert_eq!(seen, all, "{fusion}");
+        for mode in ["sem", "lex"] {
+            let request = json!({ "query": "number", "k": 5, "mode": mode, "cursor": cursor });
+            let refused = try_find(&memory, request, Some(vector(1))).unwrap_err();
+            assert_eq!(refused.code, Code::InvalidInput, "{mode}");
+        }
+    }
+}
+
 fn selections() -> impl Strategy<Value = (Value, u64, u64)> {
     (
         0..8_u64,
