@@ -72,6 +72,28 @@ impl SegmentBuilder {
         }
     }
 
+    /// A segment of nothing whose centre is the average of `vectors`: for builders that are to be [`Self::like`] each
+    /// other before any of them is filled.
+    ///
+    /// Fails with [`Error::UnsupportedDimension`], [`Error::WrongDimension`] or [`Error::NotFinite`].
+    pub fn around<'v>(
+        dimension: usize,
+        vectors: impl Iterator<Item = &'v [f32]> + Clone,
+    ) -> Result<Vec<u8>> {
+        let layout = Layout::new(Encoding::for_dimension(dimension), dimension)?;
+        for vector in vectors.clone() {
+            if vector.len() != dimension {
+                return Err(Error::WrongDimension {
+                    expected: dimension,
+                    actual: vector.len(),
+                });
+            }
+            check_finite(vector)?;
+        }
+        let centre = Encoder::around(layout, vectors).centre;
+        Ok(pack(layout, &centre, &[], &[]))
+    }
+
     /// Adds the vector of a frame. Its length does not matter, except that zeros are similar to nothing.
     ///
     /// Fails, and changes nothing, with [`Error::WrongDimension`], [`Error::NotFinite`], [`Error::FrameOrder`] or

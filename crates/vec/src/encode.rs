@@ -1,8 +1,9 @@
 //! From vectors to codes.
 
 use crate::blob::{BLOCK, Centre, Encoding, Layout};
+use crate::kernel::Kernel;
 use crate::rotation::Rotation;
-use crate::vectors::{normalise, sum};
+use crate::vectors::{normalise, sum_of_pairs};
 use std::ops::Range;
 
 /// Codes in blocks, growing.
@@ -40,6 +41,7 @@ impl Blocks {
     }
 
     /// Appends the code of a rest and what belongs to it.
+    #[inline(always)]
     fn push(&mut self, encoded: &Encoded, rest: &[f32]) {
         let layout = self.layout;
         let (slot, block) = self.next_slot();
@@ -135,6 +137,7 @@ pub(crate) struct Encoder {
     rotation: Rotation,
     pub centre: Centre,
     rest: Vec<f32>,
+    kernel: Kernel,
 }
 
 impl Encoder {
@@ -145,6 +148,7 @@ impl Encoder {
             rotation,
             centre,
             rest: Vec::new(),
+            kernel: Kernel::fastest(),
         }
     }
 
@@ -177,6 +181,7 @@ impl Encoder {
             rotation,
             centre,
             rest: Vec::new(),
+            kernel: Kernel::fastest(),
         }
     }
 
@@ -185,32 +190,44 @@ impl Encoder {
         let mut rest = std::mem::take(&mut self.rest);
         rest.clear();
         rest.extend_from_slice(vector);
-        normalise(&mut rest);
         rest.resize(self.layout.padded(), 0.0);
-        self.rotation.apply(&mut rest);
-        for (number, centre) in rest.iter_mut().zip(&self.centre.numbers) {
-            *number -= centre;
-        }
-        let encoded = self.describe(&rest);
-        blocks.push(&encoded, &rest);
+        let kernel = self.kernel;
+        kernel.encode(self, vector.len(), &mut rest, blocks);
         self.rest = rest;
     }
 
+    /// Appends the code of the vector that `rest` begins with, which becomes what the code stands for. To be called for the
+    /// processor that runs it, see [`Kernel::encode`].
+    #[inline(always)]
+    pub(crate) fn encode_in_place(&self, length: usize, rest: &mut [f32], blocks: &mut Blocks) {
+        normalise(&mut rest[..length]);
+        self.rotation.apply(rest);
+        for (number, centre) in rest.iter_mut().zip(&self.centre.numbers) {
+            *number -= centre;
+        }
+        let encoded = self.describe(rest);
+        blocks.push(&encoded, rest);
+    }
+
+    #[inline(always)]
     fn describe(&self, rest: &[f32]) -> Encoded {
-        let square = sum(rest, |_, number| f64::from(number).powi(2));
-        let centre = &self.centre.numbers;
-        let summand = sum(rest, |index, number| {
-            f64::from(number) * f64::from(centre[index])
-        });
-        let largest = rest
-            .iter()
-            .fold(0.0_f32, |largest, number| largest.max(number.abs()));
-        let scale = (largest / 127.0).max(f32::MIN_POSITIVE);
+        let centre = &self.centre.numbers[..rest.len()];
+        let scale = match self.layout.encoding {
+            Encoding::Bits => 1.0,
+            Encoding::Bytes => {
+                let largest = rest
+                    .iter()
+                    .fold(0.0_f32, |largest, number| largest.max(number.abs()));
+                (largest / 127.0).max(f32::MIN_POSITIVE)
+            }
+        };
+        let square = sum_of_pairs(rest, rest, |left, right| left * right);
+        let summand = sum_of_pairs(rest, centre, |number, centre| number * centre);
         // Of the code, the part along the rest is exact: code · rest × factor = rest · rest.
         let along = match self.layout.encoding {
-            Encoding::Bits => sum(rest, |_, number| f64::from(number.abs())),
-            Encoding::Bytes => sum(rest, |_, number| {
-                f64::from(number) * f64::from(quantise(number, scale))
+            Encoding::Bits => sum_of_pairs(rest, rest, |number, _| number.abs()),
+            Encoding::Bytes => sum_of_pairs(rest, rest, |number, _| {
+                number * f64::from(quantise(number as f32, scale))
             }),
         };
         let factor = if along > 0.0 {

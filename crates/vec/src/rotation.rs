@@ -66,35 +66,46 @@ impl Rotation {
     }
 
     /// Rotates in place. `vector` has the length this rotation was made for.
+    #[inline(always)]
     pub(crate) fn apply(&self, vector: &mut [f32]) {
-        let mut spare = vec![0.0; self.mixed];
         for (round, factors) in self.factors.chunks_exact(self.length).enumerate() {
             for (number, factor) in vector.iter_mut().zip(factors) {
                 *number *= factor;
             }
             let first = Self::first(round, self.length, self.mixed);
-            mix(&mut vector[first..first + self.mixed], &mut spare);
+            mix(&mut vector[first..first + self.mixed]);
         }
     }
 }
 
-/// The Hadamard transform, not scaled. `spare` is as long as `numbers`, a power of two.
+/// The Hadamard transform, not scaled, in place. The length is a power of two and at least 4.
 ///
-/// Every stage takes its pairs from the two halves and writes them side by side: the same loop each time, with many numbers
-/// to an instruction.
-fn mix(numbers: &mut [f32], spare: &mut [f32]) {
-    let (mut from, mut to) = (numbers, spare);
-    let stages = from.len().ilog2();
-    for _ in 0..stages {
-        let (left, right) = from.split_at(from.len() / 2);
-        let pairs = to.as_chunks_mut::<2>().0;
-        for (pair, (left, right)) in pairs.iter_mut().zip(left.iter().zip(right)) {
-            *pair = [left + right, left - right];
+/// Pairs are far apart first and neighbours last, so that all stages but two are loops over whole ranges, with many numbers
+/// to an instruction. The order is part of the format: sums of floats depend on it.
+#[inline(always)]
+fn mix(numbers: &mut [f32]) {
+    let mut distance = numbers.len() / 2;
+    while distance > 2 {
+        for pairs in numbers.chunks_exact_mut(2 * distance) {
+            let (left, right) = pairs.split_at_mut(distance);
+            for (left, right) in left.iter_mut().zip(right) {
+                (*left, *right) = (*left + *right, *left - *right);
+            }
         }
-        (from, to) = (to, from);
+        distance /= 2;
     }
-    if stages % 2 == 1 {
-        to.copy_from_slice(from);
+    for numbers in numbers.as_chunks_mut::<4>().0 {
+        let [first, second, third, fourth] = *numbers;
+        let (sums, differences) = (
+            [first + third, second + fourth],
+            [first - third, second - fourth],
+        );
+        *numbers = [
+            sums[0] + sums[1],
+            sums[0] - sums[1],
+            differences[0] + differences[1],
+            differences[0] - differences[1],
+        ];
     }
 }
 
@@ -130,6 +141,34 @@ mod tests {
                 largest < 6.0 / (length as f32).sqrt() || length < 64,
                 "{length}: {largest}"
             );
+        }
+    }
+
+    /// As the transform was written first: every stage takes its pairs from the two halves and writes them side by side.
+    fn side_by_side(numbers: &[f32]) -> Vec<f32> {
+        let mut from = numbers.to_vec();
+        for _ in 0..numbers.len().ilog2() {
+            let (left, right) = from.split_at(from.len() / 2);
+            let pairs = left.iter().zip(right);
+            from = pairs
+                .flat_map(|(left, right)| [left + right, left - right])
+                .collect();
+        }
+        from
+    }
+
+    #[test]
+    fn the_order_of_sums_is_that_of_segments_written_before() {
+        for length in [16, 256, 1024] {
+            let mut numbers: Vec<f32> = (0..length)
+                .map(|index| (index as f32 * 1.3).sin() / 3.0)
+                .collect();
+            let expected = side_by_side(&numbers);
+            mix(&mut numbers);
+            let bits = |numbers: &[f32]| -> Vec<u32> {
+                numbers.iter().map(|number| number.to_bits()).collect()
+            };
+            assert_eq!(bits(&numbers), bits(&expected), "{length}");
         }
     }
 }

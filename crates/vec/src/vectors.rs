@@ -90,28 +90,47 @@ pub(crate) fn numbers(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> {
 
 /// Fails unless every number is finite.
 pub(crate) fn check_finite(vector: &[f32]) -> Result<()> {
+    // A fold without an early end takes many numbers to an instruction.
+    if vector
+        .iter()
+        .fold(true, |all, number| all & number.is_finite())
+    {
+        return Ok(());
+    }
     match vector.iter().position(|number| !number.is_finite()) {
         Some(position) => Err(Error::NotFinite { position }),
         None => Ok(()),
     }
 }
 
-/// The sum of a function of each number, in double precision. Several sums grow side by side.
-#[inline]
-pub(crate) fn sum(numbers: &[f32], of: impl Fn(usize, f32) -> f64) -> f64 {
-    const LANES: usize = 16;
-    let mut sums = [0.0; LANES];
-    for (index, chunk) in numbers.chunks(LANES).enumerate() {
-        for (lane, number) in chunk.iter().enumerate() {
-            sums[lane] += of(index * LANES + lane, *number);
+/// Numbers that are added up side by side.
+const LANES: usize = 16;
+
+/// The sum of a function of pairs of numbers, in double precision. [`LANES`] sums grow side by side: their order is part of the format.
+/// Both are of one length. `of` makes 0 of zeros.
+#[inline(always)]
+pub(crate) fn sum_of_pairs(left: &[f32], right: &[f32], of: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut sums = [0.0_f64; LANES];
+    let mut add = |left: &[f32; LANES], right: &[f32; LANES]| {
+        for lane in 0..LANES {
+            sums[lane] += of(f64::from(left[lane]), f64::from(right[lane]));
         }
+    };
+    let ((left, left_rest), (right, right_rest)) = (left.as_chunks(), right.as_chunks());
+    for (left, right) in left.iter().zip(right) {
+        add(left, right);
     }
+    let mut last = [[0.0; LANES]; 2];
+    last[0][..left_rest.len()].copy_from_slice(left_rest);
+    last[1][..right_rest.len()].copy_from_slice(right_rest);
+    add(&last[0], &last[1]);
     sums.iter().sum()
 }
 
 /// Scales to length 1 in place. A vector of zeros stays what it is. Gives the length before.
+#[inline(always)]
 pub(crate) fn normalise(vector: &mut [f32]) -> f64 {
-    let norm = sum(vector, |_, number| f64::from(number).powi(2)).sqrt();
+    let norm = sum_of_pairs(vector, vector, |left, right| left * right).sqrt();
     if norm > 0.0 {
         let scale = 1.0 / norm;
         for number in vector {

@@ -12,6 +12,7 @@ mod portable;
 mod x86;
 
 use crate::blob::{BLOCK, Encoding, Layout};
+use crate::encode::{Blocks, Encoder};
 use crate::query::Table;
 
 /// One block, taken apart.
@@ -140,6 +141,28 @@ impl Kernel {
             },
             #[cfg(target_arch = "aarch64")]
             (Encoding::Bytes, Version::Neon) => portable::bytes(block, table, threshold, bounds),
+        }
+    }
+
+    /// [`Encoder::encode_in_place`], made for this processor.
+    pub(crate) fn encode(
+        self,
+        encoder: &Encoder,
+        length: usize,
+        rest: &mut [f32],
+        blocks: &mut Blocks,
+    ) {
+        match self.0 {
+            Version::Portable => encoder.encode_in_place(length, rest, blocks),
+            // SAFETY: a version is only made where the processor has what it needs.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::encode_avx2(encoder, length, rest, blocks) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::encode_avx512(encoder, length, rest, blocks) },
+            // Every compiler for this architecture takes what NEON has.
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => encoder.encode_in_place(length, rest, blocks),
         }
     }
 

@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::Block;
 use super::portable;
 use crate::blob::BLOCK;
+use crate::encode::{Blocks, Encoder};
 use crate::query::{MOST_SUM, Table};
 
 /// Sums of a table's entries that fit a byte.
@@ -38,6 +39,21 @@ pub(super) fn products_avx2(query: &[f32], vector: &[u8]) -> (f32, f32) {
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn products_avx512(query: &[f32], vector: &[u8]) -> (f32, f32) {
     portable::products(query, vector)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn encode_avx2(encoder: &Encoder, length: usize, rest: &mut [f32], blocks: &mut Blocks) {
+    encoder.encode_in_place(length, rest, blocks);
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn encode_avx512(
+    encoder: &Encoder,
+    length: usize,
+    rest: &mut [f32],
+    blocks: &mut Blocks,
+) {
+    encoder.encode_in_place(length, rest, blocks);
 }
 
 /// Two groups of 4 coordinates at a time.
