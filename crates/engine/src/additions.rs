@@ -16,8 +16,9 @@ use crate::snapshot::Snapshot;
 use crate::text;
 
 /// Search texts are repeated inside the table of contents, where the reference's `view` shows them, until they sum up
-/// to this many bytes: larger files keep the text in the payload only, because the table is rewritten at every commit.
-pub const SEARCH_TEXT_BUDGET: u64 = 1 << 20;
+/// to this many bytes: larger files keep the text in the payload only, where the reference looks then, because the table is
+/// rewritten at every commit.
+pub const SEARCH_TEXT_BUDGET: u64 = 256 << 10;
 
 /// A frame to be appended.
 pub struct Addition {
