@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -22,7 +23,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::additions::too_many_frames;
-use crate::bulk_vectors::{BatchVectors, Region};
+use crate::bulk_held::Held;
+use crate::bulk_vectors::{BatchVectors, Room};
 use crate::chunk::Piece;
 use crate::commit::{self, CommitOptions};
 use crate::committed::Committed;
@@ -38,6 +40,7 @@ use crate::options::PutOptions;
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::vec_sections::{self, status_after};
+use crate::write_behind::WriteBehind;
 use crate::writer::check_capacity;
 
 /// Most documents of one piece of work, and bytes of content after which it ends.
@@ -54,11 +57,6 @@ const LARGEST_INDEX: usize = SEGMENT_MEMORY / 4 * 5;
 const PLAIN_FRAMES: u64 = 24 << 20;
 /// More lanes than this are slowed down by the disk and by the one thread that feeds them.
 const MOST_LANES: usize = 4;
-/// What is written is handed to the disk whenever it has become this much, bytes, so that the end waits for little: first
-/// the one, then ever twice as much up to the other.
-const FIRST_SYNC: u64 = 1 << 20;
-const SYNC_EVERY: u64 = 64 << 20;
-
 /// Looks a content hash up: the document that holds it already.
 pub type FindDuplicate<'a> = &'a dyn Fn(&[u8; 32]) -> Option<u64>;
 
@@ -85,10 +83,12 @@ pub fn commit(
     let storage = &snapshot.committed.storage;
     let before = output::length(storage)?;
     let mut feed = Feed::new(snapshot, find_duplicate)?;
-    let room = room_for_vectors(snapshot, &first, put, options)?;
+    let (room, wal_size) = room_for_vectors(snapshot, &first, put, options)?;
     let mut slices = std::iter::once(Ok(first)).chain(slices);
-    let level = put.compression_level;
-    let written = run(snapshot, &mut feed, &mut slices, level, room, options).and_then(|batch| {
+    let disk = WriteBehind::new(storage);
+    let written = disk.beside(|| {
+        let shared = Shared::new(snapshot, &disk, room, wal_size, put, options)?;
+        let batch = run(shared, &mut feed, &mut slices)?;
         (batch.frames.count() > 0)
             .then(|| commit::write_batch(snapshot, batch, options))
             .transpose()
@@ -131,29 +131,112 @@ pub struct Batch {
     pub wal_size: u64,
 }
 
-/// Writing from several threads: each piece gets a place of its own.
+/// What the lanes share.
 struct Shared<'a> {
-    storage: &'a Arc<FileStorage>,
+    snapshot: &'a Snapshot,
+    options: &'a CommitOptions,
+    disk: &'a WriteBehind,
+    /// zstd level of text.
+    level: i32,
+    /// Where the next piece goes.
     position: AtomicU64,
-    capacity: Option<u64>,
+    /// Pieces that have no place yet.
+    held: Held,
     /// Bytes of all frames encoded so far.
     frames: AtomicU64,
     vectors: BatchVectors,
+    /// Size of the log from now on, once it is decided.
+    wal_size: OnceLock<u64>,
     /// The turn to finish a full index: while that lasts it takes most of its memory again.
     finishing: Mutex<()>,
     stop: AtomicBool,
     error: Mutex<Option<Error>>,
 }
 
-impl Shared<'_> {
+impl<'a> Shared<'a> {
+    fn new(
+        snapshot: &'a Snapshot,
+        disk: &'a WriteBehind,
+        room: Option<Room>,
+        wal_size: Option<u64>,
+        put: &PutOptions,
+        options: &'a CommitOptions,
+    ) -> Result<Self> {
+        let behind = match (&room, put.expected) {
+            (Some(room), Some(count)) => room.end(count),
+            _ => None,
+        };
+        let held = if room.is_some() && behind.is_none() {
+            Held::waiting()
+        } else {
+            Held::default()
+        };
+        Ok(Self {
+            snapshot,
+            options,
+            disk,
+            level: put.compression_level,
+            position: AtomicU64::new(behind.unwrap_or(snapshot.committed.end)),
+            held,
+            frames: AtomicU64::new(0),
+            vectors: BatchVectors::new(snapshot, room)?,
+            wal_size: wal_size.map(OnceLock::from).unwrap_or_default(),
+            finishing: Mutex::new(()),
+            stop: AtomicBool::new(false),
+            error: Mutex::new(None),
+        })
+    }
+
+    fn indexes(&self) -> bool {
+        self.options.lex_enabled && self.options.index
+    }
+
+    /// Each piece gets a place of its own; one for the time being where it has to wait.
     fn write(&self, bytes: &[u8]) -> Result<u64> {
         let length = bytes.len() as u64;
-        let start = self.position.fetch_add(length, Ordering::Relaxed);
-        if let Some(limit) = self.capacity {
-            check_capacity(limit, start + length)?;
+        if let Some(place) = self.held.take(bytes) {
+            return Ok(place);
         }
-        output::write_at(self.storage, start, bytes)?;
+        let start = self.position.fetch_add(length, Ordering::Relaxed);
+        self.write_at(start, bytes)?;
         Ok(start)
+    }
+
+    fn write_at(&self, start: u64, bytes: &[u8]) -> Result<()> {
+        if let Some(limit) = self.options.capacity {
+            check_capacity(limit, start + bytes.len() as u64)?;
+        }
+        self.disk.write_at(start, bytes)
+    }
+
+    /// Decides where the vectors begin, behind a log that fits what is `expected`, bytes; gives the size of that log.
+    fn place_vectors(&self, room: &Room, expected: u64) -> Result<u64> {
+        let base = &self.snapshot.committed;
+        let wal_size = commit::next_log_size(self.snapshot, expected, self.options.capacity);
+        let start = base.end.max(base.header.wal_offset + wal_size);
+        room.begin_at(start, &|place, bytes| self.write_at(place, bytes))?;
+        Ok(*self.wal_size.get_or_init(|| wal_size))
+    }
+
+    /// While the number of vectors is not known: begins to write them when there are many, and what waits for their end
+    /// when that is too much. `count` vectors have been given a number.
+    fn keep_up(&self, count: u64) -> Result<()> {
+        let Some(room) = self.vectors.room().filter(|_| self.held.is_waiting()) else {
+            return Ok(());
+        };
+        let length = Room::length(room.dimension(), count);
+        if room.start().is_none() && length > LOG_DECIDED_FROM {
+            self.place_vectors(room, LIKELY_TIMES * (length + count * EACH_DOCUMENT))?;
+        }
+        if self.held.length() > MOST_HELD
+            && let Some(end) = room.end(count)
+        {
+            room.close_behind(count);
+            // In this order: who does not wait any more finds the place.
+            self.position.store(end, Ordering::SeqCst);
+            self.held.let_pass();
+        }
+        Ok(())
     }
 
     /// The first error counts.
@@ -163,7 +246,7 @@ impl Shared<'_> {
     }
 
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed) || self.disk.has_failed()
     }
 }
 
@@ -254,85 +337,71 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// Where the vectors of a batch are to stand, and the log that is decided on for it.
-struct Room {
-    region: Region,
-    wal_size: u64,
-}
-
 /// Documents come with texts of some hundred bytes at least, mostly.
 const EACH_TEXT: u64 = 256;
+/// Bytes that a document takes beside its vector, about.
+const EACH_DOCUMENT: u64 = commit::EACH_FRAME + EACH_TEXT;
+/// Bytes of vectors from which on they are written though nobody knows how many come, and how many times that is likely.
+const LOG_DECIDED_FROM: u64 = 4 << 20;
+const LIKELY_TIMES: u64 = 4;
+/// Most bytes that wait for the end of the vectors.
+const MOST_HELD: u64 = if cfg!(test) { 16 << 10 } else { 256 << 20 };
 
-/// Room for one vector for each document that is expected, when most documents have one. It begins behind the log that fits
-/// the batch, so that it need not be moved.
+/// Room for the vectors when most documents have one, and the size of the log in front of it. When it is known how many come
+/// the rest has its place behind; else the rest waits for the end of the vectors, which is some tenth of their size.
 fn room_for_vectors(
     snapshot: &Snapshot,
     first: &[Document],
     put: &PutOptions,
     options: &CommitOptions,
-) -> Result<Option<Room>> {
-    let Some(capacity) = put.expected else {
-        return Ok(None);
-    };
+) -> Result<(Option<Room>, Option<u64>)> {
     let vectors = || {
         first
             .iter()
             .filter_map(|document| document.embedding.as_ref())
     };
-    let Some(one) = vectors().next() else {
-        return Ok(None);
+    let (Some(one), count) = (vectors().next(), vectors().count()) else {
+        return Ok((None, None));
     };
-    if vectors().count() * 2 < first.len() || capacity > MAX_FRAMES {
-        return Ok(None);
+    if count * 2 < first.len() {
+        return Ok((None, None));
     }
     let base = &snapshot.committed;
-    let mut region = Region {
-        start: 0,
-        dimension: snapshot
-            .binding_dimension(None)?
-            .unwrap_or(one.vector.len()),
-        capacity,
-    };
-    let expected = region.length() + capacity * (commit::EACH_FRAME + EACH_TEXT);
-    let wal_size = commit::next_log_size(snapshot, expected, options.capacity);
-    region.start = base.end.max(base.header.wal_offset + wal_size);
-    // Where space is short, each document says what it needs.
-    let fits = options
-        .capacity
-        .is_none_or(|limit| region.start + region.length() <= limit);
-    Ok(fits.then_some(Room { region, wal_size }))
+    let dimension = snapshot
+        .binding_dimension(None)?
+        .unwrap_or(one.vector.len());
+    // Places for documents without a vector would stay empty.
+    let known = put
+        .expected
+        .filter(|expected| count == first.len() && *expected <= MAX_FRAMES);
+    if let Some(capacity) = known {
+        let length = Room::length(dimension, capacity);
+        let expected = length + capacity * EACH_DOCUMENT;
+        let wal_size = commit::next_log_size(snapshot, expected, options.capacity);
+        let start = base.end.max(base.header.wal_offset + wal_size);
+        // Where space is short, each document says what it needs.
+        if options.capacity.is_none_or(|limit| start + length <= limit) {
+            let room = Room::at(start, dimension, capacity);
+            return Ok((Some(room), Some(wal_size)));
+        }
+    }
+    Ok((Some(Room::awaited(dimension)), None))
 }
 
 fn run(
-    snapshot: &Snapshot,
+    mut shared: Shared<'_>,
     feed: &mut Feed<'_>,
     slices: &mut dyn Iterator<Item = Result<Vec<Document>>>,
-    level: i32,
-    room: Option<Room>,
-    options: &CommitOptions,
 ) -> Result<Batch> {
+    let (snapshot, options) = (shared.snapshot, shared.options);
     let base = &snapshot.committed;
-    let region = room.as_ref().map(|room| room.region);
-    let start = region.map_or(base.end, |region| region.start + region.length());
-    let shared = Shared {
-        storage: &base.storage,
-        position: AtomicU64::new(start),
-        capacity: options.capacity,
-        frames: AtomicU64::new(0),
-        vectors: BatchVectors::new(snapshot, region)?,
-        finishing: Mutex::new(()),
-        stop: AtomicBool::new(false),
-        error: Mutex::new(None),
-    };
-    let indexes = options.lex_enabled && options.index;
+    let indexes = shared.indexes();
     let lanes = std::thread::available_parallelism().map_or(1, usize::from);
     let (sender, receiver) = sync_channel::<Slice>(WAITING);
     let receiver = Mutex::new(receiver);
-    let done = AtomicBool::new(false);
     let results = std::thread::scope(|scope| {
-        let flusher = scope.spawn(|| flush(&shared, start, &done));
         let lanes: Vec<_> = (0..lanes.clamp(1, MOST_LANES))
-            .map(|_| scope.spawn(|| run_lane(&shared, &receiver, level, indexes)))
+            .map(|_| scope.spawn(|| run_lane(&shared, &receiver)))
             .collect();
         let handed_out = guarded(|| hand_out(&shared, feed, slices, &sender));
         if let Err(error) = handed_out {
@@ -340,8 +409,6 @@ fn run(
         }
         drop(sender);
         let results: Vec<_> = lanes.into_iter().map(|lane| lane.join()).collect();
-        done.store(true, Ordering::Relaxed);
-        flusher.thread().unpark();
         results
     });
     if let Some(error) = shared.error.lock().take() {
@@ -354,24 +421,45 @@ fn run(
         ordered.extend(lane.slices);
         parts.extend(lane.sections);
     }
-    let mut out = Output::new(Arc::clone(&base.storage), shared.position.into_inner());
-    let mut vectors = shared.vectors;
-    let wal_size = match room {
+    let mut written = Movable {
+        slices: &mut ordered,
+        sections: &mut parts,
+    };
+    let (mut out, wal_size) = match shared.vectors.room() {
         Some(room) => {
-            let (from, to) = (base.end, base.header.wal_offset + room.wal_size);
+            let wal_size = match shared.wal_size.get() {
+                Some(size) => *size,
+                None => {
+                    let length = Room::length(room.dimension(), feed.next_vector);
+                    let frames = feed.next_frame - base.frame_count();
+                    let rest = shared.held.length() + commit::EACH_FRAME * frames;
+                    shared.place_vectors(room, length + rest)?
+                }
+            };
+            let (from, to) = (base.end, base.header.wal_offset + wal_size);
             fill_log(&base.storage, from, to.saturating_sub(from))?;
-            room.wal_size
+            let place = match room.end(feed.next_vector) {
+                Some(end) if shared.held.is_waiting() => end,
+                _ => shared.position.load(Ordering::Relaxed),
+            };
+            let mut out = Output::new(Arc::clone(&base.storage), place);
+            written.settle(&shared.held, &mut out)?;
+            (out, wal_size)
         }
         None => {
-            let written = Movable {
-                slices: &mut ordered,
-                sections: &mut parts,
-                vectors: &mut vectors,
-            };
-            make_room_for_log(snapshot, written, &mut out, options)?
+            let position = shared.position.load(Ordering::Relaxed);
+            let mut out = Output::new(Arc::clone(&base.storage), position);
+            let wal_size = make_room_for_log(
+                snapshot,
+                &mut written,
+                &mut shared.vectors,
+                &mut out,
+                options,
+            )?;
+            (out, wal_size)
         }
     };
-    let fresh = vectors.finish(&out)?;
+    let fresh = shared.vectors.finish(&out)?;
     let mut frames = FreshFrames::default();
     for (_, slice) in ordered {
         frames.append(slice);
@@ -408,26 +496,58 @@ fn run(
     })
 }
 
-/// What the lanes wrote.
+/// What the lanes wrote and may have to stand somewhere else.
 struct Movable<'a> {
     slices: &'a mut BTreeMap<u64, FreshFrames>,
     sections: &'a mut [SegmentMeta],
-    vectors: &'a mut BatchVectors,
+}
+
+impl Movable<'_> {
+    /// Writes what waited, and tells frames and sections where it stands.
+    fn settle(&mut self, held: &Held, out: &mut Output) -> Result<()> {
+        let start = out.position();
+        let pieces = held.pieces();
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        for piece in pieces {
+            out.write(&piece)?;
+        }
+        // One of them is read again.
+        out.flush()?;
+        for section in &mut *self.sections {
+            section.bytes_offset =
+                Held::settled(section.bytes_offset, start).unwrap_or(section.bytes_offset);
+        }
+        let mut slices: Vec<_> = self.slices.values_mut().collect();
+        let share = slices.len().div_ceil(MOST_LANES).max(1);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = slices
+                .chunks_mut(share)
+                .map(|slices| {
+                    scope.spawn(|| {
+                        slices.iter_mut().try_for_each(|slice| {
+                            slice.place_payloads(|_, offset| Held::settled(offset, start))
+                        })
+                    })
+                })
+                .collect();
+            let mut results = threads.into_iter().map(|thread| thread.join());
+            results.try_for_each(|result| result.map_err(|_| stopped_unexpectedly())?)
+        })
+    }
 }
 
 /// The first commit into an empty memory gets the log that fits it (see [`commit::next_log_size`]). How large it is, is
 /// known only now: what the lanes wrote where the log will be is written again at the end. Gives the size of the log.
 fn make_room_for_log(
     snapshot: &Snapshot,
-    written: Movable<'_>,
+    written: &mut Movable<'_>,
+    vectors: &mut BatchVectors,
     out: &mut Output,
     options: &CommitOptions,
 ) -> Result<u64> {
-    let Movable {
-        slices,
-        sections,
-        vectors,
-    } = written;
+    let Movable { slices, sections } = written;
     let base = &snapshot.committed;
     let count: u64 = slices.values().map(FreshFrames::count).sum();
     let expected = out.position() - base.end + commit::EACH_FRAME * count;
@@ -459,7 +579,7 @@ fn make_room_for_log(
         out.write(piece)?;
         place += length;
     }
-    for section in sections {
+    for section in sections.iter_mut() {
         if section.bytes_offset < log_end {
             section.bytes_offset += shift;
         }
@@ -523,6 +643,7 @@ fn hand_out(
                 break;
             }
             let slice = feed.slice(part)?;
+            shared.keep_up(feed.next_vector)?;
             if shared.is_stopped() {
                 return Ok(());
             }
@@ -536,24 +657,6 @@ fn hand_out(
     Ok(())
 }
 
-/// Hands what was written to the disk now and then, beside the lanes.
-fn flush(shared: &Shared<'_>, start: u64, done: &AtomicBool) {
-    let (mut synced, mut wait) = (start, FIRST_SYNC);
-    while !done.load(Ordering::Relaxed) {
-        std::thread::park_timeout(std::time::Duration::from_millis(20));
-        let position = shared.position.load(Ordering::Relaxed);
-        if position - synced >= wait {
-            // Only to be early, but an error of the disk is told once: the sync before the table of contents would not
-            // hear of it.
-            if let Err(error) = output::sync(shared.storage) {
-                return shared.fail(error);
-            }
-            synced = position;
-            wait = (wait * 2).min(SYNC_EVERY);
-        }
-    }
-}
-
 /// What one lane made.
 #[derive(Default)]
 struct Lane {
@@ -561,18 +664,13 @@ struct Lane {
     sections: Vec<SegmentMeta>,
 }
 
-fn run_lane(
-    shared: &Shared<'_>,
-    queue: &Mutex<Receiver<Slice>>,
-    level: i32,
-    indexes: bool,
-) -> Lane {
+fn run_lane(shared: &Shared<'_>, queue: &Mutex<Receiver<Slice>>) -> Lane {
     let mut lane = Lane::default();
     let mut worker = Worker {
         shared,
-        preparer: Preparer::new(level),
+        preparer: Preparer::new(shared.level),
         builder: None,
-        indexes,
+        indexes: shared.indexes(),
     };
     loop {
         let next = queue.lock().recv();
@@ -640,7 +738,7 @@ impl Worker<'_, '_> {
             slice.first_vector,
             vectors,
             &|bytes| shared.write(bytes),
-            &|place, bytes| output::write_at(shared.storage, place, bytes),
+            &|place, bytes| shared.write_at(place, bytes),
         )?;
         let mut fresh = FreshFrames::encode(frames.iter().map(|(frame, sketch)| (frame, sketch)))?;
         let before = self
@@ -715,5 +813,95 @@ impl Worker<'_, '_> {
         lane.sections
             .push(lex_sections::entry(&bytes, 0, 0, offset));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::{LOG_DECIDED_FROM, MOST_HELD};
+    use crate::{Document, Embedding, Identity, Memory, OpenMode, OpenOptions, PutOptions};
+
+    /// Numbers of a vector: so many that few documents are enough for what a test is about.
+    const DIMENSION: usize = 2048;
+
+    fn open(path: &Path, mode: OpenMode) -> Memory {
+        let options = OpenOptions {
+            mode,
+            ..OpenOptions::default()
+        };
+        Memory::open(path, options).unwrap()
+    }
+
+    fn document(number: usize, text: usize) -> Document {
+        let mut vector = vec![0.0; DIMENSION];
+        vector[number % DIMENSION] = 1.0;
+        // Text that does not become much shorter.
+        let words = (0..text).map(|word| blake3::hash(&[number as u8, word as u8]).to_string());
+        Document {
+            embedding: Some(Embedding {
+                vector: Arc::from(vector),
+                identity: Arc::new(Identity::default()),
+            }),
+            ..Document::text(words.collect::<Vec<_>>().join(" "), number as i64)
+        }
+    }
+
+    /// Stores documents of which nobody knows how many come.
+    fn stored(count: usize, text: usize) -> (tempfile::TempDir, Memory) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.mv2");
+        let memory = open(&path, OpenMode::Create);
+        let numbers: Vec<usize> = (0..count).collect();
+        let mut slices = numbers.chunks(100).map(|part| {
+            let documents = part.iter().map(|number| document(*number, text));
+            Ok(documents.collect())
+        });
+        memory
+            .put_slices(&mut slices, PutOptions::default())
+            .unwrap();
+        memory.close().unwrap();
+        let memory = open(&path, OpenMode::Open);
+        (folder, memory)
+    }
+
+    fn assert_whole(memory: &Memory, count: usize, text: usize) {
+        let stats = memory.stats().unwrap();
+        assert_eq!(stats["frame_count"], count);
+        let report = memory.verify(true).unwrap();
+        assert_eq!(report.overall_status, "passed", "{report:?}");
+        for number in [0, count / 2, count - 1] {
+            let expected = document(number, text);
+            assert_eq!(
+                memory.text(number as u64).unwrap().as_bytes(),
+                expected.content.as_bytes()
+            );
+            let snapshot = memory.snapshot("test").unwrap();
+            let vector = snapshot.vector(number as u64).unwrap().unwrap();
+            assert_eq!(vector, expected.embedding.unwrap().vector);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_the_end_of_the_vectors_stands_behind_them_with_nothing_dead_between() {
+        // Below, around and above the size from which on vectors are written before their end is known.
+        let enough = LOG_DECIDED_FROM as usize / (4 * DIMENSION);
+        for count in [enough / 2, enough, 3 * enough] {
+            let (_folder, memory) = stored(count, 0);
+            assert_whole(&memory, count, 0);
+            let stats = memory.stats().unwrap();
+            assert!(stats["dead_bytes"].as_u64().unwrap() < 8192, "{stats}");
+        }
+    }
+
+    #[test]
+    fn a_batch_whose_texts_are_too_much_to_wait_keeps_all_of_them() {
+        let (count, text) = (1600, 8);
+        assert!(count * text * 32 > 4 * MOST_HELD as usize);
+        let (_folder, memory) = stored(count, text);
+        assert_whole(&memory, count, text);
     }
 }

@@ -1,8 +1,8 @@
 //! Vectors of a large batch: written while they come, with their codes.
 //!
-//! Each slice of documents knows the number of its first vector, so that lanes write vectors without waiting for each other.
-//! When it is known how many documents come, all vectors have their place in one blob from the start, and nothing is
-//! copied; otherwise each slice is a piece of its own, and the pieces are put together at the end.
+//! Each slice of documents knows the number of its first vector, so that lanes write vectors without waiting for each other,
+//! each where it stays: in one blob (see [`Room`]). What finds no room there is a piece of its own, and then the pieces are
+//! put together at the end.
 //!
 //! Codes are relative to a centre, and only codes with the same one can be joined by copying. The lanes agree on the centre
 //! of what the file holds already, or on that of the first thousand vectors: those wait in memory for each other.
@@ -27,39 +27,119 @@ const CENTRE_OF: usize = 1024;
 /// Vectors of a slice: their frames in ascending order.
 pub type Vectors = Vec<(u64, Arc<[f32]>)>;
 
-/// Room in the file for the vectors of a batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Region {
-    /// Where it starts.
-    pub start: u64,
-    /// Numbers of a vector.
-    pub dimension: usize,
+/// Writes bytes at a place of the file.
+pub type WriteAt<'a> = &'a dyn Fn(u64, &[u8]) -> Result<()>;
+
+/// Room in the file for the vectors of a batch, one behind the other, their number in front.
+pub struct Room {
+    dimension: usize,
     /// Vectors that it takes.
-    pub capacity: u64,
+    capacity: AtomicU64,
+    place: Mutex<Place>,
 }
 
-impl Region {
-    /// Bytes that it takes.
+enum Place {
+    Known(u64),
+    /// Entries that wait for it, by the number of the first.
+    Awaited(BTreeMap<u64, Vec<u8>>),
+}
+
+impl Room {
+    /// Room for `capacity` vectors from `start` on.
     #[must_use]
-    pub fn length(&self) -> u64 {
-        COUNT as u64 + self.capacity * stride(self.dimension) as u64
+    pub fn at(start: u64, dimension: usize, capacity: u64) -> Self {
+        Self {
+            dimension,
+            capacity: AtomicU64::new(capacity),
+            place: Mutex::new(Place::Known(start)),
+        }
+    }
+
+    /// Room for as many vectors as come, at a place that is told later.
+    #[must_use]
+    pub fn awaited(dimension: usize) -> Self {
+        Self {
+            dimension,
+            capacity: AtomicU64::new(u64::MAX),
+            place: Mutex::new(Place::Awaited(BTreeMap::new())),
+        }
+    }
+
+    /// Bytes of so many vectors.
+    #[must_use]
+    pub fn length(dimension: usize, count: u64) -> u64 {
+        COUNT as u64 + count * stride(dimension) as u64
+    }
+
+    /// Where it begins, if that is known.
+    #[must_use]
+    pub fn start(&self) -> Option<u64> {
+        match *self.place.lock() {
+            Place::Known(start) => Some(start),
+            Place::Awaited(_) => None,
+        }
+    }
+
+    /// Where it ends when it holds `count` vectors.
+    #[must_use]
+    pub fn end(&self, count: u64) -> Option<u64> {
+        Some(self.start()? + Self::length(self.dimension, count))
+    }
+
+    /// Numbers of a vector.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Whether it takes vectors up to this number.
+    fn takes(&self, end: u64) -> bool {
+        end <= self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more than `count` vectors from now on. All that were given a number belong to them.
+    pub fn close_behind(&self, count: u64) {
+        self.capacity.store(count, Ordering::Relaxed);
+    }
+
+    /// Tells where it begins, and writes what waited for that.
+    pub fn begin_at(&self, start: u64, write_at: WriteAt<'_>) -> Result<()> {
+        let before = std::mem::replace(&mut *self.place.lock(), Place::Known(start));
+        if let Place::Awaited(waiting) = before {
+            for (first, entries) in waiting {
+                write_at(start + Self::length(self.dimension, first), &entries)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes entries, the first of which is number `first`.
+    fn put(&self, first: u64, entries: Vec<u8>, write_at: WriteAt<'_>) -> Result<()> {
+        let start = match &mut *self.place.lock() {
+            Place::Known(start) => *start,
+            Place::Awaited(waiting) => {
+                waiting.insert(first, entries);
+                return Ok(());
+            }
+        };
+        write_at(start + Self::length(self.dimension, first), &entries)
     }
 }
 
 /// What all lanes share.
 pub struct BatchVectors {
-    region: Option<Region>,
+    room: Option<Room>,
     /// A segment with the centre that all codes are relative to, once it is known.
     model: RwLock<Option<Bytes>>,
     waiting: Mutex<BTreeMap<u64, Vectors>>,
+    /// By the number of the first vector.
     slices: Mutex<BTreeMap<u64, Slice>>,
-    count: AtomicU64,
 }
 
 /// The vectors of one slice.
 struct Slice {
-    /// Where the first entry stands.
-    place: u64,
+    /// Where the first entry stands, unless that is in the room.
+    place: Option<u64>,
     count: usize,
     dimension: usize,
     codes: Option<Vec<u8>>,
@@ -67,18 +147,23 @@ struct Slice {
 
 impl BatchVectors {
     /// For a batch on top of `snapshot`.
-    pub fn new(snapshot: &Snapshot, region: Option<Region>) -> Result<Self> {
+    pub fn new(snapshot: &Snapshot, room: Option<Room>) -> Result<Self> {
         // Vectors that are about to go are no model.
         let is_binding = snapshot.binding_dimension(None)?.is_some();
         let stored = snapshot.committed.vectors()?.parts().first();
         let stored = stored.filter(|_| is_binding);
         Ok(Self {
-            region,
+            room,
             model: RwLock::new(stored.map(|part| part.codes.clone())),
             waiting: Mutex::default(),
             slices: Mutex::default(),
-            count: AtomicU64::new(0),
         })
+    }
+
+    /// The room that all vectors were to have.
+    #[must_use]
+    pub fn room(&self) -> Option<&Room> {
+        self.room.as_ref()
     }
 
     /// Takes the vectors of a slice, the first of which is number `first` of the batch. `write` appends bytes to the file,
@@ -88,7 +173,7 @@ impl BatchVectors {
         first: u64,
         vectors: Vectors,
         write: &dyn Fn(&[u8]) -> Result<u64>,
-        write_at: &dyn Fn(u64, &[u8]) -> Result<()>,
+        write_at: WriteAt<'_>,
     ) -> Result<()> {
         let Some((_, one)) = vectors.first() else {
             return Ok(());
@@ -99,15 +184,13 @@ impl BatchVectors {
             write_entry(*frame, vector, &mut entries);
         }
         let end = first + vectors.len() as u64;
-        let place = match self.region.filter(|region| end <= region.capacity) {
-            Some(region) => {
-                let place = region.start + COUNT as u64 + first * stride(dimension) as u64;
-                write_at(place, &entries)?;
-                place
+        let place = match self.room.as_ref().filter(|room| room.takes(end)) {
+            Some(room) => {
+                room.put(first, entries, write_at)?;
+                None
             }
-            None => write(&entries)?,
+            None => Some(write(&entries)?),
         };
-        drop(entries);
         let slice = Slice {
             place,
             count: vectors.len(),
@@ -115,8 +198,6 @@ impl BatchVectors {
             codes: None,
         };
         self.slices.lock().insert(first, slice);
-        self.count
-            .fetch_add(vectors.len() as u64, Ordering::Relaxed);
         self.encode(first, vectors)
     }
 
@@ -147,11 +228,9 @@ impl BatchVectors {
         let Some((_, first)) = first else {
             return Ok(());
         };
-        let mut builder = SegmentBuilder::new(first.len())?;
-        for (frame, vector) in waiting.values().flatten() {
-            builder.add(*frame, vector)?;
-        }
-        *self.model.write() = Some(Bytes::from(builder.finish()));
+        let vectors = waiting.values().flatten().map(|(_, vector)| &**vector);
+        let model = SegmentBuilder::around(first.len(), vectors)?;
+        *self.model.write() = Some(Bytes::from(model));
         Ok(())
     }
 
@@ -175,20 +254,24 @@ impl BatchVectors {
         Ok(())
     }
 
-    /// Where the last vectors end that begin below `limit`; 0 without any.
+    /// Where the last vectors end that begin below `limit`, of those that have no room of their own; 0 without any.
     #[must_use]
     pub fn end_below(&mut self, limit: u64) -> u64 {
         let slices = self.slices.get_mut().values();
-        let below = slices.filter(|slice| slice.place < limit);
-        below.map(Slice::end).max().unwrap_or(0)
+        let ends = slices.filter_map(|slice| {
+            let place = slice.place.filter(|place| *place < limit)?;
+            Some(place + slice.length())
+        });
+        ends.max().unwrap_or(0)
     }
 
-    /// Tells that the vectors which begin below `limit` stand `shift` bytes further on.
+    /// Tells that those vectors stand `shift` bytes further on.
     pub fn move_below(&mut self, limit: u64, shift: u64) {
         for slice in self.slices.get_mut().values_mut() {
-            if slice.place < limit {
-                slice.place += shift;
-            }
+            slice.place = slice.place.map(|place| {
+                let moves = place < limit;
+                place + if moves { shift } else { 0 }
+            });
         }
     }
 
@@ -199,6 +282,7 @@ impl BatchVectors {
             self.find_centre(&waited)?;
         }
         self.encode_waiting(waited)?;
+        let room_start = self.room.as_ref().and_then(Room::start);
         let slices = self.slices.into_inner();
         let Some(dimension) = slices.values().next().map(|slice| slice.dimension) else {
             return Ok(Fresh::default());
@@ -208,24 +292,28 @@ impl BatchVectors {
         let missing =
             || crate::error::Error::corrupt("vectors", 0, "vectors of a batch are missing");
         // What stands back to back is one part: all of it, when there was room for all.
-        let mut runs: Vec<Vec<Slice>> = Vec::new();
-        for slice in slices.into_values() {
+        let mut runs: Vec<Run> = Vec::new();
+        for (first, slice) in slices {
+            let in_room = room_start.map(|start| start + Room::length(dimension, first));
+            let place = slice.place.or(in_room).ok_or_else(missing)?;
             match runs.last_mut() {
-                Some(run) if run.last().is_some_and(|last| last.end() == slice.place) => {
-                    run.push(slice);
+                Some(run) if run.end == place => {
+                    run.end += slice.length();
+                    run.slices.push(slice);
                 }
-                _ => runs.push(vec![slice]),
+                _ => runs.push(Run {
+                    start: place,
+                    end: place + slice.length(),
+                    slices: vec![slice],
+                }),
             }
         }
         let mut parts = Vec::with_capacity(runs.len());
         for run in &runs {
-            let (Some(first), Some(last)) = (run.first(), run.last()) else {
-                continue;
-            };
             let entries = map
-                .section(first.place, last.end() - first.place)
+                .section(run.start, run.end - run.start)
                 .ok_or_else(missing)?;
-            let codes = joined_codes(run, &entries)?;
+            let codes = joined_codes(&run.slices, &entries)?;
             parts.push(Part {
                 entries,
                 codes: Bytes::from(codes),
@@ -233,21 +321,24 @@ impl BatchVectors {
                 sections: None,
             });
         }
-        let place = self.region.filter(|region| {
-            let starts = runs.first().and_then(|run| run.first());
-            runs.len() == 1
-                && starts.is_some_and(|slice| slice.place == region.start + COUNT as u64)
+        let place = room_start.filter(|start| match runs.as_slice() {
+            [run] => run.start == start + COUNT as u64,
+            _ => false,
         });
-        Ok(Fresh {
-            parts,
-            place: place.map(|region| region.start),
-        })
+        Ok(Fresh { parts, place })
     }
 }
 
+/// Slices whose entries follow each other.
+struct Run {
+    start: u64,
+    end: u64,
+    slices: Vec<Slice>,
+}
+
 impl Slice {
-    fn end(&self) -> u64 {
-        self.place + (self.count * stride(self.dimension)) as u64
+    fn length(&self) -> u64 {
+        (self.count * stride(self.dimension)) as u64
     }
 }
 

@@ -140,6 +140,13 @@ pub fn check_vector(vector: &[f32], argument: &str) -> Result<()> {
             &format!("1 to {} numbers", vec::MAX_DIMENSION),
         ));
     }
+    // A fold without an early end takes many numbers to an instruction.
+    if vector
+        .iter()
+        .fold(true, |all, number| all & number.is_finite())
+    {
+        return Ok(());
+    }
     match vector.iter().position(|number| !number.is_finite()) {
         Some(position) => Err(unusable(
             format!("{argument}[{position}] is {}", vector[position]),

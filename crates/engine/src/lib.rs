@@ -21,6 +21,7 @@ mod acl;
 mod additions;
 mod ahead;
 mod bulk;
+mod bulk_held;
 mod bulk_vectors;
 mod calendar;
 mod capsule;
@@ -68,6 +69,7 @@ mod tracks;
 mod vec_sections;
 mod vectors;
 mod verify;
+mod write_behind;
 mod writer;
 
 pub use capsule::{lock_capsule, unlock_capsule};

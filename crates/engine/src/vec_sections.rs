@@ -499,12 +499,12 @@ fn append(fresh: &Fresh, out: &mut Output) -> Result<(SegmentMeta, SegmentMeta)>
         let count = (part.count() as u64).to_le_bytes();
         out.flush()?;
         output::write_at(out.storage(), place, &count)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&count).update(&part.entries);
+        let length = (COUNT + part.entries.len()) as u64;
         let vectors = SegmentMeta {
             bytes_offset: place,
-            bytes_length: (COUNT + part.entries.len()) as u64,
-            primary_checksum: *hasher.finalize().as_bytes(),
+            bytes_length: length,
+            // Of a map, every page that was read would count as memory of the process.
+            primary_checksum: output::hash(out.storage(), place, length)?,
             ..entry(part)
         };
         let codes = write_section(&part.codes, vectors.frame_from, vectors.frame_to, out)?;

@@ -32,7 +32,12 @@ pub fn stride(dimension: usize) -> usize {
 pub fn write_entry(frame_id: u64, vector: &[f32], out: &mut Vec<u8>) {
     out.extend_from_slice(&frame_id.to_le_bytes());
     out.extend_from_slice(&(vector.len() as u64).to_le_bytes());
-    out.extend(vector.iter().flat_map(|number| number.to_le_bytes()));
+    let start = out.len();
+    out.resize(start + size_of_val(vector), 0);
+    let places = out[start..].as_chunks_mut::<4>().0;
+    for (place, number) in places.iter_mut().zip(vector) {
+        *place = number.to_le_bytes();
+    }
 }
 
 /// The numbers in little-endian bytes.
