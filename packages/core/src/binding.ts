@@ -97,9 +97,16 @@ export interface NativeColumns {
   /** JSON texts of objects. */
   metadata?: (string | undefined)[];
   contentDates?: (string[] | undefined)[];
-  /** Copied. */
-  vectors?: (Float32Array | undefined)[];
-  vectorIdentities?: (EmbeddingIdentity | undefined)[];
+  /** The numbers of all vectors, one vector behind the other; copied. */
+  vectors?: Float32Array;
+  /** Numbers of a vector; there are `vectors` only together with it. */
+  dimension?: number;
+  /** 1 for every document that has a vector, 0 for others; absent: all have. */
+  withVector?: Uint8Array;
+  /** What made vectors, each once. */
+  identities?: EmbeddingIdentity[];
+  /** For each document its place in `identities`, below 0 for one without. */
+  madeBy?: Int32Array;
 }
 
 /** Documents on their way to a `putFeed` that has begun. */

@@ -8,6 +8,7 @@ import { unreadable } from './border.js';
 import { DEFAULT_LABEL } from './document.js';
 import { aborted } from './failures.js';
 import { feedFor } from './scoped-memory.js';
+import { type Vector, VectorColumn } from './vector-column.js';
 
 /**
  * Most documents converted in one go, and characters and bytes of vectors after which a slice ends: some milliseconds of
@@ -21,6 +22,20 @@ const SLICE_SIZE = 1 << 20;
  */
 const FIRST_SLICE = 64;
 
+/** A document of a feed, with its vector beside it: that is copied when the document is taken. */
+export interface FedDocument {
+  readonly document: NativeDocument;
+  readonly vector: Vector | undefined;
+}
+
+/** Documents that carry their vectors, as a feed takes them. */
+export function* fedWithVectors(documents: readonly NativeDocument[]): Generator<FedDocument> {
+  for (const document of documents) {
+    const { vector, vectorIdentity: identity } = document;
+    yield { document, vector: vector && { vector, identity } };
+  }
+}
+
 /**
  * Stores everything `documents` gives as one transaction that takes the documents as they come: the engine works on the
  * first while the next are read, and no more than a few slices are in memory (with `dedupe: "replace"` all of them).
@@ -28,7 +43,7 @@ const FIRST_SLICE = 64;
  */
 export async function putFeed(
   native: NativeMemory,
-  documents: Iterable<NativeDocument | Promise<NativeDocument>>,
+  documents: Iterable<FedDocument | Promise<FedDocument>>,
   options: NativePutOptions,
   signal: AbortSignal | undefined,
   count: number | undefined,
@@ -60,8 +75,8 @@ export async function putFeed(
 /** What `convert` makes of each of the documents, one of which may be a promise of one. */
 export function* convertedWith(
   docs: Iterable<unknown>,
-  convert: (doc: unknown, index: number) => NativeDocument,
-): Generator<NativeDocument | Promise<NativeDocument>> {
+  convert: (doc: unknown, index: number) => FedDocument,
+): Generator<FedDocument | Promise<FedDocument>> {
   let index = 0;
   for (const doc of docs) {
     const at = index;
@@ -79,23 +94,27 @@ function nextTurn(): Promise<void> {
 }
 
 async function* slices(
-  documents: Iterable<NativeDocument | Promise<NativeDocument>>,
+  documents: Iterable<FedDocument | Promise<FedDocument>>,
 ): AsyncGenerator<NativeColumns> {
+  const vectors = new VectorColumn();
   let slice: NativeDocument[] = [];
   let most = FIRST_SLICE;
   let size = 0;
+  let index = 0;
   for (const item of documents) {
-    const document = item instanceof Promise ? await item : item;
+    const { document, vector } = item instanceof Promise ? await item : item;
     slice.push(document);
-    size += (document.text?.length ?? 0) + 4 * (document.vector?.length ?? 0);
+    vectors.add(vector, index);
+    index += 1;
+    size += (document.text?.length ?? 0) + 4 * (vector?.vector.length ?? 0);
     if (slice.length === most || size >= SLICE_SIZE) {
-      yield columnsOf(slice);
+      yield { ...columnsOf(slice), ...vectors.take() };
       slice = [];
       most = Math.min(most * 2, SLICE);
       size = 0;
     }
   }
-  if (slice.length > 0) yield columnsOf(slice);
+  if (slice.length > 0) yield { ...columnsOf(slice), ...vectors.take() };
 }
 
 /** What a promise among the documents gives. */
@@ -107,15 +126,7 @@ async function arrived(item: Promise<unknown>, argument: string): Promise<unknow
   }
 }
 
-type OptionalColumn =
-  | 'uris'
-  | 'kinds'
-  | 'tracks'
-  | 'searchTexts'
-  | 'metadata'
-  | 'contentDates'
-  | 'vectors'
-  | 'vectorIdentities';
+type OptionalColumn = 'uris' | 'kinds' | 'tracks' | 'searchTexts' | 'metadata' | 'contentDates';
 
 /** The fields of text documents, one array each; an array without a value is left out. */
 function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
@@ -137,8 +148,6 @@ function columnsOf(documents: readonly NativeDocument[]): NativeColumns {
   optional('searchTexts', ({ searchText }) => searchText);
   optional('metadata', ({ metadata }) => metadata);
   optional('contentDates', ({ contentDates }) => contentDates);
-  optional('vectors', ({ vector }) => vector);
-  optional('vectorIdentities', ({ vectorIdentity }) => vectorIdentity);
   return columns;
 
   function optional<Name extends OptionalColumn>(

@@ -19,7 +19,6 @@ import { batchDocument, switchesOf, type Dedupe, type IngestSwitches, type Switc
 import {
   GivenVectors,
   vectorRequest,
-  withVector,
   type MakingOptions,
   type VectorInput,
 } from './embedding/document-vectors.js';
@@ -27,7 +26,7 @@ import { embedded, putMade } from './embedding/put-embedded.js';
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
-import { convertedWith, putFeed } from './put-feed.js';
+import { convertedWith, fedWithVectors, putFeed } from './put-feed.js';
 import { storedIds } from './write-queue.js';
 
 export interface PutManyOptions
@@ -147,9 +146,10 @@ async function putGiven(
   count: number | undefined,
 ): Promise<string[]> {
   const given = new GivenVectors(handle, 'putMany', options, count);
-  const documents = convertedWith(docs, (doc, index) =>
-    withVector(batchDocument(doc, `docs[${index}].`, plan.switches), given.of(doc, index)),
-  );
+  const documents = convertedWith(docs, (doc, index) => ({
+    document: batchDocument(doc, `docs[${index}].`, plan.switches),
+    vector: given.of(doc, index),
+  }));
   return handle.write('putMany', (native) => putFeed(native, documents, plan.store, plan.signal, count));
 }
 
@@ -161,7 +161,7 @@ function storeMade(
 ): Promise<string[]> {
   return putMade(handle, 'putMany', making, signal, (native, documents) =>
     documents.length >= FEED_FROM
-      ? putFeed(native, documents, store, signal, documents.length)
+      ? putFeed(native, fedWithVectors(documents), store, signal, documents.length)
       : storedIds(native, documents, store),
   );
 }

@@ -61,6 +61,34 @@ describe('putMany of many documents', () => {
     }
   });
 
+  it('keeps the vector of each, and what made it, whether or not it is known how many come', async () => {
+    const embedding = (number: number): Float32Array =>
+      Float32Array.of(Math.cos(number), Math.sin(number), 1);
+    const embedded = function* (count: number): Generator<PutManyInput> {
+      const reused = new Float32Array(3);
+      for (let number = 0; number < count; number += 1) {
+        // The same array each time: what it holds when the document is given is what counts.
+        reused.set(embedding(number));
+        const embeddingIdentity = { provider: 'mine', model: number < 2000 ? 'old' : 'new' };
+        yield number % 3 === 1 ? doc(number) : { ...doc(number), embedding: reused, embeddingIdentity };
+      }
+    };
+    const copied = Array.from(embedded(3000), (one, number) =>
+      one.embedding === undefined ? one : { ...one, embedding: embedding(number) },
+    );
+    for (const source of [embedded(3000), copied]) {
+      await using memory = await freshMemory();
+      await memory.putMany(source);
+      for (const number of [0, 3, 1999, 2001, 2999]) {
+        const near = await memory.find('quillwort', { mode: 'sem', queryEmbedding: embedding(number), k: 1 });
+        const expected = number % 3 === 1 ? [] : [number];
+        if (expected.length > 0) expect(near.hits.map(({ frame_id }) => frame_id)).toEqual(expected);
+      }
+      expect(await memory.stats()).toMatchObject({ vector_count: 2000 });
+      expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+    }
+  });
+
   it('stores nothing when a document or the source fails behind the first slices', async () => {
     await using memory = await freshMemory();
     await memory.put({ text: 'here before' });

@@ -122,7 +122,7 @@ impl Input {
             .content
             .ok_or_else(|| Error::invalid(&argument, "neither text nor bytes", "text or bytes"))?;
         let timestamp = self.rest.timestamp.unwrap_or(f64::NAN);
-        let timestamp = integer_seconds(timestamp, &format!("{argument}.timestamp"))?;
+        let timestamp = integer_seconds(timestamp, || format!("{argument}.timestamp"))?;
         let mut document = Document::text(String::new(), timestamp);
         document.content = content;
         document.embedding = embedding(self.vector, self.identity)?;
@@ -169,7 +169,7 @@ impl Patch {
     fn apply(self, document: &mut Document, index: usize) -> Result<()> {
         let argument = |field: &str| format!("documents[{index}].{field}");
         if let Some(timestamp) = self.timestamp {
-            document.timestamp = integer_seconds(timestamp, &argument("timestamp"))?;
+            document.timestamp = integer_seconds(timestamp, || argument("timestamp"))?;
         }
         let set = |field: &mut Option<String>, value: Option<String>| {
             if value.is_some() {
@@ -201,12 +201,12 @@ impl Patch {
 }
 
 /// Whole seconds since 1970.
-pub fn integer_seconds(value: f64, argument: &str) -> Result<i64> {
+pub fn integer_seconds(value: f64, argument: impl FnOnce() -> String) -> Result<i64> {
     // Far inside what both i64 and JavaScript hold exactly; calendars end long before.
     if value.is_finite() && value.abs() < 1e15 {
         return Ok(value.floor() as i64);
     }
-    Err(Error::invalid(argument, value, "epoch seconds"))
+    Err(Error::invalid(&argument(), value, "epoch seconds"))
 }
 
 /// MV019 when a column has not one element a document.

@@ -41,8 +41,77 @@ pub struct NativeColumns {
     pub metadata: Option<Vec<Option<String>>>,
     pub content_dates: Option<Vec<Option<Vec<String>>>>,
     pub default_label: String,
-    pub vectors: Option<Vec<Option<Float32Array>>>,
-    pub vector_identities: Option<Vec<Option<NativeIdentity>>>,
+    /// The numbers of all vectors, one behind the other: a handle for each of them would cost more than the numbers.
+    pub vectors: Option<Float32Array>,
+    /// Numbers of a vector.
+    pub dimension: Option<u32>,
+    /// 1 for every document that has a vector; absent: all have.
+    pub with_vector: Option<Uint8Array>,
+    /// What made vectors, each once.
+    pub identities: Option<Vec<NativeIdentity>>,
+    /// For each document its place in `identities`, below 0 without one.
+    pub made_by: Option<Int32Array>,
+}
+
+/// The vectors of a slice, taken document by document.
+struct Vectors<'a> {
+    numbers: std::slice::ChunksExact<'a, f32>,
+    with_vector: Option<&'a [u8]>,
+    made_by: Option<&'a [i32]>,
+    identities: Vec<Arc<Identity>>,
+    unknown: Arc<Identity>,
+}
+
+impl<'a> Vectors<'a> {
+    fn new(
+        numbers: &'a [f32],
+        dimension: Option<u32>,
+        with_vector: Option<&'a [u8]>,
+        made_by: Option<&'a [i32]>,
+        identities: Vec<NativeIdentity>,
+        count: usize,
+    ) -> Result<Self> {
+        let dimension = dimension.unwrap_or_default() as usize;
+        let rows = with_vector.map_or(count, |rows| rows.iter().filter(|has| **has != 0).count());
+        refuse_length(
+            "columns.withVector",
+            with_vector.map_or(count, <[u8]>::len),
+            count,
+        )?;
+        refuse_length("columns.madeBy", made_by.map_or(count, <[i32]>::len), count)?;
+        refuse_length("columns.vectors", numbers.len(), rows * dimension)?;
+        let identities = identities
+            .into_iter()
+            .map(|identity| identity.convert().map(Arc::new))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            // Without numbers there are no vectors, whatever the size.
+            numbers: numbers.chunks_exact(dimension.max(1)),
+            with_vector,
+            made_by,
+            identities,
+            unknown: Arc::default(),
+        })
+    }
+
+    /// What the document at `index` has; to be asked in order.
+    fn next(&mut self, index: usize) -> Option<Embedding> {
+        if self
+            .with_vector
+            .is_some_and(|rows| rows.get(index) == Some(&0))
+        {
+            return None;
+        }
+        let vector = self.numbers.next()?;
+        let place = self.made_by.and_then(|made_by| made_by.get(index));
+        let identity = place
+            .and_then(|place| self.identities.get(usize::try_from(*place).ok()?))
+            .unwrap_or(&self.unknown);
+        Some(Embedding {
+            vector: Arc::from(vector),
+            identity: Arc::clone(identity),
+        })
+    }
 }
 
 impl NativeColumns {
@@ -59,16 +128,21 @@ impl NativeColumns {
             self.search_texts.as_ref().map_or(count, Vec::len),
             self.metadata.as_ref().map_or(count, Vec::len),
             self.content_dates.as_ref().map_or(count, Vec::len),
-            self.vectors.as_ref().map_or(count, Vec::len),
-            self.vector_identities.as_ref().map_or(count, Vec::len),
         ];
         for length in lengths {
             refuse_length("columns", length, count)?;
         }
-        let mut vectors = self.vectors.map(Vec::into_iter);
-        let mut identities = self.vector_identities.map(Vec::into_iter);
-        // Mostly all vectors of a slice were made by one model.
-        let mut identity = Arc::new(Identity::default());
+        let mut vectors = match &self.vectors {
+            Some(numbers) => Some(Vectors::new(
+                numbers,
+                self.dimension,
+                self.with_vector.as_deref(),
+                self.made_by.as_deref(),
+                self.identities.unwrap_or_default(),
+                count,
+            )?),
+            None => None,
+        };
         let mut labels = self.labels.map(Vec::into_iter);
         let mut tags = self.tags.map(Vec::into_iter);
         let mut uris = self.uris.map(Vec::into_iter);
@@ -81,18 +155,10 @@ impl NativeColumns {
         let mut documents = Vec::with_capacity(count);
         for ((text, title), timestamp) in rows.zip(self.timestamps.iter()) {
             let index = first + documents.len();
-            let seconds = integer_seconds(*timestamp, &format!("documents[{index}].timestamp"))?;
-            let own = match next(&mut identities).flatten() {
-                Some(own) => own.convert()?,
-                None => Identity::default(),
-            };
-            if *identity != own {
-                identity = Arc::new(own);
-            }
-            let embedding = next(&mut vectors).flatten().map(|vector| Embedding {
-                vector: Arc::from(&*vector),
-                identity: Arc::clone(&identity),
-            });
+            let seconds = integer_seconds(*timestamp, || format!("documents[{index}].timestamp"))?;
+            let embedding = vectors
+                .as_mut()
+                .and_then(|vectors| vectors.next(documents.len()));
             documents.push(Document {
                 embedding,
                 content: Content::Text(text),

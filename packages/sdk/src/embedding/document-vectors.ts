@@ -15,7 +15,8 @@ import { getConfig } from '../configure.js';
 import { dimensionMismatch, embedderMismatch, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
-import { finiteVector, identityOf, vectorOf } from './given-vector.js';
+import type { Vector } from '../vector-column.js';
+import { checkFilled, finiteVector, identityOf, vectorOf } from './given-vector.js';
 
 /** Ways to give a document a vector. */
 export interface VectorInput {
@@ -33,14 +34,13 @@ export interface VectorInput {
 }
 
 /** A vector on its way into the file, and who made it. */
-export interface DocumentVector {
+export interface DocumentVector extends Vector {
   readonly vector: Float32Array;
-  readonly identity: EmbeddingIdentity | undefined;
 }
 
 /**
- * The vectors that the documents of a large batch bring, looked at one after the other as the documents are taken. What
- * does not fit the file the engine refuses.
+ * The vectors that the documents of a large batch bring, looked at one after the other as the documents are taken, and
+ * copied by who takes them. What does not fit the file the engine refuses.
  */
 export class GivenVectors {
   readonly #operation: string;
@@ -58,8 +58,8 @@ export class GivenVectors {
     if (this.#list !== undefined && !this.#isEnabled) throw vectorsDisabled(operation);
   }
 
-  of(document: unknown, index: number): DocumentVector | undefined {
-    const own = vectorOfDocument(document, index, this.#identity);
+  of(document: unknown, index: number): Vector | undefined {
+    const own = broughtVector(document, index, this.#identity);
     const vector = own ?? this.#listed(index);
     if (vector === undefined) return undefined;
     if (!this.#isEnabled) throw vectorsDisabled(this.#operation);
@@ -70,10 +70,10 @@ export class GivenVectors {
     return vector;
   }
 
-  #listed(index: number): DocumentVector | undefined {
+  #listed(index: number): Vector | undefined {
     if (this.#list === undefined) return undefined;
     const argument = `embeddings[${index}]`;
-    return documentVector(this.#list[index], argument, index, this.#identity, 'embeddingIdentity');
+    return givenVector(this.#list[index], argument, index, this.#identity, 'embeddingIdentity');
   }
 }
 
@@ -95,23 +95,33 @@ export function vectorOfDocument(
   index: number | undefined,
   fallback?: unknown,
 ): DocumentVector | undefined {
+  const given = broughtVector(document, index, fallback);
+  return given && copied(given, index);
+}
+
+function broughtVector(document: unknown, index: number | undefined, fallback: unknown): Vector | undefined {
   const at = index === undefined ? '' : `docs[${index}].`;
   const [given, identity] = reading(`${at}embedding`, () =>
     isRecord(document) ? [document['embedding'], document['embeddingIdentity']] : [],
   );
   if (given === undefined || given === null) return undefined;
-  return documentVector(given, `${at}embedding`, index, identity ?? fallback, `${at}embeddingIdentity`);
+  return givenVector(given, `${at}embedding`, index, identity ?? fallback, `${at}embeddingIdentity`);
 }
 
-function documentVector(
+function givenVector(
   given: unknown,
   argument: string,
   index: number | undefined,
   identity: unknown,
   identityArgument: string,
-): DocumentVector {
-  const vector = finiteVector(vectorOf(given, argument), index);
+): Vector {
+  const vector = vectorOf(given, argument);
+  checkFilled(vector, index);
   return { vector, identity: identityOf(identity, identityArgument, vector.length) };
+}
+
+function copied({ vector, identity }: Vector, index: number | undefined): DocumentVector {
+  return { vector: finiteVector(vector, index), identity };
 }
 
 /**
@@ -139,12 +149,15 @@ export function vectorRequest(
     const vector = brings[index]
       ? vectorOfDocument(document, batch ? start + index : undefined, options['embeddingIdentity'])
       : list &&
-        documentVector(
-          list[index],
-          `embeddings[${index}]`,
+        copied(
+          givenVector(
+            list[index],
+            `embeddings[${index}]`,
+            index,
+            options['embeddingIdentity'],
+            'embeddingIdentity',
+          ),
           index,
-          options['embeddingIdentity'],
-          'embeddingIdentity',
         );
     if (vector !== undefined) given.set(index, vector);
   });

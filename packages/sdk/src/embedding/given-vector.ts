@@ -6,7 +6,9 @@ import { dimensionMismatch, embeddingFailed } from '../failures.js';
 export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
   if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) {
     const list = value as unknown as ArrayLike<unknown>;
-    for (let index = 0; index < list.length; index += 1) {
+    // Elements of a typed array are all of one type.
+    const looked = Array.isArray(value) ? list.length : Math.min(list.length, 1);
+    for (let index = 0; index < looked; index += 1) {
       if (typeof list[index] !== 'number') {
         throw invalidInput(`${argument}[${index}]`, list[index], 'a number');
       }
@@ -18,17 +20,46 @@ export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
 
 /** A copy in the numbers that are stored. MV015 for a vector that has no direction to compare. */
 export function finiteVector(vector: ArrayLike<number>, index: number | undefined): Float32Array {
-  const which = index === undefined ? 'The given vector' : `Vector ${index}`;
-  if (vector.length === 0) throw embeddingFailed(`${which} is empty`, { reason: 'empty_vector' });
+  checkFilled(vector, index);
   const copy = Float32Array.from(vector);
-  for (let at = 0; at < copy.length; at += 1) {
-    if (!Number.isFinite(copy[at])) {
-      throw embeddingFailed(`${which} is not finite: number ${at} is ${vector[at]}`, {
-        reason: 'non_finite',
-      });
-    }
-  }
+  checkFinite(copy, vector, index);
   return copy;
+}
+
+/** MV015 for a vector without numbers. */
+export function checkFilled(vector: ArrayLike<number>, index: number | undefined): void {
+  if (vector.length > 0) return;
+  throw embeddingFailed(`${nameOf(index)} is empty`, { reason: 'empty_vector' });
+}
+
+/** MV015 when a number of `copy` is not finite, which tells what stood in `vector`. */
+export function checkFinite(copy: Float32Array, vector: ArrayLike<number>, index: number | undefined): void {
+  if (isFiniteThroughout(copy)) return;
+  const at = copy.findIndex((number) => !Number.isFinite(number));
+  throw embeddingFailed(`${nameOf(index)} is not finite: number ${at} is ${vector[at]}`, {
+    reason: 'non_finite',
+  });
+}
+
+/** Stands for 0 where a rule takes a product with it for a mistake. */
+const NOTHING: number = 0;
+
+/** Whether all numbers are finite: times 0 those are 0 and others are not. Four sums wait less for each other than one. */
+function isFiniteThroughout(numbers: Float32Array): boolean {
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  const even = numbers.length - (numbers.length % 4);
+  for (let at = 0; at < even; at += 4) {
+    first += (numbers[at] as number) * NOTHING;
+    second += (numbers[at + 1] as number) * NOTHING;
+    third += (numbers[at + 2] as number) * NOTHING;
+    fourth += (numbers[at + 3] as number) * NOTHING;
+  }
+  for (let at = even; at < numbers.length; at += 1) first += (numbers[at] as number) * NOTHING;
+  return first + second + third + fourth === 0;
+}
+
+function nameOf(index: number | undefined): string {
+  return index === undefined ? 'The given vector' : `Vector ${index}`;
 }
 
 /** What a caller says about who made a vector. Its dimension must be the vector's. */
