@@ -2,7 +2,7 @@ import type { Embedder, EmbedOptions, EmbedResult } from './providers/embedder.j
 import { checkInteger, checkOptional } from './validate.js';
 
 export interface HashEmbeddingsOptions {
-  /** Numbers in a vector, 2 to 8192. Default 64. */
+  /** Numbers in a vector, 2 to 4096, the most that a file can keep. Default 64. */
   dimension?: number | undefined;
   /** Another seed gives other vectors, 0 to 4294967295. Default 0. */
   seed?: number | undefined;
@@ -33,7 +33,7 @@ export class HashEmbeddings implements Embedder {
   constructor({ dimension, seed }: HashEmbeddingsOptions = {}) {
     this.dimensions =
       checkOptional('dimension', dimension, (name, value) =>
-        checkInteger(name, value, { min: 2, max: 8192 }),
+        checkInteger(name, value, { min: 2, max: 4096 }),
       ) ?? 64;
     this.#seed =
       checkOptional('seed', seed, (name, value) => checkInteger(name, value, { min: 0, max: 0xffff_ffff })) ??

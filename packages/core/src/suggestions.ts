@@ -135,8 +135,8 @@ function noEmbedding(details: ErrorDetails): string | undefined {
       return details.retryable === true
         ? 'The service is busy or out of order: call again later, or with fewer texts at a time.'
         : 'Correct what the service names in the message: the model, its options or the texts.';
-    case 'non_finite':
-    case 'empty_vector':
+    case 'not_finite':
+    case 'empty':
       if (details.provider === undefined) return 'Pass a vector of finite numbers, at least one of them.';
       return OF_THE_EMBEDDER;
     case 'provider':

@@ -412,7 +412,179 @@ describe('answers that cannot be used', () => {
   });
 });
 
+describe('what would do no work, or never end, is refused', () => {
+  it.each([
+    ['concurrency', 0],
+    ['concurrency', NaN],
+    ['concurrency', 1.5],
+    ['maxRetries', NaN],
+    ['maxRetries', -1],
+    ['timeoutMs', NaN],
+    ['timeoutMs', 0],
+  ])('%s: %s, of the call and of the embedder', async (name, value) => {
+    const embedder = lengths();
+    expect(await failure(embedder, ['a'], { [name]: value })).toMatchObject({
+      code: 'MV019',
+      details: { argument: name },
+    });
+    const details = { argument: `embedder.${name}` };
+    expect(await failure(lengths({ [name]: value }), ['a'])).toMatchObject({ code: 'MV019', details });
+    expect(embedder.calls).toEqual([]);
+  });
+
+  it.each([
+    ['dimensions', NaN],
+    ['dimensions', -2],
+    ['maxBatch', 0],
+    ['maxTokens', NaN],
+    ['maxBatchTokens', 0],
+    ['provider', ' '],
+    ['model', 5],
+    ['embed', undefined],
+    ['spec', 'embedder/v2'],
+  ])('%s of the embedder: %s', async (name, value) => {
+    const embedder = { ...lengths(), [name]: value } as Embedder;
+    const details = { argument: `embedder.${name}` };
+    expect(await failure(embedder, ['a'])).toMatchObject({ code: 'MV019', details });
+  });
+
+  it('no texts, no options, no embedder', async () => {
+    const refused = (call: Promise<unknown>, argument: string): Promise<void> =>
+      expect(call).rejects.toMatchObject({ code: 'MV019', details: { argument } });
+    await refused(embedAll(lengths(), [1] as never, { kind: 'document' }), 'texts[0]');
+    await refused(embedAll(lengths(), 'text' as never, { kind: 'document' }), 'texts');
+    await refused(embedAll(lengths(), ['a'], undefined as never), 'options');
+    await refused(embedAll(lengths(), ['a'], {} as never), 'kind');
+    await refused(embedAll(undefined as never, ['a'], { kind: 'document' }), 'embedder');
+    await refused(embedEach(lengths(), ['a'], { kind: 'document', dimension: 0 }), 'dimension');
+  });
+
+  it('what means no limit is taken: Infinity, what no timer counts, and a size of 0 that the first answer tells', async () => {
+    for (const timeoutMs of [Infinity, 3e9]) {
+      const embedder = lengths({
+        timeoutMs,
+        maxRetries: 0,
+        dimensions: 0,
+        embed: async (texts) => {
+          await new Promise((resolve) => {
+            setTimeout(resolve, 20);
+          });
+          return { vectors: texts.map(() => Float32Array.of(1, 0)) };
+        },
+      });
+      expect((await embedAll(embedder, ['a'], { kind: 'document' })).identity?.dimension).toBe(2);
+    }
+  });
+});
+
+describe('what ends the work ends all of it', () => {
+  const nothing = new Promise<never>(() => undefined);
+
+  it.each([
+    ['embedAll', embedAll],
+    ['embedEach', embedEach],
+  ])('%s: a refused key ends the calls in flight and the waits', async (_, embed) => {
+    const ended: string[] = [];
+    const embedder = lengths({
+      maxBatch: 1,
+      concurrency: 3,
+      embed: async ([text = ''], { signal }) => {
+        signal?.addEventListener('abort', () => ended.push(text));
+        if (text === 'x') {
+          await new Promise(setImmediate);
+          throw Object.assign(new Error('no such key'), { status: 401 });
+        }
+        // One waits before its second try, one does not answer.
+        if (text === 'xx')
+          throw Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '50' } });
+        return nothing;
+      },
+    });
+    const started = performance.now();
+    const outcome = await embed(embedder, numbered(6), { kind: 'document' }).catch((error: unknown) => error);
+    expect(performance.now() - started).toBeLessThan(2000);
+    expect(ended).toEqual(['xxx']);
+    expect(embedder.calls).toHaveLength(3);
+    if (embed === embedAll) {
+      const details = { status: 401, embedded: 0, failed_inputs: [0, 1, 2, 3, 4, 5] };
+      expect(outcome).toMatchObject({ code: 'MV015', details });
+    } else {
+      const { failures } = outcome as Awaited<ReturnType<typeof embedEach>>;
+      expect(failures.map(({ indexes, error }) => [indexes, error.details?.['status']])).toEqual([
+        [[0], 401],
+        [[1, 2, 3, 4, 5], 401],
+      ]);
+    }
+  });
+
+  it('so does an onProgress that throws', async () => {
+    const embedder = lengths({
+      maxBatch: 1,
+      concurrency: 2,
+      embed: async ([text]) => (text === 'x' ? { vectors: [Float32Array.of(1)] } : nothing),
+    });
+    const error = await failure(embedder, numbered(2), {
+      onProgress() {
+        throw new Error('no');
+      },
+    });
+    expect(error).toMatchObject({ code: 'MV019', details: { argument: 'onProgress' } });
+  });
+});
+
+it('lists the first hundred inputs without a vector, and says how many there are', async () => {
+  const embedder = lengths({
+    embed: async () => Promise.reject(Object.assign(new Error('x'), { status: 401 })),
+  });
+  const { details } = await failure(
+    embedder,
+    Array.from({ length: 20_000 }, (_, n) => `t${n}`),
+  );
+  expect(details).toMatchObject({ embedded: 0, total: 20_000, failed: 20_000 });
+  expect(details?.['failed_inputs']).toEqual(Array.from({ length: 100 }, (_, n) => n));
+});
+
+it('says how many texts lost their end, as far as the embedder does', async () => {
+  const embedder = lengths({
+    embed: async (texts) => ({
+      vectors: texts.map(() => Float32Array.of(1)),
+      usage: { truncated: texts.filter(({ length }) => length > 3).length },
+    }),
+  });
+  const onProgress = vi.fn();
+  const { truncated } = await embedAll(embedder, numbered(5), { kind: 'document', onProgress });
+  expect(truncated).toBe(2);
+  expect(onProgress.mock.calls.map(([{ truncated: count }]) => count)).toEqual([0, 2]);
+  expect((await embedAll(lengths(), ['a'], { kind: 'document' })).truncated).toBeUndefined();
+});
+
 describe('embedEach', () => {
+  it('a refusal that is about no text costs three calls and ends the work', async () => {
+    const refused = Object.assign(new Error('dimensions not supported by this model'), { status: 400 });
+    const embedder = lengths({ maxBatch: 2048, embed: async () => Promise.reject(refused) });
+    const { failures, stoppedBy } = await embedEach(embedder, numbered(1000), { kind: 'document' });
+    expect(embedder.calls.map((texts) => texts.length)).toEqual([1000, 1, 1]);
+    expect(stoppedBy?.message).toContain('dimensions not supported');
+    expect(failures.flatMap(({ indexes }) => indexes)).toHaveLength(1000);
+  });
+
+  it('is not taken for one when the shortest text, or most of the long ones, are refused by themselves', async () => {
+    for (const isBad of [(text: string) => text === 'x', (text: string) => text.length > 4]) {
+      const embedder = lengths({
+        maxBatch: 100,
+        embed: async (texts) => {
+          if (texts.some(isBad)) throw Object.assign(new Error('no'), { status: 400 });
+          return { vectors: texts.map(({ length }) => Float32Array.of(length)) };
+        },
+      });
+      const texts = numbered(20);
+      const { vectors, failures, stoppedBy } = await embedEach(embedder, texts, { kind: 'document' });
+      expect(stoppedBy).toBeUndefined();
+      expect(vectors.map((vector) => vector === undefined)).toEqual(texts.map(isBad));
+      expect(failures.every(({ indexes }) => indexes.length === 1)).toBe(true);
+    }
+  });
+
   it('finds the texts a service refuses by halves, and gives the others their vectors', async () => {
     const embedder = lengths({
       maxBatch: 8,

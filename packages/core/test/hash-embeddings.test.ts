@@ -54,6 +54,8 @@ describe('HashEmbeddings', () => {
   });
 
   it('refuses sizes it cannot give, and obeys the signal', async () => {
+    // More than a file can keep.
+    expect(() => new HashEmbeddings({ dimension: 4097 })).toThrow(expect.objectContaining({ code: 'MV019' }));
     expect(() => new HashEmbeddings({ dimension: 1 })).toThrow(expect.objectContaining({ code: 'MV019' }));
     expect(() => new HashEmbeddings({ seed: -1 })).toThrow(expect.objectContaining({ code: 'MV019' }));
     await expect(

@@ -2,8 +2,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { MemvidError } from '../src/index.ts';
 import {
   baseUrlOf,
+  EmbeddingFailedError,
   HttpError,
   postJson,
   ReferenceEmbeddings,
@@ -17,6 +19,7 @@ import {
 } from '../src/plugin.ts';
 
 const CALL = { provider: 'acme', model: 'acme-1' };
+const KEY = 'some-key-0123456789';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -62,8 +65,6 @@ it.each([
 });
 
 describe('serviceEmbedder', () => {
-  const KEY = 'some-key-0123456789';
-
   it('takes the options that all services have, and what the service says otherwise', () => {
     const request = async () => ({ vectors: [] });
     const facts = { dimensions: 4, maxBatch: 8, maxTokens: 9 };
@@ -107,6 +108,43 @@ describe('serviceEmbedder', () => {
     const details = { ...CALL, reason: 'key_refused', variable: 'ACME_KEY', status: 401 };
     expect(error).toMatchObject({ code: 'MV015', details });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(KEY);
+  });
+});
+
+describe('the errors of serviceEmbedder', () => {
+  const failure = async (thrown: unknown, headers?: Record<string, string>): Promise<MemvidError> => {
+    vi.stubEnv('MEMVID_OFFLINE', '');
+    const service = {
+      ...CALL,
+      maxBatch: 8,
+      variables: ['ACME_KEY'],
+      request: async () => Promise.reject(thrown as Error),
+    } as const;
+    return serviceEmbedder(service, { apiKey: KEY, headers })
+      .embed(['a'], { kind: 'document' })
+      .then(
+        () => expect.unreachable(),
+        (error: unknown) => error as MemvidError,
+      );
+  };
+
+  it('hold no value of the headers that went along, with its scheme or without', async () => {
+    const headers = { 'x-gateway': 'Token gw.SECRET-0123', 'x-other': 'other.SECRET', accept: '*/*' };
+    for (const said of ['Token gw.SECRET-0123', 'gw.SECRET-0123', 'other.SECRET']) {
+      const thrown = Object.assign(new Error(`bad ${said}`), { status: 400, request: { headers } });
+      const error = await failure(thrown, headers);
+      expect(error.message).toContain('bad [secret]');
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('SECRET');
+    }
+  });
+
+  it('stay what they are when they are ours, unless a key is in them', async () => {
+    const own = new EmbeddingFailedError('acme acme-1: the answer has no list', {
+      details: { ...CALL, reason: 'malformed', retryable: true },
+    });
+    expect(await failure(own)).toBe(own);
+    const telling = await failure(new EmbeddingFailedError(`key ${KEY} is no good`, { details: CALL }));
+    expect(inspect(telling, { depth: 9, showHidden: true })).not.toContain(KEY);
   });
 });
 
@@ -198,6 +236,10 @@ describe('postJson', () => {
     const url = await answering(200, '{"data": [');
     const error: unknown = await postJson({ url, body: {} }).catch((thrown: unknown) => thrown);
     expect(retryAdviceOf(error)).toEqual({ retryable: true });
+    expect(requestFailed(error, CALL)).toMatchObject({
+      message: 'acme acme-1 gave an answer that is no JSON: 10 characters',
+      details: { reason: 'malformed' },
+    });
   });
 
   it('does not follow to another address', async () => {

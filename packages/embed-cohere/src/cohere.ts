@@ -25,13 +25,13 @@ export interface CohereOptions extends ServiceOptions {
   maxBatch?: number | undefined;
 }
 
-const DIMENSIONS: Readonly<Record<string, number>> = {
-  'embed-v4.0': 1536,
-  'embed-english-v3.0': 1024,
-  'embed-multilingual-v3.0': 1024,
-  'embed-english-light-v3.0': 384,
-  'embed-multilingual-light-v3.0': 384,
-};
+const DIMENSIONS: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
+  ['embed-v4.0', 1536],
+  ['embed-english-v3.0', 1024],
+  ['embed-multilingual-v3.0', 1024],
+  ['embed-english-light-v3.0', 384],
+  ['embed-multilingual-light-v3.0', 384],
+]);
 
 /** Makes vectors with a model of Cohere. */
 export function cohere(model: string = 'embed-english-v3.0', options: CohereOptions = {}): Embedder {
@@ -39,7 +39,7 @@ export function cohere(model: string = 'embed-english-v3.0', options: CohereOpti
     {
       provider: 'cohere',
       model,
-      dimensions: DIMENSIONS[model],
+      dimensions: DIMENSIONS.get(model),
       maxBatch: 96,
       variables: ['COHERE_API_KEY', 'CO_API_KEY'],
       request: (request) => answerOf(request, options),

@@ -232,7 +232,7 @@ class LocalModelEmbedder implements LocalEmbedder {
           const vector = pooled(hidden, row, ids.length, folder.pooling, normalized);
           if (vector === undefined) {
             throw fail(`The network in ${folder.network} gave no usable vector for texts[${index}]`, {
-              details: { reason: 'non_finite', path: folder.network, index },
+              details: { reason: 'not_finite', path: folder.network, index },
               suggestion: 'Put the network of the published model there.',
             });
           }

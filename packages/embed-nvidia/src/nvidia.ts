@@ -29,14 +29,14 @@ export interface NvidiaOptions extends ServiceOptions {
   maxBatch?: number | undefined;
 }
 
-const DIMENSIONS: Readonly<Record<string, number>> = {
-  'nvidia/nv-embedqa-e5-v5': 1024,
-  'nvidia/llama-3.2-nv-embedqa-1b-v2': 2048,
-  'nvidia/llama-nemotron-embed-1b-v2': 2048,
-  'nvidia/nemotron-3-embed-1b': 2048,
-  'nvidia/nv-embedqa-mistral-7b-v2': 4096,
-  'baai/bge-m3': 1024,
-};
+const DIMENSIONS: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
+  ['nvidia/nv-embedqa-e5-v5', 1024],
+  ['nvidia/llama-3.2-nv-embedqa-1b-v2', 2048],
+  ['nvidia/llama-nemotron-embed-1b-v2', 2048],
+  ['nvidia/nemotron-3-embed-1b', 2048],
+  ['nvidia/nv-embedqa-mistral-7b-v2', 4096],
+  ['baai/bge-m3', 1024],
+]);
 
 interface Answer {
   data?: IndexedEmbedding[];
@@ -54,7 +54,7 @@ export function nvidia(model: string = usualModel(), options: NvidiaOptions = {}
     {
       provider: 'nvidia',
       model,
-      dimensions: DIMENSIONS[model.toLowerCase()],
+      dimensions: DIMENSIONS.get(model.toLowerCase()),
       maxBatch: 64,
       variables: ['NVIDIA_API_KEY'],
       request: (request) => answerOf(request, options),

@@ -31,11 +31,11 @@ export interface OpenAIOptions extends ServiceOptions {
   maxBatch?: number | undefined;
 }
 
-const DIMENSIONS: Readonly<Record<string, number>> = {
-  'text-embedding-3-small': 1536,
-  'text-embedding-3-large': 3072,
-  'text-embedding-ada-002': 1536,
-};
+const DIMENSIONS: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
+  ['text-embedding-3-small', 1536],
+  ['text-embedding-3-large', 3072],
+  ['text-embedding-ada-002', 1536],
+]);
 /** Most tokens of one request in all. */
 const REQUEST_TOKENS = 300_000;
 const TEXT_TOKENS = 8000;
@@ -46,7 +46,7 @@ export function openai(model: string = 'text-embedding-3-small', options: OpenAI
     {
       provider: 'openai',
       model,
-      dimensions: DIMENSIONS[model],
+      dimensions: DIMENSIONS.get(model),
       maxBatch: 2048,
       maxTokens: options.maxTokens ?? TEXT_TOKENS,
       maxBatchTokens: REQUEST_TOKENS,
@@ -61,6 +61,7 @@ async function answerOf(request: EmbeddingRequest, options: OpenAIOptions): Prom
   const { model, texts, signal, key } = request;
   const { dimensions, encodingFormat = 'base64', truncate = 'END', maxTokens = TEXT_TOKENS } = options;
   const input = truncate === 'END' ? texts.map((text) => cut(text, maxTokens)) : texts;
+  const truncated = input.filter((text, at) => text.length !== texts[at]?.length).length;
   try {
     const { OpenAI } = await import('openai');
     const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
@@ -83,7 +84,8 @@ async function answerOf(request: EmbeddingRequest, options: OpenAIOptions): Prom
       const size = dimensions === undefined ? {} : { dimensions };
       return client.embeddings.create({ model, input, encoding_format: encodingFormat, ...size });
     });
-    return { vectors: vectorsByIndex(answer?.data, request), usage: { tokens: answer?.usage?.total_tokens } };
+    const usage = { tokens: answer?.usage?.total_tokens, truncated };
+    return { vectors: vectorsByIndex(answer?.data, request), usage };
   } catch (thrown) {
     // The account has no money left: that does not pass by waiting.
     const isSpent = (thrown as { code?: unknown } | null)?.code === 'insufficient_quota';

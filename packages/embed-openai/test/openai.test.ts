@@ -1,4 +1,4 @@
-import { embedAll } from '@memvid/core';
+import { embedAll, type Embedder } from '@memvid/core';
 import { embedderContract, embeddingServiceContract, pluginContract, startService } from '@memvid/plugin-kit';
 import { describe, expect, it, vi } from 'vitest';
 import { openai, OpenAIEmbeddings, openaiPlugin } from '../src/index.ts';
@@ -76,9 +76,11 @@ describe('openai', () => {
     const service = await startService(() => ({ body: reply }));
     const options = { apiKey: 'k-0123456789', baseURL: service.url, maxTokens: 4 } as const;
     const text = '漢字漢字漢字漢字';
-    await openai('m', options).embed([text], { kind: 'document' });
-    await openai('m', options).embed(['x'.repeat(50)], { kind: 'document' });
-    await openai('m', { ...options, truncate: 'NONE' }).embed([text], { kind: 'document' });
+    const truncated = async (embedder: Embedder, input: string): Promise<number | undefined> =>
+      (await embedder.embed([input], { kind: 'document' })).usage?.truncated;
+    expect(await truncated(openai('m', options), text)).toBe(1);
+    expect(await truncated(openai('m', options), 'x'.repeat(50))).toBe(1);
+    expect(await truncated(openai('m', { ...options, truncate: 'NONE' }), text)).toBe(0);
     expect(service.requests.map(({ body }) => (body as { input: string[] }).input)).toEqual([
       ['漢字漢字'],
       ['x'.repeat(12)],

@@ -26,21 +26,21 @@ export interface VoyageOptions extends ServiceOptions {
 }
 
 /** Numbers in a vector of each model, unless another size is asked for. */
-const DIMENSIONS: Readonly<Record<string, number>> = {
-  'voyage-4-large': 1024,
-  'voyage-4': 1024,
-  'voyage-4-lite': 1024,
-  'voyage-3.5': 1024,
-  'voyage-3.5-lite': 1024,
-  'voyage-3-large': 1024,
-  'voyage-3': 1024,
-  'voyage-3-lite': 512,
-  'voyage-code-3': 1024,
-  'voyage-code-2': 1536,
-  'voyage-finance-2': 1024,
-  'voyage-law-2': 1024,
-  'voyage-multilingual-2': 1024,
-};
+const DIMENSIONS: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
+  ['voyage-4-large', 1024],
+  ['voyage-4', 1024],
+  ['voyage-4-lite', 1024],
+  ['voyage-3.5', 1024],
+  ['voyage-3.5-lite', 1024],
+  ['voyage-3-large', 1024],
+  ['voyage-3', 1024],
+  ['voyage-3-lite', 512],
+  ['voyage-code-3', 1024],
+  ['voyage-code-2', 1536],
+  ['voyage-finance-2', 1024],
+  ['voyage-law-2', 1024],
+  ['voyage-multilingual-2', 1024],
+]);
 /** Most tokens of one request in all, of the models that take the fewest. */
 const REQUEST_TOKENS = 120_000;
 
@@ -50,7 +50,7 @@ export function voyage(model: string = 'voyage-3', options: VoyageOptions = {}):
     {
       provider: 'voyage',
       model,
-      dimensions: DIMENSIONS[model],
+      dimensions: DIMENSIONS.get(model),
       maxBatch: 128,
       maxBatchTokens: REQUEST_TOKENS,
       variables: ['VOYAGE_API_KEY'],

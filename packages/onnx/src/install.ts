@@ -1,4 +1,4 @@
-import { checkOptional, checkString } from '@memvid/core';
+import { checkOptional, checkString, isOn } from '@memvid/core';
 import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checksumOf, download } from './download.js';
@@ -207,9 +207,4 @@ async function moved(from: string, to: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
     await copyFile(from, to);
   }
-}
-
-/** Whether a flag in the environment is on: `1`, `true`, `yes` or `on`, in any case. */
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && /^(1|true|yes|on)$/i.test(value.trim());
 }

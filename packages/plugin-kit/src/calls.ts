@@ -15,12 +15,18 @@ export async function assertRefusesAborted(call: (signal: AbortSignal) => Promis
   );
 }
 
-/** A call that is aborted under way must end, with or without its answer. */
+/**
+ * A call that is aborted under way must end without its answer: nobody waits for it, and what it costs would be spent. One
+ * that is over before its signal is aborted had nothing to end.
+ */
 export async function assertEndsWhenAborted(call: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
   const stop = new AbortController();
-  const ending = settled(async () => call(stop.signal)).catch((error: unknown) => {
-    assert.ok(!(error instanceof Unsettled), `an aborted call must end, but went on for ${PATIENCE} ms`);
-  });
+  const ending = settled(async () => call(stop.signal)).then(
+    () => assert.ok(!stop.signal.aborted, 'an aborted call must reject, but gave its answer'),
+    (error: unknown) => {
+      assert.ok(!(error instanceof Unsettled), `an aborted call must end, but went on for ${PATIENCE} ms`);
+    },
+  );
   setImmediate(() => stop.abort());
   await ending;
 }
@@ -62,9 +68,9 @@ export function assertNames(provider: { provider: unknown; model: unknown }): vo
   assert.equal(provider.provider, String(provider.provider).toLowerCase(), '`provider` must be lower case');
 }
 
-export function assertWhole(value: unknown, name: string): void {
+export function assertWhole(value: unknown, name: string, min: number = 1): void {
   assert.ok(
-    Number.isSafeInteger(value) && Number(value) >= 1,
-    `\`${name}\` must be a whole number of at least 1`,
+    Number.isSafeInteger(value) && Number(value) >= min,
+    `\`${name}\` must be a whole number of at least ${min}`,
   );
 }

@@ -17,6 +17,8 @@ export interface EmbeddingServiceContract {
     apiKey?: string | undefined;
     timeoutMs?: number | undefined;
     fetch?: typeof globalThis.fetch | undefined;
+    /** More headers of each request, where the embedder takes them. */
+    headers?: Readonly<Record<string, string>> | undefined;
   }) => Embedder;
   /** The path the vendor documents, from the root. */
   path: string;
@@ -55,7 +57,9 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
   async function withService(
     reply: (request: ServiceRequest, count: number) => ServiceReply,
     test: (service: Service, embedder: Embedder) => Promise<void>,
-    options: { apiKey?: string; timeoutMs?: number } = { apiKey: KEY },
+    options: { apiKey?: string; timeoutMs?: number; headers?: Readonly<Record<string, string>> } = {
+      apiKey: KEY,
+    },
   ): Promise<void> {
     const service = await startService(reply);
     const restore = withoutSettings([...contract.variables, ...(contract.settings ?? []), 'MEMVID_OFFLINE']);
@@ -162,6 +166,23 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
           );
           assertNoKey(error);
         },
+      );
+    });
+
+    it('what stands in further headers is kept out of errors, with its scheme and without', async () => {
+      const secret = 'gateway-key.0123456789';
+      const headers = { 'x-gateway-authorization': `Token ${secret}` };
+      await withService(
+        (request) => {
+          const repeated = String(request.headers['x-gateway-authorization']);
+          return { status: 400, body: contract.refusal(`${repeated} (${repeated.slice('Token '.length)})`) };
+        },
+        async (_, embedder) => {
+          const error = await failureOf(embed(embedder));
+          assert.match(error.message, /400/);
+          assertNoKey(error, secret);
+        },
+        { apiKey: KEY, headers },
       );
     });
 
@@ -374,13 +395,13 @@ async function failureOf(call: Promise<unknown>): Promise<MemvidError> {
 }
 
 /** Looks everywhere an error can carry something into a log. */
-function assertNoKey(error: MemvidError): void {
+function assertNoKey(error: MemvidError, key: string = KEY): void {
   const places = [
     inspect(error, { depth: 20, showHidden: true, maxStringLength: null }),
     JSON.stringify(error),
     error.formattedMessage,
   ];
-  for (const place of places) assert.ok(!place.includes(KEY), 'the key stands in the error');
+  for (const place of places) assert.ok(!place.includes(key), 'the key stands in the error');
 }
 
 /** Takes environment variables away; the function it gives puts everything back. */

@@ -130,6 +130,18 @@ describe('the embedder contract finds', () => {
       /aborted under way/,
     ],
     [
+      'an abort under way that changes nothing',
+      () =>
+        broken(async (texts, { signal }) => {
+          signal?.throwIfAborted();
+          await new Promise((resolve) => {
+            setTimeout(resolve, 20);
+          });
+          return { vectors: await vectorsOf(texts) };
+        }),
+      /aborted under way/,
+    ],
+    [
       'a state shared by calls at the same time',
       () => {
         let last: readonly string[] = [];
@@ -165,6 +177,8 @@ describe('the embedder contract finds', () => {
     ['upper case', () => broken({ provider: 'Acme' }), /says what it is/],
     ['a blank model', () => broken({ model: ' ' }), /says what it is/],
     ['no batch', () => broken({ maxBatch: 0 }), /says what it is/],
+    ['no calls at a time', () => broken({ concurrency: 0 }), /says what it is/],
+    ['tries without an end', () => broken({ maxRetries: NaN }), /says what it is/],
   ])(
     '%s',
     async (_, create, test) => {

@@ -16,7 +16,11 @@ interface Steps {
   body?: object;
   signal?: boolean;
   ownFetch?: boolean;
+  secrets?: (options: Options) => string[];
 }
+
+const secretsOf = ({ headers }: Options): string[] =>
+  Object.values(headers ?? {}).map((value) => value.split(' ').at(-1) ?? '');
 
 function contract(steps: Steps = {}): EmbeddingServiceContract {
   const call = { provider: 'acme', model: 'acme-1' };
@@ -33,7 +37,7 @@ function contract(steps: Steps = {}): EmbeddingServiceContract {
           try {
             const { data } = await postJson<{ data: unknown }>({
               url: `${options.baseURL}/embed`,
-              headers: { authorization: `Bearer ${key}` },
+              headers: { ...options.headers, authorization: `Bearer ${key}` },
               body: { model: call.model, input: texts, purpose: kind, ...steps.body },
               fetch: steps.ownFetch === true ? undefined : options.fetch,
               signal: steps.signal === false ? undefined : signal,
@@ -43,7 +47,11 @@ function contract(steps: Steps = {}): EmbeddingServiceContract {
             if (tries < (steps.tries ?? 1)) continue;
             throw (
               steps.failed?.(error, key) ??
-              requestFailed(error, { ...call, secrets: [key], variable: 'ACME_API_KEY' })
+              requestFailed(error, {
+                ...call,
+                secrets: [key, ...(steps.secrets ?? secretsOf)(options)],
+                variable: 'ACME_API_KEY',
+              })
             );
           }
         }
@@ -89,6 +97,7 @@ describe('the service contract finds', () => {
       { failed: (error, key) => Object.assign(new Error(`request with ${key} failed`), error) },
       /refused key/,
     ],
+    ['what further headers say in the error', { secrets: () => [] }, /further headers/],
     ['a key in the cause', { failed: (error) => error }, /refused key/],
     ['a request without a key', { key: ({ apiKey = '' }) => apiKey }, /without a key/],
     ['a request though offline', { network: () => undefined }, /MEMVID_OFFLINE/],

@@ -66,7 +66,7 @@ function numbersOf(vector: unknown, rule: VectorRule, place: number): ArrayLike<
   }
   const numbers = vector as unknown as ArrayLike<unknown>;
   if (numbers.length === 0) {
-    throw unusable(rule, 'empty_vector', `gave an empty vector for ${rule.nameOf(place)}`);
+    throw unusable(rule, 'empty', `gave an empty vector for ${rule.nameOf(place)}`);
   }
   return numbers;
 }
@@ -82,7 +82,7 @@ function copied(numbers: ArrayLike<unknown>, rule: VectorRule, place: number): F
       const shown = typeof number === 'number' ? String(number) : describeValue(number);
       throw unusable(
         rule,
-        'non_finite',
+        'not_finite',
         `gave a vector for ${rule.nameOf(place)} that is not finite: number ${at} is ${shown}`,
       );
     }

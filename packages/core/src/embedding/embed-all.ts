@@ -6,7 +6,9 @@ import {
   UnsupportedOperationError,
 } from '../errors.js';
 import type { Embedder, EmbeddingIdentity, EmbedResult } from '../providers/embedder.js';
+import { checkArray, checkOneOf, checkOptional, checkInteger, invalidInput } from '../validate.js';
 import { batchesOf } from './batches.js';
+import { checkCallSettings, checkEmbedder, declaredDimension } from './check-embedder.js';
 import { checkedVectors } from './check-vectors.js';
 import { embeddingFailure } from './request-failed.js';
 import { retryAdviceOf } from './retry-advice.js';
@@ -17,6 +19,8 @@ export interface EmbedProgress {
   readonly embedded: number;
   readonly failed: number;
   readonly total: number;
+  /** Of `embedded`, those that were longer than the model reads and lost their end; absent when the embedder does not say. */
+  readonly truncated?: number | undefined;
 }
 
 export interface EmbedAllOptions {
@@ -58,6 +62,8 @@ export interface EmbedOutcome {
   readonly identity: EmbeddingIdentity | undefined;
   /** As far as the embedder says. */
   readonly tokens: number | undefined;
+  /** Texts that were longer than the model reads and lost their end, as far as the embedder says. */
+  readonly truncated: number | undefined;
 }
 
 /** A vector for every text. */
@@ -76,15 +82,19 @@ const ABOUT_A_TEXT: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
   413,
   422,
   'empty_text',
-  'empty_vector',
-  'non_finite',
+  'empty',
+  'not_finite',
   'zero_vector',
 ]);
+/** From so many texts on a refused call is first tried with single ones, to see whether it is about a text at all. */
+const MANY = 16;
+/** Most inputs without a vector that an error lists. */
+const MOST_LISTED = 100;
 
 /**
  * Vectors for all texts, or an error and none: texts in batches that one call takes, several calls at a time, each
  * tried again as long as its failure may pass, every answer checked. The error's `details` tell how many of the
- * texts had a vector (`embedded` of `total`) and which had none (`failed_inputs`).
+ * texts had a vector (`embedded` of `total`) and which had none (`failed_inputs`, the first hundred).
  */
 export async function embedAll(
   embedder: Embedder,
@@ -112,7 +122,21 @@ async function run(
   options: EmbedAllOptions,
   together: boolean,
 ): Promise<EmbedOutcome> {
-  return new Work(embedder, texts, options, together).done();
+  checkEmbedder(embedder, 'embedder');
+  if (typeof options !== 'object' || options === null) {
+    throw invalidInput('options', options, 'an object with `kind`');
+  }
+  checkOneOf('kind', options.kind, ['document', 'query']);
+  checkOptional('dimension', options.dimension, (name, value) => checkInteger(name, value, { min: 1 }));
+  checkCallSettings(options, '');
+  return new Work(embedder, checkedTexts(texts), options, together).done();
+}
+
+function checkedTexts(texts: readonly string[]): readonly string[] {
+  return checkArray('texts', texts, 'an array of strings').map((text, index) => {
+    if (typeof text !== 'string') throw invalidInput(`texts[${index}]`, text, 'a string');
+    return text;
+  });
 }
 
 /** One call of `embedAll` or `embedEach`. */
@@ -127,10 +151,13 @@ class Work {
   readonly #nameOf: (index: number) => string;
   readonly #vectors: (Float32Array | undefined)[];
   readonly #failures: EmbedFailure[] = [];
-  /** Batches that no worker has taken yet. */
+  /** Batches that no worker has taken yet, and those that were given up when the work was over. */
   readonly #queue: number[][];
+  /** Ends every call and wait: aborted with the caller's signal, and by what ends the work. */
+  readonly #over = new AbortController();
   #dimension: number | undefined;
   #tokens: number | undefined;
+  #truncated: number | undefined;
   #embedded = 0;
   #failed = 0;
   #stoppedBy: MemvidError | undefined;
@@ -144,7 +171,7 @@ class Work {
     this.#whose = { provider: embedder.provider.toLowerCase(), model: embedder.model };
     this.#timeoutMs = options.timeoutMs ?? embedder.timeoutMs ?? TIMEOUT_MS;
     this.#nameOf = options.nameOf ?? ((index) => `texts[${index}]`);
-    this.#dimension = options.dimension ?? (embedder.dimensions || undefined);
+    this.#dimension = options.dimension ?? declaredDimension(embedder);
     this.#vectors = Array.from(texts, () => undefined);
     const filled: number[] = [];
     texts.forEach((text, index) => {
@@ -156,14 +183,28 @@ class Work {
 
   async done(): Promise<EmbedOutcome> {
     const { signal, normalize = true, concurrency } = this.#options;
-    const workers = Math.min(this.#queue.length, concurrency ?? this.#embedder.concurrency ?? CONCURRENCY);
-    await Promise.all(Array.from({ length: workers }, () => this.#work()));
+    const end = (): void => this.#over.abort(signal?.reason);
+    if (isAborted(signal)) end();
+    else signal?.addEventListener('abort', end, { once: true });
+    try {
+      const workers = Math.min(this.#queue.length, concurrency ?? this.#embedder.concurrency ?? CONCURRENCY);
+      await Promise.all(Array.from({ length: workers }, () => this.#work()));
+    } finally {
+      signal?.removeEventListener('abort', end);
+    }
     if (isAborted(signal)) throw aborted(signal);
     if (this.#fatal !== undefined) throw this.#fatal;
     // Texts that were not tried share the failure that ended the work.
-    const rest = this.#queue.flat();
+    const rest = this.#queue.flat().toSorted((left, right) => left - right);
     const cause = this.#stoppedBy;
-    if (cause !== undefined && rest.length > 0) this.#failures.push({ indexes: rest, error: cause });
+    if (cause !== undefined && rest.length > 0) this.#fail(rest, cause);
+    if (this.#embedded + this.#failed !== this.#texts.length) {
+      // Nobody may take a text that was left out for one that has a vector.
+      throw createError(
+        'MV999',
+        `${this.#embedded} of ${this.#texts.length} texts have a vector, and ${this.#failed} a failure`,
+      );
+    }
     const dimension = this.#embedded > 0 ? this.#dimension : undefined;
     return {
       vectors: this.#vectors,
@@ -171,61 +212,99 @@ class Work {
       stoppedBy: this.#stoppedBy,
       identity: dimension === undefined ? undefined : { ...this.#whose, dimension, normalized: normalize },
       tokens: this.#tokens,
+      truncated: this.#truncated,
     };
-  }
-
-  get #isOver(): boolean {
-    return this.#stoppedBy !== undefined || this.#fatal !== undefined || isAborted(this.#options.signal);
   }
 
   /** Takes batches until there are none, or the work is over. */
   async #work(): Promise<void> {
-    while (!this.#isOver) {
+    while (!this.#over.signal.aborted) {
       const batch = this.#queue.shift();
       if (batch === undefined) return;
-      try {
-        await this.#embed(batch);
-      } catch (error) {
-        const failure = error as MemvidError;
-        if (!this.#together && batch.length > 1 && isAboutAText(failure)) {
-          // Which text it is about the service seldom says: the halves tell.
-          const middle = batch.length >> 1;
-          this.#queue.unshift(batch.slice(0, middle), batch.slice(middle));
-          continue;
-        }
+      const failure = await this.#embed(batch);
+      if (failure === undefined) {
+        this.#report();
+      } else if (failure === 'over') {
+        this.#queue.push(batch);
+      } else if (this.#together || batch.length === 1 || !isAboutAText(failure)) {
         this.#fail(batch, failure);
+        this.#report();
+      } else {
+        await this.#divide(batch, failure);
       }
-      this.#report();
     }
   }
 
-  /** One call, tried until it succeeds or cannot. */
-  async #embed(batch: readonly number[]): Promise<void> {
-    const { signal, wait = pause, maxRetries = this.#embedder.maxRetries ?? RETRIES } = this.#options;
+  /**
+   * Takes a refused batch apart: which text it is about the service seldom says, and halves tell. But a refusal may be
+   * about what all calls have in common (an option that the model does not know), and then every text would be asked for
+   * in vain. So as long as nothing has succeeded, the shortest text and one of middle length are tried alone: when both
+   * are refused, it is not about a text.
+   */
+  async #divide(batch: readonly number[], failure: MemvidError): Promise<void> {
+    const tried = new Set<number>();
+    if (this.#embedded === 0 && batch.length >= MANY) {
+      const byLength = batch.toSorted((left, right) => this.#lengthOf(left) - this.#lengthOf(right));
+      const refused: EmbedFailure[] = [];
+      for (const index of [byLength[0] ?? 0, byLength[byLength.length >> 1] ?? 0]) {
+        const alone = await this.#embed([index]);
+        if (alone === 'over' || (alone !== undefined && !isAboutAText(alone))) {
+          if (alone !== 'over') this.#stop(alone);
+          this.#queue.push(batch.filter((other) => !tried.has(other)));
+          return;
+        }
+        if (alone !== undefined) refused.push({ indexes: [index], error: alone });
+        else tried.add(index);
+        if (alone === undefined || this.#embedded > 0) break;
+      }
+      if (this.#embedded === 0) {
+        this.#stop(failure);
+        this.#queue.push([...batch]);
+        return;
+      }
+      for (const { indexes, error } of refused) {
+        this.#fail(indexes, error);
+        for (const index of indexes) tried.add(index);
+      }
+      this.#report();
+    }
+    const rest = batch.filter((index) => !tried.has(index));
+    const middle = rest.length >> 1;
+    this.#queue.unshift(...[rest.slice(0, middle), rest.slice(middle)].filter(({ length }) => length > 0));
+  }
+
+  #lengthOf(index: number): number {
+    return this.#texts[index]?.length ?? 0;
+  }
+
+  /** One call, tried until it succeeds (`undefined`), fails for good, or the work is over before. */
+  async #embed(batch: readonly number[]): Promise<MemvidError | 'over' | undefined> {
+    const { wait = pause, maxRetries = this.#embedder.maxRetries ?? RETRIES } = this.#options;
+    const { signal } = this.#over;
     for (let tries = 1; ; tries += 1) {
       try {
         this.#take(batch, await this.#call(batch));
-        return;
+        return undefined;
       } catch (thrown) {
-        if (isAborted(signal)) return;
+        if (signal.aborted) return 'over';
         const error = failureOf(thrown, this.#whose, this.#timeoutMs);
         const { retryable, retryAfterMs } = retryAdviceOf(error);
         const delay = retryAfterMs ?? backoff(tries);
         // One that was tried by a pipeline further in has had its tries.
         const hadTries = error.details?.['attempts'] !== undefined;
-        const isLast = tries > maxRetries || delay > MOST_WAIT || hadTries || this.#isOver;
-        if (!retryable || isLast) throw withAttempts(error, tries);
+        const isLast = tries > maxRetries || delay > MOST_WAIT || hadTries;
+        if (!retryable || isLast) return withAttempts(error, tries);
         await wait(delay, signal);
-        if (isAborted(signal)) return;
+        if (signal.aborted) return 'over';
       }
     }
   }
 
   /** The embedder gets a list of its own, and what it throws at once rejects like any other failure. */
   #call(batch: readonly number[]): Promise<EmbedResult> {
-    const { kind, signal } = this.#options;
+    const { kind } = this.#options;
     const texts = batch.map((index) => this.#texts[index] ?? '');
-    return limited(this.#timeoutMs, signal, async (own) =>
+    return limited(this.#timeoutMs, this.#over.signal, async (own) =>
       this.#embedder.embed(texts, { kind, signal: own }),
     );
   }
@@ -244,15 +323,21 @@ class Work {
       this.#vectors[batch[place] ?? 0] = vector;
     });
     this.#embedded += batch.length;
-    const used = given.usage?.tokens;
-    if (typeof used === 'number') this.#tokens = (this.#tokens ?? 0) + used;
+    this.#tokens = sum(this.#tokens, given.usage?.tokens);
+    this.#truncated = sum(this.#truncated, given.usage?.truncated);
   }
 
   #fail(indexes: readonly number[], error: MemvidError): void {
     this.#failures.push({ indexes, error });
     this.#failed += indexes.length;
     // What is wrong with the key, the plugin or the network is wrong for the others too.
-    if (this.#together || !isAboutAText(error)) this.#stoppedBy ??= error;
+    if (this.#together || !isAboutAText(error)) this.#stop(error);
+  }
+
+  /** Ends the work: what other workers do would be in vain. */
+  #stop(error: MemvidError): void {
+    this.#stoppedBy ??= error;
+    this.#over.abort();
   }
 
   #report(): void {
@@ -261,6 +346,7 @@ class Work {
         embedded: this.#embedded,
         failed: this.#failed,
         total: this.#texts.length,
+        ...(this.#truncated === undefined ? {} : { truncated: this.#truncated }),
       });
     } catch (cause) {
       const expected = 'a function that does not throw';
@@ -268,8 +354,14 @@ class Work {
         details: { argument: 'onProgress', received: 'an error', expected },
         cause,
       });
+      this.#over.abort();
     }
   }
+}
+
+/** A count that is unknown until somebody says it. */
+function sum(before: number | undefined, more: unknown): number | undefined {
+  return typeof more === 'number' ? (before ?? 0) + more : before;
 }
 
 /** Asked again each time: it changes while others are waited for. */
@@ -305,7 +397,12 @@ function withAttempts(error: MemvidError, attempts: number): MemvidError {
 
 function partial(error: MemvidError, outcome: EmbedOutcome, total: number): MemvidError {
   const without = outcome.vectors.flatMap((vector, index) => (vector === undefined ? [index] : []));
-  return again(error, error.message, { embedded: total - without.length, total, failed_inputs: without });
+  return again(error, error.message, {
+    embedded: total - without.length,
+    total,
+    failed: without.length,
+    failed_inputs: without.slice(0, MOST_LISTED),
+  });
 }
 
 function again(error: MemvidError, message: string, details: Record<string, unknown>): MemvidError {

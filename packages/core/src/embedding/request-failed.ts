@@ -97,7 +97,10 @@ function withoutSecretsInside(thrown: unknown, secrets: readonly string[]): unkn
   }
 }
 
-/** What an embedder threw, as one of our errors: its own `MemvidError`, or MV015 about it. */
+/** What an embedder threw, as one of our errors: its own `MemvidError` when no secret is in it, else MV015 about it. */
 export function embeddingFailure(thrown: unknown, requester: Requester): MemvidError {
-  return MemvidError.isMemvidError(thrown) ? thrown : requestFailed(thrown, requester);
+  const isOurs = MemvidError.isMemvidError(thrown);
+  return isOurs && withoutSecretsInside(thrown, requester.secrets ?? []) === thrown
+    ? thrown
+    : requestFailed(thrown, requester);
 }

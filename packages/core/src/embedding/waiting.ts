@@ -1,3 +1,5 @@
+/** Longest time that a timer counts, in milliseconds; it fires at once for a longer one. */
+const LONGEST_TIMER = 2_147_483_647;
 /** First and longest wait between two tries, in milliseconds. */
 const SHORTEST = 500;
 const LONGEST = 8000;
@@ -33,12 +35,14 @@ export async function limited<T>(
 ): Promise<T> {
   const own = new AbortController();
   const end = (): void => own.abort(outer?.reason);
-  const timer = Number.isFinite(milliseconds)
-    ? setTimeout(
-        () => own.abort(new DOMException(`no answer within ${milliseconds} ms`, 'TimeoutError')),
-        milliseconds,
-      )
-    : undefined;
+  // What a timer cannot count, some 25 days, is no limit.
+  const timer =
+    milliseconds <= LONGEST_TIMER
+      ? setTimeout(
+          () => own.abort(new DOMException(`no answer within ${milliseconds} ms`, 'TimeoutError')),
+          milliseconds,
+        )
+      : undefined;
   outer?.addEventListener('abort', end, { once: true });
   if (outer?.aborted === true) end();
   let stop = (): void => undefined;

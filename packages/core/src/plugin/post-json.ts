@@ -44,7 +44,7 @@ export async function postJson<T>(request: PostJsonRequest): Promise<T> {
   if (!response.ok) throw new HttpError(response.status, response.headers, answer ?? text);
   if (answer === undefined) {
     // Cut on its way, or a page of something in between: the next try may get through.
-    throw Object.assign(new Error(`the answer is no JSON (${text.length} characters)`), { retryable: true });
+    throw new SyntaxError(`${text.length} characters`);
   }
   return answer as T;
 }

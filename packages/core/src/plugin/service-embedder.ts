@@ -1,4 +1,4 @@
-import { requestFailed } from '../embedding/request-failed.js';
+import { embeddingFailure } from '../embedding/request-failed.js';
 import type { Embedder, EmbedOptions, EmbedResult } from '../providers/embedder.js';
 import { requireKey, requireNetwork, type ServiceCall } from './environment-checks.js';
 
@@ -8,7 +8,7 @@ export interface ServiceOptions {
   apiKey?: string | undefined;
   /** Default: the address of the service. */
   baseURL?: string | undefined;
-  /** More headers of each request. */
+  /** More headers of each request. What stands in them is kept out of errors, as the key is. */
   headers?: Readonly<Record<string, string>> | undefined;
   fetch?: typeof globalThis.fetch | undefined;
   /** Numbers in a vector, of models that have sizes to choose from. */
@@ -43,7 +43,8 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * An embedder that asks a service. Each request is refused with MV015 before any socket is opened when
- * `MEMVID_OFFLINE` is on or there is no key; what it throws becomes MV015 without the key in it.
+ * `MEMVID_OFFLINE` is on or there is no key; what it throws becomes MV015 without the key, and without the values of
+ * `options.headers`, in it.
  */
 export function serviceEmbedder(service: EmbeddingService, options: ServiceOptions = {}): Embedder {
   const { provider, model, variables } = service;
@@ -64,8 +65,19 @@ export function serviceEmbedder(service: EmbeddingService, options: ServiceOptio
       try {
         return await service.request({ ...call, texts: [...texts], kind, signal, key });
       } catch (thrown) {
-        throw requestFailed(thrown, { ...call, secrets: [key], variable: variables[0] });
+        const secrets = [key, ...secretsOf(options.headers)];
+        throw embeddingFailure(thrown, { ...call, secrets, variable: variables[0] });
       }
     },
   };
+}
+
+/** Shorter values (`1`, `json`) are no secrets, and would be cut out of every word. */
+const SHORTEST_SECRET = 6;
+
+/** The values of headers as a gateway may repeat them: whole, and without the scheme before them. */
+function secretsOf(headers: ServiceOptions['headers']): string[] {
+  return Object.values(headers ?? {})
+    .flatMap((value) => [value, value.replace(/^\S+\s+/, '')].map((part) => part.trim()))
+    .filter((part) => part.length >= SHORTEST_SECRET);
 }

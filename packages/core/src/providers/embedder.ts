@@ -21,7 +21,13 @@ export interface EmbedOptions {
 export interface EmbedResult {
   /** One vector a text, in the order of the texts. */
   vectors: readonly Float32Array[];
-  usage?: { tokens?: number | undefined } | undefined;
+  usage?:
+    | {
+        tokens?: number | undefined;
+        /** How many of the texts were longer than the model reads and lost their end. */
+        truncated?: number | undefined;
+      }
+    | undefined;
 }
 
 /**
@@ -36,7 +42,7 @@ export interface Embedder {
   /** Lower case, stored in the file with each vector. */
   readonly provider: string;
   readonly model: string;
-  /** Numbers in a vector; `undefined` when only the first answer tells. */
+  /** Numbers in a vector; `undefined` or 0 when only the first answer tells. */
   readonly dimensions?: number | undefined;
   /** Most texts one call of `embed` takes. */
   readonly maxBatch: number;
