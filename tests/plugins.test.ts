@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Plugin } from '@memvid/core';
+import type { Embedder, Plugin } from '@memvid/core';
 import { create } from '@memvid/sdk';
 import * as compat from '@memvid/sdk/compat';
 import { discoverPlugins, WELL_KNOWN_PLUGINS } from '@memvid/sdk/discover';
@@ -30,6 +30,8 @@ async function load(packageName: string): Promise<Record<string, unknown>> {
 describe('the table of packages', () => {
   it('knows the packages that are here', () => {
     expect(here.map(([provider]) => provider)).toEqual(expect.arrayContaining(Object.keys(REMOTE)));
+    // And no other: an error must not advise to install what is not there, or is somebody else's.
+    expect(here).toHaveLength(Object.keys(EMBEDDING_PLUGINS).length);
     const known = new Set(Object.values(EMBEDDING_PLUGINS).map(({ packageName }) => packageName));
     const unknown = WELL_KNOWN_PLUGINS.filter((name) => name.includes('/embed-') && !known.has(name));
     expect(unknown).toEqual([]);
@@ -65,6 +67,11 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
     expect(Object.keys(module).toSorted()).toEqual(
       [`${className}Embeddings`, `${provider}Plugin`, provider].toSorted(),
     );
+  });
+
+  it('knows no size of models that are named as members of every object are', async () => {
+    const make = (await load(`@memvid/embed-${provider}`))[provider] as (model: string) => Embedder;
+    for (const model of ['constructor', '__proto__']) expect(make(model).dimensions).toBeUndefined();
   });
 
   it('loads no client when it is imported, and is found when it is installed', async () => {

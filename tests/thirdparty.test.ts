@@ -61,15 +61,21 @@ describe('a plugin of a stranger, installed from tarballs', () => {
       const { hits } = await memory.find('A question', { mode: 'sem', k: 1 });
       const { embedding_identity: identity } = await memory.stats();
       await memory.close();
-      console.log(JSON.stringify([unknown, [hits[0].title, identity.provider, identity.model]]));
+      const large = await create('large.mv2', { plugins, embedder: 'acme:acme-large' });
+      await large.put({ text: 'Bee' });
+      const asked = await large.find('Bee', { mode: 'sem', queryEmbeddingModel: 'acme:acme-large' });
+      const { model } = (await large.stats()).embedding_identity;
+      await large.close();
+      console.log(JSON.stringify([unknown, [hits[0].title, identity.provider, identity.model], [model, asked.engine]]));
     `;
     const { printed, complained } = await runIn(folder, code);
     await service.close();
     expect(complained).toBe('');
-    const [unknown, found] = JSON.parse(printed) as string[][];
+    const [unknown, found, large] = JSON.parse(printed) as string[][];
     expect(unknown).toEqual(['MV015', expect.stringContaining('registered: acme, acme-small, acme-large')]);
     expect(found).toEqual(['A', 'acme', 'acme-small']);
-    expect(service.requests).toHaveLength(2);
+    expect(large).toEqual(['acme-large', 'vec']);
+    expect(service.requests).toHaveLength(4);
   });
 
   it('has types that fit those of the SDK', () => {

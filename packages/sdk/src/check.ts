@@ -30,6 +30,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   );
 }
 
+/** What a table holds under a name of its own: `constructor` is a member of every object. */
+export function ownValue<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 function isAbsent(value: unknown): value is undefined | null {
   return value === undefined || value === null;
 }

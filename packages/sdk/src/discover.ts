@@ -3,7 +3,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from '@memvid/core';
+import { messageOf } from './border.js';
 import { isRecord } from './check.js';
+import { EMBEDDING_PLUGINS } from './embedding/models.js';
+import { embeddingFailed } from './failures.js';
 
 /** Packages of plugins that are known by name, in the order in which they are tried. */
 export const WELL_KNOWN_PLUGINS: readonly string[] = [
@@ -29,7 +32,8 @@ export interface DiscoverOptions {
 
 /**
  * Loads the well-known plugin packages that are installed beside the application and gives their plugins; those
- * that are not installed are left out. For command-line tools: a library passes its plugins in by itself.
+ * that are not installed are left out. One that cannot be loaded does not hide the others: it comes as a plugin whose
+ * embedders fail with MV015. For command-line tools: a library passes its plugins in by itself.
  */
 export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Plugin[]> {
   const load = options.load ?? importInstalled;
@@ -38,8 +42,7 @@ export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Pl
       try {
         return pluginsOf(await load(name));
       } catch (error) {
-        if (isNotInstalled(error, name)) return [];
-        throw error;
+        return isNotInstalled(error, name) ? [] : [brokenPlugin(name, error)];
       }
     }),
   );
@@ -80,6 +83,20 @@ export function isNotInstalled(error: unknown, name: string): boolean {
   return (
     (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && error.message.includes(`'${name}'`)
   );
+}
+
+/** Stands for a package that is installed and cannot be loaded; whoever asks for its embedders is told why. */
+function brokenPlugin(name: string, cause: unknown): Plugin {
+  const [provider = name] =
+    Object.entries(EMBEDDING_PLUGINS).find(([, { packageName }]) => packageName === name) ?? [];
+  const fail = (): never => {
+    throw embeddingFailed(
+      `The package ${name} is installed, but cannot be loaded: ${messageOf(cause)}`,
+      { reason: 'plugin_broken', provider, package: name },
+      { suggestion: `Install it again with what it needs: npm install ${name}`, cause },
+    );
+  };
+  return { spec: 'plugin/v1', name, embedders: { [provider]: fail } };
 }
 
 /** A module exports its plugin as a value, or as a function `…Plugin()` that makes it. */

@@ -24,7 +24,8 @@ import { checkMemvidKey, pluginsOf } from './configure.js';
 import { doctorMemvid } from './doctor.js';
 import { reading } from './border.js';
 import { embedderInput, type EmbedderInput } from './embedding/embedder-input.js';
-import { ANY_PROVIDER, Embedders, type EmbedderSources } from './embedding/embedders.js';
+import { Embedders, type EmbedderSources } from './embedding/embedders.js';
+import { providerOfName } from './embedding/models.js';
 import { failureOn, notYet } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
@@ -86,6 +87,8 @@ const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
   [...OPTION_NAMES].map((name) => [simplified(name), name]),
 );
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+/** Whose a key is that came without a provider's name, where the embedder has no name that tells. */
+const DEFAULT_KEY_PROVIDER = 'openai';
 type Argument = ApiKey | OpenOptions | undefined;
 
 /** `use`, with what belongs to it. */
@@ -160,13 +163,17 @@ export async function openMemory(
 ): Promise<Memvid> {
   const { kind, argument } = slots(kindOrOptions, apiKeyOrOptions);
   const file = pathOf(path, 'path');
-  const { keys, options } = settingsOf(argument, last);
+  const { keys, bareKey, options } = settingsOf(argument, last);
   const native = nativeOptions(file, options, mode);
   // Before the file is touched: what is missing must not leave a new, empty memory behind.
   const adapter = adapterOf(kind);
   const embedder = embedderInput(options['embedder'], 'embedder');
   if (embedder !== undefined && !native.enableVec) {
     throw invalidInput('embedder', embedder, 'left out when enableVec is false');
+  }
+  // It goes to the provider the caller means and to no other: a file names one too, and must not choose who gets a key.
+  if (bareKey !== undefined) {
+    keys.set(typeof embedder === 'string' ? providerOfName(embedder) : DEFAULT_KEY_PROVIDER, bareKey);
   }
   const sources = { plugins: pluginsOf(options['plugins']), discover: compat.discover };
   if (typeof embedder === 'string') new Embedders({ ...sources, apiKeys: keys }).checkName(embedder);
@@ -199,13 +206,12 @@ async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {
 function settingsOf(
   argument: Argument,
   last: OpenOptions | undefined,
-): { keys: ReadonlyMap<string, string>; options: Options } {
+): { keys: Map<string, string>; bareKey?: string; options: Options } {
   const behind = optionsOf(last);
   const keys = new Map<string, string>();
   if (argument === undefined || argument === null) return { keys, options: behind };
   if (typeof argument === 'string') {
-    keys.set(ANY_PROVIDER, argument);
-    return { keys, options: behind };
+    return { keys, bareKey: argument, options: behind };
   }
   const given = recordOf(argument, 'options', 'an object with options, or a key');
   if (typeof given['provider'] === 'string' && typeof given['key'] === 'string') {

@@ -8,6 +8,7 @@ import {
   optionalOneOf,
   optionalString,
   type Options,
+  ownValue,
 } from './check.js';
 import { notYet } from './failures.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
@@ -134,7 +135,7 @@ export function searchSettings(
 /** The mode under any of its names, in any case. */
 function modeOf(value: unknown, fallback: SearchMode): SearchMode {
   if (value === undefined || value === null) return fallback;
-  const mode = typeof value === 'string' ? MODES[value.toLowerCase()] : undefined;
+  const mode = typeof value === 'string' ? ownValue(MODES, value.toLowerCase()) : undefined;
   if (mode === undefined) throw invalidInput('mode', value, 'one of "lex", "sem", "auto"');
   return mode;
 }

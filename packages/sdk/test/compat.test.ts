@@ -4,6 +4,7 @@ import { HashEmbeddings as CoreHash } from '@memvid/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as compat from '../src/compat.ts';
 import { discoverPlugins } from '../src/discover.ts';
+import { Embedders } from '../src/embedding/embedders.ts';
 import * as main from '../src/index.ts';
 
 const KEYS = [
@@ -62,7 +63,9 @@ describe('@memvid/sdk/compat', () => {
       await expect(made.embedQuery('x')).rejects.toMatchObject({
         code: 'MV015',
         message: expect.not.stringContaining('secret-key-123'),
-        suggestion: expect.stringContaining(`npm install @memvid/embed-${provider}`),
+        ...(provider === 'gemini' || provider === 'mistral'
+          ? { details: { reason: 'not_in_version' }, suggestion: expect.not.stringContaining('npm install') }
+          : { suggestion: expect.stringContaining(`npm install @memvid/embed-${provider}`) }),
       });
       process.env[variable] = '';
       expect(() => new Provider()).toThrow(/key/);
@@ -71,8 +74,12 @@ describe('@memvid/sdk/compat', () => {
     },
   );
 
-  it('keyless providers are made without a key', () => {
-    expect(new compat.OllamaEmbeddings()).toMatchObject({ modelName: 'nomic-embed-text', dimension: 768 });
+  it('keyless providers are made without a key', async () => {
+    const ollama = new compat.OllamaEmbeddings();
+    expect(ollama).toMatchObject({ modelName: 'nomic-embed-text', dimension: 768 });
+    await expect(ollama.embedQuery('x')).rejects.toMatchObject({ details: { reason: 'not_in_version' } });
+    expect(new compat.LocalEmbeddings({ model: 'thenlper/gte-large' }).dimension).toBe(1024);
+    expect(new compat.LocalEmbeddings({ model: 'constructor' }).dimension).toBe(0);
     expect(new compat.LocalEmbeddings()).toMatchObject({
       modelName: 'bge-small',
       dimension: 384,
@@ -186,8 +193,19 @@ describe('discoverPlugins', () => {
     expect(await discoverPlugins()).toEqual([]);
   });
 
-  it('does not hide a package that is broken', async () => {
-    const load = async (): Promise<unknown> => missing('something-else');
-    await expect(discoverPlugins({ packages: ['a'], load })).rejects.toThrow(/something-else/);
+  it('a package that is broken hides no other, and tells whoever asks for its embedders', async () => {
+    const load = async (name: string): Promise<unknown> =>
+      name === 'a' ? { plugin } : missing('something-else');
+    const plugins = await discoverPlugins({ packages: ['@memvid/embed-openai', 'a', 'other'], load });
+    expect(plugins.map(({ name }) => name)).toEqual(['@memvid/embed-openai', 'a', 'other']);
+    const embedders = new Embedders({ plugins, apiKeys: new Map() });
+    for (const name of ['openai-small', 'openai', 'other']) {
+      await expect(embedders.named(name)).rejects.toMatchObject({
+        code: 'MV015',
+        message: expect.stringContaining('something-else'),
+        details: { reason: 'plugin_broken' },
+        cause: { code: 'ERR_MODULE_NOT_FOUND' },
+      });
+    }
   });
 });

@@ -5,7 +5,7 @@ import { configure, resetConfig } from '../src/configure.ts';
 import { correct } from '../src/correct.ts';
 import { Embedders } from '../src/embedding/embedders.ts';
 import { find } from '../src/find.ts';
-import { create, MemvidError } from '../src/index.ts';
+import { create, MemvidError, use } from '../src/index.ts';
 import { put } from '../src/put.ts';
 import { putMany } from '../src/put-many.ts';
 import type { PutManyReport } from '../src/put-stream.ts';
@@ -353,6 +353,12 @@ describe('embedders by name', () => {
     ],
     ['a long name of a provider that makes any', ['cohere'], 'embed-v4.0', { model: 'embed-v4.0' }],
     ['provider:model', ['voyage'], 'voyage:voyage-4', { model: 'voyage-4' }],
+    [
+      'provider:model of a plugin that nobody here knows',
+      ['acme'],
+      'Acme:acme-Large',
+      { model: 'acme-Large' },
+    ],
     ['a provider stands for its usual model', ['openai'], 'openai', { model: 'text-embedding-3-large' }],
     ['a local model', ['bge-small'], 'BAAI/bge-small-en-v1.5', {}],
     ['a name with a slash', ['nvidia'], 'nvidia/nv-embedqa-e5-v5', { model: 'nvidia/nv-embedqa-e5-v5' }],
@@ -376,8 +382,34 @@ describe('embedders by name', () => {
     const own = plugin('openai-small', 'cohere');
     await embedders([own], new Map([['openai', 'key-1']])).named('openai-small');
     await embedders([own], new Map([['openai', 'key-1']])).named('cohere');
-    await embedders([own], new Map([['*', 'key-2']])).named('cohere');
-    expect(own.made.map(([, options]) => options?.['apiKey'])).toEqual(['key-1', undefined, 'key-2']);
+    expect(own.made.map(([, options]) => options?.['apiKey'])).toEqual(['key-1', undefined]);
+  });
+
+  it.each([
+    ['openai', undefined, 'openai-small'],
+    ['cohere', 'cohere', 'cohere'],
+    ['acme', 'acme:acme-large', 'acme'],
+    ['acme-small', 'acme-small', 'acme-small'],
+  ])('a key without a name is that of %s (embedder: %s), and of nobody else', async (_, embedder, its) => {
+    const own = plugin('openai-small', 'cohere', 'acme', 'acme-small', 'nvidia');
+    const path = freshPath();
+    // The file names a provider too; it must not get the key.
+    const written = await create(path);
+    await written.put({
+      text: 'A',
+      embedding: A,
+      embeddingIdentity: { provider: 'nvidia', model: 'letters' },
+    });
+    await written.close();
+    const memory = await use('basic', path, 'some-key-0123', { plugins: [own], embedder });
+    await memory.find('A', { mode: 'sem' });
+    for (const name of ['openai-small', 'cohere', 'acme', 'acme-small']) {
+      await memory.find('A', { mode: 'sem', queryEmbeddingModel: name });
+    }
+    await memory.close();
+    const keys = new Map(own.made.map(([name, options]) => [name, options?.['apiKey']]));
+    expect(keys.size).toBe(5);
+    expect([...keys].filter(([, key]) => key !== undefined)).toEqual([[its, 'some-key-0123']]);
   });
 
   it('an unknown name: MV015 that lists what there is', async () => {
@@ -389,6 +421,26 @@ describe('embedders by name', () => {
       suggestion: expect.stringContaining('plugins: [plugin]'),
     });
   });
+
+  it.each(['gemini:text-embedding-004', 'mistral-embed', 'ollama:nomic-embed-text'])(
+    '%s: MV015 that advises no package, since this version has none',
+    async (name) => {
+      const error: unknown = await embedders([])
+        .named(name)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'MV015',
+        message: expect.stringContaining('for which this version has no package'),
+        details: { reason: 'not_in_version' },
+        suggestion: expect.stringContaining('Pass an embedder of your own'),
+      });
+      const provider = name === 'mistral-embed' ? 'mistral' : (name.split(':')[0] ?? '');
+      // Somebody else's does.
+      const own = plugin(provider);
+      await embedders([own]).named(name);
+      expect(own.made).toHaveLength(1);
+    },
+  );
 
   it('a known model whose plugin was not passed: MV015 with the two lines to write', async () => {
     vi.stubEnv('OPENAI_API_KEY', '');

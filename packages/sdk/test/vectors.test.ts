@@ -83,11 +83,11 @@ describe('embedding models by name', () => {
     ['bge-small', 'local', '@memvid/embed-local'],
     ['openai-large', 'openai', '@memvid/embed-openai'],
     ['text-embedding-3-small', 'openai', '@memvid/embed-openai'],
-    ['text-embedding-004', 'gemini', '@memvid/embed-gemini'],
+    ['text-embedding-004', 'gemini', undefined],
     ['embed-english-v3.0', 'cohere', '@memvid/embed-cohere'],
     ['voyage-3', 'voyage', '@memvid/embed-voyage'],
     ['nvidia/nv-embed-v1', 'nvidia', '@memvid/embed-nvidia'],
-    ['mistral-embed', 'mistral', '@memvid/embed-mistral'],
+    ['mistral-embed', 'mistral', undefined],
   ])('%s runs with %s', (model, provider, packageName) => {
     expect(modelOf(model)?.provider).toBe(provider);
     expect(pluginOfProvider(provider)?.packageName).toBe(packageName);

@@ -1,5 +1,5 @@
 import { ClipDisabledError, EmbeddingFailedError, UnsupportedOperationError } from '@memvid/core';
-import { filledString, optionalFilledString, optionsOf, type Options } from '../check.js';
+import { filledString, optionalFilledString, optionsOf, type Options, ownValue } from '../check.js';
 import { classOf, loadPackage } from './load.js';
 
 /** Makes vectors of one space from pictures and texts. */
@@ -38,7 +38,7 @@ abstract class Facade implements ClipProvider {
     this.#config = optionsOf(config, 'config');
     this.#model = optionalFilledString(this.#config['model'], 'model') ?? model;
     this.name = `${provider}:${this.#model}`;
-    this.dimension = CLIP_MODEL_DIMENSIONS[this.#model] ?? 512;
+    this.dimension = ownValue(CLIP_MODEL_DIMENSIONS, this.#model) ?? 512;
   }
 
   async embedImage(path: string): Promise<number[]> {

@@ -7,8 +7,10 @@ import {
   optionsOf,
   type Options,
 } from '../check.js';
-import { MODEL_DIMENSIONS } from '../embedding/models.js';
+import { HOW_TO_BRING } from '../embedding/embedders.js';
+import { dimensionOfModel, hasNoPackage } from '../embedding/models.js';
 import type { EmbeddingProvider } from '../embedding/reference-embedder.js';
+import { embeddingFailed } from '../failures.js';
 import { HashEmbeddings } from './hash-embeddings.js';
 import { classOf, loadPackage } from './load.js';
 
@@ -38,7 +40,8 @@ abstract class Facade implements EmbeddingProvider {
   readonly modelName: string;
   readonly #config: Options;
   readonly #vendor: Vendor;
-  #loaded: Promise<EmbeddingProvider> | undefined;
+  #loading: Promise<EmbeddingProvider> | undefined;
+  #loaded: EmbeddingProvider | undefined;
 
   constructor(vendor: Vendor, config: EmbeddingsConfig | undefined) {
     this.#vendor = vendor;
@@ -52,7 +55,9 @@ abstract class Facade implements EmbeddingProvider {
   /** Numbers in a vector; 0 when only the first answer tells. */
   get dimension(): number {
     const given = this.#config['dimension'];
-    return typeof given === 'number' ? given : (MODEL_DIMENSIONS[this.modelName] ?? 0);
+    return typeof given === 'number'
+      ? given
+      : (dimensionOfModel(this.provider, this.modelName) ?? this.#loaded?.dimension ?? 0);
   }
 
   async embedDocuments(texts: string[]): Promise<number[][]> {
@@ -64,12 +69,23 @@ abstract class Facade implements EmbeddingProvider {
   }
 
   #provider(): Promise<EmbeddingProvider> {
-    this.#loaded ??= this.#load();
-    return this.#loaded;
+    // What could not be loaded may be there the next time.
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
   }
 
   async #load(): Promise<EmbeddingProvider> {
     const { className, packageName, provider } = this.#vendor;
+    if (hasNoPackage(provider)) {
+      throw embeddingFailed(
+        `${className} is not in this version: there is no package for the models of ${provider}`,
+        { reason: 'not_in_version', provider, model: this.modelName },
+        { suggestion: HOW_TO_BRING },
+      );
+    }
     const absent = (cause: unknown): Error =>
       new EmbeddingFailedError(`${className} needs the package ${packageName}, which is not installed`, {
         details: { provider, model: this.modelName, package: packageName, reason: 'plugin_missing' },
@@ -77,7 +93,8 @@ abstract class Facade implements EmbeddingProvider {
       });
     const Provider = classOf<EmbeddingProvider>(await loadPackage(packageName, absent), className);
     if (Provider === undefined) throw absent(undefined);
-    return new Provider(this.#config);
+    this.#loaded = new Provider(this.#config);
+    return this.#loaded;
   }
 
   #requireKey(given: string | undefined): void {

@@ -9,7 +9,15 @@ import {
 import { configuredPlugins } from '../configure.js';
 import { embeddingFailed } from '../failures.js';
 import { embedderObject } from './embedder-input.js';
-import { aliasesOf, type ModelName, modelOf, pluginOfProvider, providerOf } from './models.js';
+import {
+  aliasesOf,
+  hasNoPackage,
+  type ModelName,
+  modelOf,
+  pluginOfProvider,
+  providerOf,
+  providerOfName,
+} from './models.js';
 
 /** Where a handle looks for embedders by name. */
 export interface EmbedderSources {
@@ -20,9 +28,6 @@ export interface EmbedderSources {
   /** More plugins, asked for when no other has the name: the compat entry looks for installed packages. */
   readonly discover?: (() => Promise<readonly Plugin[]>) | undefined;
 }
-
-/** Where a key stands that came without a provider's name. */
-export const ANY_PROVIDER = '*';
 
 interface Found {
   readonly factory: Factory<Embedder>;
@@ -83,12 +88,7 @@ export class Embedders {
 
   /** MV015 for a name that no plugin has, with the way to the one that has it. */
   missing(name: string): MemvidError {
-    return missing(name, this.names, (provider) => this.#keyOf(provider) !== undefined);
-  }
-
-  #keyOf(provider: string): string | undefined {
-    const { apiKeys } = this.#sources;
-    return apiKeys.get(provider) ?? apiKeys.get(ANY_PROVIDER);
+    return missing(name, this.names, (provider) => this.#sources.apiKeys.has(provider));
   }
 
   get #plugins(): readonly Plugin[] {
@@ -108,9 +108,13 @@ export class Embedders {
     const own = this.#registered(name);
     // A provider's name stands for its usual model, which its factory is told.
     if (own !== undefined) return own.name === known?.provider ? { ...own, model: known.model } : own;
-    const provider = name.slice(0, Math.max(0, name.indexOf(':'))).toLowerCase();
-    const isOther = providerOf(provider) !== provider;
-    return known === undefined || isOther ? undefined : this.#byModel(known);
+    const colon = Math.max(0, name.indexOf(':'));
+    const provider = name.slice(0, colon).trim().toLowerCase();
+    if (known !== undefined && providerOf(provider) === provider) return this.#byModel(known);
+    // `provider:model` of a plugin that nobody here knows: the factory that bears the provider's name makes any.
+    const model = name.slice(colon + 1).trim();
+    const any = provider === '' || model === '' ? undefined : this.#registered(provider);
+    return any === undefined ? undefined : { ...any, model };
   }
 
   /** By the model's own name, by a short one, or from the factory that bears the provider's name and makes any. */
@@ -157,8 +161,8 @@ export class Embedders {
     model: string | undefined,
     asked: string,
   ): Promise<Embedder> {
-    const provider = modelOf(name)?.provider ?? name;
-    const apiKey = this.#keyOf(provider);
+    const provider = providerOfName(name);
+    const apiKey = this.#sources.apiKeys.get(provider);
     try {
       const given = await factory({
         ...(model === undefined ? {} : { model }),
@@ -181,6 +185,13 @@ function missing(name: string, names: readonly string[], hasKey: (provider: stri
   const registered = names.length === 0 ? 'none' : names.join(', ');
   const known = modelOf(name);
   const plugin = known === undefined ? undefined : pluginOfProvider(known.provider);
+  if (known !== undefined && hasNoPackage(known.provider)) {
+    return embeddingFailed(
+      `The embedding model "${name}" is one of ${known.provider}, for which this version has no package (registered: ${registered})`,
+      { reason: 'not_in_version', provider: known.provider, model: name },
+      { suggestion: HOW_TO_BRING },
+    );
+  }
   if (known === undefined || plugin === undefined) {
     return embeddingFailed(
       `There is no embedding model "${name}": no plugin has an embedder of that name (registered: ${registered})`,
@@ -204,6 +215,10 @@ function missing(name: string, names: readonly string[], hasKey: (provider: stri
     { suggestion: howToPass(name, plugin, missingKey) },
   );
 }
+
+/** Of models for which there is no package. */
+export const HOW_TO_BRING =
+  'Pass an embedder of your own as `embedder`: an `Embedder`, or an object with `embedDocuments`, `embedQuery`, `modelName` and `dimension`.';
 
 function missingKeyOf(keys: readonly string[]): string | undefined {
   return keys.some((key) => (process.env[key] ?? '').trim() !== '') ? undefined : keys[0];

@@ -1,4 +1,5 @@
 /** Facts about embedding models by name: which package runs them and which dimension they give. */
+import { ownValue } from '../check.js';
 
 /** Numbers in a vector of each model the reference names. */
 export const MODEL_DIMENSIONS: Readonly<Record<string, number>> = {
@@ -49,14 +50,14 @@ export const EMBEDDING_PLUGINS: Readonly<Record<string, EmbeddingPlugin>> = {
   },
   voyage: { packageName: '@memvid/embed-voyage', call: 'voyagePlugin()', keys: ['VOYAGE_API_KEY'] },
   nvidia: { packageName: '@memvid/embed-nvidia', call: 'nvidiaPlugin()', keys: ['NVIDIA_API_KEY'] },
-  gemini: {
-    packageName: '@memvid/embed-gemini',
-    call: 'geminiPlugin()',
-    keys: ['GOOGLE_API_KEY', 'GEMINI_API_KEY'],
-  },
-  mistral: { packageName: '@memvid/embed-mistral', call: 'mistralPlugin()', keys: ['MISTRAL_API_KEY'] },
-  ollama: { packageName: '@memvid/embed-ollama', call: 'ollamaPlugin()', keys: [] },
 };
+
+/** Providers whose models the reference knows, and for which this version has no package. */
+const WITHOUT_PACKAGE: ReadonlySet<string> = /* @__PURE__ */ new Set(['gemini', 'mistral', 'ollama']);
+
+export function hasNoPackage(provider: string): boolean {
+  return WITHOUT_PACKAGE.has(providerOf(provider));
+}
 
 /** A model by provider and the name that is stored with its vectors. */
 export interface ModelName {
@@ -122,9 +123,25 @@ export function modelOf(name: string): ModelName | undefined {
   const colon = name.indexOf(':');
   const provider = colon < 0 ? '' : providerOf(name.slice(0, colon).trim());
   const model = name.slice(colon + 1).trim();
-  if (Object.hasOwn(EMBEDDING_PLUGINS, provider) && model !== '') return { provider, model };
+  const isKnown = Object.hasOwn(EMBEDDING_PLUGINS, provider) || WITHOUT_PACKAGE.has(provider);
+  if (isKnown && model !== '') return { provider, model };
   const vendor = VENDORS.find(({ prefixes }) => prefixes.some((prefix) => wanted.startsWith(prefix)));
   return vendor === undefined ? undefined : { provider: vendor.provider, model: name.trim() };
+}
+
+/** Who runs the model of a name: as far as it is known, else what stands before a colon, else the name itself. */
+export function providerOfName(name: string): string {
+  return modelOf(name)?.provider ?? (name.split(':', 1)[0] ?? name).trim().toLowerCase();
+}
+
+/** Whether two names are names of one model. */
+export function isSameModel(left: string, right: string): boolean {
+  return canonicalModel(left) === canonicalModel(right);
+}
+
+/** One form of all the names of a model. */
+export function canonicalModel(name: string): string {
+  return (modelOf(name)?.model ?? name).toLowerCase();
 }
 
 /** The short names of a model. */
@@ -134,10 +151,19 @@ export function aliasesOf({ provider, model }: ModelName): string[] {
     .map(([alias]) => alias);
 }
 
+/** Numbers in a vector of a model under any of its names, as far as that is known. */
+export function dimensionOfModel(provider: string, model: string): number | undefined {
+  for (const name of [model, ...aliasesOf({ provider, model })]) {
+    const dimension = ownValue(MODEL_DIMENSIONS, name);
+    if (dimension !== undefined) return dimension;
+  }
+  return undefined;
+}
+
 /** The package that runs a provider's models; `undefined` for a provider of somebody else. */
 export function pluginOfProvider(provider: string): EmbeddingPlugin | undefined {
   const name = providerOf(provider);
-  return Object.hasOwn(EMBEDDING_PLUGINS, name) ? EMBEDDING_PLUGINS[name] : undefined;
+  return ownValue(EMBEDDING_PLUGINS, name);
 }
 
 /** The only model the reference can have used for vectors of this size; 768 is ambiguous, the first is taken. */

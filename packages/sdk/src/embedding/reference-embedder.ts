@@ -1,4 +1,5 @@
 import type { Embedder } from '@memvid/core';
+import { modelOf } from './models.js';
 
 /** An embedding provider in the shape the reference uses. It batches by itself. */
 export interface EmbeddingProvider {
@@ -18,21 +19,27 @@ export function isReferenceShaped(value: object): value is EmbeddingProvider {
 /** The identity of a provider that does not say who it is. */
 const UNNAMED = 'custom';
 
-/** A provider of the reference's shape as an `Embedder`. It is called once with all texts, as the reference does. */
+/** Most texts of a call, and how long it may take: it may send many requests one after the other, or hang. */
+const MOST_TEXTS = 512;
+const TIMEOUT_MS = 600_000;
+
+/** A provider of the reference's shape as an `Embedder`. It batches by itself, and hears of no signal. */
 export function fromReference(provider: EmbeddingProvider): Embedder {
   const { provider: name, modelName, dimension } = provider;
+  const whose = typeof name === 'string' && name.trim() !== '' ? name.toLowerCase() : UNNAMED;
+  const model = typeof modelName === 'string' && modelName.trim() !== '' ? modelName : UNNAMED;
   return {
     spec: 'embedder/v1',
-    provider: typeof name === 'string' && name.trim() !== '' ? name.toLowerCase() : UNNAMED,
-    model: typeof modelName === 'string' && modelName.trim() !== '' ? modelName : UNNAMED,
+    provider: whose,
+    // The reference's class calls a local model by its short name; its vectors are those of the long one.
+    model: whose === 'local' ? (modelOf(model)?.model ?? model) : model,
     // Read again each time: some learn it from their first answer.
     get dimensions() {
       return sizeOf(provider.dimension) ?? sizeOf(dimension);
     },
-    maxBatch: Number.MAX_SAFE_INTEGER,
+    maxBatch: MOST_TEXTS,
     concurrency: 1,
-    // It may send many requests one after the other.
-    timeoutMs: Infinity,
+    timeoutMs: TIMEOUT_MS,
     async embed(texts, { kind }) {
       const vectors =
         kind === 'document'
