@@ -495,9 +495,8 @@ describe('what ends the work ends all of it', () => {
           throw Object.assign(new Error('no such key'), { status: 401 });
         }
         // One waits before its second try, one does not answer.
-        if (text === 'xx')
-          throw Object.assign(new Error('busy'), { status: 429, headers: { 'retry-after': '50' } });
-        return nothing;
+        const busy = { status: 429, headers: { 'retry-after': '50' } };
+        return text === 'xx' ? Promise.reject(Object.assign(new Error('busy'), busy)) : nothing;
       },
     });
     const started = performance.now();

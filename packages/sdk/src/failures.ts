@@ -50,6 +50,21 @@ export function aborted(operation: string, signal: AbortSignal): UnsupportedOper
   });
 }
 
+/** The signal given to a call that stores nothing was aborted. */
+export function ended(operation: string, signal: AbortSignal): UnsupportedOperationError {
+  return new UnsupportedOperationError(`${operation} was ended by its signal`, {
+    details: { operation, reason: 'aborted' },
+    cause: signal.reason,
+  });
+}
+
+/** The memory was closed while an embedder worked for a call. */
+export function closedMeanwhile(path: string): ClosedHandleError {
+  return new ClosedHandleError(`${path} was closed while an embedder made vectors for this call`, {
+    details: { path, reason: 'closed' },
+  });
+}
+
 export function vectorsDisabled(operation: string): VecIndexDisabledError {
   return new VecIndexDisabledError(
     `${operation} works with vectors, but the memory was opened with enableVec: false`,

@@ -69,7 +69,7 @@ export interface FindResult {
 }
 
 const DEFAULT_K = 10;
-const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel'];
+const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel', 'signal'];
 
 /** Searches the memory by words, by meaning, or both. */
 export async function find(handle: Handle, query: string, options?: FindInput): Promise<FindResult> {

@@ -1,7 +1,8 @@
 import type { Embedder, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
 import { Embedders } from './embedding/embedders.js';
 import type { EmbedderSources } from './embedding/embedders.js';
-import { closed, failureOn, readOnly } from './failures.js';
+import { InFlight, type Purpose } from './embedding/in-flight.js';
+import { aborted, closed, closedMeanwhile, ended, failureOn, readOnly } from './failures.js';
 import { ofTheWholeFile, Scope } from './scope.js';
 import { ScopedMemory } from './scoped-memory.js';
 import type { Fusion } from './search-options.js';
@@ -26,6 +27,9 @@ interface View {
   readonly scope: Scope;
 }
 
+/** How long embedders may go on for writes that were called before `close`, in milliseconds. */
+const GRACE = 10_000;
+
 /** One open memory: the native side, its write queue, and the rules every call obeys. */
 export class Handle {
   readonly path: string;
@@ -39,6 +43,7 @@ export class Handle {
   readonly #queue: WriteQueue;
   /** What this handle sees a part of, and which. */
   readonly #view: View | undefined;
+  readonly #inFlight: InFlight;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -54,6 +59,7 @@ export class Handle {
     this.#view = view;
     this.#whole = native;
     this.#native = view === undefined ? native : new ScopedMemory(native, view.scope);
+    this.#inFlight = new InFlight(view === undefined ? undefined : view.outer.#inFlight);
     this.#queue = view === undefined ? new WriteQueue(native) : view.outer.#queue;
   }
 
@@ -86,7 +92,10 @@ export class Handle {
     if (this.isReadOnly) throw readOnly(operation, this.path);
   }
 
-  /** Runs a read. It sees every write called on this handle before it, and waits for nothing else. */
+  /**
+   * Runs a read. It sees every write called on this handle before it, but for those whose vectors are still being made
+   * and what was called behind them, and waits for nothing else.
+   */
   async read<T>(operation: string, read: (native: NativeMemory) => T | Promise<T>): Promise<T> {
     this.assertOpen(operation);
     const settled = this.#queue.settled;
@@ -100,17 +109,15 @@ export class Handle {
 
   /** Numbers in the vectors that are stored now; `undefined` when there are none. */
   async storedDimension(operation: string): Promise<number | undefined> {
-    return (await this.storedVectors(operation)).dimension;
+    this.assertOpen(operation);
+    return (await this.storedVectors()).dimension;
   }
 
   /**
    * What the vectors that are stored now are like, and the models that made them. Waits for no write: it only saves
-   * requests whose answers could not be stored, and the engine looks again.
+   * requests whose answers could not be stored, and the engine looks again. Calls that came before `close` go on with it.
    */
-  async storedVectors(
-    operation: string,
-  ): Promise<{ dimension: number | undefined; models: string | undefined }> {
-    this.assertOpen(operation);
+  async storedVectors(): Promise<{ dimension: number | undefined; models: string | undefined }> {
     try {
       const stats = JSON.parse(this.#whole.stats()) as StatsResult;
       return {
@@ -122,13 +129,35 @@ export class Handle {
     }
   }
 
-  /** Runs a change in its turn. */
-  async write<T>(operation: string, write: (native: NativeMemory) => T | Promise<T>): Promise<T> {
+  /** Runs a change in its turn. `ready`: what it waits for when its turn has come; reads do not wait for that. */
+  async write<T>(
+    operation: string,
+    write: (native: NativeMemory) => T | Promise<T>,
+    ready?: Promise<unknown>,
+  ): Promise<T> {
     this.assertWritable(operation);
     try {
-      return await this.#queue.run(() => write(this.#native));
+      return await this.#queue.run(() => write(this.#native), ready);
     } catch (error) {
       throw failureOn(this.path, error);
+    }
+  }
+
+  /**
+   * Runs what asks an embedder, until `signal` is aborted (MV018) or this handle is closed (MV018): at once for a
+   * question, and after ten seconds for a write.
+   */
+  async embedding<T>(
+    operation: string,
+    purpose: Purpose,
+    signal: AbortSignal | undefined,
+    embed: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#inFlight.run(purpose, signal, embed);
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+      throw purpose === 'write' ? aborted(operation, signal) : ended(operation, signal);
     }
   }
 
@@ -163,6 +192,9 @@ export class Handle {
   }
 
   async #release(): Promise<void> {
+    // What was promised to be stored may still get its vectors, but an embedder that hangs must not hold the file.
+    this.#inFlight.end('question', closedMeanwhile(this.path));
+    const timer = setTimeout(() => this.#inFlight.end('write', closedMeanwhile(this.path)), GRACE);
     try {
       await this.#queue.run(async () => {
         try {
@@ -173,6 +205,8 @@ export class Handle {
       });
     } catch (error) {
       throw failureOn(this.path, error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -36,7 +36,8 @@ import { view, viewByUri, type FrameRef } from './view.js';
 
 /**
  * An open memory. Every call rejects with a `MemvidError` and leaves the handle usable; a change that rejects
- * leaves the file as it was. Changes run in the order they were called, and reads see the changes called before.
+ * leaves the file as it was. Changes run in the order they were called, and reads see the changes called before, but for
+ * those whose vectors are still being made.
  */
 export class Memvid {
   readonly #handle: Handle;
@@ -178,7 +179,7 @@ export class Memvid {
   seal(): Promise<void> {
     return this.#handle.seal();
   }
-  /** Seals and lets go of the file; later calls reject with `ClosedHandleError`. */
+  /** Seals and lets go of the file, behind the changes called before; later calls reject with `ClosedHandleError`. */
   close(): Promise<void> {
     return this.#handle.close();
   }

@@ -4,9 +4,11 @@ import {
   FileNotFoundError,
   fromSystemError,
   invalidInput,
+  type MemvidError,
   toMemvidError,
   type NativeDocument,
 } from '@memvid/core';
+import { signalOf } from './batch-options.js';
 import { optionalNumber, optionalString, optionalStrings, optionsOf, pathOf, type Options } from './check.js';
 import {
   DEFAULT_LEVEL,
@@ -19,11 +21,16 @@ import {
 } from './document.js';
 import {
   documentVectors,
+  eachDocumentVector,
+  type MadeVectors,
+  textToEmbed,
   vectorRequest,
   type VectorInput,
   type VectorRequest,
+  withVector,
 } from './embedding/document-vectors.js';
 import { putEmbedded } from './embedding/put-embedded.js';
+import { aborted, ended, isEnvironmental } from './failures.js';
 import { DOCUMENT_KINDS, extensionOf, readTextFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
 import { store as storeTogether } from './write-queue.js';
@@ -35,6 +42,8 @@ export interface PutFileOptions
   metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Cut the text into documents of about this many characters. Default: one document a file. */
   chunkSize?: number | undefined;
+  /** Ends the call before the file is stored; of a folder, the files that are stored stay. */
+  signal?: AbortSignal | undefined;
   enableEnrichment?: boolean | undefined;
   vectorCompression?: boolean | undefined;
 }
@@ -66,8 +75,22 @@ export async function putFile(
 ): Promise<PutFileResult> {
   handle.assertWritable('putFile');
   const file = pathOf(path, 'path');
-  const given = optionsOf(options);
-  return storeFile(handle, file, planOf(handle, 'putFile', given));
+  const plan = planOf(handle, 'putFile', optionsOf(options));
+  const { signal, vectors } = plan;
+  if (signal?.aborted === true) throw aborted('putFile', signal);
+  const stored =
+    vectors === undefined
+      ? await handle.write('putFile', async (native) => {
+          const documents = await read('putFile', file, plan);
+          if (signal?.aborted === true) throw aborted('putFile', signal);
+          return storeTogether(native, documents, STORE);
+        })
+      : await putEmbedded(handle, 'putFile', read('putFile', file, plan), vectors, {
+          store: STORE,
+          signal,
+          nameOf: () => 'the text of the file',
+        });
+  return { framesAdded: stored.length, type: 'text', filename: basename(file) };
 }
 
 /** Stores every known file of a folder (not of its sub-folders), in the order of their names. */
@@ -86,22 +109,123 @@ export async function putFiles(
     ),
   );
   const plan = planOf(handle, 'putFiles', given);
+  const { signal, vectors } = plan;
+  if (signal?.aborted === true) throw aborted('putFiles', signal);
   // Nothing is read before it is known that its vectors can be made.
-  if (plan.vectors !== undefined) await documentVectors(handle, 'putFiles', plan.vectors, [], NAMES);
-  const result: PutFilesResult = { filesProcessed: 0, framesAdded: 0, files: [], errors: [] };
+  if (vectors !== undefined) {
+    await documentVectors(handle, 'putFiles', vectors, [], { signal, nameOf: String });
+  }
+  const files = new Files(handle, plan);
   for (const filename of await filesOf(folder)) {
-    if (!extensions.has(extensionOf(filename))) continue;
+    if (extensions.has(extensionOf(filename))) await files.add(filename, join(folder, filename));
+  }
+  return files.result();
+}
+
+/** Files that are embedded together: most documents, and most characters of them. */
+const MOST_DOCUMENTS = 256;
+const MOST_CHARACTERS = 4 * 1024 * 1024;
+
+/** The files of a folder on their way into the memory: embedded together, stored each for itself. */
+class Files {
+  readonly #handle: Handle;
+  readonly #plan: Plan;
+  readonly #result: PutFilesResult = { filesProcessed: 0, framesAdded: 0, files: [], errors: [] };
+  #gathered: { readonly filename: string; readonly documents: readonly NativeDocument[] }[] = [];
+  #documents = 0;
+  #characters = 0;
+  /** What would meet every other file too: a refused key, a locked memory. The rest is not tried. */
+  #fatal: MemvidError | undefined;
+
+  constructor(handle: Handle, plan: Plan) {
+    this.#handle = handle;
+    this.#plan = plan;
+  }
+
+  async add(filename: string, path: string): Promise<void> {
+    const { signal, vectors } = this.#plan;
+    if (signal?.aborted === true) this.#fatal ??= ended('putFiles', signal);
+    if (this.#fatal !== undefined) {
+      this.#refuse(filename, this.#fatal);
+      return;
+    }
     try {
-      const added = await storeFile(handle, join(folder, filename), plan);
-      result.filesProcessed += 1;
-      result.framesAdded += added.framesAdded;
-      result.files.push({ filename, framesAdded: added.framesAdded, type: added.type });
+      const documents = await read('putFiles', path, this.#plan);
+      this.#gathered.push({ filename, documents });
+      this.#documents += documents.length;
+      for (const document of documents) this.#characters += textToEmbed(document).length;
     } catch (error) {
-      const { code, message } = toMemvidError(error);
-      result.errors.push({ filename, code, message });
+      this.#refuse(filename, toMemvidError(error));
+    }
+    const isFull = this.#documents >= MOST_DOCUMENTS || this.#characters >= MOST_CHARACTERS;
+    if (vectors === undefined || isFull) await this.#flush();
+  }
+
+  async result(): Promise<PutFilesResult> {
+    await this.#flush();
+    this.#result.errors.sort((left, right) => (left.filename < right.filename ? -1 : 1));
+    return this.#result;
+  }
+
+  async #flush(): Promise<void> {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    this.#documents = 0;
+    this.#characters = 0;
+    const documents = gathered.flatMap((file) => file.documents);
+    let made: MadeVectors | undefined;
+    /** What meets all files of this turn that are still to be stored. */
+    let fault: MemvidError | undefined;
+    try {
+      made = await this.#vectorsOf(documents);
+      this.#fatal ??= made?.fatal;
+    } catch (error) {
+      fault = toMemvidError(error);
+    }
+    let first = 0;
+    for (const file of gathered) {
+      const places = file.documents.map((_, at) => first + at);
+      first += places.length;
+      const failed = places.find((place) => made?.errors.has(place));
+      const error = fault ?? (failed === undefined ? undefined : made?.errors.get(failed));
+      const whole = file.documents.map((document, at) =>
+        withVector(document, made?.vectors[places[at] ?? 0]),
+      );
+      if (error === undefined) fault = await this.#store(file.filename, whole);
+      else this.#refuse(file.filename, error);
+    }
+    this.#fatal ??= fault;
+  }
+
+  async #vectorsOf(documents: readonly NativeDocument[]): Promise<MadeVectors | undefined> {
+    const { vectors, signal } = this.#plan;
+    if (vectors === undefined || documents.length === 0) return undefined;
+    return eachDocumentVector(this.#handle, 'putFiles', vectors, documents.map(textToEmbed), {
+      signal,
+      nameOf: (index) => `the text of ${documents[index]?.title}`,
+    });
+  }
+
+  /** Gives the error that would meet every other file too. */
+  async #store(filename: string, documents: readonly NativeDocument[]): Promise<MemvidError | undefined> {
+    try {
+      const stored = await this.#handle.write('putFiles', (native) =>
+        storeTogether(native, documents, STORE),
+      );
+      this.#result.filesProcessed += 1;
+      this.#result.framesAdded += stored.length;
+      this.#result.files.push({ filename, framesAdded: stored.length, type: 'text' });
+      return undefined;
+    } catch (thrown) {
+      const error = toMemvidError(thrown);
+      this.#refuse(filename, error);
+      return isEnvironmental(error) ? error : undefined;
     }
   }
-  return result;
+
+  #refuse(filename: string, { code, message }: MemvidError): void {
+    this.#result.errors.push({ filename, code, message });
+  }
 }
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -131,9 +255,10 @@ interface Plan {
   readonly switches: Switches;
   readonly fields: Fields;
   readonly vectors: VectorRequest | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
-const NAMES = { nameOf: () => 'the text of the file' } as const;
+const STORE = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
 
 function planOf(handle: Handle, operation: string, options: Options): Plan {
   const label = optionalString(options['label'], 'label') ?? 'document';
@@ -143,23 +268,12 @@ function planOf(handle: Handle, operation: string, options: Options): Plan {
     fields: fieldsOf({ label, metadata: options['metadata'] }, ''),
     // A file gets its vectors from an embedder, or none.
     vectors: vectorRequest(handle, operation, { ...options, embeddings: undefined }, [{}], false),
+    signal: signalOf(options['signal']),
   };
 }
 
-async function storeFile(handle: Handle, path: string, plan: Plan): Promise<PutFileResult> {
-  const store = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
-  if (plan.vectors !== undefined) {
-    const ids = await putEmbedded(handle, 'putFile', read(path, plan), plan.vectors, { ...NAMES, store });
-    return { framesAdded: ids.length, type: 'text', filename: basename(path) };
-  }
-  const stored = await handle.write('putFile', async (native) =>
-    storeTogether(native, await read(path, plan), store),
-  );
-  return { framesAdded: stored.length, type: 'text', filename: basename(path) };
-}
-
-async function read(path: string, plan: Plan): Promise<NativeDocument[]> {
-  return documentsOf(await readTextFile('putFile', path), plan);
+async function read(operation: string, path: string, plan: Plan): Promise<NativeDocument[]> {
+  return documentsOf(await readTextFile(operation, path), plan);
 }
 
 function documentsOf(file: TextFile, { chunkSize, switches, fields }: Plan): NativeDocument[] {

@@ -31,6 +31,8 @@ import { storedIds } from './write-queue.js';
 
 export interface PutManyOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
+  /** `"report"`: see {@link PutManyStreamOptions}. */
+  onError?: 'throw' | undefined;
   /** One vector a document, in the order of the documents. */
   embeddings?: readonly (readonly number[] | Float32Array)[] | undefined;
   /** Who made them; for the vectors of documents too that do not say so themselves. */

@@ -1,14 +1,23 @@
-import { toMemvidError, type MemvidError, type NativeDocument, type NativePutOptions } from '@memvid/core';
-import { optionalNumber, type Options } from './check.js';
+import {
+  type EmbeddingIdentity,
+  type EmbedProgress,
+  toMemvidError,
+  type MemvidError,
+  type NativeDocument,
+  type NativePutOptions,
+} from '@memvid/core';
+import { optionalFunction, optionalNumber, type Options } from './check.js';
 import { unreadable } from './border.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
 import {
   BroughtVectors,
+  copied,
   eachDocumentVector,
+  ListedVectors,
   textToEmbed,
-  vectorOfDocument,
   vectorRequest,
   type DocumentVector,
+  type MakingOptions,
   type VectorInput,
   type VectorRequest,
   withVector,
@@ -22,6 +31,12 @@ import { storeEach } from './write-queue.js';
 export interface PutManyStreamOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   onError: 'report';
+  /** One vector a document, in the order of the input. */
+  embeddings?: readonly (readonly number[] | Float32Array)[] | undefined;
+  /** Who made them; for the vectors of documents too that do not say so themselves. */
+  embeddingIdentity?: EmbeddingIdentity | undefined;
+  /** Called behind each call of the embedder, with counts of the batch; what it throws ends the call. */
+  onEmbedding?: ((progress: EmbedProgress) => void) | undefined;
   /** Documents in one transaction. Default 500. */
   batchSize?: number | undefined;
   /** Called after each batch, and waited for. When it throws, the call ends behind that batch: see `error`. */
@@ -90,6 +105,11 @@ export async function putStream(
   const onProgress = progressOf(options['onProgress']);
   const { embedder, enableEmbedding, embeddingModel } = options;
   const wanted = vectorRequest(handle, 'putMany', { embedder, enableEmbedding, embeddingModel }, [{}], false);
+  const onEmbedding: PutManyStreamOptions['onEmbedding'] = optionalFunction(
+    options['onEmbedding'],
+    'onEmbedding',
+  );
+  const listed = new ListedVectors(handle, 'putMany', options, Array.isArray(docs) ? docs.length : undefined);
   // Nothing is read before it is known that its vectors can be made.
   if (wanted !== undefined) await eachDocumentVector(handle, 'putMany', wanted, [], { nameOf: String });
 
@@ -97,7 +117,7 @@ export async function putStream(
   const brought = new BroughtVectors(handle, 'putMany');
   let batch = emptyBatch();
   const flush = async (): Promise<void> => {
-    const { indexes, documents } = await embedded(handle, batch, wanted, signal, outcome);
+    const { indexes, documents } = await embedded(handle, batch, wanted, { signal, onEmbedding }, outcome);
     batch = emptyBatch();
     if (documents.length > 0) {
       const stored = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
@@ -114,8 +134,9 @@ export async function putStream(
         if (signal?.aborted === true || outcome.fatal !== undefined) break;
         try {
           const document = batchDocument(doc, `docs[${index}].`, switches);
-          const vector = vectorOfDocument(doc, index);
-          if (vector !== undefined) {
+          const given = listed.of(doc, index);
+          if (given !== undefined) {
+            const vector = copied(given, index);
             // What is wrong with it is wrong with this document alone.
             await brought.check(vector, index);
             batch.given.set(batch.documents.length, vector);
@@ -133,6 +154,7 @@ export async function putStream(
     if (signal?.aborted === true) return outcome.end('signal', false);
     if (outcome.fatal !== undefined) return outcome.end('error', false);
     await flush();
+    listed.checkCount(index);
     // What only `onProgress` threw behind the last batch ended nothing early.
     if (!outcome.isFileFault) return outcome.end(null, true);
   } catch (error) {
@@ -149,13 +171,15 @@ async function embedded(
   handle: Handle,
   { indexes, documents, given }: Batch,
   wanted: VectorRequest | undefined,
-  signal: AbortSignal | undefined,
+  making: Pick<MakingOptions, 'signal'> & Pick<PutManyStreamOptions, 'onEmbedding'>,
   outcome: Report,
 ): Promise<Pick<Batch, 'indexes' | 'documents'>> {
   if (documents.length === 0 || (wanted === undefined && given.size === 0)) return { indexes, documents };
-  const request = { embedder: wanted?.embedder, isAsked: wanted?.isAsked ?? true, given };
+  const { embedder, isAsked = true, isNamed = false } = wanted ?? {};
+  const request = { embedder, isAsked, isNamed, given };
   const made = await eachDocumentVector(handle, 'putMany', request, documents.map(textToEmbed), {
-    signal,
+    signal: making.signal,
+    onProgress: making.onEmbedding,
     nameOf: (place) => `docs[${indexes[place] ?? 0}].text`,
   });
   outcome.fatal ??= made.fatal;

@@ -1,9 +1,11 @@
 import { checkString, invalidInput } from '@memvid/core';
+import { signalOf } from './batch-options.js';
 import { optionalOneOf, pathOf, recordOf } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
 import { putEmbedded } from './embedding/put-embedded.js';
+import { aborted } from './failures.js';
 import { fileLabel, readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
 import { store } from './write-queue.js';
@@ -36,15 +38,18 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   const switches = switchesOf(given);
   const dedupe = optionalOneOf(given['dedupe'], 'dedupe', DEDUPE) ?? 'keep';
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe } as const;
+  const signal = signalOf(given['signal']);
+  if (signal?.aborted === true) throw aborted('put', signal);
   const request = vectorRequest(handle, 'put', given, [given], false);
   if (file === undefined) {
     const document = textDocument(fieldsOf(given, ''), checkString('text', text), switches);
     // Nothing is to be made, and the engine checks what is given.
-    if (request?.embedder === undefined) {
+    if (request?.embedder === undefined || (request.given.size > 0 && !request.isNamed)) {
       return String((await handle.put('put', withVector(document, request?.given.get(0)), options)).id);
     }
     const [id = ''] = await putEmbedded(handle, 'put', [document], request, {
       store: options,
+      signal,
       nameOf: () => 'text',
     });
     return id;
@@ -55,12 +60,14 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
     const reading = readFileDocument(fields, 'put', path, switches).then((document) => [document]);
     const [id = ''] = await putEmbedded(handle, 'put', reading, request, {
       store: options,
+      signal,
       nameOf: () => 'the text of the file',
     });
     return id;
   }
   // The file is read when the turn of this call has come, so that the order of the calls is kept.
   return handle.write('put', async (native) => {
+    if (signal?.aborted === true) throw aborted('put', signal);
     const document = await readFileDocument(fields, 'put', path, switches);
     const [stored] = await store(native, [document], options);
     return String(stored?.id);

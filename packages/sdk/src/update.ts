@@ -1,15 +1,18 @@
-import { checkString, invalidInput, type NativeDocument } from '@memvid/core';
+import { checkString, invalidInput, type NativeDocument, type NativeMemory } from '@memvid/core';
 import { derivedTags } from './auto-tag.js';
+import { signalOf } from './batch-options.js';
 import { frameId, recordOf, type Options } from './check.js';
 import { contentDates } from './content-dates.js';
 import { fieldsOf, switchesOf, type DocumentFields, type IngestSwitches } from './document.js';
 import {
+  type DocumentVector,
   documentVectors,
   textToEmbed,
   vectorRequest,
   type VectorInput,
   withVector,
 } from './embedding/document-vectors.js';
+import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import type { FrameRef } from './view.js';
 
@@ -27,25 +30,39 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   const frame = frameId(id, 'id');
   const given = recordOf(input, 'changes', 'an object with the fields to change');
   const patch = patchOf(given);
-  if (Object.keys(patch).length === 0) {
+  const signal = signalOf(given['signal']);
+  const request = vectorRequest(handle, 'update', given, [given], false);
+  // A vector is a change by itself, and so is one that is to be made.
+  if (Object.keys(patch).length === 0 && request?.isAsked !== true) {
     throw invalidInput(
       'changes',
       'nothing to change',
-      'an object with at least one of text, title, tags, labels, metadata …',
+      'an object with at least one of text, title, tags, labels, metadata, embedding, embedder …',
     );
   }
-  const request = vectorRequest(handle, 'update', given, [given], false);
+  if (signal?.aborted === true) throw aborted('update', signal);
   const text = textToEmbed(patch as NativeDocument);
-  // Without new words the old vector stays right.
-  if (request === undefined || (text === '' && request.given.size === 0)) {
+  // Without new words the old vector stays right, unless the call asks for another.
+  if (request === undefined || (text === '' && !request.isAsked)) {
     return String(await handle.write('update', (native) => native.update(frame, patch)));
   }
-  const making = documentVectors(handle, 'update', request, [text], { nameOf: () => 'text' });
+  const isOld = patch.text === undefined && patch.searchText === undefined && request.given.size === 0;
+  const embed = async (): Promise<DocumentVector | undefined> => {
+    const words = isOld ? await handle.read('update', (native) => native.searchedText(frame)) : text;
+    const [vector] = await documentVectors(handle, 'update', request, [words], {
+      signal,
+      nameOf: () => 'text',
+    });
+    return vector;
+  };
+  const making = embed();
   making.catch(() => undefined);
-  return handle.write('update', async (native) => {
-    const [vector] = await making;
+  const store = async (native: NativeMemory): Promise<string> => {
+    const vector = await making;
+    if (signal?.aborted === true) throw aborted('update', signal);
     return String(await native.update(frame, withVector(patch as NativeDocument, vector)));
-  });
+  };
+  return handle.write('update', store, making);
 }
 
 function patchOf(input: Options): Partial<NativeDocument> {

@@ -16,7 +16,13 @@ interface PendingPut {
   readonly reject: (error: unknown) => void;
 }
 
-type Job = { readonly put: PendingPut } | { readonly run: () => Promise<void> };
+interface Run {
+  readonly run: () => Promise<void>;
+  /** Whether what it needs, the vectors of its documents, is not there yet. */
+  isWaiting: boolean;
+}
+
+type Job = { readonly put: PendingPut } | Run;
 
 /** Most documents and characters that waiting `put`s may be joined to in one transaction. */
 const MOST_DOCUMENTS = 1024;
@@ -44,7 +50,12 @@ export class WriteQueue {
   readonly #waiting: { readonly after: number; readonly resolve: () => void }[] = [];
   #running: Promise<void> | undefined;
   #added = 0;
+  #taken = 0;
   #finished = 0;
+  /** The write that has its turn, when it is no `put`. */
+  #current: Run | undefined;
+  /** How many writes wait for what they need. */
+  #unready = 0;
   /** Whether a put was stored at once since the last microtask. */
   #justStored = false;
   /** Whether the last puts of this handle came together. */
@@ -56,11 +67,17 @@ export class WriteQueue {
     this.#native = native;
   }
 
-  /** Resolves when every write called so far is done, whatever became of it; `undefined` when idle. */
+  /**
+   * Resolves when every write called so far is done, whatever became of it; `undefined` when there is none to wait for.
+   * One whose vectors are still being made may take its time and is not waited for, nor is what comes behind it.
+   */
   get settled(): Promise<void> | undefined {
-    if (this.#running === undefined) return undefined;
+    if (this.#running === undefined || this.#current?.isWaiting === true) return undefined;
+    const ahead = this.#unready === 0 ? -1 : this.#jobs.findIndex((job) => 'run' in job && job.isWaiting);
+    const after = ahead < 0 ? this.#added : this.#taken + ahead;
+    if (after <= this.#finished) return undefined;
     return new Promise((resolve) => {
-      this.#waiting.push({ after: this.#added, resolve });
+      this.#waiting.push({ after, resolve });
     });
   }
 
@@ -99,10 +116,10 @@ export class WriteQueue {
     return id;
   }
 
-  /** Runs a write of another kind when its turn has come. */
-  run<T>(write: () => T | Promise<T>): Promise<T> {
+  /** Runs a write of another kind when its turn has come; `ready` is what it waits for then, if anything. */
+  run<T>(write: () => T | Promise<T>, ready?: Promise<unknown>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#add({
+      const job: Run = {
         run: async () => {
           try {
             resolve(await write());
@@ -110,7 +127,17 @@ export class WriteQueue {
             reject(error as Error);
           }
         },
-      });
+        isWaiting: ready !== undefined,
+      };
+      if (ready !== undefined) {
+        this.#unready += 1;
+        const isReady = (): void => {
+          job.isWaiting = false;
+          this.#unready -= 1;
+        };
+        ready.then(isReady, isReady);
+      }
+      this.#add(job);
     });
   }
 
@@ -123,12 +150,15 @@ export class WriteQueue {
   async #drain(): Promise<void> {
     for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
       const group = 'put' in job ? this.#joined(job.put) : undefined;
+      this.#taken += group?.length ?? 1;
+      this.#current = 'run' in job ? job : undefined;
       await ('run' in job ? job.run() : this.#putTogether(group ?? []));
       this.#finished += group?.length ?? 1;
       while (this.#waiting[0] !== undefined && this.#waiting[0].after <= this.#finished) {
         this.#waiting.shift()?.resolve();
       }
     }
+    this.#current = undefined;
     this.#running = undefined;
   }
 

@@ -184,8 +184,8 @@ class Work {
   async done(): Promise<EmbedOutcome> {
     const { signal, normalize = true, concurrency } = this.#options;
     const end = (): void => this.#over.abort(signal?.reason);
+    signal?.addEventListener('abort', end, { once: true });
     if (isAborted(signal)) end();
-    else signal?.addEventListener('abort', end, { once: true });
     try {
       const workers = Math.min(this.#queue.length, concurrency ?? this.#embedder.concurrency ?? CONCURRENCY);
       await Promise.all(Array.from({ length: workers }, () => this.#work()));

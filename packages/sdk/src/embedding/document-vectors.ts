@@ -1,5 +1,6 @@
 import {
   checkArray,
+  declaredDimension,
   embedAll,
   embedEach,
   type Embedder,
@@ -31,11 +32,39 @@ export interface VectorInput {
   enableEmbedding?: boolean | undefined;
   /** The name of an embedder that a plugin has. Default: `defaultEmbeddingProvider` of `configure`, else `"bge-small"`. */
   embeddingModel?: string | undefined;
+  /** Ends the call before the document is stored, and with it the work of the embedder: MV018. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A vector on its way into the file, and who made it. */
 export interface DocumentVector extends Vector {
   readonly vector: Float32Array;
+}
+
+/** The vectors that documents bring, or that stand in the list of the call, each looked at when its document is taken. */
+export class ListedVectors {
+  readonly #list: readonly unknown[] | undefined;
+  readonly #identity: unknown;
+
+  /** `count`: of the documents, when it is known. */
+  constructor(handle: Handle, operation: string, options: Options, count: number | undefined) {
+    const list = options['embeddings'];
+    this.#list = vectorList(list, count ?? (Array.isArray(list) ? list.length : 0), true);
+    this.#identity = options['embeddingIdentity'];
+    if (this.#list !== undefined && !handle.settings.enableVec) throw vectorsDisabled(operation);
+  }
+
+  of(document: unknown, index: number): Vector | undefined {
+    const own = broughtVector(document, index, this.#identity);
+    if (own !== undefined || this.#list === undefined) return own;
+    const argument = `embeddings[${index}]`;
+    return givenVector(this.#list[index], argument, index, this.#identity, 'embeddingIdentity');
+  }
+
+  /** MV019 when documents and vectors turn out not to be equally many: they may be shifted against each other. */
+  checkCount(count: number): void {
+    if (this.#list !== undefined) vectorList(this.#list, count, true);
+  }
 }
 
 /**
@@ -45,22 +74,18 @@ export interface DocumentVector extends Vector {
 export class GivenVectors {
   readonly #operation: string;
   readonly #isEnabled: boolean;
-  readonly #list: readonly unknown[] | undefined;
-  readonly #identity: unknown;
+  readonly #listed: ListedVectors;
   #dimension: number | undefined;
 
   /** `count`: of the documents, when it is known. */
   constructor(handle: Handle, operation: string, options: Options, count: number | undefined) {
     this.#operation = operation;
     this.#isEnabled = handle.settings.enableVec;
-    this.#identity = options['embeddingIdentity'];
-    this.#list = count === undefined ? undefined : vectorList(options['embeddings'], count, true);
-    if (this.#list !== undefined && !this.#isEnabled) throw vectorsDisabled(operation);
+    this.#listed = new ListedVectors(handle, operation, options, count);
   }
 
   of(document: unknown, index: number): Vector | undefined {
-    const own = broughtVector(document, index, this.#identity);
-    const vector = own ?? this.#listed(index);
+    const vector = this.#listed.of(document, index);
     if (vector === undefined) return undefined;
     if (!this.#isEnabled) throw vectorsDisabled(this.#operation);
     this.#dimension ??= vector.vector.length;
@@ -68,12 +93,6 @@ export class GivenVectors {
       throw dimensionMismatch(this.#dimension, vector.vector.length, index);
     }
     return vector;
-  }
-
-  #listed(index: number): Vector | undefined {
-    if (this.#list === undefined) return undefined;
-    const argument = `embeddings[${index}]`;
-    return givenVector(this.#list[index], argument, index, this.#identity, 'embeddingIdentity');
   }
 }
 
@@ -85,12 +104,17 @@ export interface VectorRequest {
   readonly embedder: Embedder | string | undefined;
   /** Whether the call itself asks for them: then a text that has none is an error, else it goes without. */
   readonly isAsked: boolean;
+  /**
+   * Whether the call itself names the embedder: who brings one beside vectors says who made them. The memory's own says
+   * nothing about vectors that come from elsewhere.
+   */
+  readonly isNamed: boolean;
 }
 
 const DEFAULT_MODEL = 'bge-small';
 
 /** The vector that a document brings, with its identity; `undefined` when it brings none. */
-export function vectorOfDocument(
+function vectorOfDocument(
   document: unknown,
   index: number | undefined,
   fallback?: unknown,
@@ -120,7 +144,8 @@ function givenVector(
   return { vector, identity: identityOf(identity, identityArgument, vector.length) };
 }
 
-function copied({ vector, identity }: Vector, index: number | undefined): DocumentVector {
+/** The vector in numbers of its own, whatever becomes of those that were given. */
+export function copied({ vector, identity }: Vector, index: number | undefined): DocumentVector {
   return { vector: finiteVector(vector, index), identity };
 }
 
@@ -164,7 +189,7 @@ export function vectorRequest(
   checkSizes(given, batch, start);
   const embedder = embedderFor(handle, own, wanted, model);
   if (given.size === 0 && embedder === undefined) return undefined;
-  return { given, embedder, isAsked };
+  return { given, embedder, isAsked, isNamed: own !== undefined || (wanted === true && model !== undefined) };
 }
 
 /** Who makes the vectors that are not given. */
@@ -252,12 +277,29 @@ async function make(
   operation: string,
   request: VectorRequest,
   texts: readonly string[],
+  options: MakingOptions,
+): Promise<MadeVectors> {
+  return handle.embedding(operation, 'write', options.signal, (signal) =>
+    makeWith(embed, handle, request, texts, { ...options, signal }),
+  );
+}
+
+async function makeWith(
+  embed: typeof embedAll | typeof embedEach,
+  handle: Handle,
+  request: VectorRequest,
+  texts: readonly string[],
   { signal, onProgress, nameOf }: MakingOptions,
 ): Promise<MadeVectors> {
-  const { embedder, dimension, given } = await prepare(handle, operation, request);
+  const missing = indexesWithout(request, texts);
+  // Without texts it is asked whether vectors could be made. An embedder that has nothing to do need not fit.
+  const isNeeded = missing.length > 0 || texts.length === 0 || request.isNamed;
+  const { embedder, dimension, given } = await prepare(handle, {
+    ...request,
+    embedder: isNeeded ? request.embedder : undefined,
+  });
   const vectors = texts.map((_, index) => given(index));
   const errors = new Map<number, MemvidError>();
-  const missing = indexesWithout(request, texts);
   if (embedder === undefined || missing.length === 0) return { vectors, errors, fatal: undefined };
   const outcome = await embed(
     embedder,
@@ -284,8 +326,7 @@ function indexesWithout(request: VectorRequest, texts: readonly string[]): numbe
 /** The embedder behind its name, and what the file asks of vectors. Everything that can be refused without a request is. */
 async function prepare(
   handle: Handle,
-  operation: string,
-  { given, embedder }: VectorRequest,
+  { given, embedder, isNamed }: VectorRequest,
 ): Promise<{
   embedder: Embedder | undefined;
   dimension: number | undefined;
@@ -293,14 +334,15 @@ async function prepare(
 }> {
   const made = embedder === undefined ? undefined : await handle.embedders.of(embedder);
   const first = given.values().next().value?.vector.length;
-  const { dimension: stored, models } = await handle.storedVectors(operation);
+  const { dimension: stored, models } = await handle.storedVectors();
   for (const [index, { vector }] of given) {
     if (stored !== undefined && vector.length !== stored) {
       throw dimensionMismatch(stored, vector.length, given.size > 1 || index > 0 ? index : undefined);
     }
   }
   const dimension = stored ?? first;
-  if (made?.dimensions !== undefined && dimension !== undefined && made.dimensions !== dimension) {
+  const declared = made && declaredDimension(made);
+  if (made !== undefined && declared !== undefined && dimension !== undefined && declared !== dimension) {
     throw embedderMismatch(dimension, models, made);
   }
   return {
@@ -308,16 +350,23 @@ async function prepare(
     dimension,
     given(index) {
       const vector = given.get(index);
-      if (vector === undefined || vector.identity !== undefined || made === undefined) return vector;
-      // Who brings an embedder beside a vector says who made it.
+      const isAsItIs = made === undefined || !isNamed || vector?.identity !== undefined;
+      if (vector === undefined || isAsItIs) return vector;
       const identity = {
         provider: made.provider.toLowerCase(),
         model: made.model,
         dimension: vector.vector.length,
+        normalized: isUnit(vector.vector),
       };
       return { vector: vector.vector, identity };
     },
   };
+}
+
+/** Whether a vector has length 1, as far as 32-bit numbers can hold it. */
+function isUnit(vector: Float32Array): boolean {
+  const squares = vector.reduce((sum, number) => sum + number * number, 0);
+  return Math.abs(Math.sqrt(squares) - 1) <= 1e-6;
 }
 
 /** Looks at vectors that documents bring one after the other. What the file says is asked for once. */

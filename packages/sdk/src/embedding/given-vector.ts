@@ -18,7 +18,7 @@ export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
   throw invalidInput(argument, value, 'an array of numbers or a Float32Array');
 }
 
-/** A copy in the numbers that are stored. MV015 for a vector that has no direction to compare. */
+/** A copy in the numbers that are stored. MV015 for a vector without numbers, or with one that is not finite; zeros are near nothing. */
 export function finiteVector(vector: ArrayLike<number>, index: number | undefined): Float32Array {
   checkFilled(vector, index);
   const copy = Float32Array.from(vector);
@@ -29,7 +29,7 @@ export function finiteVector(vector: ArrayLike<number>, index: number | undefine
 /** MV015 for a vector without numbers. */
 export function checkFilled(vector: ArrayLike<number>, index: number | undefined): void {
   if (vector.length > 0) return;
-  throw embeddingFailed(`${nameOf(index)} is empty`, { reason: 'empty_vector' });
+  throw embeddingFailed(`${nameOf(index)} is empty`, { reason: 'empty' });
 }
 
 /** MV015 when a number of `copy` is not finite, which tells what stood in `vector`. */
@@ -37,7 +37,7 @@ export function checkFinite(copy: Float32Array, vector: ArrayLike<number>, index
   if (isFiniteThroughout(copy)) return;
   const at = copy.findIndex((number) => !Number.isFinite(number));
   throw embeddingFailed(`${nameOf(index)} is not finite: number ${at} is ${vector[at]}`, {
-    reason: 'non_finite',
+    reason: 'not_finite',
   });
 }
 

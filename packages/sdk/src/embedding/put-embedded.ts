@@ -37,11 +37,12 @@ export async function putMade(
 ): Promise<string[]> {
   // It may fail before its turn comes; the turn tells.
   if (making instanceof Promise) making.catch(() => undefined);
-  return handle.write(operation, async (native) => {
+  const store = async (native: NativeMemory): Promise<string[]> => {
     const documents = making instanceof Promise ? await making : making;
     if (signal?.aborted === true) throw aborted(operation, signal);
     return documents.length === 0 ? [] : storeAll(native, documents);
-  });
+  };
+  return handle.write(operation, store, making instanceof Promise ? making : undefined);
 }
 
 /** The documents with their vectors, which begin to be made at once. */

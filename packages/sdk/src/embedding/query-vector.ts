@@ -1,11 +1,18 @@
-import { embedAll, type Embedder, type EmbeddingIdentity, MemvidError } from '@memvid/core';
+import {
+  declaredDimension,
+  embedAll,
+  type Embedder,
+  type EmbeddingIdentity,
+  MemvidError,
+} from '@memvid/core';
+import { signalOf } from '../batch-options.js';
 import { optionalFilledString, type Options } from '../check.js';
-import { embedderMismatch, embeddingFailed, noVectors, vectorsDisabled } from '../failures.js';
+import { embedderMismatch, embeddingFailed, ended, noVectors, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
 import { identitiesOf, modelsOf, type StatsResult, type StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import { finiteVector, vectorOf } from './given-vector.js';
-import { modelForDimension, modelOf, pluginOfProvider } from './models.js';
+import { canonicalModel, isSameModel, modelForDimension, modelOf, pluginOfProvider } from './models.js';
 
 /** Ways to give a question a vector. */
 export interface QueryVectorInput {
@@ -14,6 +21,8 @@ export interface QueryVectorInput {
   embedder?: EmbedderInput | undefined;
   /** The same by the name of an embedder that a plugin has. */
   queryEmbeddingModel?: string | undefined;
+  /** Ends the call while the question is embedded: MV018. */
+  signal?: AbortSignal | undefined;
 }
 
 /** The vector of a question, or the reasons why the search goes by words only. */
@@ -24,6 +33,8 @@ export interface QueryVector {
 
 export type VectorMode = 'lex' | 'sem' | 'auto';
 
+const UNUSED =
+  'The memory was searched by words only, which is the usual `mode`: pass `mode: "auto"` or `"sem"` to search by the vector too.';
 const BY_WORDS = 'so the memory was searched by words only.';
 
 /**
@@ -41,7 +52,13 @@ export async function queryVector(
   const numbers = given === undefined ? undefined : vectorOf(given, 'queryEmbedding');
   const own = embedderInput(options['embedder'], 'embedder');
   const named = optionalFilledString(options['queryEmbeddingModel'], 'queryEmbeddingModel');
-  if (mode === 'lex') return byWords();
+  const signal = signalOf(options['signal']);
+  if (isAborted(signal)) throw ended(operation, signal);
+  if (mode === 'lex') {
+    // Words are the usual way, and who brings a vector may not know it.
+    const isBrought = (given ?? own ?? named) !== undefined && (options['mode'] ?? undefined) === undefined;
+    return isBrought ? byWords(UNUSED) : byWords();
+  }
   if (!handle.settings.enableVec) {
     if (mode === 'sem') throw vectorsDisabled(operation);
     return byWords(`The memory was opened with enableVec: false, ${BY_WORDS}`);
@@ -55,31 +72,35 @@ export async function queryVector(
     return byWords(`The memory holds no vectors, ${BY_WORDS}`);
   }
   const asked = own ?? named;
-  const withoutVector = (error: unknown): QueryVector => {
-    if (mode === 'sem' || asked !== undefined || !MemvidError.isMemvidError(error)) throw error;
-    return byWords(`${error.message}, ${BY_WORDS}`);
-  };
-  let embedder: Embedder;
-  try {
-    embedder = await (asked === undefined
+  const embedded = async (stop: AbortSignal): Promise<QueryVector> => {
+    const embedder = await (asked === undefined
       ? embedderOfFile(handle, stats, dimension)
       : handle.embedders.of(asked));
-  } catch (error) {
-    return withoutVector(error);
-  }
-  if (embedder.dimensions !== undefined && embedder.dimensions !== dimension) {
-    throw embedderMismatch(dimension, modelsOf(identitiesOf(stats)), embedder);
-  }
-  try {
-    const { vectors } = await embedAll(embedder, [question], {
+    const declared = declaredDimension(embedder);
+    if (declared !== undefined && declared !== dimension) {
+      throw embedderMismatch(dimension, modelsOf(identitiesOf(stats)), embedder);
+    }
+    const { vectors, truncated } = await embedAll(embedder, [question], {
       kind: 'query',
       dimension,
+      signal: stop,
       nameOf: () => 'the question',
     });
-    return { vector: vectors[0], warnings: asked === undefined ? [] : strangers(embedder, stats) };
+    return { vector: vectors[0], warnings: [...strangers(embedder, stats), ...cutOff(embedder, truncated)] };
+  };
+  try {
+    return await handle.embedding(operation, 'question', signal, embedded);
   } catch (error) {
-    return withoutVector(error);
+    // What the call itself gives is never passed over, and nobody waits for words when the call was ended.
+    const isLoud = mode === 'sem' || asked !== undefined || isAborted(signal);
+    if (isLoud || !MemvidError.isMemvidError(error)) throw error;
+    return byWords(`${error.message}, ${BY_WORDS}`);
   }
+}
+
+/** Asked again each time: it changes while others are waited for. */
+function isAborted(signal: AbortSignal | undefined): signal is AbortSignal {
+  return signal?.aborted === true;
 }
 
 function byWords(...warnings: string[]): QueryVector {
@@ -91,20 +112,19 @@ function byWords(...warnings: string[]): QueryVector {
  * vectors. MV015 tells which of them failed.
  */
 async function embedderOfFile(handle: Handle, stats: StatsResult, dimension: number): Promise<Embedder> {
-  const identity = stats.embedding_identity;
-  if (identity !== null && 'mixed' in identity) {
-    const models = identity.mixed.map((part) => part.model ?? 'unknown').join(', ');
+  const { embedder } = handle.settings;
+  const own = embedder === undefined ? undefined : await handle.embedders.of(embedder);
+  const known = modelsApart(stats);
+  if (own !== undefined && known.some((identity) => isOf(own, identity))) return own;
+  const [identity, ...others] = known;
+  if (others.length > 0) {
+    const models = known.map((part) => part.model ?? 'unknown').join(', ');
     throw embeddingFailed(
       `The file holds vectors of several models (${models}), so none of them can be chosen for the question`,
       { reason: 'mixed_identity' },
     );
   }
-  const { embedder } = handle.settings;
-  const own = embedder === undefined ? undefined : await handle.embedders.of(embedder);
-  if (identity !== null && (identity.provider !== null || identity.model !== null)) {
-    if (own !== undefined && isOf(own, identity)) return own;
-    return byIdentity(handle, identity, own);
-  }
+  if (identity !== undefined) return byIdentity(handle, identity, own);
   if (own !== undefined) return own;
   const model = modelForDimension(dimension);
   if (model === undefined) {
@@ -114,6 +134,21 @@ async function embedderOfFile(handle: Handle, stats: StatsResult, dimension: num
     );
   }
   return handle.embedders.named(model);
+}
+
+/**
+ * The models that made the vectors of a file, one entry each. Identities that differ in the name of one model alone, or in
+ * what they say of lengths, are of one model: its vectors can be compared.
+ */
+function modelsApart(stats: StatsResult): readonly StoredIdentity[] {
+  const apart = new Map<string, StoredIdentity>();
+  for (const identity of identitiesOf(stats)) {
+    const { provider, model } = identity;
+    if (provider === null && model === null) continue;
+    const name = JSON.stringify([provider?.toLowerCase(), model === null ? null : canonicalModel(model)]);
+    if (!apart.has(name)) apart.set(name, identity);
+  }
+  return [...apart.values()];
 }
 
 async function byIdentity(
@@ -146,22 +181,24 @@ function isOf(embedder: Embedder, identity: StoredIdentity | EmbeddingIdentity):
     (provider === null ||
       provider === undefined ||
       provider.toLowerCase() === embedder.provider.toLowerCase()) &&
-    (model === null || model === undefined || sameModel(model, embedder.model))
+    (model === null || model === undefined || isSameModel(model, embedder.model))
   );
 }
 
-function sameModel(left: string, right: string): boolean {
-  const full = (name: string): string => (modelOf(name)?.model ?? name).toLowerCase();
-  return full(left) === full(right);
+/** A warning when vectors of the memory were made by another model than that of the question: their nearness means nothing then. */
+function strangers(embedder: Embedder, stats: StatsResult): string[] {
+  const others = modelsApart(stats).filter((identity) => !isOf(embedder, identity));
+  if (others.length === 0) return [];
+  const isAny = others.length < modelsApart(stats).length;
+  return [
+    `The question was embedded with ${whoseOf(embedder)}, but ${isAny ? 'some vectors' : 'the vectors'} of the memory were made by ${modelsOf(others, ', ')}: how near they are means little.`,
+  ];
 }
 
-/** A warning when the embedder of a call is not the one that made the vectors: their nearness means nothing then. */
-function strangers(embedder: Embedder, stats: StatsResult): string[] {
-  const known = identitiesOf(stats);
-  if (known.length === 0 || known.some((part) => isOf(embedder, part))) return [];
-  return [
-    `The question was embedded with ${whoseOf(embedder)}, but the vectors of the memory were made by ${modelsOf(known, ', ')}: how near they are means little.`,
-  ];
+/** A warning when the embedder read a part of the question only. */
+function cutOff(embedder: Embedder, truncated: number | undefined): string[] {
+  if (truncated === undefined || truncated === 0) return [];
+  return [`The question is longer than ${whoseOf(embedder)} reads: its end was not looked for by meaning.`];
 }
 
 function whoseOf({ provider, model }: Embedder): string {

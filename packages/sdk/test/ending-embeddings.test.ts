@@ -1,0 +1,262 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { fromReference } from '../src/embedding/reference-embedder.ts';
+import type { Memvid } from '../src/index.ts';
+import { A, B, letters } from './support/letters.ts';
+import { freshMemory, freshPath } from './support/memory.ts';
+import { expectFailure } from './support/refusals.ts';
+
+afterEach(() => vi.useRealTimers());
+
+/** An embedder that never answers and hears of no signal. */
+const hung = (): ReturnType<typeof letters> => letters({ embed: () => new Promise(() => undefined) });
+
+/** Lets what is under way come to where it waits. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+describe('a signal ends a call while an embedder works for it', () => {
+  const file = async (): Promise<string> => {
+    const folder = freshPath();
+    await mkdir(folder);
+    await writeFile(join(folder, 'a.txt'), 'alpha');
+    return folder;
+  };
+
+  it.each<[name: string, call: (memory: Memvid, options: object) => Promise<unknown>]>([
+    ['put', (memory, options) => memory.put({ text: 'a', ...options })],
+    ['putMany', (memory, options) => memory.putMany([{ title: 'a', text: 'a' }], options)],
+    [
+      'put of a file',
+      async (memory, options) => memory.put({ file: join(await file(), 'a.txt'), ...options }),
+    ],
+    ['putFile', async (memory, options) => memory.putFile(join(await file(), 'a.txt'), options)],
+    ['update', (memory, options) => memory.update(0, { text: 'a', ...options })],
+    ['update of the vector alone', (memory, options) => memory.update(0, options)],
+    ['find', (memory, options) => memory.find('a', { mode: 'sem', ...options })],
+    ['find that may go by words', (memory, options) => memory.find('a', { mode: 'auto', ...options })],
+    ['ask', (memory, options) => memory.ask('a?', { contextOnly: true, ...options })],
+  ])('%s', async (_, call) => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'stored', embedding: A });
+    const embedder = hung();
+    const stop = new AbortController();
+    const calling = call(memory, { embedder, signal: stop.signal });
+    calling.catch(() => undefined);
+    while (embedder.texts.length === 0) await turn();
+    stop.abort(new Error('enough'));
+    const error = await expectFailure(() => calling);
+    expect(error).toMatchObject({
+      code: 'MV018',
+      details: { reason: 'aborted' },
+      cause: { message: 'enough' },
+    });
+    expect((await memory.stats()).frame_count).toBe(1);
+    // Aborted before: nothing is asked.
+    const other = letters();
+    const before = await expectFailure(() => call(memory, { embedder: other, signal: AbortSignal.abort() }));
+    expect(before).toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
+    expect(other.texts).toEqual([]);
+  });
+
+  it('a signal that is none is MV019', async () => {
+    await using memory = await freshMemory();
+    for (const call of [
+      () => memory.put({ text: 'a', signal: 5 as never }),
+      () => memory.update(0, { text: 'a', signal: 5 as never }),
+      () => memory.find('a', { signal: 5 as never }),
+      () => memory.putFile('a.txt', { signal: 5 as never }),
+    ]) {
+      expect(await expectFailure(call)).toMatchObject({ code: 'MV019', details: { argument: 'signal' } });
+    }
+  });
+
+  it('nothing of a call without an embedder is stored either', async () => {
+    await using memory = await freshMemory();
+    const signal = AbortSignal.abort();
+    expect(await expectFailure(() => memory.put({ text: 'a', signal }))).toMatchObject({ code: 'MV018' });
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+});
+
+describe('an embedder that hangs', () => {
+  it('keeps no read waiting, and no write that was called before', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ title: 'first', text: 'alpha' });
+    const earlier = memory.putMany([{ title: 'second', text: 'alpha' }]);
+    const stop = new AbortController();
+    const hanging = memory.put({ text: 'alpha', embedder: hung(), signal: stop.signal });
+    hanging.catch(() => undefined);
+    const later = memory.put({ title: 'third', text: 'alpha' });
+    // It sees what was called before the one that hangs.
+    expect((await memory.find('alpha')).hits.map(({ title }) => title).toSorted()).toEqual([
+      'first',
+      'second',
+    ]);
+    await earlier;
+    await turn();
+    expect((await memory.stats()).frame_count).toBe(2);
+    stop.abort();
+    await later;
+    expect((await memory.stats()).frame_count).toBe(3);
+  });
+
+  it('a read sees a write whose vectors are made', async () => {
+    await using memory = await freshMemory();
+    let answer = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow = letters({
+      embed: async (texts) => gate.then(() => ({ vectors: texts.map(() => Float32Array.from(B)) })),
+    });
+    const writing = memory.put({ text: 'alpha', embedder: slow });
+    answer();
+    for (let turns = 0; turns < 5; turns += 1) await turn();
+    expect((await memory.find('alpha')).hits).toHaveLength(1);
+    await writing;
+  });
+
+  it.each(['sem', 'auto'] as const)(
+    'for a question is ended at once when the memory is closed (%s)',
+    async (mode) => {
+      const memory = await freshMemory();
+      await memory.put({ text: 'stored', embedding: A });
+      const embedder = hung();
+      const asking = memory.find('a', { mode, embedder });
+      asking.catch(() => undefined);
+      while (embedder.texts.length === 0) await turn();
+      await memory.close();
+      expect(await expectFailure(() => asking)).toMatchObject({ name: 'ClosedHandleError' });
+    },
+  );
+
+  it('for a write of a scope is ended with the scope, and the memory goes on', async () => {
+    await using memory = await freshMemory();
+    const scope = memory.scope({ user: 'ann' });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const embedder = hung();
+    const writing = scope.put({ text: 'a', embedder });
+    writing.catch(() => undefined);
+    while (embedder.texts.length === 0) await turn();
+    const closing = scope.close();
+    await vi.advanceTimersByTimeAsync(10_100);
+    await closing;
+    expect(await expectFailure(() => writing)).toMatchObject({ name: 'ClosedHandleError' });
+    await memory.put({ text: 'b' });
+  });
+
+  it('for a write is given ten seconds more, and then the file is let go', async () => {
+    const memory = await freshMemory();
+    const scope = memory.scope({ user: 'ann' });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const ends: string[] = [];
+    const writings = [memory, scope].map((own) => own.put({ text: 'a', embedder: hung() }));
+    for (const writing of writings) writing.catch((error: Error) => ends.push(error.name));
+    const closing = memory.close();
+    await vi.advanceTimersByTimeAsync(9_900);
+    expect(ends).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    await closing;
+    expect(ends).toEqual(['ClosedHandleError', 'ClosedHandleError']);
+  });
+
+  it('and one that answers in time has its document stored', async () => {
+    const memory = await freshMemory();
+    let answer = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow = letters({ embed: async () => gate.then(() => ({ vectors: [Float32Array.from(A)] })) });
+    const writing = memory.put({ text: 'alpha', embedder: slow });
+    const closing = memory.close();
+    answer();
+    expect(await writing).toBe('0');
+    await closing;
+  });
+
+  it('of the reference’s shape is given up after ten minutes', () => {
+    const provider = {
+      dimension: 2,
+      modelName: 'm',
+      embedDocuments: async () => [],
+      embedQuery: async () => [],
+    };
+    expect(fromReference(provider)).toMatchObject({ timeoutMs: 600_000, maxBatch: 512 });
+  });
+});
+
+describe('putFiles', () => {
+  async function folder(count: number): Promise<string> {
+    const path = freshPath();
+    await mkdir(path);
+    for (let n = 0; n < count; n += 1) {
+      await writeFile(
+        join(path, `f${String(n).padStart(2, '0')}.txt`),
+        `${n % 2 === 0 ? 'alpha' : 'beta'} ${n}`,
+      );
+    }
+    return path;
+  }
+
+  it('embeds files together and stores each for itself', async () => {
+    await using memory = await freshMemory();
+    const embedder = letters({ maxBatch: 100 });
+    const path = await folder(20);
+    await writeFile(join(path, 'f05.pdf'), 'no PDF');
+    await writeFile(join(path, 'f03.txt'), Uint8Array.of(0xff, 0x00, 0xfe));
+    const result = await memory.putFiles(path, { embedder });
+    expect(embedder.texts.map((texts) => texts.length)).toEqual([19]);
+    expect(result).toMatchObject({ filesProcessed: 19, framesAdded: 19 });
+    expect(result.errors.map(({ filename }) => filename)).toEqual(['f03.txt', 'f05.pdf']);
+    expect(result.files.map(({ filename }) => filename)).toEqual(
+      result.files.map(({ filename }) => filename).toSorted(),
+    );
+    expect((await memory.stats()).vector_count).toBe(19);
+    expect((await memory.vecSearch('q', A, { k: 1 })).hits[0]?.title).toBe('f00.txt');
+  });
+
+  it('a text that is refused is an error of its file alone', async () => {
+    await using memory = await freshMemory();
+    const embedder = letters({
+      embed: async (texts) => {
+        if (texts.some((text) => text.endsWith(' 4'))) throw Object.assign(new Error('no'), { status: 400 });
+        return { vectors: texts.map(() => Float32Array.from(A)) };
+      },
+    });
+    const result = await memory.putFiles(await folder(6), { embedder });
+    expect(result).toMatchObject({ filesProcessed: 5, errors: [{ filename: 'f04.txt', code: 'MV015' }] });
+  });
+
+  it('what would meet all files is asked for once, and told for each', async () => {
+    await using memory = await freshMemory();
+    const embedder = letters({
+      concurrency: 1,
+      embed: async () => Promise.reject(Object.assign(new Error('no such key'), { status: 401 })),
+    });
+    const result = await memory.putFiles(await folder(20), { embedder, chunkSize: 100 });
+    expect(embedder.texts).toHaveLength(1);
+    expect(result).toMatchObject({ filesProcessed: 0, framesAdded: 0 });
+    expect(result.errors).toHaveLength(20);
+    expect(new Set(result.errors.map(({ code }) => code))).toEqual(new Set(['MV015']));
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+
+  it('a signal leaves what is stored, and tells the files that are not', async () => {
+    await using memory = await freshMemory();
+    const stop = new AbortController();
+    const embedder = letters({
+      embed: async (texts) => {
+        stop.abort();
+        return { vectors: texts.map(() => Float32Array.from(A)) };
+      },
+    });
+    const result = await memory.putFiles(await folder(3), { embedder, signal: stop.signal });
+    expect(result.errors.map(({ code }) => code)).toEqual(['MV018', 'MV018', 'MV018']);
+    const call = (): Promise<unknown> => memory.putFiles('.', { signal: stop.signal });
+    expect(await expectFailure(call)).toMatchObject({ code: 'MV018' });
+  });
+});
