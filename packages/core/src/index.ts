@@ -23,6 +23,7 @@ export {
   type EmbedProgress,
 } from './embedding/embed-all.js';
 export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
+export { limited } from './embedding/waiting.js';
 export { isOn } from './environment.js';
 export { ERROR_CODES, isErrorCode, type ErrorCode, type ErrorDetails } from './error-codes.js';
 export {

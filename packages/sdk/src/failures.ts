@@ -42,20 +42,17 @@ export function pluginMissing(operation: string, what: string, packageName: stri
   );
 }
 
-/** The signal given to a call was aborted before anything was stored. */
-export function aborted(operation: string, signal: AbortSignal): UnsupportedOperationError {
-  return new UnsupportedOperationError(`${operation} was ended by its signal before anything was stored`, {
+/** The signal given to a call was aborted. */
+export function ended(operation: string, signal: AbortSignal, how = ''): UnsupportedOperationError {
+  return new UnsupportedOperationError(`${operation} was ended by its signal${how}`, {
     details: { operation, reason: 'aborted' },
     cause: signal.reason,
   });
 }
 
-/** The signal given to a call that stores nothing was aborted. */
-export function ended(operation: string, signal: AbortSignal): UnsupportedOperationError {
-  return new UnsupportedOperationError(`${operation} was ended by its signal`, {
-    details: { operation, reason: 'aborted' },
-    cause: signal.reason,
-  });
+/** The signal given to a write was aborted before anything was stored. */
+export function aborted(operation: string, signal: AbortSignal): UnsupportedOperationError {
+  return ended(operation, signal, ' before anything was stored');
 }
 
 /** The memory was closed while an embedder worked for a call. */

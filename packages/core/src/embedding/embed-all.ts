@@ -304,7 +304,7 @@ class Work {
   #call(batch: readonly number[]): Promise<EmbedResult> {
     const { kind } = this.#options;
     const texts = batch.map((index) => this.#texts[index] ?? '');
-    return limited(this.#timeoutMs, this.#over.signal, async (own) =>
+    return limited(this.#timeoutMs, [this.#over.signal], async (own) =>
       this.#embedder.embed(texts, { kind, signal: own }),
     );
   }

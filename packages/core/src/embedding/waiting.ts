@@ -27,14 +27,22 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
   });
 }
 
-/** What `start` gives, unless the time is over or the outer signal aborted before: then it rejects with that signal's reason. */
+/**
+ * What `start` gives, unless the time is over or one of the outer signals aborted before: then it rejects with that
+ * signal's reason, though what was started may not listen.
+ */
 export async function limited<T>(
   milliseconds: number,
-  outer: AbortSignal | undefined,
+  outer: readonly (AbortSignal | undefined)[],
   start: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController();
-  const end = (): void => own.abort(outer?.reason);
+  const ends = outer.map((signal) => {
+    const end = (): void => own.abort(signal?.reason);
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted === true) end();
+    return () => signal?.removeEventListener('abort', end);
+  });
   // What a timer cannot count, some 25 days, is no limit.
   const timer =
     milliseconds <= LONGEST_TIMER
@@ -43,8 +51,6 @@ export async function limited<T>(
           milliseconds,
         )
       : undefined;
-  outer?.addEventListener('abort', end, { once: true });
-  if (outer?.aborted === true) end();
   let stop = (): void => undefined;
   try {
     const ended = new Promise<never>((_, reject) => {
@@ -55,10 +61,10 @@ export async function limited<T>(
     const answer = start(own.signal);
     // Who loses the race must not go unheard either.
     answer.catch(() => undefined);
-    return await Promise.race([answer, ended]);
+    return await Promise.race([ended, answer]);
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener('abort', end);
+    for (const end of ends) end();
     own.signal.removeEventListener('abort', stop);
   }
 }

@@ -1,3 +1,5 @@
+import { limited } from '@memvid/core';
+
 /** What vectors are made for: a question, whose caller wants nothing of a closed memory, or a write that was promised. */
 export type Purpose = 'question' | 'write';
 
@@ -24,24 +26,11 @@ export class InFlight {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const stop = new AbortController();
-    const end = (): void => stop.abort(signal?.reason);
     const places = this.#placesOf(purpose);
     for (const place of places) place.add(stop);
-    signal?.addEventListener('abort', end, { once: true });
-    if (signal?.aborted === true) end();
     try {
-      const ended = new Promise<never>((_, reject) => {
-        const refuse = (): void => reject(stop.signal.reason as Error);
-        if (stop.signal.aborted) refuse();
-        else stop.signal.addEventListener('abort', refuse, { once: true });
-      });
-      ended.catch(() => undefined);
-      const working = work(stop.signal);
-      // Who loses the race must not go unheard either.
-      working.catch(() => undefined);
-      return await Promise.race([ended, working]);
+      return await limited(Infinity, [signal, stop.signal], work);
     } finally {
-      signal?.removeEventListener('abort', end);
       for (const place of places) place.delete(stop);
     }
   }
