@@ -18,6 +18,8 @@ pub(super) struct WordCounter {
     /// Upper half: short hash of a word; lower half: its number plus one. 0 is a free slot.
     slots: Vec<u64>,
     words: Vec<Word>,
+    /// Where each word ends in `bytes`. Apart from what every look-up reads: two words fill a line of the cache.
+    ends: Vec<u32>,
     bytes: Vec<u8>,
     /// Number of the current text.
     text: u32,
@@ -32,12 +34,13 @@ pub(super) struct WordCounter {
 struct Word {
     /// The word, when it is short enough; else 0.
     key: u128,
-    end: u32,
+    hash: u64,
     /// The text in which it occurred last, and how often it did there.
     text: u32,
     count: u32,
-    hash: u64,
 }
+
+const _: () = assert!(size_of::<Word>() == 32);
 
 /// Lower-case letters and digits of ASCII.
 const IN_WORDS: [bool; 256] = {
@@ -92,6 +95,7 @@ impl WordCounter {
         if self.words.len() >= REMEMBERED || self.text == u32::MAX {
             self.slots.fill(0);
             self.words.clear();
+            self.ends.clear();
             self.bytes.clear();
             self.text = 0;
         }
@@ -177,12 +181,12 @@ impl WordCounter {
         let number = self.words.len() as u32;
         self.slots[at] = u64::from(short) << 32 | u64::from(number + 1);
         self.bytes.extend_from_slice(word);
+        self.ends.push(self.bytes.len() as u32);
         self.words.push(Word {
             key,
-            end: self.bytes.len() as u32,
+            hash,
             text: self.text,
             count: 1,
-            hash,
         });
         self.found.push(number);
     }
@@ -195,10 +199,10 @@ impl WordCounter {
     fn word(&self, number: u32) -> &[u8] {
         let number = number as usize;
         let start = match number.checked_sub(1) {
-            Some(last) => self.words[last].end as usize,
+            Some(last) => self.ends[last] as usize,
             None => 0,
         };
-        &self.bytes[start..self.words[number].end as usize]
+        &self.bytes[start..self.ends[number] as usize]
     }
 
     fn grow(&mut self) {
