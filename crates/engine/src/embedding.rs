@@ -17,6 +17,9 @@ pub const DIMENSION_KEY: &str = "memvid.embedding.dimension";
 /// Whether it is of length 1.
 pub const NORMALIZED_KEY: &str = "memvid.embedding.normalized";
 
+/// The fields of a frame that say what made its vector.
+pub const IDENTITY_KEYS: [&str; 4] = [PROVIDER_KEY, MODEL_KEY, DIMENSION_KEY, NORMALIZED_KEY];
+
 /// What made a vector. Parts that are not known are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
@@ -34,7 +37,12 @@ impl Identity {
     /// The identity that a frame carries; `None` when it names neither provider nor model.
     #[must_use]
     pub fn of(view: &FrameView<'_>) -> Option<Self> {
-        let identity = Self::read(|key| view.extra_metadata.get(key));
+        Self::said(|key| view.extra_metadata.get(key))
+    }
+
+    /// The identity that the fields of a frame tell, by their keys; `None` when they name neither provider nor model.
+    pub fn said<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        let identity = Self::read(get);
         (identity.provider.is_some() || identity.model.is_some()).then_some(identity)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::committed::Committed;
-use crate::embedding::Identity;
+use crate::embedding::{IDENTITY_KEYS, Identity};
 use crate::error::Result;
 use crate::memory::{Memory, lex_enabled};
 use crate::output;
@@ -302,18 +302,33 @@ pub fn committed_identities(committed: &Committed) -> Identities {
     if committed.directory.totals().identified == 0 {
         return counts;
     }
+    // Mostly a frame says the same as the one before: only what differs is understood anew.
+    let mut last: ([Option<&str>; IDENTITY_KEYS.len()], u64) = ([None; IDENTITY_KEYS.len()], 0);
+    let mut count = |said: &[Option<&str>], frames: u64| {
+        let identity = Identity::said(|key| {
+            let place = IDENTITY_KEYS.iter().position(|known| *known == key)?;
+            said.get(place).copied().flatten()
+        });
+        if let Some(identity) = identity.filter(|_| frames > 0) {
+            *counts.entry(identity).or_insert(0) += frames;
+        }
+    };
     for id in 0..committed.frame_count() {
         if !committed.is_active(id) {
             continue;
         }
-        let identity = committed
-            .frame(id)
-            .ok()
-            .and_then(|view| Identity::of(&view));
-        if let Some(identity) = identity {
-            *counts.entry(identity).or_insert(0) += 1;
+        let Ok(view) = committed.frame(id) else {
+            continue;
+        };
+        let said = IDENTITY_KEYS.map(|key| view.extra_metadata.get(key));
+        if said == last.0 {
+            last.1 += 1;
+        } else {
+            count(&last.0, last.1);
+            last = (said, 1);
         }
     }
+    count(&last.0, last.1);
     counts
 }
 
