@@ -103,13 +103,16 @@ describe.each(Object.entries(REMOTE))('@memvid/embed-%s', (provider, className) 
       import { ${className}Embeddings, getEmbedder } from '@memvid/sdk/compat';
       const config = { apiKey: 'some-key-0123', model: 'm', baseUrl: ${JSON.stringify(service.url)} };
       const embedder = new ${className}Embeddings(config);
+      const before = embedder.dimension;
       const vectors = await embedder.embedDocuments(['a', 'b']);
-      console.log(JSON.stringify([vectors.length, await getEmbedder('${provider}', config).embedQuery('c')]));
+      const sizes = [before, embedder.dimension];
+      console.log(JSON.stringify([vectors.length, sizes, await getEmbedder('${provider}', config).embedQuery('c')]));
     `;
     const { printed, complained } = await runIn(folder, code);
     await service.close();
     expect(complained).toBe('');
-    expect(JSON.parse(printed)).toEqual([2, [...Float32Array.of(0.6, 0.8)]]);
+    // The first answer tells the size of a model that nobody knows.
+    expect(JSON.parse(printed)).toEqual([2, [0, 2], [...Float32Array.of(0.6, 0.8)]]);
     expect(service.requests).toHaveLength(2);
   });
 

@@ -67,6 +67,9 @@ describe('@memvid/sdk/compat', () => {
           ? { details: { reason: 'not_in_version' }, suggestion: expect.not.stringContaining('npm install') }
           : { suggestion: expect.stringContaining(`npm install @memvid/embed-${provider}`) }),
       });
+      // What could not be loaded is looked for again with the next call.
+      const failure = async (): Promise<unknown> => made.embedQuery('x').catch((error: unknown) => error);
+      expect(await failure()).not.toBe(await failure());
       process.env[variable] = '';
       expect(() => new Provider()).toThrow(/key/);
       process.env[variable] = 'secret-key-123';

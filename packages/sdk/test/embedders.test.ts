@@ -412,6 +412,12 @@ describe('embedders by name', () => {
     expect([...keys].filter(([, key]) => key !== undefined)).toEqual([[its, 'some-key-0123']]);
   });
 
+  it('a name that only begins like one of Cohere is nobody’s', async () => {
+    await expect(embedders([]).named('embed-acme-v1')).rejects.toMatchObject({
+      details: { reason: 'unknown_model' },
+    });
+  });
+
   it('an unknown name: MV015 that lists what there is', async () => {
     await expect(embedders([plugin('acme-small')]).named('acme-tiny')).rejects.toMatchObject({
       code: 'MV015',

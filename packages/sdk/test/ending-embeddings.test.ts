@@ -164,6 +164,30 @@ describe('an embedder that hangs', () => {
     expect(ends).toEqual(['ClosedHandleError', 'ClosedHandleError']);
   });
 
+  it('is not waited for either by a write that comes to it when the ten seconds are over', async () => {
+    const memory = await freshMemory();
+    let load = (): void => undefined;
+    const loading = new Promise<void>((resolve) => {
+      load = resolve;
+    });
+    const first = memory.put({ text: 'a', embedder: hung() });
+    first.catch(() => undefined);
+    const late = memory.putMany(
+      (async function* () {
+        await loading;
+        yield { title: 'b', text: 'b' };
+      })(),
+      { embedder: hung() },
+    );
+    late.catch(() => undefined);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const closing = memory.close();
+    await vi.advanceTimersByTimeAsync(10_100);
+    load();
+    await closing;
+    expect(await expectFailure(() => late)).toMatchObject({ name: 'ClosedHandleError' });
+  });
+
   it('and one that answers in time has its document stored', async () => {
     const memory = await freshMemory();
     let answer = (): void => undefined;

@@ -85,6 +85,7 @@ describe('embedding models by name', () => {
     ['text-embedding-3-small', 'openai', '@memvid/embed-openai'],
     ['text-embedding-004', 'gemini', undefined],
     ['embed-english-v3.0', 'cohere', '@memvid/embed-cohere'],
+    ['embed-v4.0', 'cohere', '@memvid/embed-cohere'],
     ['voyage-3', 'voyage', '@memvid/embed-voyage'],
     ['nvidia/nv-embed-v1', 'nvidia', '@memvid/embed-nvidia'],
     ['mistral-embed', 'mistral', undefined],

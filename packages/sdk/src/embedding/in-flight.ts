@@ -9,6 +9,8 @@ export class InFlight {
     question: new Set(),
     write: new Set(),
   };
+  /** Why nothing may begin any more, by what it would be for. */
+  readonly #ended = new Map<Purpose, Error>();
   /** Of the memory that this is a part of. */
   readonly #outer: InFlight | undefined;
 
@@ -26,22 +28,27 @@ export class InFlight {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const stop = new AbortController();
-    const places = this.#placesOf(purpose);
-    for (const place of places) place.add(stop);
+    const whole = this.#whole();
+    for (const part of whole) {
+      part.#running[purpose].add(stop);
+      const reason = part.#ended.get(purpose);
+      if (reason !== undefined) stop.abort(reason);
+    }
     try {
       return await limited(Infinity, [signal, stop.signal], work);
     } finally {
-      for (const place of places) place.delete(stop);
+      for (const part of whole) part.#running[purpose].delete(stop);
     }
   }
 
-  /** Ends what runs for a purpose, for a reason. */
+  /** Ends what runs for a purpose, and what begins from now on, for a reason. */
   end(purpose: Purpose, reason: Error): void {
+    this.#ended.set(purpose, reason);
     for (const stop of this.#running[purpose]) stop.abort(reason);
   }
 
-  #placesOf(purpose: Purpose): Set<AbortController>[] {
-    const outer = this.#outer === undefined ? [] : this.#outer.#placesOf(purpose);
-    return [this.#running[purpose], ...outer];
+  /** This, and what it is a part of. */
+  #whole(): InFlight[] {
+    return this.#outer === undefined ? [this] : [this, ...this.#outer.#whole()];
   }
 }

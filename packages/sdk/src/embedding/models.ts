@@ -94,7 +94,7 @@ const VENDORS: readonly { readonly provider: string; readonly prefixes: readonly
   },
   { provider: 'gemini', prefixes: ['gemini', 'text-embedding-004'] },
   { provider: 'openai', prefixes: ['openai', 'text-embedding-3', 'text-embedding-ada'] },
-  { provider: 'cohere', prefixes: ['cohere', 'embed-'] },
+  { provider: 'cohere', prefixes: ['cohere', 'embed-english', 'embed-multilingual', 'embed-v'] },
   { provider: 'voyage', prefixes: ['voyage'] },
   { provider: 'nvidia', prefixes: ['nvidia'] },
   { provider: 'mistral', prefixes: ['mistral'] },
