@@ -9,7 +9,7 @@
 //! The lanes take turns as they are free, so each builds a full-text segment of its own over the same frames: the parts
 //! of one group (see [`crate::lex_sections`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -22,15 +22,13 @@ use mv2::toc::{MAX_FRAMES, SegmentMeta};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::additions::too_many_frames;
+use crate::bulk_feed::{Feed, FindDuplicate, Slice};
 use crate::bulk_held::Held;
+use crate::bulk_places::{Movable, fill_log, make_room_for_log};
 use crate::bulk_vectors::{BatchVectors, Room};
-use crate::chunk::Piece;
 use crate::commit::{self, CommitOptions};
 use crate::committed::Committed;
-use crate::compact;
 use crate::document::{Document, PreparedDocument, Preparer};
-use crate::embedding::wrong_dimension;
 use crate::error::{Code, Error, Result};
 use crate::fresh::FreshFrames;
 use crate::lex_sections;
@@ -56,10 +54,7 @@ const LARGEST_INDEX: usize = SEGMENT_MEMORY / 4 * 5;
 /// not spend.
 const PLAIN_FRAMES: u64 = 24 << 20;
 /// More lanes than this are slowed down by the disk and by the one thread that feeds them.
-const MOST_LANES: usize = 4;
-/// Looks a content hash up: the document that holds it already.
-pub type FindDuplicate<'a> = &'a dyn Fn(&[u8; 32]) -> Option<u64>;
-
+pub const MOST_LANES: usize = 4;
 /// A batch that was committed.
 pub struct Stored {
     /// The new state; `None` when it could not be opened right now.
@@ -250,93 +245,6 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Documents in order, with the frames they will be.
-struct Slice {
-    first_frame: u64,
-    /// Vectors of the batch before these documents.
-    first_vector: u64,
-    /// Bytes of search text that these frames may repeat inside the table of contents.
-    search_text_budget: u64,
-    /// Each with its place in the batch.
-    documents: Vec<(usize, Document, Option<Vec<Piece>>)>,
-}
-
-/// Gives documents their ids.
-struct Feed<'a> {
-    find_duplicate: Option<FindDuplicate<'a>>,
-    fresh: HashMap<[u8; 32], u64>,
-    ids: Vec<u64>,
-    duplicate_of: Vec<Option<u64>>,
-    next_frame: u64,
-    next_vector: u64,
-    /// Numbers of a vector, once there is one.
-    dimension: Option<usize>,
-    search_text_left: u64,
-}
-
-impl<'a> Feed<'a> {
-    fn new(snapshot: &Snapshot, find_duplicate: Option<FindDuplicate<'a>>) -> Result<Self> {
-        let used = snapshot.committed.directory.totals().search_text_bytes;
-        Ok(Self {
-            find_duplicate,
-            fresh: HashMap::new(),
-            ids: Vec::new(),
-            duplicate_of: Vec::new(),
-            next_frame: snapshot.frame_count(),
-            next_vector: 0,
-            dimension: snapshot.binding_dimension(None)?,
-            search_text_left: crate::additions::SEARCH_TEXT_BUDGET.saturating_sub(used),
-        })
-    }
-
-    fn slice(&mut self, documents: Vec<Document>) -> Result<Slice> {
-        let mut slice = Slice {
-            first_frame: self.next_frame,
-            first_vector: self.next_vector,
-            search_text_budget: self.search_text_left,
-            documents: Vec::with_capacity(documents.len()),
-        };
-        for document in documents {
-            self.check_dimension(&document)?;
-            if let Some(find) = self.find_duplicate {
-                let hash = *blake3::hash(document.content.as_bytes()).as_bytes();
-                let earlier = self.fresh.get(&hash).copied().or_else(|| find(&hash));
-                self.duplicate_of.push(earlier);
-                if let Some(earlier) = earlier {
-                    self.ids.push(earlier);
-                    continue;
-                }
-                self.fresh.insert(hash, self.next_frame);
-            }
-            let pieces = document.pieces();
-            self.next_vector += u64::from(document.embedding.is_some());
-            self.ids.push(self.next_frame);
-            self.next_frame += 1 + pieces.as_ref().map_or(0, Vec::len) as u64;
-            if self.next_frame > MAX_FRAMES {
-                return Err(too_many_frames(self.next_frame));
-            }
-            // As if all of it was repeated: which frames are does not depend on how fast the lanes are.
-            let length = document.content.as_bytes().len() as u64;
-            self.search_text_left = self.search_text_left.saturating_sub(length);
-            slice.documents.push((self.ids.len() - 1, document, pieces));
-        }
-        Ok(slice)
-    }
-
-    /// MV014 for a vector of another size than those before.
-    fn check_dimension(&mut self, document: &Document) -> Result<()> {
-        let Some(embedding) = &document.embedding else {
-            return Ok(());
-        };
-        let size = embedding.vector.len();
-        let expected = *self.dimension.get_or_insert(size);
-        if size == expected {
-            return Ok(());
-        }
-        Err(wrong_dimension(expected, size, Some(self.ids.len())))
-    }
-}
-
 /// Documents come with texts of some hundred bytes at least, mostly.
 const EACH_TEXT: u64 = 256;
 /// Bytes that a document takes beside its vector, about.
@@ -347,8 +255,9 @@ const LIKELY_TIMES: u64 = 4;
 /// Most bytes that wait for the end of the vectors.
 const MOST_HELD: u64 = if cfg!(test) { 16 << 10 } else { 256 << 20 };
 
-/// Room for the vectors when most documents have one, and the size of the log in front of it. When it is known how many come
-/// the rest has its place behind; else the rest waits for the end of the vectors, which is some tenth of their size.
+/// Room for the vectors when most documents have one or most bytes are theirs, and the size of the log in front of it. When
+/// it is known how many come the rest has its place behind; else the rest waits for the end of the vectors, which is some
+/// tenth of their size.
 fn room_for_vectors(
     snapshot: &Snapshot,
     first: &[Document],
@@ -363,7 +272,12 @@ fn room_for_vectors(
     let (Some(one), count) = (vectors().next(), vectors().count()) else {
         return Ok((None, None));
     };
-    if count * 2 < first.len() {
+    // Otherwise much would wait for little.
+    let texts = first
+        .iter()
+        .map(|document| document.content.as_bytes().len());
+    let are_most = count * 2 >= first.len() || count * size_of_val(&*one.vector) >= texts.sum();
+    if !are_most {
         return Ok((None, None));
     }
     let base = &snapshot.committed;
@@ -496,111 +410,6 @@ fn run(
     })
 }
 
-/// What the lanes wrote and may have to stand somewhere else.
-struct Movable<'a> {
-    slices: &'a mut BTreeMap<u64, FreshFrames>,
-    sections: &'a mut [SegmentMeta],
-}
-
-impl Movable<'_> {
-    /// Writes what waited, and tells frames and sections where it stands.
-    fn settle(&mut self, held: &Held, out: &mut Output) -> Result<()> {
-        let start = out.position();
-        let pieces = held.pieces();
-        if pieces.is_empty() {
-            return Ok(());
-        }
-        for piece in pieces {
-            out.write(&piece)?;
-        }
-        // One of them is read again.
-        out.flush()?;
-        for section in &mut *self.sections {
-            section.bytes_offset =
-                Held::settled(section.bytes_offset, start).unwrap_or(section.bytes_offset);
-        }
-        let mut slices: Vec<_> = self.slices.values_mut().collect();
-        let share = slices.len().div_ceil(MOST_LANES).max(1);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = slices
-                .chunks_mut(share)
-                .map(|slices| {
-                    scope.spawn(|| {
-                        slices.iter_mut().try_for_each(|slice| {
-                            slice.place_payloads(|_, offset| Held::settled(offset, start))
-                        })
-                    })
-                })
-                .collect();
-            let mut results = threads.into_iter().map(|thread| thread.join());
-            results.try_for_each(|result| result.map_err(|_| stopped_unexpectedly())?)
-        })
-    }
-}
-
-/// The first commit into an empty memory gets the log that fits it (see [`commit::next_log_size`]). How large it is, is
-/// known only now: what the lanes wrote where the log will be is written again at the end. Gives the size of the log.
-fn make_room_for_log(
-    snapshot: &Snapshot,
-    written: &mut Movable<'_>,
-    vectors: &mut BatchVectors,
-    out: &mut Output,
-    options: &CommitOptions,
-) -> Result<u64> {
-    let Movable { slices, sections } = written;
-    let base = &snapshot.committed;
-    let count: u64 = slices.values().map(FreshFrames::count).sum();
-    let expected = out.position() - base.end + commit::EACH_FRAME * count;
-    let wal_size = commit::next_log_size(snapshot, expected, options.capacity);
-    let log_end = base.header.wal_offset + wal_size;
-    if wal_size <= base.header.wal_size || log_end <= base.end {
-        return Ok(base.header.wal_size);
-    }
-    // Only whole pieces move: the one across the end of the log is the last.
-    let mut moved_end = log_end.min(out.position()).max(vectors.end_below(log_end));
-    for section in sections.iter() {
-        if section.bytes_offset < log_end {
-            moved_end = moved_end.max(section.bytes_offset + section.bytes_length);
-        }
-    }
-    for slice in slices.values() {
-        moved_end = moved_end.max(slice.payload_end_below(log_end)?);
-    }
-    if out.position() < log_end {
-        out.skip(log_end - out.position())?;
-    }
-    let mut place = base.end;
-    let shift = out.position() - place;
-    let mut buffer = vec![0; 1 << 20];
-    while place < moved_end {
-        let length = (moved_end - place).min(buffer.len() as u64);
-        let piece = buffer.get_mut(..length as usize).unwrap_or_default();
-        output::read_at(&base.storage, place, piece)?;
-        out.write(piece)?;
-        place += length;
-    }
-    for section in sections.iter_mut() {
-        if section.bytes_offset < log_end {
-            section.bytes_offset += shift;
-        }
-    }
-    vectors.move_below(log_end, shift);
-    for slice in slices.values_mut() {
-        slice.move_payloads_below(log_end, shift)?;
-    }
-    out.flush()?;
-    // Nothing of what was there stays in the log.
-    fill_log(&base.storage, base.end, log_end - base.end)?;
-    Ok(wal_size)
-}
-
-/// Writes zeros where the log will be: its blocks then exist, so that a later append changes no allocation.
-fn fill_log(storage: &Arc<FileStorage>, from: u64, length: u64) -> Result<()> {
-    let mut zeros = Output::new(Arc::clone(storage), from);
-    compact::write_zeros(&mut zeros, length)?;
-    zeros.flush()
-}
-
 fn gone(storage: &FileStorage) -> Error {
     let path = storage.path().to_string_lossy().into_owned();
     Error::new(
@@ -612,7 +421,8 @@ fn gone(storage: &FileStorage) -> Error {
     )
 }
 
-fn stopped_unexpectedly() -> Error {
+/// A thread that only a bug can have ended.
+pub fn stopped_unexpectedly() -> Error {
     Error::new(
         Code::Internal,
         "a thread that was writing stopped unexpectedly; nothing was stored",
@@ -895,6 +705,27 @@ mod tests {
             let stats = memory.stats().unwrap();
             assert!(stats["dead_bytes"].as_u64().unwrap() < 8192, "{stats}");
         }
+    }
+
+    #[test]
+    fn vectors_of_few_documents_have_a_place_from_the_start_too_when_they_are_most_of_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.mv2");
+        let memory = open(&path, OpenMode::Create);
+        let mut slices = (0..9).map(|slice| {
+            let documents = (100 * slice..100 * slice + 100).map(|number| Document {
+                embedding: document(number, 0).embedding.filter(|_| number % 4 == 0),
+                ..document(number, 1)
+            });
+            Ok(documents.collect())
+        });
+        memory
+            .put_slices(&mut slices, PutOptions::default())
+            .unwrap();
+        let stats = memory.stats().unwrap();
+        assert_eq!(stats["vector_count"], 225);
+        assert!(stats["dead_bytes"].as_u64().unwrap() < 8192, "{stats}");
+        assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
     }
 
     #[test]
