@@ -11,9 +11,11 @@ import {
 } from './ask/grounding.js';
 import { checkModel } from './ask/model.js';
 import { maskedResult } from './ask/masking.js';
+import { termsOf } from './ask/sentences.js';
 import { sourceOf, type AskSource } from './ask/sources.js';
 import { optionalBoolean, optionalNumber, optionalString, optionsOf, queryOf } from './check.js';
-import { search, usualMode, vectorOfQuestion, withMode, type FindHit } from './find.js';
+import { type Explanation, similarityOf } from './explanation.js';
+import { search, usualMode, vectorOfQuestion, withMode, type FindHit, type SearchEngine } from './find.js';
 import type { Handle } from './handle.js';
 import { searchSettings, type SearchInput, type SearchSettings } from './search-options.js';
 
@@ -102,12 +104,20 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
   const pending = vectorOfQuestion(handle, 'ask', settings, given, asked);
   const { vector, warnings: vectorWarnings } = pending instanceof Promise ? await pending : pending;
 
-  const { hits, isFallback, engine, reasons } = await retrieve(handle, asked, settings, vector);
+  // Only an answer needs to know how near its fragment is.
+  const explain = vector !== undefined && !contextOnly;
+  const { hits, explanations, isFallback, engine, reasons } = await retrieve(
+    handle,
+    asked,
+    settings,
+    vector,
+    explain,
+  );
   const retrieved = performance.now();
   const passages = passagesOf(hits, most);
   const warnings = [...vectorWarnings, ...reasons];
   const fragments = hits.map((hit, index) => fragmentOf(hit, passages[index] ?? ''));
-  const { answer, grounding } = quoted(asked, fragments, { contextOnly, isFallback });
+  const { answer, grounding } = quoted(asked, fragments, { contextOnly, isFallback, explanations });
   const followUp = followUpOf({ hits, isFallback, grounding });
   const context = contextOf(hits, (hit) => passages[hit.rank - 1]);
   const finished = performance.now();
@@ -140,13 +150,34 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
 function quoted(
   question: string,
   fragments: readonly ContextFragment[],
-  { contextOnly, isFallback }: { contextOnly: boolean; isFallback: boolean },
+  {
+    contextOnly,
+    isFallback,
+    explanations,
+  }: {
+    contextOnly: boolean;
+    isFallback: boolean;
+    explanations: readonly (Explanation | undefined)[];
+  },
 ): { answer: string | null; grounding: Grounding } {
   if (contextOnly) return { answer: null, grounding: groundingWithoutAnswer() };
   const answer = isFallback ? null : extractAnswer(question, fragments);
   if (answer === null) return { answer, grounding: groundingWithoutMatch() };
-  const passages = fragments.map(({ text }) => text);
-  return { answer, grounding: groundingOf(answer, passages) };
+  const { text, fragment } = answer;
+  const passages = fragments.map((passage) => passage.text);
+  const tie = {
+    sharesWord: sharesWord(question, fragment),
+    similarity: similarityOf(explanations[fragment.rank - 1]),
+  };
+  return { answer: text, grounding: groundingOf(text, passages, tie) };
+}
+
+/** Whether a word of the question that carries meaning stands in a fragment or its title. */
+function sharesWord(question: string, { title, text, matches }: ContextFragment): boolean {
+  const wanted = new Set(termsOf(question));
+  // The engine knows more forms of words than `termsOf`, but counts function words where there are no others.
+  if (wanted.size > 0 && matches > 0) return true;
+  return termsOf(`${title}\n${text}`).some((term) => wanted.has(term));
 }
 
 /** What the question finds; when that is nothing, the newest frames, so that a first question is never empty-handed. */
@@ -155,8 +186,15 @@ async function retrieve(
   question: string,
   settings: SearchSettings,
   vector: Float32Array | undefined,
-): Promise<{ hits: FindHit[]; isFallback: boolean; engine: string; reasons: readonly string[] }> {
-  const request = { ...settings.request, query: question, ranking: 'question', fullText: true } as const;
+  explain: boolean,
+): Promise<Retrieved> {
+  const request = {
+    ...settings.request,
+    query: question,
+    ranking: 'question',
+    fullText: true,
+    ...(explain ? { explain } : {}),
+  } as const;
   const asked = withMode(request, settings, vector);
   const { hits: found, engine, warnings: reasons = [] } = await search(handle, 'ask', asked, vector);
   const count =
@@ -166,12 +204,34 @@ async function retrieve(
           found.map((hit) => hit.score),
           settings.adaptive,
         );
-  if (count > 0) return { hits: ranked(found.slice(0, count)), isFallback: false, engine, reasons };
+  if (count > 0) {
+    const kept = found.slice(0, count);
+    const explanations = kept.map((hit) => hit.explain);
+    const plain = kept.map(withoutExplanation);
+    // A list of words alone is scored by rank, as the reference does; the others have the scores of `find`.
+    const hits = engine === 'tantivy' ? ranked(plain) : plain;
+    return { hits, explanations, isFallback: false, engine, reasons };
+  }
   const newest = await newestFrames(handle, settings.request);
-  return { hits: ranked(newest), isFallback: newest.length > 0, engine, reasons };
+  return { hits: ranked(newest), explanations: [], isFallback: newest.length > 0, engine, reasons };
 }
 
-function retrieverOf(engine: string): AskResult['retriever'] {
+function withoutExplanation(hit: FindHit): FindHit {
+  const { explain: _explain, ...plain } = hit;
+  return plain;
+}
+
+/** What there is to answer from. */
+interface Retrieved {
+  readonly hits: FindHit[];
+  /** Of the hits, in their order; where they were asked for. */
+  readonly explanations: readonly (Explanation | undefined)[];
+  readonly isFallback: boolean;
+  readonly engine: SearchEngine;
+  readonly reasons: readonly string[];
+}
+
+function retrieverOf(engine: SearchEngine): AskResult['retriever'] {
   if (engine === 'tantivy') return 'lex';
   return engine === 'vec' ? 'semantic' : 'hybrid';
 }

@@ -3,6 +3,7 @@ import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
 import { optionalString, optionsOf, queryOf, type Options } from './check.js';
 import { queryVector, type QueryVector } from './embedding/query-vector.js';
+import type { Explanation } from './explanation.js';
 import { foundOf } from './found.js';
 import type { Handle } from './handle.js';
 import {
@@ -47,14 +48,17 @@ export interface FindHit {
   /** Epoch seconds. */
   timestamp: number;
   metadata: Record<string, unknown>;
-  /** What the score is made of; with `explain: true`, for hits by words and of both kinds. */
-  explain?: Record<string, unknown>;
+  /** What the score is made of; with `explain: true`. */
+  explain?: Explanation;
 }
+
+/** What was looked for by: words, meaning, or both. The names are those of the reference. */
+export type SearchEngine = 'tantivy' | 'vec' | 'hybrid';
 
 export interface FindResult {
   query: string;
   /** What was looked for by: `"tantivy"` (words), `"vec"` (meaning) or `"hybrid"` (both). */
-  engine: string;
+  engine: SearchEngine;
   hits: FindHit[];
   total_hits: number;
   /** `false` when very common or required words and phrases were not counted to the end: `total_hits` is then a lower bound. */

@@ -1,13 +1,14 @@
 import type { NativeHits } from '@memvid/core';
-import type { FindHit } from './find.js';
+import type { Explanation } from './explanation.js';
+import type { FindHit, SearchEngine } from './find.js';
 
 /** The `head` of an answer: everything but texts. */
 interface Head {
-  readonly engine: string;
+  readonly engine: SearchEngine;
   readonly count: number;
   readonly numbers: readonly number[];
   readonly metadata?: readonly Record<string, unknown>[];
-  readonly explain?: readonly (Record<string, unknown> | null)[];
+  readonly explain?: readonly (Explanation | null)[];
   readonly total_hits: number;
   readonly total_is_exact: boolean;
   readonly next_cursor: string | null;

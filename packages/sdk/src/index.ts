@@ -60,7 +60,14 @@ export type { VectorInput } from './embedding/document-vectors.js';
 export type { EmbedderInput } from './embedding/embedder-input.js';
 export type { QueryVectorInput } from './embedding/query-vector.js';
 export type { EmbeddingProvider } from './embedding/reference-embedder.js';
-export type { FindHit, FindInput, FindResult } from './find.js';
+export type {
+  Explanation,
+  FusedExplanation,
+  ListExplanation,
+  MeaningExplanation,
+  WordsExplanation,
+} from './explanation.js';
+export type { FindHit, FindInput, FindResult, SearchEngine } from './find.js';
 export type { FrameInfo } from './frame-info.js';
 export { info, type Info, type PluginInfo } from './info.js';
 export type { AdapterSlots, Kind } from './kinds/adapters.js';

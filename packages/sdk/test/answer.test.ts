@@ -47,25 +47,25 @@ describe('extractAnswer', () => {
   ];
 
   it('quotes the sentence that answers and cites its fragment', () => {
-    expect(extractAnswer('What database are we using?', fragments)).toBe(
+    expect(extractAnswer('What database are we using?', fragments)?.text).toBe(
       'Decided to use PostgreSQL for the main database. [1]',
     );
   });
 
   it('takes a lower fragment only when it says clearly more', () => {
-    expect(extractAnswer('How often do the plants need water?', fragments)).toBe(
+    expect(extractAnswer('How often do the plants need water?', fragments)?.text).toBe(
       'The office plants need water twice a week. [2]',
     );
   });
 
   it('quotes a short fragment whole and gives null without text', () => {
-    expect(extractAnswer('colour?', [{ rank: 1, text: 'hello from cli' }])).toBe('hello from cli [1]');
+    expect(extractAnswer('colour?', [{ rank: 1, text: 'hello from cli' }])?.text).toBe('hello from cli [1]');
     expect(extractAnswer('colour?', [])).toBeNull();
     expect(extractAnswer('colour?', [{ rank: 1, text: '  ' }])).toBeNull();
   });
 
   it('keeps an answer to a screenful', () => {
-    const answer = extractAnswer('word', [{ rank: 1, text: `word ${'lorem '.repeat(500)}` }]) ?? '';
+    const answer = extractAnswer('word', [{ rank: 1, text: `word ${'lorem '.repeat(500)}` }])?.text ?? '';
     expect(answer.length).toBeLessThan(620);
     expect(answer).toMatch(/ \[1\]$/);
   });
@@ -93,6 +93,18 @@ describe('groundingOf', () => {
     const invented = groundingOf('The moon consists of green cheese.', context);
     expect(invented).toMatchObject({ score: 0, label: 'LOW', has_warning: true });
     expect(invented.warning_reason).toContain('0 of 1');
+  });
+
+  it('is at most MEDIUM, with a warning, where no word of the question stands in the quote', () => {
+    const context = ['The canteen serves soup at noon.'];
+    const known = groundingOf('The canteen serves soup at noon. [1]', context, {
+      sharesWord: false,
+      similarity: 0.174,
+    });
+    expect(known).toMatchObject({ score: 0.5, label: 'MEDIUM', has_warning: true });
+    expect(known.warning_reason).toMatch(/^No word of the question stands .* similarity of 0\.17/);
+    const unknown = groundingOf('The canteen serves soup at noon. [1]', context, { sharesWord: false });
+    expect(unknown.warning_reason).toBe('No word of the question stands in the quoted text');
   });
 
   it('has nothing to object without an answer', () => {

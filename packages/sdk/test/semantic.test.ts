@@ -117,6 +117,45 @@ describe('P1.2 find and ask with given vectors', () => {
     ).toMatchObject({ code: 'MV014', details: { expected: 8, actual: 2 } });
   });
 
+  it('an answer found by meaning alone is never grounded HIGH: a warning says how near it is', async () => {
+    await using memory = await freshMemory({ embedder: new HashEmbeddings({ dimension: 256 }) });
+    await memory.put({ title: 'Lunch', text: 'The canteen is the place that serves soup at noon.' });
+    for (const question of ['What is the capital of France?', 'Why?']) {
+      for (const mode of ['auto', 'sem'] as const) {
+        const { answer, grounding, follow_up, hits } = await memory.ask(question, { mode });
+        expect(answer).toBe('The canteen is the place that serves soup at noon. [1]');
+        expect(grounding).toMatchObject({ score: 0.5, label: 'MEDIUM', has_warning: true });
+        expect(grounding.warning_reason).toMatch(/No word of the question .* similarity of -?\d\.\d\d/);
+        expect(follow_up).toMatchObject({ needed: true, reason: grounding.warning_reason });
+        expect(hits[0]).not.toHaveProperty('explain');
+      }
+    }
+    // One word of it is enough, in the text or its title, in any form.
+    for (const question of ['When is lunch?', 'Who serves soups?', 'cant*']) {
+      const { grounding, follow_up } = await memory.ask(question, { mode: 'auto' });
+      expect(grounding).toMatchObject({ score: 1, label: 'HIGH', has_warning: false });
+      expect(follow_up).toBeUndefined();
+    }
+    const context = await memory.ask('What is the capital of France?', { contextOnly: true });
+    expect(context.grounding).toMatchObject({ label: 'HIGH', has_warning: false });
+  });
+
+  it('ask has the scores of find where meaning counts, and ranks of a list of words', async () => {
+    await using memory = await twoDocuments();
+    for (const options of [
+      { mode: 'auto' },
+      { mode: 'auto', fusion: 'rrf' },
+      { mode: 'auto', semanticWeight: 0.9 },
+      { mode: 'sem' },
+    ] as const) {
+      const asked = { ...options, queryEmbedding: A };
+      const scores = (await memory.find('apples', asked)).hits.map((hit) => hit.score);
+      expect((await memory.ask('apples', asked)).hits.map((hit) => hit.score)).toEqual(scores);
+    }
+    const { hits } = await memory.ask('apples', { mode: 'lex' });
+    expect(hits.map((hit) => hit.score)).toEqual([1 / 61]);
+  });
+
   it('a search without words goes by meaning', async () => {
     await using memory = await twoDocuments();
     expect(await memory.find('???', { mode: 'auto', queryEmbedding: A })).toMatchObject({ engine: 'vec' });

@@ -6,6 +6,12 @@ export interface Fragment {
   readonly text: string;
 }
 
+/** A quote with its citation mark, and the fragment it is from. */
+export interface Answer<T extends Fragment> {
+  readonly text: string;
+  readonly fragment: T;
+}
+
 const MOST_SENTENCES = 3;
 /** A lower fragment replaces the first only when it says clearly more about the question. */
 const CLEARLY_MORE = 1.3;
@@ -24,13 +30,16 @@ interface Sentence {
  * The sentences of the best fragment that say most about the question, word for word and in their order,
  * with the number of the fragment as citation; `null` when there is no text to quote.
  */
-export function extractAnswer(question: string, fragments: readonly Fragment[]): string | null {
+export function extractAnswer<T extends Fragment>(
+  question: string,
+  fragments: readonly T[],
+): Answer<T> | null {
   const read = fragments.map((fragment) => ({ fragment, sentences: readSentences(fragment.text) }));
   const weights = termWeights(
     new Set(termsOf(question)),
     read.map(({ sentences }) => sentences),
   );
-  let best: { fragment: Fragment; chosen: Sentence[]; score: number } | undefined;
+  let best: { fragment: T; chosen: Sentence[]; score: number } | undefined;
   for (const { fragment, sentences } of read) {
     const chosen = chooseSentences(sentences, weights);
     if (chosen.length === 0) continue;
@@ -41,7 +50,7 @@ export function extractAnswer(question: string, fragments: readonly Fragment[]):
   const { fragment, chosen } = best;
   const whole = fragment.text.trim();
   const quote = whole.length <= WHOLE_FRAGMENT_CHARACTERS ? whole : chosen.map(({ text }) => text).join(' ');
-  return `${limited(quote)} [${fragment.rank}]`;
+  return { text: `${limited(quote)} [${fragment.rank}]`, fragment };
 }
 
 function readSentences(text: string): Sentence[] {

@@ -32,8 +32,26 @@ export function groundingWithoutAnswer(): Grounding {
   return { score: 1, label: 'HIGH', sentence_count: 0, grounded_sentences: 0, has_warning: false };
 }
 
-/** Compares an answer, sentence by sentence, with the passages it had to rest on. */
-export function groundingOf(answer: string, passages: readonly string[]): Grounding {
+/** What ties a quoted fragment to the question. */
+export interface Tie {
+  /** Whether a word of the question that carries meaning stands in the fragment, or above it. */
+  readonly sharesWord: boolean;
+  /** How near the vectors are (cosine), where the search was by meaning. */
+  readonly similarity?: number | undefined;
+}
+
+/** The most that an answer without a word of the question is grounded: it may be right, and nothing shows that it is. */
+const WITHOUT_A_WORD = 0.5;
+
+/**
+ * Compares an answer, sentence by sentence, with the passages it had to rest on. A quote always rests on its own passage:
+ * how far that is about the question its tie says.
+ */
+export function groundingOf(
+  answer: string,
+  passages: readonly string[],
+  { sharesWord, similarity }: Tie = { sharesWord: true },
+): Grounding {
   // Passages are read one by one, best first: an answer from the first one needs no other.
   const read: Set<string>[] = [];
   const supports = (terms: ReadonlySet<string>): boolean =>
@@ -45,9 +63,11 @@ export function groundingOf(answer: string, passages: readonly string[]): Ground
     (sentence) => termsOf(sentence).length > 0,
   );
   const grounded = sentences.filter((sentence) => supports(new Set(termsOf(sentence)))).length;
-  const score = sentences.length === 0 ? 0 : Math.round((grounded / sentences.length) * 100) / 100;
+  const supported = sentences.length === 0 ? 0 : Math.round((grounded / sentences.length) * 100) / 100;
+  const score = sharesWord ? supported : Math.min(supported, WITHOUT_A_WORD);
   const label = score >= 0.7 ? 'HIGH' : score >= 0.4 ? 'MEDIUM' : 'LOW';
-  const warning = warningOf(sentences.length, grounded, score);
+  const warning =
+    warningOf(sentences.length, grounded, score) ?? (sharesWord ? undefined : withoutAWord(similarity));
   return {
     score,
     label,
@@ -62,4 +82,10 @@ function warningOf(count: number, grounded: number, score: number): string | und
   if (count === 0) return 'The answer holds no sentence that could be compared with the context';
   if (score >= 0.4) return undefined;
   return `Only ${grounded} of ${count} sentences of the answer are supported by the context`;
+}
+
+function withoutAWord(similarity: number | undefined): string {
+  const what = 'No word of the question stands in the quoted text';
+  if (similarity === undefined) return what;
+  return `${what}: it was found by meaning alone, with a similarity of ${similarity.toFixed(2)} (1 is the same direction, 0 has nothing in common)`;
 }
