@@ -14,6 +14,7 @@ export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
 export { baseUrlOf, requireKey, requireNetwork, type ServiceCall } from './plugin/environment-checks.js';
 export { HttpError, postJson, type PostJsonRequest } from './plugin/post-json.js';
 export { ReferenceEmbeddings } from './plugin/reference-embeddings.js';
+export { referenceOptions, type ReferenceConfig } from './plugin/reference-options.js';
 export {
   serviceEmbedder,
   type EmbeddingRequest,

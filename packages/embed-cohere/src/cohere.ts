@@ -54,7 +54,11 @@ async function answerOf(request: EmbeddingRequest, options: CohereOptions): Prom
   const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
     const client = new CohereClientV2({
       token: key,
-      environment: baseUrlOf(options.baseURL ?? process.env['CO_API_URL'], 'https://api.cohere.com', ''),
+      environment: baseUrlOf(
+        options.baseURL ?? options.baseUrl ?? process.env['CO_API_URL'],
+        'https://api.cohere.com',
+        '',
+      ),
       ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
       fetch,
       // Both are the pipeline's.

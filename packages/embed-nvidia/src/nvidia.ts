@@ -67,7 +67,7 @@ async function answerOf(request: EmbeddingRequest, options: NvidiaOptions): Prom
   const { model, texts, kind, signal, key } = request;
   const { documentInputType = 'passage', queryInputType = 'query', dimensions } = options;
   const base = baseUrlOf(
-    options.baseURL ?? process.env['NVIDIA_BASE_URL'],
+    options.baseURL ?? options.baseUrl ?? process.env['NVIDIA_BASE_URL'],
     'https://integrate.api.nvidia.com',
     '/v1',
   );

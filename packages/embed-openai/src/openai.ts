@@ -68,7 +68,7 @@ async function answerOf(request: EmbeddingRequest, options: OpenAIOptions): Prom
       const client = new OpenAI({
         apiKey: key,
         baseURL: baseUrlOf(
-          options.baseURL ?? process.env['OPENAI_BASE_URL'],
+          options.baseURL ?? options.baseUrl ?? process.env['OPENAI_BASE_URL'],
           'https://api.openai.com',
           '/v1',
         ),

@@ -127,6 +127,31 @@ describe('OpenAIEmbeddings', () => {
     await service.close();
   });
 
+  it('takes the options of `openai` too, the address under both names, and refuses what neither has', async () => {
+    const service = await startService(() => ({ body: reply }));
+    const fetch = vi.fn(globalThis.fetch);
+    for (const address of [{ baseURL: service.url }, { baseUrl: service.url }]) {
+      const embedder = new OpenAIEmbeddings({
+        apiKey: 'k',
+        model: 'm',
+        ...address,
+        fetch,
+        maxRetries: 0,
+        batchSize: 7,
+      });
+      expect(embedder).toMatchObject({ maxRetries: 0, maxBatch: 7 });
+      await embedder.embedQuery('text');
+      await openai('m', { apiKey: 'k', ...address, fetch }).embed(['text'], { kind: 'query' });
+    }
+    expect(fetch.mock.calls.map(([input]) => new URL(String(input)).origin)).toEqual(
+      Array.from({ length: 4 }, () => new URL(service.url).origin),
+    );
+    expect(() => new OpenAIEmbeddings({ apiKey: 'k', baseurl: service.url } as never)).toThrow(
+      expect.objectContaining({ code: 'MV019', message: expect.stringContaining('`baseurl`') }),
+    );
+    await service.close();
+  });
+
   it('is not made without a key', () => {
     vi.stubEnv('OPENAI_API_KEY', '');
     expect(() => new OpenAIEmbeddings()).toThrow(

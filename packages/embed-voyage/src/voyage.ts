@@ -67,7 +67,7 @@ async function answerOf(request: EmbeddingRequest, options: VoyageOptions): Prom
   const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
     const client = new GeneratedVoyageAIClient({
       apiKey: key,
-      baseUrl: baseUrlOf(options.baseURL, 'https://api.voyageai.com', '/v1'),
+      baseUrl: baseUrlOf(options.baseURL ?? options.baseUrl, 'https://api.voyageai.com', '/v1'),
       ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
       fetch,
       // Both are the pipeline's.

@@ -16,6 +16,8 @@ export interface PutManyInput extends DocumentFields {
   text: string;
   embedding?: readonly number[] | Float32Array | undefined;
   embeddingIdentity?: EmbeddingIdentity | undefined;
+  /** `false`: no vector is made of this document, whatever makes those of the others. */
+  enableEmbedding?: boolean | undefined;
 }
 
 export interface PutManyProgress {

@@ -1,4 +1,4 @@
-import { checkString, type NativeDocument } from '@memvid/core';
+import { checkString, invalidInput, type NativeDocument } from '@memvid/core';
 import { derivedTags } from './auto-tag.js';
 import {
   optionalBoolean,
@@ -50,6 +50,8 @@ export const DEFAULT_LABEL = 'text';
 export interface Switches {
   readonly autoTag: boolean;
   readonly extractDates: boolean;
+  /** Whether the call makes the vectors that documents do not bring. */
+  readonly embeds?: boolean;
 }
 
 export function switchesOf(options: Options): Switches {
@@ -123,6 +125,20 @@ export type Dedupe = (typeof DEDUPE)[number];
 export function batchDocument(input: unknown, at: string, switches: Switches): NativeDocument {
   const given = recordOf(input, at.slice(0, -1), 'an object { title, text, … }');
   checkString(`${at}title`, given['title']);
+  checkVectorFields(given, at, switches.embeds === true);
   const text = checkString(`${at}text`, given['text']);
   return textDocument(fieldsOf(given, at), text, switches);
+}
+
+/** A document may do without the vector that the call makes; who makes it is for the call to say. */
+function checkVectorFields(given: Options, at: string, embeds: boolean): void {
+  for (const name of ['embedder', 'embeddingModel']) {
+    const value = given[name] ?? undefined;
+    if (value === undefined) continue;
+    throw invalidInput(`${at}${name}`, value, 'left out: it is an option of the call, for all documents');
+  }
+  if (optionalBoolean(given['enableEmbedding'], `${at}enableEmbedding`, false) && !embeds) {
+    const expected = 'left out or false where no option of the call makes vectors';
+    throw invalidInput(`${at}enableEmbedding`, true, expected);
+  }
 }

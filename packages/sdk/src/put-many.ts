@@ -85,7 +85,7 @@ async function putTogether(
 ): Promise<string[]> {
   const onProgress = progressOf(options['onProgress']);
   const plan: Plan = {
-    switches: switchesOf(options),
+    switches: { ...switchesOf(options), embeds: makesVectors(handle, options) },
     store: storeOptionsOf(options),
     signal: signalOf(options['signal']),
     onEmbedding: optionalFunction(options['onEmbedding'], 'onEmbedding'),

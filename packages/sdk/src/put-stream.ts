@@ -13,6 +13,7 @@ import {
   BroughtVectors,
   copied,
   eachDocumentVector,
+  isLeftOut,
   ListedVectors,
   textToEmbed,
   vectorRequest,
@@ -83,10 +84,12 @@ interface Batch {
   readonly documents: NativeDocument[];
   /** Those that documents bring, by place in the batch. */
   readonly given: Map<number, DocumentVector>;
+  /** Those for which none is made, by place in the batch. */
+  readonly leftOut: Set<number>;
 }
 
 function emptyBatch(): Batch {
-  return { indexes: [], documents: [], given: new Map() };
+  return { indexes: [], documents: [], given: new Map(), leftOut: new Set() };
 }
 
 /** Nothing but one batch and the report is held in memory, however long the input is. */
@@ -96,7 +99,6 @@ export async function putStream(
   options: Options,
   storeOptions: NativePutOptions,
 ): Promise<PutManyReport> {
-  const switches = switchesOf(options);
   const batchSize =
     optionalNumber(options['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true }) ??
     DEFAULT_BATCH;
@@ -110,6 +112,7 @@ export async function putStream(
     'onEmbedding',
   );
   const listed = new ListedVectors(handle, 'putMany', options, Array.isArray(docs) ? docs.length : undefined);
+  const switches = { ...switchesOf(options), embeds: wanted !== undefined };
   // Nothing is read before it is known that its vectors can be made.
   if (wanted !== undefined) await eachDocumentVector(handle, 'putMany', wanted, [], { nameOf: String });
 
@@ -141,6 +144,7 @@ export async function putStream(
             await brought.check(vector, index);
             batch.given.set(batch.documents.length, vector);
           }
+          if (isLeftOut(doc)) batch.leftOut.add(batch.documents.length);
           batch.documents.push(document);
           batch.indexes.push(index);
         } catch (error) {
@@ -169,14 +173,14 @@ export async function putStream(
 /** The documents of a batch with their vectors; those that got none are reported and left out. */
 async function embedded(
   handle: Handle,
-  { indexes, documents, given }: Batch,
+  { indexes, documents, given, leftOut }: Batch,
   wanted: VectorRequest | undefined,
   making: Pick<MakingOptions, 'signal'> & Pick<PutManyStreamOptions, 'onEmbedding'>,
   outcome: Report,
 ): Promise<Pick<Batch, 'indexes' | 'documents'>> {
   if (documents.length === 0 || (wanted === undefined && given.size === 0)) return { indexes, documents };
   const { embedder, isAsked = true, isNamed = false } = wanted ?? {};
-  const request = { embedder, isAsked, isNamed, given };
+  const request = { embedder, isAsked, isNamed, given, leftOut };
   const made = await eachDocumentVector(handle, 'putMany', request, documents.map(textToEmbed), {
     signal: making.signal,
     onProgress: making.onEmbedding,

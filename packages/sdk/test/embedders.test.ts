@@ -239,6 +239,75 @@ describe('documents get vectors', () => {
     expect(stored.map(({ text }) => text)).toEqual(['A', 'B']);
   });
 
+  it('a document of a batch that says no reaches no embedder, in every form of the call', async () => {
+    const docs = [
+      { title: '1', text: 'A open' },
+      { title: '2', text: 'A secret', enableEmbedding: false },
+      { title: '3', text: 'B open', enableEmbedding: true },
+    ];
+    async function* source(): AsyncGenerator<(typeof docs)[number]> {
+      yield* docs;
+    }
+    for (const onError of ['throw', 'report'] as const) {
+      for (const form of [docs, new Set(docs), source()]) {
+        const { handle, stored } = vectorMemory();
+        const embedder = letters();
+        await putMany(handle, form, { embedder, onError } as never);
+        expect(embedder.calls).toEqual([{ texts: ['A open', 'B open'], kind: 'document' }]);
+        expect(stored.map(({ vector }) => vector)).toEqual([A, undefined, B]);
+      }
+    }
+    const embedder = letters();
+    await using memory = await create(freshPath(), { embedder });
+    await memory.putMany(Array.from({ length: 1200 }, (_, n) => docs[n % 3] ?? { title: '', text: '' }));
+    expect(embedder.calls.flatMap(({ texts }) => texts)).not.toContain('A secret');
+    expect((await memory.stats()).vector_count).toBe(800);
+
+    const brought = vectorMemory({ embedder: letters() });
+    await putMany(brought.handle, [{ title: '1', text: 'A', enableEmbedding: false, embedding: A }]);
+    expect(brought.stored[0]?.vector).toEqual(A);
+  });
+
+  it('what only the call decides is MV019 on a document of a batch', async () => {
+    await using memory = await create(freshPath());
+    const doc = { title: '1', text: 'A' };
+    const many = Array.from({ length: 1100 }, () => doc);
+    for (const own of [
+      { embedder: letters() },
+      { embeddingModel: 'bge-small' },
+      { enableEmbedding: true },
+      { enableEmbedding: 'no' },
+    ]) {
+      const [name = ''] = Object.keys(own);
+      for (const before of [[], many]) {
+        await expect(memory.putMany([...before, { ...doc, ...own }] as never)).rejects.toMatchObject({
+          code: 'MV019',
+          details: { argument: `docs[${before.length}].${name}` },
+        });
+      }
+      expect(await memory.putMany([{ ...doc, ...own }] as never, { onError: 'report' })).toMatchObject({
+        failed: 1,
+        items: [{ error: { code: 'MV019' } }],
+      });
+    }
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+
+  it('embeddingModel alone asks for a vector; enableEmbedding: false says none', async () => {
+    const { handle, stored } = vectorMemory({
+      embedder: letters(),
+      plugins: [{ spec: 'plugin/v1', name: 'p', embedders: { other: () => letters({ model: 'other' }) } }],
+    });
+    await put(handle, { text: 'A', embeddingModel: 'other' });
+    await putMany(handle, [{ title: 't', text: 'A' }], { embeddingModel: 'other' });
+    await put(handle, { text: 'A', embeddingModel: 'other', enableEmbedding: false });
+    expect(stored.map(({ vectorIdentity }) => vectorIdentity?.model)).toEqual(['other', 'other', undefined]);
+    await expect(put(handle, { text: 'A', embeddingModel: 'no-such' })).rejects.toMatchObject({
+      code: 'MV015',
+    });
+    expect(stored).toHaveLength(3);
+  });
+
   it('and takes vectors that documents bring, one by one', async () => {
     const { handle, stored } = vectorMemory();
     const report = (await putMany(

@@ -8,6 +8,8 @@ export interface ServiceOptions {
   apiKey?: string | undefined;
   /** Default: the address of the service. */
   baseURL?: string | undefined;
+  /** The same under the name the reference gives it. */
+  baseUrl?: string | undefined;
   /** More headers of each request. What stands in them is kept out of errors, as the key is. */
   headers?: Readonly<Record<string, string>> | undefined;
   fetch?: typeof globalThis.fetch | undefined;

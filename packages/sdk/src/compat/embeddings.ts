@@ -14,12 +14,17 @@ import { embeddingFailed } from '../failures.js';
 import { HashEmbeddings } from './hash-embeddings.js';
 import { classOf, loadPackage } from './load.js';
 
-/** Options of the vendors' classes; each takes those it knows. */
+/** Options of the vendors' classes; one that a vendor does not know is MV019 when its package is loaded. */
 export interface EmbeddingsConfig {
   /** Default: the vendor's environment variable. */
   apiKey?: string | undefined;
   model?: string | undefined;
+  /** Default: the vendor's address. `baseURL` is the same. */
   baseUrl?: string | undefined;
+  baseURL?: string | undefined;
+  fetch?: typeof globalThis.fetch | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
+  maxRetries?: number | undefined;
   batchSize?: number | undefined;
   dimension?: number | undefined;
   [option: string]: unknown;

@@ -26,11 +26,14 @@ export interface VectorInput {
   /** Makes the vector. Default: the embedder the memory was opened with, if any. */
   embedder?: EmbedderInput | undefined;
   /**
-   * Whether a vector is made. Default: `true` when there is an embedder, of the call or of the memory, else `false`.
-   * `true` without one: by `embeddingModel`.
+   * Whether a vector is made. Default: `true` when there is an embedder, of the call or of the memory, or an
+   * `embeddingModel`, else `false`. `true` without any: by the default of `embeddingModel`.
    */
   enableEmbedding?: boolean | undefined;
-  /** The name of an embedder that a plugin has. Default: `defaultEmbeddingProvider` of `configure`, else `"bge-small"`. */
+  /**
+   * The name of an embedder that a plugin has; `embedder` comes first. Default: `defaultEmbeddingProvider` of
+   * `configure`, else `"bge-small"`.
+   */
   embeddingModel?: string | undefined;
   /** Ends the call before the document is stored, and with it the work of the embedder: MV018. */
   signal?: AbortSignal | undefined;
@@ -109,6 +112,8 @@ export interface VectorRequest {
    * nothing about vectors that come from elsewhere.
    */
   readonly isNamed: boolean;
+  /** Documents, by number, for which none is made because they say so. */
+  readonly leftOut?: ReadonlySet<number> | undefined;
 }
 
 const DEFAULT_MODEL = 'bge-small';
@@ -166,7 +171,9 @@ export function vectorRequest(
   const model = optionalFilledString(options['embeddingModel'], 'embeddingModel');
   const list = vectorList(options['embeddings'], documents.length, batch);
   const brings = documents.map((document) => hasEmbedding(document));
-  const isAsked = own !== undefined || wanted === true || list !== undefined || brings.includes(true);
+  const isNamed = model !== undefined && wanted !== false;
+  const isAsked =
+    own !== undefined || wanted === true || isNamed || list !== undefined || brings.includes(true);
   // Before any vector is looked at: what is switched off is switched off.
   if (isAsked && !handle.settings.enableVec) throw vectorsDisabled(operation);
   const given = new Map<number, DocumentVector>();
@@ -189,7 +196,11 @@ export function vectorRequest(
   checkSizes(given, batch, start);
   const embedder = embedderFor(handle, own, wanted, model);
   if (given.size === 0 && embedder === undefined) return undefined;
-  return { given, embedder, isAsked, isNamed: own !== undefined || (wanted === true && model !== undefined) };
+  const leftOut =
+    batch && embedder !== undefined
+      ? new Set(documents.flatMap((document, index) => (isLeftOut(document) ? [index] : [])))
+      : undefined;
+  return { given, embedder, isAsked, isNamed: own !== undefined || isNamed, leftOut };
 }
 
 /** Who makes the vectors that are not given. */
@@ -200,10 +211,15 @@ function embedderFor(
   model: string | undefined,
 ): Embedder | string | undefined {
   if (own !== undefined) return own;
-  if (wanted === true) {
+  if (wanted === true || (wanted !== false && model !== undefined)) {
     return model ?? handle.settings.embedder ?? getConfig().defaultEmbeddingProvider ?? DEFAULT_MODEL;
   }
   return wanted === false ? undefined : handle.settings.embedder;
+}
+
+/** Whether a document of a batch says that no vector is to be made of it. */
+export function isLeftOut(document: unknown): boolean {
+  return reading('enableEmbedding', () => isRecord(document) && document['enableEmbedding'] === false);
 }
 
 function hasEmbedding(document: unknown): boolean {
@@ -319,7 +335,11 @@ async function makeWith(
 /** The documents that the embedder is asked for. A blank text has no vector, unless the call insists on one. */
 function indexesWithout(request: VectorRequest, texts: readonly string[]): number[] {
   return texts.flatMap((text, index) =>
-    request.given.has(index) || (!request.isAsked && text.trim() === '') ? [] : [index],
+    request.given.has(index) ||
+    request.leftOut?.has(index) === true ||
+    (!request.isAsked && text.trim() === '')
+      ? []
+      : [index],
   );
 }
 
