@@ -1,7 +1,8 @@
 import { checkArray, checkString, invalidInput, isPlainObject } from '@memvid/core';
 import { reading } from './border.js';
+import { toSeconds } from './timestamps.js';
 
-/** A value to compare with: JSON, or a `Date` in the form the field has. */
+/** A value to compare with: JSON, or a `Date`. What is compared with a field that is a time may be any `Timestamp`. */
 export type WhereValue =
   | string
   | number
@@ -27,7 +28,7 @@ export interface WhereOperators {
 
 /**
  * A filter over what documents carry beside their text: `title`, `uri`, `kind`, `track`, `tags`, `labels`,
- * `timestamp` (epoch seconds), `dates` (`YYYY-MM-DD`), `frame_id` and every field of `metadata` (`author`,
+ * `timestamp`, `created_at`, `dates`, `frame_id` and every field of `metadata` (`author`,
  * `address.city`). `{ field: value }` means equal; a list field matches when one of its items does; `null` also
  * matches a field that is missing. Fields side by side must all match.
  */
@@ -147,10 +148,11 @@ function operandOf(operator: string, part: unknown, at: string, field: string, d
 }
 
 function valueOf(value: unknown, argument: string, field: string, depth: number): WhereValue {
+  if (TIMES.has(field) && value !== null) return timeOf(value, argument, field);
   if (typeof value === 'string') return checkString(argument, value);
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (value instanceof Date && Number.isFinite(value.getTime())) return dateOf(value, field);
+  if (value instanceof Date && Number.isFinite(value.getTime())) return value.toISOString();
   checkDepth(argument, value, depth);
   if (Array.isArray(value)) {
     return checkArray(argument, value, 'an array of values').map((item, index) =>
@@ -166,19 +168,21 @@ function valueOf(value: unknown, argument: string, field: string, depth: number)
   );
 }
 
-/** A date as the field holds it: seconds in `timestamp`, days in `dates`, ISO 8601 in metadata. */
-function dateOf(date: Date, field: string): string | number {
-  switch (field) {
-    case 'timestamp':
-      return Math.floor(date.getTime() / 1000);
-    case 'dates':
-    case 'content_dates':
-      return date.toISOString().slice(0, 10);
-    case 'created_at':
-      return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
-    default:
-      return date.toISOString();
-  }
+/** The fields that are times, in other forms than a person writes: a text would be compared with a number, and match nothing. */
+const TIMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'timestamp',
+  'created_at',
+  'dates',
+  'content_dates',
+]);
+
+/** A time in the form its field has: seconds in `timestamp`, days in `dates`, ISO 8601 in `created_at`. */
+function timeOf(value: unknown, argument: string, field: string): string | number {
+  const seconds = toSeconds(value, argument);
+  // Fractions make a difference to comparisons.
+  if (field === 'timestamp') return typeof value === 'number' ? value : seconds;
+  const text = new Date(seconds * 1000).toISOString();
+  return field === 'created_at' ? text.replace('.000Z', 'Z') : text.slice(0, 10);
 }
 
 function checkDepth(argument: string, value: unknown, depth: number): void {

@@ -24,6 +24,32 @@ describe('whereOf', () => {
     });
   });
 
+  it('takes every form of a time for the fields that are times, and refuses what is none', () => {
+    const forms = ['2023-01-15', '01/15/2023', 'Jan 15, 2023', '2023-01-15T00:00:00Z', 1_673_740_800];
+    for (const form of forms) {
+      const asked = { timestamp: { $gte: form }, created_at: { $in: [form] }, dates: form };
+      expect(whereOf(asked, 'where')).toEqual({
+        timestamp: { $gte: 1_673_740_800 },
+        created_at: { $in: ['2023-01-15T00:00:00Z'] },
+        dates: '2023-01-15',
+      });
+    }
+    expect(whereOf({ timestamp: { $ne: null, $lt: 1.5 }, 'metadata.timestamp': 'soon' }, 'where')).toEqual({
+      timestamp: { $ne: null, $lt: 1.5 },
+      'metadata.timestamp': 'soon',
+    });
+    for (const none of ['soon', '2023', 1_673_740_800_000, true, [1]]) {
+      for (const field of ['timestamp', 'created_at', 'dates', 'content_dates']) {
+        expect(() => whereOf({ [field]: { $gte: none } }, 'where')).toThrow(
+          expect.objectContaining({
+            code: 'MV019',
+            details: expect.objectContaining({ argument: `where.${field}.$gte` }),
+          }),
+        );
+      }
+    }
+  });
+
   it('takes lists and objects as values and a negated condition', () => {
     const where = {
       tags: ['a', 'b'],
