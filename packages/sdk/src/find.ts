@@ -3,6 +3,7 @@ import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
 import { optionalString, optionsOf, queryOf, type Options } from './check.js';
 import { queryVector, type QueryVector } from './embedding/query-vector.js';
+import { unusedVectors } from './embedding/unused-vectors.js';
 import type { Explanation } from './explanation.js';
 import { foundOf } from './found.js';
 import type { Handle } from './handle.js';
@@ -115,8 +116,9 @@ export function vectorOfQuestion(
   question: string,
 ): QueryVector | Promise<QueryVector> {
   const plain = settings.mode === 'lex' && !VECTOR_OPTIONS.some((name) => name in options);
+  const isChosen = (options['mode'] ?? undefined) !== undefined;
   return plain
-    ? { vector: undefined, warnings: [] }
+    ? { vector: undefined, warnings: isChosen ? [] : unusedVectors(handle) }
     : queryVector(handle, operation, settings.mode, options, question);
 }
 

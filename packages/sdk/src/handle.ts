@@ -44,6 +44,7 @@ export class Handle {
   /** What this handle sees a part of, and which. */
   readonly #view: View | undefined;
   readonly #inFlight: InFlight;
+  #changes = 0;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -107,6 +108,25 @@ export class Handle {
     }
   }
 
+  /** How often something was written through this memory, so that what is known of it can be kept until the next time. */
+  get changes(): number {
+    return this.#view?.outer.changes ?? this.#changes;
+  }
+
+  #changed(): void {
+    if (this.#view === undefined) this.#changes += 1;
+    else this.#view.outer.#changed();
+  }
+
+  /** JSON of the engine, at once and waiting for no write; `undefined` when it has none to give. */
+  peek<T>(look: (native: NativeMemory) => string): T | undefined {
+    try {
+      return JSON.parse(look(this.#native)) as T;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Numbers in the vectors that are stored now; `undefined` when there are none. */
   async storedDimension(operation: string): Promise<number | undefined> {
     this.assertOpen(operation);
@@ -140,6 +160,8 @@ export class Handle {
       return await this.#queue.run(() => write(this.#native), ready);
     } catch (error) {
       throw failureOn(this.path, error);
+    } finally {
+      this.#changed();
     }
   }
 
@@ -165,7 +187,11 @@ export class Handle {
   async put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
     this.assertWritable(operation);
     const own = this.#native instanceof ScopedMemory ? this.#native.stamped(document, options) : document;
-    return this.#queue.put(own, options);
+    try {
+      return await this.#queue.put(own, options);
+    } finally {
+      this.#changed();
+    }
   }
 
   /** Builds the index of words. It changes no document, so a read-only handle may do it in memory. */

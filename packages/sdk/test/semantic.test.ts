@@ -1,7 +1,7 @@
 import { type Embedder, HashEmbeddings } from '@memvid/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as compat from '../src/compat.ts';
-import { type FindResult, type Memvid, open, resetConfig } from '../src/index.ts';
+import { create, type FindResult, type Memvid, open, resetConfig } from '../src/index.ts';
 import { freshMemory, freshPath } from './support/memory.ts';
 import { expectFailure, expectRefused, wrong } from './support/refusals.ts';
 
@@ -154,6 +154,44 @@ describe('P1.2 find and ask with given vectors', () => {
     }
     const { hits } = await memory.ask('apples', { mode: 'lex' });
     expect(hits.map((hit) => hit.score)).toEqual([1 / 61]);
+  });
+
+  it('a memory with vectors that is opened without its embedder says that it is searched by words', async () => {
+    const embedder = new HashEmbeddings({ dimension: 64 });
+    const file = freshPath();
+    const made = await create(file, { embedder });
+    await made.put({ text: 'We moved the databases.' });
+    await made.close();
+
+    await using memory = await open(file);
+    for (const view of [memory, memory.scope({ user: 'ann' })]) {
+      if (view !== memory) await view.put({ text: 'databases', embedding: new Float32Array(64).fill(1) });
+      const { engine, warnings } = await view.find('databases');
+      expect({ engine, warnings }).toEqual({
+        engine: 'tantivy',
+        warnings: [
+          expect.stringMatching(/holds vectors .* without an embedder, so it was searched by words only/),
+        ],
+      });
+      expect((await view.ask('databases?')).warnings).toHaveLength(1);
+      expect((await view.find('databases', { mode: 'lex' })).warnings).toBeUndefined();
+    }
+    const plugin = { spec: 'plugin/v1', name: 'p', embedders: { hash: () => embedder } } as const;
+    await using knowing = await open(file, { plugins: [plugin] });
+    expect((await knowing.find('databases')).warnings).toBeUndefined();
+    await using off = await open(file, { enableVec: false });
+    expect((await off.find('databases')).warnings).toBeUndefined();
+
+    // What is written here is noticed.
+    await using fresh = await freshMemory();
+    await fresh.put({ text: 'words' });
+    expect((await fresh.find('words')).warnings).toBeUndefined();
+    await fresh.put({
+      text: 'words',
+      embedding: [1, 2],
+      embeddingIdentity: { provider: 'acme', model: 'm' },
+    });
+    expect((await fresh.find('words')).warnings).toEqual([expect.stringContaining('vectors of acme m')]);
   });
 
   it('a search without words goes by meaning', async () => {

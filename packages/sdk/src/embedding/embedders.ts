@@ -79,11 +79,14 @@ export class Embedders {
   async ofIdentity({ provider, model }: EmbeddingIdentity): Promise<Embedder | undefined> {
     if (provider === undefined || model === undefined) return undefined;
     const wanted = { provider: provider.toLowerCase(), model };
-    const isOwnName = providerOf(provider) === wanted.provider;
-    const found = await this.#search(
-      () => this.#qualified(wanted) ?? (isOwnName ? this.#byModel(wanted) : undefined),
-    );
+    const found = await this.#search(() => this.#ofIdentity(wanted));
     return found === undefined ? undefined : this.#make(found, `${provider}:${model}`);
+  }
+
+  /** Whether `ofIdentity` would have it, without looking for more plugins or making anything. */
+  has({ provider, model }: { readonly provider: string | null; readonly model: string | null }): boolean {
+    if (provider === null || model === null) return false;
+    return this.#ofIdentity({ provider: provider.toLowerCase(), model }) !== undefined;
   }
 
   /** MV015 for a name that no plugin has, with the way to the one that has it. */
@@ -101,6 +104,11 @@ export class Embedders {
     if (found !== undefined || discover === undefined || this.#discovered.length > 0) return found;
     this.#discovered = await discover();
     return look();
+  }
+
+  #ofIdentity(wanted: ModelName): Found | undefined {
+    const isOwnName = providerOf(wanted.provider) === wanted.provider;
+    return this.#qualified(wanted) ?? (isOwnName ? this.#byModel(wanted) : undefined);
   }
 
   #byName(name: string): Found | undefined {
