@@ -140,6 +140,7 @@ function noEmbedding(details: ErrorDetails): string | undefined {
       if (details.provider === undefined) return 'Pass a vector of finite numbers, at least one of them.';
       return OF_THE_EMBEDDER;
     case 'provider':
+      return 'Correct what the message names: it is what the embedder itself threw, and stands whole in `cause`.';
     case 'malformed':
     case 'wrong_count':
     case 'zero_vector':
@@ -205,7 +206,9 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
 
 function badInput(details: ErrorDetails): string | undefined {
   const { argument, expected } = details;
-  return typeof argument === 'string' && typeof expected === 'string'
+  if (typeof argument !== 'string' || typeof expected !== 'string') return undefined;
+  const leftOut = /^left out\b/.exec(expected)?.[0];
+  return leftOut === undefined
     ? `Pass ${expected} as \`${argument}\`.`
-    : undefined;
+    : `Leave \`${argument}\` out${expected.slice(leftOut.length)}.`;
 }

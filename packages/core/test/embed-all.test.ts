@@ -370,15 +370,26 @@ describe('answers that cannot be used', () => {
   ])('%s', async (_, vectors, code, message) => {
     const error = await failure(giving(vectors), ['a', 'b']);
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
-    expect(error.details).toMatchObject({ embedded: 0, total: 2, failed_inputs: [0, 1] });
+    // Where one input is at fault it is named alone.
+    const index = error.details?.['index'];
+    const failed_inputs = index === undefined ? [0, 1] : [index];
+    expect(error.message.includes('texts[')).toBe(index !== undefined);
+    expect(error.details).toMatchObject({
+      embedded: 0,
+      total: 2,
+      failed: failed_inputs.length,
+      failed_inputs,
+    });
     expect(error.suggestion).toEqual(expect.any(String));
   });
 
   it('another size than declared, and than asked for', async () => {
     const declared = await failure(giving([[1, 0]], { dimensions: 3 }), ['a']);
     expect(declared).toMatchObject({ code: 'MV014', details: { expected: 3, actual: 2, index: 0 } });
+    expect(declared.suggestion).toContain('correct its `dimensions`');
     const asked = await failure(giving([[1, 0]]), ['a'], { dimension: 4 });
     expect(asked).toMatchObject({ code: 'MV014', details: { expected: 4, actual: 2 } });
+    expect(asked.suggestion).toContain('reembed');
   });
 
   it('a size that drifts from call to call', async () => {

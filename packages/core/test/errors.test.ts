@@ -246,6 +246,18 @@ describe('MemvidError.isMemvidError', () => {
 });
 
 describe('fromSystemError', () => {
+  it('what is to be left out is asked to be left out', () => {
+    const suggestion = (expected: string): string | null =>
+      core.invalidInput('embedder', 1, expected).suggestion;
+    expect(suggestion('left out when enableVec is false')).toBe(
+      'Leave `embedder` out when enableVec is false.',
+    );
+    expect(suggestion('left out: it is an option of the call')).toBe(
+      'Leave `embedder` out: it is an option of the call.',
+    );
+    expect(suggestion('a string')).toBe('Pass a string as `embedder`.');
+  });
+
   it.each(['ENAMETOOLONG', 'ELOOP', 'ERR_FS_FILE_TOO_LARGE'])('%s is MV019 with the path', (code) => {
     const error = fromSystemError(Object.assign(new Error('x'), { code }), '/a/b');
     expect(error).toBeInstanceOf(core.InvalidInputError);

@@ -92,6 +92,23 @@ export function dimensionMismatch(
   );
 }
 
+/** MV014 for a given vector that does not fit the embedder of the same call or memory, where nothing else says a size. */
+export function vectorOfAnother(
+  { provider, model }: { readonly provider: string; readonly model: string },
+  expected: number,
+  actual: number,
+  index?: number,
+): VecDimensionMismatchError {
+  const which = index === undefined ? 'the given vector' : `vector ${index}`;
+  return new VecDimensionMismatchError(
+    `Vector dimension mismatch: expected ${expected} numbers, as ${provider} ${model} makes them, but ${which} has ${actual}`,
+    {
+      details: index === undefined ? { expected, actual } : { expected, actual, index },
+      suggestion: `Pass a vector of ${provider} ${model}, or none, so that it is made; vectors of another model go into a memory opened without this embedder.`,
+    },
+  );
+}
+
 /** MV014 for an embedder whose vectors do not fit those of the file. */
 export function embedderMismatch(
   expected: number,

@@ -1,6 +1,5 @@
 import type { Embedder, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
 import { Embedders } from './embedding/embedders.js';
-import type { EmbedderSources } from './embedding/embedders.js';
 import { InFlight, type Purpose } from './embedding/in-flight.js';
 import { aborted, closed, closedMeanwhile, ended, failureOn, readOnly } from './failures.js';
 import { ofTheWholeFile, Scope } from './scope.js';
@@ -51,10 +50,10 @@ export class Handle {
     path: string,
     native: NativeMemory,
     settings: HandleSettings,
-    sources: Omit<EmbedderSources, 'apiKeys'> = { plugins: [] },
+    embedders: Embedders = new Embedders({ plugins: [], apiKeys: settings.apiKeys }),
     view?: View,
   ) {
-    this.embedders = view?.outer.embedders ?? new Embedders({ ...sources, apiKeys: settings.apiKeys });
+    this.embedders = view?.outer.embedders ?? embedders;
     this.path = path;
     this.settings = settings;
     this.#view = view;

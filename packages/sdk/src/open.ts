@@ -176,7 +176,8 @@ export async function openMemory(
     keys.set(typeof embedder === 'string' ? providerOfName(embedder) : DEFAULT_KEY_PROVIDER, bareKey);
   }
   const sources = { plugins: pluginsOf(options['plugins']), discover: compat.discover };
-  if (typeof embedder === 'string') new Embedders({ ...sources, apiKeys: keys }).checkName(embedder);
+  const embedders = new Embedders({ ...sources, apiKeys: keys });
+  if (typeof embedder === 'string') await embedders.named(embedder);
   const memory = await openNative(native);
   const settings = {
     readOnly: native.readOnly,
@@ -185,7 +186,7 @@ export async function openMemory(
     embedder,
     apiKeys: keys,
   };
-  return new Memvid(new Handle(file, memory, settings, sources), adapter);
+  return new Memvid(new Handle(file, memory, settings, embedders), adapter);
 }
 
 async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {

@@ -3,7 +3,7 @@ import { signalOf } from './batch-options.js';
 import { optionalOneOf, pathOf, recordOf } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
-import { vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
+import { fitsOwn, vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
 import { putEmbedded } from './embedding/put-embedded.js';
 import { aborted } from './failures.js';
 import { fileLabel, readFileDocument } from './file-document.js';
@@ -43,9 +43,13 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   const request = vectorRequest(handle, 'put', given, [given], false);
   if (file === undefined) {
     const document = textDocument(fieldsOf(given, ''), checkString('text', text), switches);
+    const vector = request?.given.get(0);
     // Nothing is to be made, and the engine checks what is given.
-    if (request?.embedder === undefined || (request.given.size > 0 && !request.isNamed)) {
-      return String((await handle.put('put', withVector(document, request?.given.get(0)), options)).id);
+    if (
+      request?.embedder === undefined ||
+      (vector !== undefined && !request.isNamed && fitsOwn(handle, vector))
+    ) {
+      return String((await handle.put('put', withVector(document, vector), options)).id);
     }
     const [id = ''] = await putEmbedded(handle, 'put', [document], request, {
       store: options,

@@ -1,6 +1,7 @@
 import { invalidInput, type NativeMemory } from '@memvid/core';
 import { frameId, optionalBoolean, optionalFilledString, optionsOf } from './check.js';
 import type { Handle } from './handle.js';
+import { ofNewestVersion } from './newest-version.js';
 import type { FrameRef } from './view.js';
 import { isEmptyWhere, whereOf, type Where } from './where.js';
 
@@ -26,7 +27,9 @@ export interface RemoveManyResult {
 export async function remove(handle: Handle, id: FrameRef): Promise<number> {
   handle.assertWritable('remove');
   const frame = frameId(id, 'id');
-  const { sequence } = await handle.write('remove', (native) => native.remove([frame]));
+  const { sequence } = await handle.write('remove', (native) =>
+    ofNewestVersion(native, 'remove', frame, () => native.remove([frame])),
+  );
   return sequence;
 }
 

@@ -14,6 +14,7 @@ import {
 } from './embedding/document-vectors.js';
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
+import { ofNewestVersion } from './newest-version.js';
 import type { FrameRef } from './view.js';
 
 /** What changes; a field that is not given stays as it is. */
@@ -44,7 +45,7 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   const text = textToEmbed(patch as NativeDocument);
   // Without new words the old vector stays right, unless the call asks for another.
   if (request === undefined || (text === '' && !request.isAsked)) {
-    return String(await handle.write('update', (native) => native.update(frame, patch)));
+    return handle.write('update', (native) => changed(native, frame, patch));
   }
   const isOld = patch.text === undefined && patch.searchText === undefined && request.given.size === 0;
   const embed = async (): Promise<DocumentVector | undefined> => {
@@ -60,9 +61,13 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   const store = async (native: NativeMemory): Promise<string> => {
     const vector = await making;
     if (signal?.aborted === true) throw aborted('update', signal);
-    return String(await native.update(frame, withVector(patch as NativeDocument, vector)));
+    return changed(native, frame, withVector(patch as NativeDocument, vector));
   };
   return handle.write('update', store, making);
+}
+
+async function changed(native: NativeMemory, frame: number, patch: Partial<NativeDocument>): Promise<string> {
+  return String(await ofNewestVersion(native, 'update', frame, () => native.update(frame, patch)));
 }
 
 function patchOf(input: Options): Partial<NativeDocument> {

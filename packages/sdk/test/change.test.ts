@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { digest, freshMemory } from './support/memory.ts';
+import { expectFailure } from './support/refusals.ts';
 
 describe('remove', () => {
   it('takes ids as text and number, and chunks go with their document', async () => {
@@ -106,6 +107,26 @@ describe('removeMany', () => {
     await memory.put({ text: 'stays' });
     await expect(memory.removeMany(selection as never)).rejects.toMatchObject({ code: 'MV019' });
     expect((await memory.stats()).active_frame_count).toBe(1);
+  });
+});
+
+describe('an old version', () => {
+  it('is not changed: the error names the newest', async () => {
+    await using memory = await freshMemory();
+    const first = await memory.put({ text: 'one' });
+    const second = await memory.update(first, { text: 'two' });
+    const third = await memory.update(second, { text: 'three' });
+    for (const call of [() => memory.update(first, { text: 'x' }), () => memory.remove(second)]) {
+      expect(await expectFailure(call)).toMatchObject({
+        code: 'MV010',
+        message: expect.stringMatching(/^frame [01] is an old version of the document that is frame 2 now/),
+        suggestion: expect.stringContaining(`Pass ${third}`),
+        details: { superseded_by: 2 },
+      });
+    }
+    await memory.remove(third);
+    expect(await expectFailure(() => memory.remove(first))).toMatchObject({ details: { frame_id: 0 } });
+    expect(await expectFailure(() => memory.remove(99))).toMatchObject({ details: { frame_id: 99 } });
   });
 });
 

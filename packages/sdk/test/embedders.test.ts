@@ -1,4 +1,5 @@
 import { type Embedder, EmbeddingFailedError, type FactoryOptions, type Plugin } from '@memvid/core';
+import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ask } from '../src/ask.ts';
 import { configure, resetConfig } from '../src/configure.ts';
@@ -11,7 +12,7 @@ import { putMany } from '../src/put-many.ts';
 import type { PutManyReport } from '../src/put-stream.ts';
 import { update } from '../src/update.ts';
 import { vecSearch } from '../src/vec-search.ts';
-import { freshPath } from './support/memory.ts';
+import { digest, freshPath } from './support/memory.ts';
 import { vectorMemory } from './support/vector-memory.ts';
 
 afterEach(() => {
@@ -554,10 +555,69 @@ describe('embedders by name', () => {
     });
     await expect(create(path, { plugins: [{}] as never })).rejects.toMatchObject({ code: 'MV019' });
     await expect(create(path, 'basic', { embedder: 'acme-tiny' })).rejects.toMatchObject({ code: 'MV015' });
+    expect(existsSync(path)).toBe(false);
+
+    // A file that is there is not emptied for an embedder that cannot be made.
     const acme = plugin('acme-small');
     const memory = await create(path, { embedder: 'acme-small', plugins: [acme] });
+    expect(acme.made).toHaveLength(1);
+    await memory.put({ text: 'A' });
+    expect(acme.made).toHaveLength(1);
     await memory.close();
-    expect(acme.made).toEqual([]);
+    const before = digest(path);
+    const broken: Plugin = {
+      ...acme,
+      embedders: {
+        'acme-small': () => {
+          throw new Error('no model in the folder');
+        },
+      },
+    };
+    await expect(create(path, { embedder: 'acme-small', plugins: [broken] })).rejects.toMatchObject({
+      code: 'MV015',
+      message: expect.stringContaining('no model in the folder'),
+      suggestion: expect.stringContaining('what the embedder itself threw'),
+    });
+    expect(digest(path)).toBe(before);
+  });
+
+  it("a mistyped name is nobody's, and reaches no service", async () => {
+    const services = plugin('openai', 'openai-small', 'voyage', 'cohere');
+    const path = freshPath();
+    for (const [name, meant] of [
+      ['openai-smal', 'openai-small'],
+      ['text-embedding-3-smal', 'text-embedding-3-small'],
+      ['bge-smol', 'bge-small'],
+    ] as const) {
+      await expect(create(path, { embedder: name, plugins: [services] })).rejects.toMatchObject({
+        code: 'MV015',
+        message: expect.stringContaining(`Did you mean "${meant}"?`),
+        suggestion: `Write \`${meant}\`.`,
+        details: { reason: 'unknown_model', model: name },
+      });
+    }
+    // Whoever runs models on this machine names each of them.
+    await expect(
+      create(path, { embedder: 'bge-large', plugins: [plugin('local', 'bge-small')] }),
+    ).rejects.toMatchObject({ code: 'MV015', details: { reason: 'unknown_model' } });
+    expect([existsSync(path), services.made]).toEqual([false, []]);
+    // A new model of a service, and one that is asked for outright, are for the service to know.
+    const own = embedders([services]);
+    for (const name of [
+      'voyage-4',
+      'embed-english-v4.0',
+      'text-embedding-3-huge',
+      'openai:text-embedding-3-smal',
+    ]) {
+      expect((await own.named(name)).model).toBe(name.replace('openai:', ''));
+    }
+  });
+
+  it('many registered names are told in short', async () => {
+    const names = Array.from({ length: 12 }, (_, n) => [`model-${n}`, `maker/model-${n}`]).flat();
+    await expect(embedders([plugin(...names)]).named('no-such')).rejects.toThrow(
+      /\(registered: model-0, model-1, .*, model-7 and 16 more\)/,
+    );
   });
 
   it('name embedders of single calls', async () => {
@@ -588,8 +648,6 @@ describe('embedders by name', () => {
   it('the compat entry looks for installed packages, once a name asks for it; the main entry never', async () => {
     const discover = vi.fn(async () => [plugin('acme-small')]);
     const own = new Embedders({ plugins: [], apiKeys: new Map(), discover });
-    own.checkName('acme-small');
-    expect(discover).not.toHaveBeenCalled();
     expect((await own.named('acme-small')).model).toBe('acme-small');
     await expect(own.named('no-such')).rejects.toMatchObject({ code: 'MV015' });
     expect(discover).toHaveBeenCalledTimes(1);

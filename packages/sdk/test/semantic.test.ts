@@ -156,6 +156,28 @@ describe('P1.2 find and ask with given vectors', () => {
     expect(hits.map((hit) => hit.score)).toEqual([1 / 61]);
   });
 
+  it("a given vector of another size than the memory's own embedder makes is at fault itself", async () => {
+    await using memory = await freshMemory({ embedder: new HashEmbeddings({ dimension: 8 }) });
+    const docs = [
+      { title: '1', text: 'one', embedding: A },
+      { title: '2', text: 'two', embedding: [1, 2, 3] },
+    ];
+    for (const call of [
+      () => memory.put({ text: 'x', embedding: [1, 2, 3] }),
+      () => memory.putMany(docs.slice(1)),
+      () => memory.putMany([{ title: '0', text: 'zero' }, ...docs.slice(1)]),
+    ]) {
+      expect(await expectFailure(call)).toMatchObject({
+        code: 'MV014',
+        message: expect.stringMatching(/expected 8 numbers, as hash hash-8 makes them, but .* has 3/),
+        suggestion: expect.stringContaining('Pass a vector of hash hash-8'),
+        details: { expected: 8, actual: 3 },
+      });
+    }
+    expect((await memory.stats()).frame_count).toBe(0);
+    await memory.put({ text: 'x', embedding: A });
+  });
+
   it('a memory with vectors that is opened without its embedder says that it is searched by words', async () => {
     const embedder = new HashEmbeddings({ dimension: 64 });
     const file = freshPath();

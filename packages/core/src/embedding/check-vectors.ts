@@ -8,6 +8,8 @@ export interface VectorRule extends Requester {
   readonly count: number;
   /** Numbers in each; `undefined`: the first tells. */
   readonly dimension: number | undefined;
+  /** Whether it is the embedder itself that says so. */
+  readonly isDeclared: boolean;
   /** Makes them length 1. */
   readonly normalize: boolean;
   /** What the vector at a place belongs to, for the message: `docs[3]`. */
@@ -26,7 +28,13 @@ const ROUNDING = 1e-6;
 export function checkedVectors(given: unknown, rule: VectorRule): Float32Array[] {
   const vectors: unknown = (given as { vectors?: unknown } | null | undefined)?.vectors;
   if (!Array.isArray(vectors)) {
-    throw unusable(rule, 'malformed', `gave no list of vectors but ${describeValue(vectors ?? given)}`, true);
+    throw unusable(
+      rule,
+      'malformed',
+      `gave no list of vectors but ${describeValue(vectors ?? given)}`,
+      undefined,
+      true,
+    );
   }
   if (vectors.length !== rule.count) {
     throw unusable(rule, 'wrong_count', `gave ${vectors.length} vectors for ${rule.count} texts`);
@@ -47,12 +55,16 @@ export function checkedVectors(given: unknown, rule: VectorRule): Float32Array[]
             provider: rule.provider,
             model: rule.model,
           },
+          ...(rule.isDeclared ? { suggestion: OTHER_THAN_DECLARED } : {}),
         },
       );
     }
     return copied(numbers, rule, place);
   });
 }
+
+const OTHER_THAN_DECLARED =
+  'The embedder declares another size than it makes: correct its `dimensions`, or leave it out so that the first answer tells.';
 
 function numbersOf(vector: unknown, rule: VectorRule, place: number): ArrayLike<unknown> {
   const isList = Array.isArray(vector) || (ArrayBuffer.isView(vector) && !(vector instanceof DataView));
@@ -61,12 +73,13 @@ function numbersOf(vector: unknown, rule: VectorRule, place: number): ArrayLike<
       rule,
       'malformed',
       `gave ${describeValue(vector)} instead of a vector for ${rule.nameOf(place)}`,
+      rule.indexOf(place),
       true,
     );
   }
   const numbers = vector as unknown as ArrayLike<unknown>;
   if (numbers.length === 0) {
-    throw unusable(rule, 'empty', `gave an empty vector for ${rule.nameOf(place)}`);
+    throw unusable(rule, 'empty', `gave an empty vector for ${rule.nameOf(place)}`, rule.indexOf(place));
   }
   return numbers;
 }
@@ -84,6 +97,7 @@ function copied(numbers: ArrayLike<unknown>, rule: VectorRule, place: number): F
         rule,
         'not_finite',
         `gave a vector for ${rule.nameOf(place)} that is not finite: number ${at} is ${shown}`,
+        rule.indexOf(place),
       );
     }
     copy[at] = stored;
@@ -91,7 +105,12 @@ function copied(numbers: ArrayLike<unknown>, rule: VectorRule, place: number): F
   }
   const length = Math.sqrt(squares);
   if (length === 0) {
-    throw unusable(rule, 'zero_vector', `gave a vector of nothing but zeros for ${rule.nameOf(place)}`);
+    throw unusable(
+      rule,
+      'zero_vector',
+      `gave a vector of nothing but zeros for ${rule.nameOf(place)}`,
+      rule.indexOf(place),
+    );
   }
   if (rule.normalize && Math.abs(length - 1) > ROUNDING) {
     for (let at = 0; at < copy.length; at += 1) copy[at] = (copy[at] ?? 0) / length;
@@ -99,10 +118,19 @@ function copied(numbers: ArrayLike<unknown>, rule: VectorRule, place: number): F
   return copy;
 }
 
-/** MV015 about an answer; one that cannot be read at all may have been cut on its way and is asked for again. */
-function unusable(rule: VectorRule, reason: string, what: string, retryable = false): EmbeddingFailedError {
+/**
+ * MV015 about an answer, or about the vector of one input in it; one that cannot be read at all may have been cut on its
+ * way and is asked for again.
+ */
+function unusable(
+  rule: VectorRule,
+  reason: string,
+  what: string,
+  index?: number,
+  retryable = false,
+): EmbeddingFailedError {
   const { provider, model } = rule;
   return new EmbeddingFailedError(`${provider} ${model} ${what}`, {
-    details: { provider, model, reason, retryable },
+    details: { provider, model, reason, retryable, ...(index === undefined ? {} : { index }) },
   });
 }

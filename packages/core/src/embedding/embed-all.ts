@@ -314,6 +314,7 @@ class Work {
       ...this.#whose,
       count: batch.length,
       dimension: this.#dimension,
+      isDeclared: this.#options.dimension === undefined && declaredDimension(this.#embedder) !== undefined,
       normalize: this.#options.normalize ?? true,
       nameOf: (place) => this.#nameOf(batch[place] ?? 0),
       indexOf: (place) => batch[place] ?? 0,
@@ -397,11 +398,14 @@ function withAttempts(error: MemvidError, attempts: number): MemvidError {
 
 function partial(error: MemvidError, outcome: EmbedOutcome, total: number): MemvidError {
   const without = outcome.vectors.flatMap((vector, index) => (vector === undefined ? [index] : []));
+  const { index } = error.details ?? {};
+  // Where one input is at fault, those that were asked for with it, and behind it, are not.
+  const failed = typeof index === 'number' ? [index] : without;
   return again(error, error.message, {
     embedded: total - without.length,
     total,
-    failed: without.length,
-    failed_inputs: without.slice(0, MOST_LISTED),
+    failed: failed.length,
+    failed_inputs: failed.slice(0, MOST_LISTED),
   });
 }
 

@@ -13,7 +13,7 @@ import {
 import { reading } from '../border.js';
 import { isRecord, optionalBoolean, optionalFilledString, type Options } from '../check.js';
 import { getConfig } from '../configure.js';
-import { dimensionMismatch, embedderMismatch, vectorsDisabled } from '../failures.js';
+import { dimensionMismatch, embedderMismatch, vectorOfAnother, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import type { Vector } from '../vector-column.js';
@@ -310,10 +310,7 @@ async function makeWith(
   const missing = indexesWithout(request, texts);
   // Without texts it is asked whether vectors could be made. An embedder that has nothing to do need not fit.
   const isNeeded = missing.length > 0 || texts.length === 0 || request.isNamed;
-  const { embedder, dimension, given } = await prepare(handle, {
-    ...request,
-    embedder: isNeeded ? request.embedder : undefined,
-  });
+  const { embedder, dimension, given } = await prepare(handle, request, isNeeded);
   const vectors = texts.map((_, index) => given(index));
   const errors = new Map<number, MemvidError>();
   if (embedder === undefined || missing.length === 0) return { vectors, errors, fatal: undefined };
@@ -347,12 +344,15 @@ function indexesWithout(request: VectorRequest, texts: readonly string[]): numbe
 async function prepare(
   handle: Handle,
   { given, embedder, isNamed }: VectorRequest,
+  isNeeded: boolean,
 ): Promise<{
   embedder: Embedder | undefined;
   dimension: number | undefined;
   given: (index: number) => DocumentVector | undefined;
 }> {
-  const made = embedder === undefined ? undefined : await handle.embedders.of(embedder);
+  // That of the memory is there already, and what it declares is asked of vectors that come from elsewhere.
+  const isThere = isNeeded || embedder === handle.settings.embedder;
+  const made = embedder === undefined || !isThere ? undefined : await handle.embedders.of(embedder);
   const first = given.values().next().value?.vector.length;
   const { dimension: stored, models } = await handle.storedVectors();
   for (const [index, { vector }] of given) {
@@ -360,13 +360,23 @@ async function prepare(
       throw dimensionMismatch(stored, vector.length, given.size > 1 || index > 0 ? index : undefined);
     }
   }
-  const dimension = stored ?? first;
   const declared = made && declaredDimension(made);
-  if (made !== undefined && declared !== undefined && dimension !== undefined && declared !== dimension) {
+  // In a memory without vectors the embedder says how long they are: a given one that is not, and does not say that it is
+  // of another model, is at fault.
+  if (made !== undefined && declared !== undefined && stored === undefined) {
+    for (const [index, { vector, identity }] of given) {
+      if (vector.length === declared || (!isNeeded && identity !== undefined)) continue;
+      const number = given.size > 1 || index > 0 ? index : undefined;
+      throw vectorOfAnother(made, declared, vector.length, number);
+    }
+  }
+  const dimension = stored ?? first;
+  const isOther = declared !== undefined && dimension !== undefined && declared !== dimension;
+  if (made !== undefined && isNeeded && isOther) {
     throw embedderMismatch(dimension, models, made);
   }
   return {
-    embedder: made,
+    embedder: isNeeded ? made : undefined,
     dimension,
     given(index) {
       const vector = given.get(index);
@@ -387,6 +397,15 @@ async function prepare(
 function isUnit(vector: Float32Array): boolean {
   const squares = vector.reduce((sum, number) => sum + number * number, 0);
   return Math.abs(Math.sqrt(squares) - 1) <= 1e-6;
+}
+
+/**
+ * Whether a given vector is as long as the embedder of the memory makes them, as far as it is known without asking, or is
+ * said to be of another model.
+ */
+export function fitsOwn({ settings: { embedder } }: Handle, { vector, identity }: DocumentVector): boolean {
+  if (embedder === undefined || identity !== undefined) return true;
+  return typeof embedder !== 'string' && (declaredDimension(embedder) ?? vector.length) === vector.length;
 }
 
 /** Looks at vectors that documents bring one after the other. What the file says is asked for once. */

@@ -12,6 +12,8 @@ import { embedderObject } from './embedder-input.js';
 import {
   aliasesOf,
   hasNoPackage,
+  knownModelOf,
+  meantName,
   type ModelName,
   modelOf,
   pluginOfProvider,
@@ -67,11 +69,6 @@ export class Embedders {
     return this.#make(found, name);
   }
 
-  /** Fails as `named` would for a name that nobody has, without making anything. Plugins not yet looked for may have it. */
-  checkName(name: string): void {
-    if (this.#byName(name) === undefined && this.#sources.discover === undefined) throw this.missing(name);
-  }
-
   /**
    * The embedder that makes vectors of an identity, or `undefined` when no plugin has it. A provider under another
    * name than its plugin's (`fastembed` of the reference, which pools otherwise) is another, with names of its own.
@@ -118,11 +115,22 @@ export class Embedders {
     if (own !== undefined) return own.name === known?.provider ? { ...own, model: known.model } : own;
     const colon = Math.max(0, name.indexOf(':'));
     const provider = name.slice(0, colon).trim().toLowerCase();
-    if (known !== undefined && providerOf(provider) === provider) return this.#byModel(known);
+    if (known !== undefined && providerOf(provider) === provider) {
+      return this.#isMistaken(name, known) ? undefined : this.#byModel(known);
+    }
     // `provider:model` of a plugin that nobody here knows: the factory that bears the provider's name makes any.
     const model = name.slice(colon + 1).trim();
     const any = provider === '' || model === '' ? undefined : this.#registered(provider);
     return any === undefined ? undefined : { ...any, model };
+  }
+
+  /**
+   * Whether a name of which only the beginning is known is nobody's: local models are all registered, and a service would
+   * be asked for a model that was mistyped.
+   */
+  #isMistaken(name: string, { provider }: ModelName): boolean {
+    if (knownModelOf(name) !== undefined) return false;
+    return provider === 'local' || meantName(name, this.names) !== undefined;
   }
 
   /** By the model's own name, by a short one, or from the factory that bears the provider's name and makes any. */
@@ -190,7 +198,7 @@ export class Embedders {
 
 /** MV015 for a name that no plugin has: what is registered, and the exact way to the one that has it. */
 function missing(name: string, names: readonly string[], hasKey: (provider: string) => boolean): MemvidError {
-  const registered = names.length === 0 ? 'none' : names.join(', ');
+  const registered = listed(names);
   const known = modelOf(name);
   const plugin = known === undefined ? undefined : pluginOfProvider(known.provider);
   if (known !== undefined && hasNoPackage(known.provider)) {
@@ -200,12 +208,18 @@ function missing(name: string, names: readonly string[], hasKey: (provider: stri
       { suggestion: HOW_TO_BRING },
     );
   }
-  if (known === undefined || plugin === undefined) {
+  const isGuess = known !== undefined && knownModelOf(name) === undefined;
+  const meant = isGuess || known === undefined ? meantName(name, names) : undefined;
+  const isPassedIn = isGuess && names.some((own) => own.toLowerCase() === known.provider);
+  if (known === undefined || plugin === undefined || meant !== undefined || isPassedIn) {
     return embeddingFailed(
-      `There is no embedding model "${name}": no plugin has an embedder of that name (registered: ${registered})`,
+      `There is no embedding model "${name}": no plugin has an embedder of that name (registered: ${registered})${meant === undefined ? '' : `. Did you mean "${meant}"?`}`,
       { reason: 'unknown_model', model: name },
       {
-        suggestion: `Pass an Embedder object as \`embedder\`, the name of a registered one, or the plugin that has it: \`create(path, { plugins: [plugin], embedder: '${name}' })\`.`,
+        suggestion:
+          meant === undefined
+            ? `Pass an Embedder object as \`embedder\`, the name of a registered one, or the plugin that has it: \`create(path, { plugins: [plugin], embedder: '${name}' })\`.`
+            : `Write \`${meant}\`.`,
       },
     );
   }
@@ -222,6 +236,18 @@ function missing(name: string, names: readonly string[], hasKey: (provider: stri
     },
     { suggestion: howToPass(name, plugin, missingKey) },
   );
+}
+
+const MOST_LISTED = 8;
+
+/** Names for a message: the short ones, and how many more there are. */
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  // An id, a variant or the name for another's files stands beside a short name.
+  const short = names.filter((name) => !/[/#:]/.test(name));
+  const shown = (short.length === 0 ? names : short).slice(0, MOST_LISTED);
+  const more = names.length - shown.length;
+  return `${shown.join(', ')}${more === 0 ? '' : ` and ${more} more`}`;
 }
 
 /** Of models for which there is no package. */

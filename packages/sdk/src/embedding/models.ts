@@ -112,6 +112,15 @@ export function providerOf(name: string): string {
  * runs it.
  */
 export function modelOf(name: string): ModelName | undefined {
+  const known = knownModelOf(name);
+  if (known !== undefined) return known;
+  const wanted = name.trim().toLowerCase();
+  const vendor = VENDORS.find(({ prefixes }) => prefixes.some((prefix) => wanted.startsWith(prefix)));
+  return vendor === undefined ? undefined : { provider: vendor.provider, model: name.trim() };
+}
+
+/** The same without guessing from the beginning of a name. */
+export function knownModelOf(name: string): ModelName | undefined {
   const wanted = name.trim().toLowerCase();
   if (Object.hasOwn(ALIASES, wanted)) return ALIASES[wanted];
   // Local models go by the name of their folder too, which is their own without its owner's.
@@ -124,9 +133,44 @@ export function modelOf(name: string): ModelName | undefined {
   const provider = colon < 0 ? '' : providerOf(name.slice(0, colon).trim());
   const model = name.slice(colon + 1).trim();
   const isKnown = Object.hasOwn(EMBEDDING_PLUGINS, provider) || WITHOUT_PACKAGE.has(provider);
-  if (isKnown && model !== '') return { provider, model };
-  const vendor = VENDORS.find(({ prefixes }) => prefixes.some((prefix) => wanted.startsWith(prefix)));
-  return vendor === undefined ? undefined : { provider: vendor.provider, model: name.trim() };
+  return isKnown && model !== '' ? { provider, model } : undefined;
+}
+
+/** The name that was probably meant by one that differs from it in a letter or two. Numbers tell models apart. */
+export function meantName(name: string, registered: readonly string[]): string | undefined {
+  const wanted = name.trim().toLowerCase();
+  const names = new Set([
+    ...registered,
+    ...Object.keys(ALIASES),
+    ...Object.values(ALIASES).map(({ model }) => model),
+    ...Object.keys(MODEL_DIMENSIONS),
+  ]);
+  return [...names].find((other) => isMistyped(wanted, other.toLowerCase()));
+}
+
+const FEWEST_LETTERS = 6;
+const MOST_EDITS = 2;
+
+function isMistyped(name: string, other: string): boolean {
+  if (name === other || name.length < FEWEST_LETTERS || Math.abs(name.length - other.length) > MOST_EDITS) {
+    return false;
+  }
+  const numbers = (text: string): string => text.replaceAll(/\D+/g, ' ');
+  return numbers(name).trim() === numbers(other).trim() && edits(name, other) <= MOST_EDITS;
+}
+
+/** Letters to be put in, taken out or exchanged to make one text of another. */
+function edits(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
+  for (let line = 1; line <= from.length; line += 1) {
+    const next = [line];
+    for (let at = 1; at <= to.length; at += 1) {
+      const exchanged = (row[at - 1] ?? 0) + (from[line - 1] === to[at - 1] ? 0 : 1);
+      next.push(Math.min(exchanged, (row[at] ?? 0) + 1, (next[at - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
 }
 
 /** Who runs the model of a name: as far as it is known, else what stands before a colon, else the name itself. */

@@ -35,7 +35,6 @@ export type VectorMode = 'lex' | 'sem' | 'auto';
 
 const UNUSED =
   'The memory was searched by words only, which is the usual `mode`: pass `mode: "auto"` or `"sem"` to search by the vector too.';
-const BY_WORDS = 'so the memory was searched by words only.';
 
 /**
  * The vector that a search by meaning needs. `sem` is refused with the error of the first thing missing; `auto` goes on
@@ -61,7 +60,7 @@ export async function queryVector(
   }
   if (!handle.settings.enableVec) {
     if (mode === 'sem') throw vectorsDisabled(operation);
-    return byWords(`The memory was opened with enableVec: false, ${BY_WORDS}`);
+    return byWords('The memory was opened with enableVec: false, so it was searched by words only.');
   }
   // The engine compares it with what is stored, and says what is wrong.
   if (numbers !== undefined) return { vector: finiteVector(numbers, undefined), warnings: [] };
@@ -69,7 +68,7 @@ export async function queryVector(
   const dimension = stats.effective_vec_dimension;
   if (dimension === null) {
     if (mode === 'sem') throw noVectors(operation);
-    return byWords(`The memory holds no vectors, ${BY_WORDS}`);
+    return byWords('The memory holds no vectors, so it was searched by words only.');
   }
   const asked = own ?? named;
   const embedded = async (stop: AbortSignal): Promise<QueryVector> => {
@@ -94,7 +93,7 @@ export async function queryVector(
     // What the call itself gives is never passed over, and nobody waits for words when the call was ended.
     const isLoud = mode === 'sem' || asked !== undefined || isAborted(signal);
     if (isLoud || !MemvidError.isMemvidError(error)) throw error;
-    return byWords(`${error.message}, ${BY_WORDS}`);
+    return byWords(`${error.message}. The memory was searched by words only.`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { EmbeddingIdentity, NativeDocument, NativeMemory } from '@memvid/core';
-import type { EmbedderSources } from '../../src/embedding/embedders.ts';
+import { Embedders, type EmbedderSources } from '../../src/embedding/embedders.ts';
 import { Handle, type HandleSettings } from '../../src/handle.ts';
 
 /** What an engine that keeps vectors was given. */
@@ -55,7 +55,7 @@ export function vectorMemory(
     'vectors.mv2',
     native as NativeMemory,
     { readOnly: false, enableVec: true, fusion: 'weighted', apiKeys: new Map(), ...settings },
-    { plugins, discover },
+    new Embedders({ plugins, discover, apiKeys: settings.apiKeys ?? new Map() }),
   );
   return { handle, stored, found };
 }
