@@ -1,4 +1,17 @@
 import { isErrorCode, type ErrorCode, type ErrorDetails } from './error-codes.js';
+import type {
+  CapacityDetails,
+  CapsuleDetails,
+  DamageDetails,
+  DimensionDetails,
+  EmbeddingDetails,
+  InputDetails,
+  LockDetails,
+  MissingFileDetails,
+  NoVectorsDetails,
+  NotFoundDetails,
+  UnsupportedDetails,
+} from './error-details.js';
 import { isError, nativeReport, shown, systemReport, unforeseen } from './reports.js';
 import { withoutSecrets } from './secrets.js';
 import { suggestionFor } from './suggestions.js';
@@ -82,6 +95,9 @@ export class MemvidError extends Error {
 
 /** MV001: a write would pass `capacityBytes`, or the disk is full. */
 export class CapacityExceededError extends MemvidError {
+  declare readonly code: 'MV001';
+  declare readonly details?: CapacityDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV001', message, options);
   }
@@ -92,6 +108,8 @@ export class CapacityExceededError extends MemvidError {
 
 /** MV002: a ticket was applied; local files have none. */
 export class TicketInvalidError extends MemvidError {
+  declare readonly code: 'MV002';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV002', message, options);
   }
@@ -102,6 +120,8 @@ export class TicketInvalidError extends MemvidError {
 
 /** MV003: a ticket's sequence number is not newer than the stored one. */
 export class TicketReplayError extends MemvidError {
+  declare readonly code: 'MV003';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV003', message, options);
   }
@@ -112,6 +132,8 @@ export class TicketReplayError extends MemvidError {
 
 /** MV004: a lexical search without a lexical index, and never for any other reason. */
 export class LexIndexDisabledError extends MemvidError {
+  declare readonly code: 'MV004';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV004', message, options);
   }
@@ -122,6 +144,8 @@ export class LexIndexDisabledError extends MemvidError {
 
 /** MV005: the time index is absent or unreadable. */
 export class TimeIndexMissingError extends MemvidError {
+  declare readonly code: 'MV005';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV005', message, options);
   }
@@ -132,6 +156,8 @@ export class TimeIndexMissingError extends MemvidError {
 
 /** MV006: a check failed on a file that had to be sound. */
 export class VerificationFailedError extends MemvidError {
+  declare readonly code: 'MV006';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV006', message, options);
   }
@@ -142,6 +168,9 @@ export class VerificationFailedError extends MemvidError {
 
 /** MV007: another writer kept the lock longer than `lockTimeoutMs`. */
 export class LockedError extends MemvidError {
+  declare readonly code: 'MV007';
+  declare readonly details?: LockDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV007', message, options);
   }
@@ -152,6 +181,8 @@ export class LockedError extends MemvidError {
 
 /** MV008: a cloud-only call without a key, or a key of the wrong form. */
 export class ApiKeyRequiredError extends MemvidError {
+  declare readonly code: 'MV008';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV008', message, options);
   }
@@ -162,6 +193,8 @@ export class ApiKeyRequiredError extends MemvidError {
 
 /** MV009: the file is bound to a memory already. */
 export class MemoryAlreadyBoundError extends MemvidError {
+  declare readonly code: 'MV009';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV009', message, options);
   }
@@ -172,6 +205,9 @@ export class MemoryAlreadyBoundError extends MemvidError {
 
 /** MV010: an unknown or removed frame, uri, table or recording. */
 export class FrameNotFoundError extends MemvidError {
+  declare readonly code: 'MV010';
+  declare readonly details?: NotFoundDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV010', message, options);
   }
@@ -182,6 +218,9 @@ export class FrameNotFoundError extends MemvidError {
 
 /** MV011: vector work with `enableVec: false`, or a semantic search in a file without vectors. */
 export class VecIndexDisabledError extends MemvidError {
+  declare readonly code: 'MV011';
+  declare readonly details?: NoVectorsDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV011', message, options);
   }
@@ -192,6 +231,9 @@ export class VecIndexDisabledError extends MemvidError {
 
 /** MV012: not a memory, damaged, or side files beside it. */
 export class CorruptFileError extends MemvidError {
+  declare readonly code: 'MV012';
+  declare readonly details?: DamageDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV012', message, options);
   }
@@ -202,6 +244,9 @@ export class CorruptFileError extends MemvidError {
 
 /** MV013: the memory, an input file or the parent folder is missing. */
 export class FileNotFoundError extends MemvidError {
+  declare readonly code: 'MV013';
+  declare readonly details?: MissingFileDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV013', message, options);
   }
@@ -212,6 +257,9 @@ export class FileNotFoundError extends MemvidError {
 
 /** MV014: a vector of another size than the file's, or than its embedder declared. */
 export class VecDimensionMismatchError extends MemvidError {
+  declare readonly code: 'MV014';
+  declare readonly details?: DimensionDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV014', message, options);
   }
@@ -222,6 +270,9 @@ export class VecDimensionMismatchError extends MemvidError {
 
 /** MV015: no vector can be made. */
 export class EmbeddingFailedError extends MemvidError {
+  declare readonly code: 'MV015';
+  declare readonly details?: EmbeddingDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV015', message, options);
   }
@@ -232,6 +283,9 @@ export class EmbeddingFailedError extends MemvidError {
 
 /** MV016 with `details.reason: "encryption"`: capsule work failed, or a capsule was opened directly. */
 export class EncryptionError extends MemvidError {
+  declare readonly code: 'MV016';
+  declare readonly details: CapsuleDetails;
+
   constructor(message: string, options: MemvidErrorOptions = {}) {
     super('MV016', message, {
       ...options,
@@ -245,6 +299,8 @@ export class EncryptionError extends MemvidError {
 
 /** MV016 with `details.reason: "clip"`: CLIP was asked for and is not there. The one number with two meanings. */
 export class ClipDisabledError extends MemvidError {
+  declare readonly code: 'MV016';
+
   constructor(message: string, options: MemvidErrorOptions = {}) {
     super('MV016', message, { ...options, details: { ...options.details, reason: 'clip' } });
   }
@@ -255,6 +311,8 @@ export class ClipDisabledError extends MemvidError {
 
 /** MV017: the model or the plugin for named entities is absent. */
 export class NerModelUnavailableError extends MemvidError {
+  declare readonly code: 'MV017';
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV017', message, options);
   }
@@ -265,6 +323,9 @@ export class NerModelUnavailableError extends MemvidError {
 
 /** MV018: what was asked cannot be done here; the subclasses say why. */
 export class UnsupportedOperationError extends MemvidError {
+  declare readonly code: 'MV018';
+  declare readonly details?: UnsupportedDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV018', message, options);
   }
@@ -312,6 +373,9 @@ export class ModelUnsupportedError extends UnsupportedOperationError {
 
 /** MV019: an argument or option is missing, of the wrong type or out of range. */
 export class InvalidInputError extends MemvidError {
+  declare readonly code: 'MV019';
+  declare readonly details?: InputDetails;
+
   constructor(message: string, options?: MemvidErrorOptions) {
     super('MV019', message, options);
   }
@@ -330,6 +394,7 @@ export interface Quota {
 
 /** MV023: never raised here; exported so that code which tests for it goes on compiling. */
 export class QuotaExceededError extends MemvidError {
+  declare readonly code: 'MV023';
   readonly limit: number;
   readonly used: number;
   readonly resetDate: string;

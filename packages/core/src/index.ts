@@ -26,6 +26,19 @@ export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
 export { limited } from './embedding/waiting.js';
 export { isOn } from './environment.js';
 export { ERROR_CODES, isErrorCode, type ErrorCode, type ErrorDetails } from './error-codes.js';
+export type {
+  CapacityDetails,
+  CapsuleDetails,
+  DamageDetails,
+  DimensionDetails,
+  EmbeddingDetails,
+  InputDetails,
+  LockDetails,
+  MissingFileDetails,
+  NoVectorsDetails,
+  NotFoundDetails,
+  UnsupportedDetails,
+} from './error-details.js';
 export {
   ApiKeyRequiredError,
   CapacityExceededError,

@@ -9,12 +9,13 @@ import {
 import { messageOf, reading } from './border.js';
 import { optionalFunction, optionalNumber, optionalOneOf, type Options } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
+import type { EmbeddingVector } from './embedding/given-vector.js';
 
 /** One document of a batch. */
 export interface PutManyInput extends DocumentFields {
   title: string;
   text: string;
-  embedding?: readonly number[] | Float32Array | undefined;
+  embedding?: EmbeddingVector | undefined;
   embeddingIdentity?: EmbeddingIdentity | undefined;
   /** `false`: no vector is made of this document, whatever makes those of the others. */
   enableEmbedding?: boolean | undefined;

@@ -21,8 +21,8 @@ export interface DocumentFields {
   /** More labels, behind `label`. */
   labels?: readonly string[] | undefined;
   tags?: readonly string[] | undefined;
-  /** Any JSON object; comes back equal from `getFrameInfo` and hits. */
-  metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Any JSON object, of an interface too; comes back equal from `getFrameInfo` and hits. Arrays are MV019. */
+  metadata?: object | undefined;
   /** Default: `mv2://frames/<id>`, for a file `mv2://files/<name>`. */
   uri?: string | undefined;
   kind?: string | undefined;

@@ -34,6 +34,17 @@ export {
   VecDimensionMismatchError,
   VecIndexDisabledError,
   VerificationFailedError,
+  type CapacityDetails,
+  type CapsuleDetails,
+  type DamageDetails,
+  type DimensionDetails,
+  type EmbeddingDetails,
+  type InputDetails,
+  type LockDetails,
+  type MissingFileDetails,
+  type NoVectorsDetails,
+  type NotFoundDetails,
+  type UnsupportedDetails,
 } from '@memvid/core';
 export { aclContextFromScope, aclMetadataFromScope } from './acl.js';
 export type { AclContextInput, AclMetadata, AclOptions, AclScope } from './acl.js';
@@ -57,6 +68,7 @@ export type { Correction, CorrectOptions } from './correct.js';
 export { doctorMemvid, type DoctorFinding, type DoctorOptions, type DoctorReport } from './doctor.js';
 export type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 export type { VectorInput } from './embedding/document-vectors.js';
+export type { EmbeddingVector } from './embedding/given-vector.js';
 export type { EmbedderInput } from './embedding/embedder-input.js';
 export type { QueryVectorInput } from './embedding/query-vector.js';
 export type { EmbeddingProvider } from './embedding/reference-embedder.js';
@@ -84,7 +96,7 @@ export {
   type OpenOptions,
   type UseOptions,
 } from './open.js';
-export type { PutInput } from './put.js';
+export type { FileContent, PutFields, PutInput, TextContent } from './put.js';
 export type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
 export type { PutManyOptions } from './put-many.js';
 export type { PutManyItem, PutManyReport, PutManyStreamOptions } from './put-stream.js';

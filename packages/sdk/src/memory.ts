@@ -33,6 +33,7 @@ import { update, type UpdateInput } from './update.js';
 import { vecSearch, type VecSearchInput } from './vec-search.js';
 import { verify, type VerifyOptions, type VerifyReport } from './verify.js';
 import { view, viewByUri, type FrameRef } from './view.js';
+import type { EmbeddingVector } from './embedding/given-vector.js';
 
 /**
  * An open memory. Every call rejects with a `MemvidError` and leaves the handle usable; a change that rejects
@@ -117,11 +118,7 @@ export class Memvid {
     return guarded(find(this.#handle, query, options));
   }
   /** Searches by a vector; the words of the query choose the snippets. */
-  vecSearch(
-    query: string,
-    queryEmbedding: readonly number[] | Float32Array,
-    options?: VecSearchInput,
-  ): Promise<FindResult> {
+  vecSearch(query: string, queryEmbedding: EmbeddingVector, options?: VecSearchInput): Promise<FindResult> {
     return guarded(vecSearch(this.#handle, query, queryEmbedding, options));
   }
   /** Answers a question from what is stored. */

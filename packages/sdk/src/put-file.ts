@@ -39,7 +39,7 @@ export interface PutFileOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   /** Default `"document"`. */
   label?: string | undefined;
-  metadata?: Readonly<Record<string, unknown>> | undefined;
+  metadata?: object | undefined;
   /** Cut the text into documents of about this many characters. Default: one document a file. */
   chunkSize?: number | undefined;
   /** Ends the call before the file is stored; of a folder, the files that are stored stay. */

@@ -28,13 +28,14 @@ import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
 import { convertedWith, fedWithVectors, putFeed } from './put-feed.js';
 import { storedIds } from './write-queue.js';
+import type { EmbeddingVector } from './embedding/given-vector.js';
 
 export interface PutManyOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   /** `"report"`: see {@link PutManyStreamOptions}. */
   onError?: 'throw' | undefined;
   /** One vector a document, in the order of the documents. */
-  embeddings?: readonly (readonly number[] | Float32Array)[] | undefined;
+  embeddings?: readonly EmbeddingVector[] | undefined;
   /** Who made them; for the vectors of documents too that do not say so themselves. */
   embeddingIdentity?: EmbeddingIdentity | undefined;
   /** Called behind each call of the embedder; what it throws ends the call, and nothing is stored. */

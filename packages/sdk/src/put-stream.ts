@@ -27,13 +27,14 @@ import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
 import { progressOf, report, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
 import { storeEach } from './write-queue.js';
+import type { EmbeddingVector } from './embedding/given-vector.js';
 
 /** Streaming form of `putMany`: takes any iterable, stores batch by batch, reports each document. */
 export interface PutManyStreamOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   onError: 'report';
   /** One vector a document, in the order of the input. */
-  embeddings?: readonly (readonly number[] | Float32Array)[] | undefined;
+  embeddings?: readonly EmbeddingVector[] | undefined;
   /** Who made them; for the vectors of documents too that do not say so themselves. */
   embeddingIdentity?: EmbeddingIdentity | undefined;
   /** Called behind each call of the embedder, with counts of the batch; what it throws ends the call. */

@@ -11,10 +11,21 @@ import type { Handle } from './handle.js';
 import { store } from './write-queue.js';
 
 /** One document: `text` or `file`, exactly one of them. */
-export interface PutInput extends DocumentFields, IngestSwitches, VectorInput {
-  text?: string | undefined;
+export type PutInput = PutFields & (TextContent | FileContent);
+
+export interface TextContent {
+  text: string;
+  file?: undefined;
+}
+
+export interface FileContent {
   /** Path of a text file (plain text, Markdown, JSON, CSV, HTML …). Its bytes come back from `extractAsset`. */
-  file?: string | undefined;
+  file: string;
+  text?: undefined;
+}
+
+/** What a document of `put` has beside its content. */
+export interface PutFields extends DocumentFields, IngestSwitches, VectorInput {
   /** What to do when a document with the same content is stored already. Default `"keep"`. */
   dedupe?: Dedupe | undefined;
   /** Whether the rules for memory cards may read it. Default `true`. */

@@ -4,6 +4,7 @@ import { cutAdaptively, search, withMode, type FindResult } from './find.js';
 import type { Handle } from './handle.js';
 import { searchSettings, type SearchInput } from './search-options.js';
 import { queryVector } from './embedding/query-vector.js';
+import type { EmbeddingVector } from './embedding/given-vector.js';
 
 export type VecSearchInput = Pick<
   SearchInput,
@@ -28,7 +29,7 @@ export type VecSearchInput = Pick<
 export async function vecSearch(
   handle: Handle,
   query: string,
-  queryEmbedding: readonly number[] | Float32Array,
+  queryEmbedding: EmbeddingVector,
   options?: VecSearchInput,
 ): Promise<FindResult> {
   handle.assertOpen('vecSearch');

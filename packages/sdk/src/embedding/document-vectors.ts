@@ -17,11 +17,17 @@ import { dimensionMismatch, embedderMismatch, vectorOfAnother, vectorsDisabled }
 import type { Handle } from '../handle.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import type { Vector } from '../vector-column.js';
-import { checkFilled, finiteVector, identityOf, vectorOf } from './given-vector.js';
+import {
+  checkFilled,
+  type EmbeddingVector,
+  finiteVector,
+  identityOf,
+  vectorOf,
+} from './given-vector.js';
 
 /** Ways to give a document a vector. */
 export interface VectorInput {
-  embedding?: readonly number[] | Float32Array | undefined;
+  embedding?: EmbeddingVector | undefined;
   embeddingIdentity?: EmbeddingIdentity | undefined;
   /** Makes the vector. Default: the embedder the memory was opened with, if any. */
   embedder?: EmbedderInput | undefined;

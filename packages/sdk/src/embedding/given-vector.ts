@@ -2,6 +2,9 @@ import { type EmbeddingIdentity, invalidInput } from '@memvid/core';
 import { optionalBoolean, optionalFilledString, optionalNumber, optionsOf } from '../check.js';
 import { dimensionMismatch, embeddingFailed } from '../failures.js';
 
+/** A vector as a caller has it. It is stored in numbers of 32 bits. */
+export type EmbeddingVector = readonly number[] | Float32Array | Float64Array;
+
 /** A vector of a call that cannot do without one, of any list of numbers. */
 export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
   if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) {

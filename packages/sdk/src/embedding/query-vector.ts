@@ -11,12 +11,12 @@ import { embedderMismatch, embeddingFailed, ended, noVectors, vectorsDisabled } 
 import type { Handle } from '../handle.js';
 import { identitiesOf, modelsOf, type StatsResult, type StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
-import { finiteVector, vectorOf } from './given-vector.js';
+import { type EmbeddingVector, finiteVector, vectorOf } from './given-vector.js';
 import { canonicalModel, isSameModel, modelForDimension, modelOf, pluginOfProvider } from './models.js';
 
 /** Ways to give a question a vector. */
 export interface QueryVectorInput {
-  queryEmbedding?: readonly number[] | Float32Array | undefined;
+  queryEmbedding?: EmbeddingVector | undefined;
   /** Makes the vector of the question. Default: the one whose vectors the memory holds. */
   embedder?: EmbedderInput | undefined;
   /** The same by the name of an embedder that a plugin has. */
