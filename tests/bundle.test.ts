@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { rolldown } from 'rolldown';
 import { describe, expect, it } from 'vitest';
+import { platformOf, thisMachine } from '@memvid/core';
 import { linkedInstallation } from './support/install.ts';
+import { root, scratch } from './support/workspace.ts';
 
 const APPLICATION = `
 import { create } from '@memvid/sdk';
@@ -98,9 +100,10 @@ async function bundled(
   return output;
 }
 
-function run(file: string): string {
+function run(file: string, env: NodeJS.ProcessEnv = process.env): string {
   const child = spawnSync(process.execPath, [file], {
     cwd: dirname(file),
+    env,
     encoding: 'utf8',
     timeout: 60_000,
   });
@@ -116,6 +119,28 @@ describe.each(['esbuild', 'rolldown'] as const)('%s', (bundler) => {
     expect(text).toMatch(/from\s*["']@memvid\/core["']/);
     expect(text).not.toMatch(/["']@memvid\/sdk["']/);
     expect(JSON.parse(run(output))).toEqual(ANSWER);
+  });
+
+  it('bundles all but the engine, which MEMVID_NATIVE_PATH names; without it the error says so', async () => {
+    const folder = dirname(await bundled(bundler, APPLICATION, ['sdk', 'core'], [], []));
+    // Away from every node_modules.
+    const alone = scratch();
+    renameSync(join(folder, 'bundle.mjs'), join(alone, 'bundle.mjs'));
+    const platform = platformOf(thisMachine()) ?? '';
+    const engine = join(alone, 'engine.node');
+    copyFileSync(join(root, `packages/core/npm/${platform}/memvid-core.${platform}.node`), engine);
+    // Runners set NODE_PATH, where the engine of the workspace is.
+    const { MEMVID_NATIVE_PATH: _path, NODE_PATH: _folders, ...env } = process.env;
+    expect(JSON.parse(run(join(alone, 'bundle.mjs'), { ...env, MEMVID_NATIVE_PATH: engine }))).toEqual(
+      ANSWER,
+    );
+    const without = spawnSync(process.execPath, [join(alone, 'bundle.mjs')], {
+      cwd: alone,
+      env,
+      encoding: 'utf8',
+    });
+    expect(without.status).not.toBe(0);
+    expect(without.stderr).toMatch(/In a bundle, leave @memvid\/core external, or .* MEMVID_NATIVE_PATH/);
   });
 
   it('an application with the SDK alone holds nothing of a plugin', async () => {

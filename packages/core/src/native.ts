@@ -119,7 +119,7 @@ function nextStep(
     return `Build it in a source checkout and set MEMVID_NATIVE_PATH to the file. Run there: ${build}`;
   }
   return attempts.every(({ cause }) => isNotFound(cause))
-    ? `Run: npm install --include=optional ${packageName(platform)}`
+    ? `Run: npm install --include=optional ${packageName(platform)}. In a bundle, leave @memvid/core external, or ship the .node file of that package and set MEMVID_NATIVE_PATH to it.`
     : `The binary is there, but the system refuses it for the reason above. Run: npm install --force ${packageName(platform)}`;
 }
 

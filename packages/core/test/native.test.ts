@@ -87,7 +87,9 @@ describe('findNative', () => {
       "@memvid/core-linux-x64-gnu: Cannot find module '@memvid/core-linux-x64-gnu'",
     );
     expect(error.message).not.toContain('Require stack');
-    expect(error.suggestion).toBe('Run: npm install --include=optional @memvid/core-linux-x64-gnu');
+    expect(error.suggestion).toMatch(
+      /^Run: npm install --include=optional @memvid\/core-linux-x64-gnu\. In a bundle, .*MEMVID_NATIVE_PATH/,
+    );
     expect(error.details).toMatchObject({ platform: 'linux-x64-gnu', package: '@memvid/core-linux-x64-gnu' });
   });
 

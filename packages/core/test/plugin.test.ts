@@ -97,6 +97,17 @@ describe('serviceEmbedder', () => {
     expect(request).toHaveBeenCalledWith({ ...CALL, texts: ['a'], kind: 'query', key: 'from-environment' });
   });
 
+  it('sends nothing when its signal is aborted before', async () => {
+    const request = vi.fn(async () => ({ vectors: [] }));
+    const service = { ...CALL, maxBatch: 8, variables: ['ACME_KEY'], request } as const;
+    const call = serviceEmbedder(service, { apiKey: KEY }).embed(['a'], {
+      kind: 'query',
+      signal: AbortSignal.abort(),
+    });
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' });
+    expect(request).not.toHaveBeenCalled();
+  });
+
   it('names the service and the variable in what a request throws, and never the key', async () => {
     vi.stubEnv('MEMVID_OFFLINE', '');
     const request = async () => {

@@ -1,4 +1,5 @@
 import type { Factory, FactoryOptions, Plugin } from '@memvid/core';
+import manifest from '../package.json' with { type: 'json' };
 import { local, type LocalEmbedder } from './local.js';
 import { DYNAMIC_SUFFIX, LOCAL_MODELS, type LocalModel, namesOf, REFERENCE_PROVIDER } from './models.js';
 import type { LocalOptions } from './options.js';
@@ -25,7 +26,8 @@ export function localPlugin(options: LocalOptions = {}): LocalPlugin {
   };
   return {
     spec: 'plugin/v1',
-    name: '@memvid/embed-local',
+    name: manifest.name,
+    version: manifest.version,
     embedders: { ...Object.fromEntries(named.map((name) => [name, embedder(name)])), local: any },
   };
 }

@@ -57,7 +57,8 @@ describe('names of models', () => {
 describe('the plugin', () => {
   it('has every model by every name, makes nothing before it is asked, and hands options on', () => {
     const directory = scratch();
-    const { spec, name, embedders } = localPlugin({ directory, threads: 1 });
+    const { spec, name, version, embedders } = localPlugin({ directory, threads: 1 });
+    expect(version).toMatch(/^\d+\.\d+\.\d+/);
     expect([spec, name]).toEqual(['plugin/v1', '@memvid/embed-local']);
     for (const model of LOCAL_MODELS) {
       for (const key of [model.name, model.folder, model.id]) {

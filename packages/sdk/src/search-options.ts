@@ -96,6 +96,8 @@ const MODES: Readonly<Record<string, SearchMode>> = {
   hybrid: 'auto',
 };
 
+const MODE_NAMES = 'one of "lex" ("lexical"), "sem" ("semantic"), "auto" ("hybrid")';
+
 /** Checks the options of a search and gives the engine's request for it. */
 export function searchSettings(
   options: Options,
@@ -136,7 +138,7 @@ export function searchSettings(
 function modeOf(value: unknown, fallback: SearchMode): SearchMode {
   if (value === undefined || value === null) return fallback;
   const mode = typeof value === 'string' ? ownValue(MODES, value.toLowerCase()) : undefined;
-  if (mode === undefined) throw invalidInput('mode', value, 'one of "lex", "sem", "auto"');
+  if (mode === undefined) throw invalidInput('mode', value, MODE_NAMES);
   return mode;
 }
 

@@ -101,7 +101,12 @@ const ROWS: readonly Row[] = [
   row('find empty', (m) => m.find(''), 'MV019', 'query', { className: 'InvalidInputError' }),
   row('find blank', (m) => m.find(' \n'), 'MV019', 'query'),
   row('find number', (m) => m.find(wrong(5)), 'MV019', 'query'),
-  row('find mode', (m) => m.find('a', { mode: wrong('xyz') }), 'MV019', '"lex", "sem", "auto"'),
+  row(
+    'find mode',
+    (m) => m.find('a', { mode: wrong('xyz') }),
+    'MV019',
+    '"lex" ("lexical"), "sem" ("semantic"), "auto" ("hybrid")',
+  ),
   row('find k 0', (m) => m.find('a', { k: 0 }), 'MV019', '`k`'),
   row('find k -1', (m) => m.find('a', { k: -1 }), 'MV019', '-1'),
   row('find k "5"', (m) => m.find('a', { k: wrong('5') }), 'MV019', '"5"'),

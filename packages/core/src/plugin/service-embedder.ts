@@ -62,6 +62,8 @@ export function serviceEmbedder(service: EmbeddingService, options: ServiceOptio
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     maxRetries: options.maxRetries,
     async embed(texts, { kind, signal }) {
+      // Not every client, and no `fetch` of somebody's own, looks at it before it sends.
+      signal?.throwIfAborted();
       requireNetwork(call);
       const key = requireKey(call, options.apiKey, variables);
       try {
