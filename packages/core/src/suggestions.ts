@@ -137,13 +137,15 @@ function noEmbedding(details: ErrorDetails): string | undefined {
         : 'Correct what the service names in the message: the model, its options or the texts.';
     case 'not_finite':
     case 'empty':
-      if (details.provider === undefined) return 'Pass a vector of finite numbers, at least one of them.';
+    case 'zero_vector':
+      if (details.provider === undefined) {
+        return 'Pass a vector of finite numbers, at least one of them not 0, or none.';
+      }
       return OF_THE_EMBEDDER;
     case 'provider':
       return 'Correct what the message names: it is what the embedder itself threw, and stands whole in `cause`.';
     case 'malformed':
     case 'wrong_count':
-    case 'zero_vector':
       return OF_THE_EMBEDDER;
     case 'empty_text':
       return 'Leave texts without a visible character out, or store them without an embedder.';

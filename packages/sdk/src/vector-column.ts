@@ -1,5 +1,5 @@
 import type { EmbeddingIdentity, NativeColumns } from '@memvid/core';
-import { checkFinite } from './embedding/given-vector.js';
+import { checkNumbers } from './embedding/given-vector.js';
 import { dimensionMismatch } from './failures.js';
 
 /** A vector that is not copied yet. */
@@ -22,7 +22,7 @@ export class VectorColumn {
   #count = 0;
 
   /**
-   * Takes what the next document has, and copies it. `index` names the document. MV015 for numbers that are not finite,
+   * Takes what the next document has, and copies it. `index` names the document. MV015 for numbers that are not finite, or all 0,
    * MV014 for another size than the others have.
    */
   add(given: Vector | undefined, index: number): void {
@@ -33,7 +33,7 @@ export class VectorColumn {
     const { vector, identity } = given;
     const start = this.#count * this.#roomFor(vector.length, index);
     this.#numbers.set(vector, start);
-    checkFinite(this.#numbers.subarray(start, start + this.#dimension), vector, index);
+    checkNumbers(this.#numbers.subarray(start, start + this.#dimension), vector, index);
     this.#count += 1;
     this.#madeBy.push(identity === undefined ? -1 : this.#place(identity));
   }

@@ -282,6 +282,10 @@ describe('P1.2 find and ask with given vectors', () => {
       expect((await failure([1, 0])).message).toMatch(/dimension mismatch/i);
       expect(await failure([])).toMatchObject({ code: 'MV015' });
       expect(await failure([...A.slice(1), Number.NaN])).toMatchObject({ code: 'MV015' });
+      expect(await failure(A.map(() => 0))).toMatchObject({
+        code: 'MV015',
+        details: { reason: 'zero_vector' },
+      });
     }
     expect((await expectFailure(() => memory.vecSearch('q', [1, 0]))).details).toEqual({
       expected: 8,

@@ -41,11 +41,11 @@ describe('the vectors of a slice', () => {
     const column = new VectorColumn();
     const vector = new Float32Array(5);
     for (let number = 0; number < 1000; number += 1) {
-      vector.fill(number);
+      vector.fill(number + 1);
       column.add({ vector, identity: undefined }, number);
     }
     const { vectors } = column.take();
-    expect(vectors).toEqual(Float32Array.from({ length: 5000 }, (_, at) => Math.floor(at / 5)));
+    expect(vectors).toEqual(Float32Array.from({ length: 5000 }, (_, at) => Math.floor(at / 5) + 1));
   });
 
   it('are refused when a number is not finite or the size is another', () => {
@@ -59,6 +59,9 @@ describe('the vectors of a slice', () => {
         );
       }
     }
+    expect(() => column.add(made(0, 0, 0, 0, 0), 8)).toThrow(
+      expect.objectContaining({ code: 'MV015', suggestion: expect.stringContaining('not 0') }),
+    );
     expect(() => column.add(made(1), 8)).toThrow(expect.objectContaining({ code: 'MV014' }));
   });
 });

@@ -17,13 +17,7 @@ import { dimensionMismatch, embedderMismatch, vectorOfAnother, vectorsDisabled }
 import type { Handle } from '../handle.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import type { Vector } from '../vector-column.js';
-import {
-  checkFilled,
-  type EmbeddingVector,
-  finiteVector,
-  identityOf,
-  vectorOf,
-} from './given-vector.js';
+import { checkFilled, type EmbeddingVector, finiteVector, identityOf, vectorOf } from './given-vector.js';
 
 /** Ways to give a document a vector. */
 export interface VectorInput {

@@ -21,11 +21,11 @@ export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
   throw invalidInput(argument, value, 'an array of numbers or a Float32Array');
 }
 
-/** A copy in the numbers that are stored. MV015 for a vector without numbers, or with one that is not finite; zeros are near nothing. */
+/** A copy in the numbers that are stored. MV015 for a vector that has no direction to compare: none, not finite, or all 0. */
 export function finiteVector(vector: ArrayLike<number>, index: number | undefined): Float32Array {
   checkFilled(vector, index);
   const copy = Float32Array.from(vector);
-  checkFinite(copy, vector, index);
+  checkNumbers(copy, vector, index);
   return copy;
 }
 
@@ -35,9 +35,12 @@ export function checkFilled(vector: ArrayLike<number>, index: number | undefined
   throw embeddingFailed(`${nameOf(index)} is empty`, { reason: 'empty' });
 }
 
-/** MV015 when a number of `copy` is not finite, which tells what stood in `vector`. */
-export function checkFinite(copy: Float32Array, vector: ArrayLike<number>, index: number | undefined): void {
-  if (isFiniteThroughout(copy)) return;
+/** MV015 when `copy` has no direction to compare: a number is not finite, or all are 0. `vector` tells what it was. */
+export function checkNumbers(copy: Float32Array, vector: ArrayLike<number>, index: number | undefined): void {
+  if (isFiniteThroughout(copy)) {
+    if (copy.some((number) => number !== 0)) return;
+    throw embeddingFailed(`${nameOf(index)} is nothing but zeros`, { reason: 'zero_vector' });
+  }
   const at = copy.findIndex((number) => !Number.isFinite(number));
   throw embeddingFailed(`${nameOf(index)} is not finite: number ${at} is ${vector[at]}`, {
     reason: 'not_finite',
