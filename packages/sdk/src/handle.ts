@@ -117,12 +117,18 @@ export class Handle {
     else this.#view.outer.#changed();
   }
 
-  /** JSON of the engine, at once and waiting for no write; `undefined` when it has none to give. */
-  peek<T>(look: (native: NativeMemory) => string): T | undefined {
+  /**
+   * `stats` of what this handle sees, at once and waiting for no write; `undefined` where there are no vectors. Those of a
+   * scope are counted only when the file has any: it looks at every frame for them.
+   */
+  peekVectors(): StatsResult | undefined {
     try {
-      return JSON.parse(look(this.#native)) as T;
+      const whole = JSON.parse(this.#whole.stats()) as StatsResult;
+      if (whole.effective_vec_dimension === null) return undefined;
+      const seen = this.#view === undefined ? whole : (JSON.parse(this.#native.stats()) as StatsResult);
+      return seen.effective_vec_dimension === null ? undefined : seen;
     } catch {
-      return undefined;
+      return undefined; // What is wrong the search itself says.
     }
   }
 

@@ -186,6 +186,7 @@ describe('P1.2 find and ask with given vectors', () => {
     await made.close();
 
     await using memory = await open(file);
+    expect((await memory.scope({ user: 'bob' }).find('databases')).warnings).toBeUndefined();
     for (const view of [memory, memory.scope({ user: 'ann' })]) {
       if (view !== memory) await view.put({ text: 'databases', embedding: new Float32Array(64).fill(1) });
       const { engine, warnings } = await view.find('databases');

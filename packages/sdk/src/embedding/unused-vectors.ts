@@ -1,5 +1,5 @@
 import type { Handle } from '../handle.js';
-import { identitiesOf, modelsOf, type StatsResult } from '../stats.js';
+import { identitiesOf, modelsOf } from '../stats.js';
 
 /** What was found out about a memory, and behind how many changes. */
 const known = /* @__PURE__ */ new WeakMap<
@@ -23,8 +23,8 @@ export function unusedVectors(handle: Handle): string[] {
 }
 
 function warningsOf(handle: Handle): string[] {
-  const stats = handle.peek<StatsResult>((native) => native.stats());
-  if (stats === undefined || stats.effective_vec_dimension === null) return [];
+  const stats = handle.peekVectors();
+  if (stats === undefined) return [];
   const identities = identitiesOf(stats);
   if (identities.some((identity) => handle.embedders.has(identity))) return [];
   const models = modelsOf(identities) ?? 'an unnamed model';
