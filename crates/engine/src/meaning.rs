@@ -1,5 +1,7 @@
 //! Search by meaning: the frames whose vectors point where the query's does.
 
+use std::sync::OnceLock;
+
 use serde::Deserialize;
 use vec::{Hit, Kernel, Request};
 
@@ -85,7 +87,6 @@ pub fn nearest(
         Some(dimension) if dimension == query.len() => index.sources(&strided)?,
         _ => Vec::new(),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let request = Request {
         query,
         limit,
@@ -93,7 +94,7 @@ pub fn nearest(
         effort,
         frames: None,
         accept,
-        threads: threads.clamp(1, MOST_THREADS),
+        threads: most_threads(),
         kernel: Kernel::fastest(),
     };
     let mut near = vec::search(&sources, &request)?.hits;
@@ -120,6 +121,15 @@ pub fn nearest(
     });
     near.truncate(limit);
     Ok(near)
+}
+
+/// How many threads a search takes at most. Asking the system takes longer than some searches, so that it is asked once.
+fn most_threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        threads.min(MOST_THREADS)
+    })
 }
 
 /// The sum of the products. Several sums grow side by side.

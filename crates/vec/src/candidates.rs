@@ -41,18 +41,37 @@ impl Candidate {
 pub(crate) struct Candidates {
     found: Vec<Candidate>,
     capacity: usize,
+    floor: f32,
     threshold: f32,
     is_whole: bool,
 }
 
 impl Candidates {
     pub(crate) fn new(capacity: usize) -> Self {
+        Self::above(f32::NEG_INFINITY, capacity)
+    }
+
+    /// Only those with bounds above `floor`.
+    pub(crate) fn above(floor: f32, capacity: usize) -> Self {
         Self {
-            found: Vec::with_capacity(2 * capacity),
+            found: Vec::new(),
             capacity,
-            threshold: f32::NEG_INFINITY,
-            is_whole: true,
+            floor,
+            threshold: floor,
+            is_whole: floor == f32::NEG_INFINITY,
         }
+    }
+
+    /// Candidates that come from now on are above `floor`.
+    pub(crate) fn raise_floor(&mut self, floor: f32) {
+        self.floor = self.floor.max(floor);
+        self.threshold = self.threshold.max(floor);
+        self.is_whole &= self.floor == f32::NEG_INFINITY;
+    }
+
+    /// What all bounds are above.
+    pub(crate) fn floor(&self) -> f32 {
+        self.floor
     }
 
     /// Those with bounds up to this need not come: there are enough better ones.
@@ -75,7 +94,7 @@ impl Candidates {
                 .found
                 .select_nth_unstable_by(self.capacity - 1, |left, right| right.cmp(left));
             // Of equal bounds the earlier is better, and candidates come in the order of their places.
-            self.threshold = worst.bound();
+            self.threshold = self.threshold.max(worst.bound());
             self.found.truncate(self.capacity);
             self.is_whole = false;
         }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::search::{Hit, Place, Source};
-use crate::vectors::numbers;
+use crate::vectors::sum_of_pairs;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -53,6 +53,17 @@ impl Nearest {
             limit: limit.saturating_add(SPARE),
             compared: 0,
         }
+    }
+
+    /// How many are kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// What a vector must come up to to be among the nearest; `None` while any is.
+    pub(crate) fn worst(&self) -> Option<f32> {
+        let worst = self.found.peek().map(|Reverse(worst)| worst.similarity);
+        worst.filter(|_| self.found.len() >= self.limit)
     }
 
     /// Whether a vector this near can be among the nearest.
@@ -154,7 +165,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         if SAFE_SQUARES.contains(&square) {
             return Ok(dot / square.sqrt());
         }
-        let (similarity, _) = precise(query, bytes);
+        let (similarity, _) = precise(kernel, query, norm_of(query), bytes);
         if similarity.is_nan() {
             return Err(Self::corrupt(place, frame_id, "not finite"));
         }
@@ -169,13 +180,14 @@ impl<'s, 'a> Reader<'s, 'a> {
         limit: usize,
     ) -> Result<Vec<Hit>> {
         let mut hits = Vec::with_capacity(nearest.found.len());
+        let (kernel, query_norm) = (self.kernel, norm_of(query));
         for Reverse(near) in nearest.found {
             let named = self.sources[near.place.0].vectors.frame(near.place.1);
             if named.is_some_and(|named| named != near.frame_id) {
                 return Err(Self::corrupt(near.place, near.frame_id, "of another frame"));
             }
             let bytes = self.bytes(near.place, near.frame_id)?;
-            let (similarity, norm) = precise(query, bytes);
+            let (similarity, norm) = precise(kernel, query, query_norm, bytes);
             hits.push(Hit {
                 frame_id: near.frame_id,
                 similarity,
@@ -192,18 +204,19 @@ impl<'s, 'a> Reader<'s, 'a> {
 }
 
 /// Similarity and length of the vector, in double precision. Not a number if the vector holds numbers that are not finite.
-fn precise(query: &[f32], vector: &[u8]) -> (f64, f64) {
-    let (mut dot, mut square, mut query_square) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for (query, number) in query.iter().zip(numbers(vector)) {
-        let (query, number) = (f64::from(*query), f64::from(number));
-        dot += query * number;
-        square += number * number;
-        query_square += query * query;
-    }
-    let product = square.sqrt() * query_square.sqrt();
+/// `query_norm` is the length of the query.
+fn precise(kernel: Kernel, query: &[f32], query_norm: f64, vector: &[u8]) -> (f64, f64) {
+    let (dot, square) = kernel.wide_products(query, vector);
+    let norm = square.sqrt();
+    let product = norm * query_norm;
     if !product.is_finite() {
-        return (f64::NAN, square.sqrt());
+        return (f64::NAN, norm);
     }
     let similarity = if product > 0.0 { dot / product } else { 0.0 };
-    (similarity.clamp(-1.0, 1.0), square.sqrt())
+    (similarity.clamp(-1.0, 1.0), norm)
+}
+
+/// The length of a vector, in double precision.
+fn norm_of(vector: &[f32]) -> f64 {
+    sum_of_pairs(vector, vector, |left, right| left * right).sqrt()
 }

@@ -1,8 +1,9 @@
 //! What is made of a query once, before codes are looked at.
 
 use crate::blob::{Encoding, Segment};
+use crate::kernel::Kernel;
 use crate::rotation::Rotation;
-use crate::vectors::numbers;
+use crate::vectors::{numbers, sum_of_pairs};
 
 /// The largest entry of the table for codes of one bit: four of them fit a byte, and all those of a vector two bytes.
 pub(crate) const MOST_SUM: u8 = 63;
@@ -10,6 +11,7 @@ pub(crate) const MOST_SUM: u8 = 63;
 /// A query, rotated.
 pub(crate) struct RotatedQuery {
     numbers: Vec<f32>,
+    kernel: Kernel,
 }
 
 /// A query as codes around one centre want it.
@@ -40,26 +42,22 @@ fn deviation(encoding: Encoding) -> f32 {
 
 impl RotatedQuery {
     /// `query` is of length 1.
-    pub(crate) fn new(query: &[f32], padded: usize) -> Self {
+    pub(crate) fn new(query: &[f32], padded: usize, kernel: Kernel) -> Self {
         let mut numbers = query.to_vec();
         numbers.resize(padded, 0.0);
-        Rotation::new(padded).apply(&mut numbers);
-        Self { numbers }
+        kernel.rotate(&Rotation::new(padded), &mut numbers);
+        Self { numbers, kernel }
     }
 
     /// The table for codes around the centre of `segment`. Bounds are similarities as codes tell them plus `margin`
     /// standard deviations.
     pub(crate) fn table(&self, segment: &Segment<'_>, margin: f32) -> Table {
         let encoding = segment.encoding();
-        let mut base = 0.0_f64;
-        let mut square = 0.0_f64;
-        let mut query = Vec::with_capacity(self.numbers.len());
-        for (number, centre) in self.numbers.iter().zip(numbers(segment.centre_bytes())) {
-            let rest = number - centre;
-            base += f64::from(*number) * f64::from(centre);
-            square += f64::from(rest).powi(2);
-            query.push(rest);
-        }
+        let centre: Vec<f32> = numbers(segment.centre_bytes()).collect();
+        let base = sum_of_pairs(&self.numbers, &centre, |number, centre| number * centre);
+        let pairs = self.numbers.iter().zip(&centre);
+        let query: Vec<f32> = pairs.map(|(number, centre)| number - centre).collect();
+        let square = sum_of_pairs(&query, &query, |left, right| left * right);
         let allowance = f64::from(margin * deviation(encoding)) * square.sqrt();
         let mut table = Table {
             sums: Vec::new(),
@@ -69,40 +67,16 @@ impl RotatedQuery {
             base: base as f32,
         };
         if encoding == Encoding::Bits {
-            table.tabulate(allowance);
+            let (sums, step, lowest) = self.kernel.tabulate(&table.query);
+            table.sums = sums;
+            table.step = step;
+            table.start = (lowest + allowance) as f32;
         }
         table
     }
 }
 
 impl Table {
-    fn tabulate(&mut self, allowance: f64) {
-        let groups = self.query.as_chunks::<4>().0;
-        let reach = |group: &[f32; 4]| group.iter().map(|number| number.abs()).sum::<f32>();
-        let widest = groups
-            .iter()
-            .map(|group| 2.0 * reach(group))
-            .fold(0.0_f32, f32::max);
-        self.step = (widest / f32::from(MOST_SUM)).max(f32::MIN_POSITIVE);
-        let mut lowest = 0.0_f64;
-        let mut sums = Vec::with_capacity(groups.len() * 16);
-        for group in groups {
-            let least = -reach(group);
-            lowest += f64::from(least);
-            let mut of_codes = [0.0_f32; 16];
-            of_codes[0] = -(group[0] + group[1] + group[2] + group[3]) - least;
-            for (bit, number) in group.iter().enumerate() {
-                for code in 0..1 << bit {
-                    of_codes[code | 1 << bit] = of_codes[code] + 2.0 * number;
-                }
-            }
-            // A conversion of floats saturates at 0.
-            sums.extend(of_codes.map(|sum| ((sum / self.step).round() as u8).min(MOST_SUM)));
-        }
-        self.sums = sums;
-        self.start = (lowest + allowance) as f32;
-    }
-
     /// 16 entries for every 4 coordinates, one behind the other.
     #[cfg(target_arch = "x86_64")]
     #[inline]

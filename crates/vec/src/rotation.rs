@@ -9,7 +9,7 @@
 const ROUNDS: usize = 4;
 const SEED: u64 = 0x5645_4353_4547_7631;
 
-/// The rotation of vectors of one length.
+/// The rotation of vectors of one length. What is marked `inline(always)` is compiled again for each kind of processor.
 #[derive(Debug, Clone)]
 pub(crate) struct Rotation {
     /// For each round, a factor for each coordinate: 1 or -1, times the scale of the transform.
@@ -32,21 +32,18 @@ impl Rotation {
         let mixed = 1_usize << length.max(1).ilog2();
         let scale = 1.0 / (mixed as f32).sqrt();
         let mut state = SEED;
-        let mut factors = Vec::with_capacity(ROUNDS * length);
-        for round in 0..ROUNDS {
+        let mut factors = vec![1.0_f32; ROUNDS * length];
+        for (round, factors) in factors.chunks_exact_mut(length).enumerate() {
             let first = Self::first(round, length, mixed);
-            let mut bits = 0;
-            for position in 0..length {
-                if position % 64 == 0 {
-                    bits = split_mix(&mut state);
+            if let Some(mixed) = factors.get_mut(first..first + mixed) {
+                mixed.fill(scale);
+            }
+            for factors in factors.chunks_mut(64) {
+                let bits = split_mix(&mut state);
+                for (position, factor) in factors.iter_mut().enumerate() {
+                    let sign = ((bits >> position & 1) as u32) << 31;
+                    *factor = f32::from_bits(factor.to_bits() | sign);
                 }
-                let sign = if bits >> (position % 64) & 1 == 0 {
-                    1.0
-                } else {
-                    -1.0
-                };
-                let is_mixed = (first..first + mixed).contains(&position);
-                factors.push(if is_mixed { sign * scale } else { sign });
             }
         }
         Self {
@@ -112,6 +109,22 @@ fn mix(numbers: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signs_are_one_bit_of_the_generator_a_coordinate() {
+        for length in [16, 48, 384, 1040] {
+            let mut state = SEED;
+            let factors = Rotation::new(length).factors;
+            for round in factors.chunks_exact(length) {
+                for factors in round.chunks(64) {
+                    let bits = split_mix(&mut state);
+                    for (position, factor) in factors.iter().enumerate() {
+                        assert_eq!(factor.is_sign_negative(), bits >> position & 1 == 1);
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_rotation_keeps_lengths_and_angles_and_spreads_a_single_number() {

@@ -14,6 +14,7 @@ mod x86;
 use crate::blob::{BLOCK, Encoding, Layout};
 use crate::encode::{Blocks, Encoder};
 use crate::query::Table;
+use crate::rotation::Rotation;
 
 /// One block, taken apart.
 #[derive(Clone, Copy)]
@@ -163,6 +164,70 @@ impl Kernel {
             // Every compiler for this architecture takes what NEON has.
             #[cfg(target_arch = "aarch64")]
             Version::Neon => encoder.encode_in_place(length, rest, blocks),
+        }
+    }
+
+    /// Which of the bounds are above a threshold, one bit each, 32 to a number.
+    #[inline]
+    pub(crate) fn above(self, bounds: &[f32], threshold: f32, above: &mut [u32]) {
+        match self.0 {
+            Version::Portable => portable::above(bounds, threshold, above),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::above_avx2(bounds, threshold, above) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::above_avx512(bounds, threshold, above) },
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => portable::above(bounds, threshold, above),
+        }
+    }
+
+    /// Rotates in place.
+    #[inline]
+    pub(crate) fn rotate(self, rotation: &Rotation, vector: &mut [f32]) {
+        match self.0 {
+            Version::Portable => rotation.apply(vector),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::rotate_avx2(rotation, vector) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::rotate_avx512(rotation, vector) },
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => rotation.apply(vector),
+        }
+    }
+
+    /// The table of a query for codes of one bit, see [`portable::tabulate`].
+    #[inline]
+    pub(crate) fn tabulate(self, query: &[f32]) -> (Vec<u8>, f32, f64) {
+        match self.0 {
+            Version::Portable => portable::tabulate(query),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::tabulate_avx2(query) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::tabulate_avx512(query) },
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => portable::tabulate(query),
+        }
+    }
+
+    /// Query · vector and vector · vector in double precision.
+    #[inline]
+    pub(crate) fn wide_products(self, query: &[f32], vector: &[u8]) -> (f64, f64) {
+        match self.0 {
+            Version::Portable => portable::wide_products(query, vector),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::wide_products_avx2(query, vector) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::wide_products_avx512(query, vector) },
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => portable::wide_products(query, vector),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Block;
 use crate::blob::BLOCK;
-use crate::query::Table;
+use crate::query::{MOST_SUM, Table};
 use crate::vectors::numbers;
 
 /// Bounds of one block of codes of one bit.
@@ -65,6 +65,24 @@ pub(super) fn finish(
     })
 }
 
+/// Which of the bounds are above a threshold, one bit each, 32 to a number.
+#[inline(always)]
+pub(super) fn above(bounds: &[f32], threshold: f32, above: &mut [u32]) {
+    let (blocks, rest) = bounds.as_chunks::<BLOCK>();
+    let bits = |bounds: &[f32]| {
+        let bits = bounds.iter().enumerate();
+        bits.fold(0, |bits, (slot, bound)| {
+            bits | u32::from(*bound > threshold) << slot
+        })
+    };
+    for (block, above) in blocks.iter().zip(above.iter_mut()) {
+        *above = bits(block);
+    }
+    if let Some(above) = above.get_mut(blocks.len()) {
+        *above = bits(rest);
+    }
+}
+
 /// Sums that grow side by side.
 const LANES: usize = 32;
 
@@ -101,4 +119,63 @@ fn sum(mut lanes: [f32; LANES]) -> f32 {
         width /= 2;
     }
     lanes[0]
+}
+
+/// For every 4 coordinates the sums of a query's numbers with the signs of each of 16 codes, less the lowest, in steps; what
+/// a step is; and the sum of the lowest.
+#[inline(always)]
+pub(super) fn tabulate(query: &[f32]) -> (Vec<u8>, f32, f64) {
+    // Added to a number from 0 to 2^22, it leaves the nearest whole one in the lowest bits.
+    const WHOLE: f32 = (1 << 23) as f32;
+    let groups = query.as_chunks::<4>().0;
+    let reach = |group: &[f32; 4]| group.iter().map(|number| number.abs()).sum::<f32>();
+    let widest = groups
+        .iter()
+        .map(|group| 2.0 * reach(group))
+        .fold(0.0_f32, f32::max);
+    let step = (widest / f32::from(MOST_SUM)).max(f32::MIN_POSITIVE);
+    let mut lowest = 0.0_f64;
+    let mut sums = vec![0_u8; groups.len() * 16];
+    for (group, sums) in groups.iter().zip(sums.as_chunks_mut::<16>().0) {
+        let least = -reach(group);
+        lowest += f64::from(least);
+        let mut of_codes = [0.0_f32; 16];
+        of_codes[0] = -(group[0] + group[1] + group[2] + group[3]) - least;
+        for (bit, number) in group.iter().enumerate() {
+            for code in 0..1 << bit {
+                of_codes[code | 1 << bit] = of_codes[code] + 2.0 * number;
+            }
+        }
+        for (sum, of_code) in sums.iter_mut().zip(of_codes) {
+            let steps = (of_code / step).clamp(0.0, f32::from(MOST_SUM));
+            *sum = (steps + WHOLE).to_bits() as u8;
+        }
+    }
+    (sums, step, lowest)
+}
+
+/// Sums in double precision that grow side by side.
+const WIDE_LANES: usize = 16;
+
+/// Query · vector and vector · vector in double precision.
+#[inline(always)]
+pub(super) fn wide_products(query: &[f32], vector: &[u8]) -> (f64, f64) {
+    let (vector, _) = vector.as_chunks::<4>();
+    let mut dots = [0.0_f64; WIDE_LANES];
+    let mut squares = [0.0_f64; WIDE_LANES];
+    let (queries, query_rest) = query.as_chunks::<WIDE_LANES>();
+    let (vectors, vector_rest) = vector.as_chunks::<WIDE_LANES>();
+    for (query, vector) in queries.iter().zip(vectors) {
+        for lane in 0..WIDE_LANES {
+            let number = f64::from(f32::from_le_bytes(vector[lane]));
+            dots[lane] += number * f64::from(query[lane]);
+            squares[lane] += number * number;
+        }
+    }
+    for (lane, (query, number)) in query_rest.iter().zip(vector_rest).enumerate() {
+        let number = f64::from(f32::from_le_bytes(*number));
+        dots[lane] += number * f64::from(*query);
+        squares[lane] += number * number;
+    }
+    (dots.iter().sum(), squares.iter().sum())
 }

@@ -7,6 +7,7 @@ use super::portable;
 use crate::blob::BLOCK;
 use crate::encode::{Blocks, Encoder};
 use crate::query::{MOST_SUM, Table};
+use crate::rotation::Rotation;
 
 /// Sums of a table's entries that fit a byte.
 const FIT: usize = u8::MAX as usize / MOST_SUM as usize;
@@ -29,6 +30,46 @@ pub(super) fn bytes_avx512(
     bounds: &mut [f32; BLOCK],
 ) -> u32 {
     portable::bytes(block, table, threshold, bounds)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn wide_products_avx2(query: &[f32], vector: &[u8]) -> (f64, f64) {
+    portable::wide_products(query, vector)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn wide_products_avx512(query: &[f32], vector: &[u8]) -> (f64, f64) {
+    portable::wide_products(query, vector)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn above_avx2(bounds: &[f32], threshold: f32, above: &mut [u32]) {
+    portable::above(bounds, threshold, above);
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn above_avx512(bounds: &[f32], threshold: f32, above: &mut [u32]) {
+    portable::above(bounds, threshold, above);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn rotate_avx2(rotation: &Rotation, vector: &mut [f32]) {
+    rotation.apply(vector);
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn rotate_avx512(rotation: &Rotation, vector: &mut [f32]) {
+    rotation.apply(vector);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn tabulate_avx2(query: &[f32]) -> (Vec<u8>, f32, f64) {
+    portable::tabulate(query)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn tabulate_avx512(query: &[f32]) -> (Vec<u8>, f32, f64) {
+    portable::tabulate(query)
 }
 
 #[target_feature(enable = "avx2")]

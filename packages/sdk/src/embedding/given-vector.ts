@@ -24,7 +24,7 @@ export function vectorOf(value: unknown, argument: string): ArrayLike<number> {
 /** A copy in the numbers that are stored. MV015 for a vector that has no direction to compare: none, not finite, or all 0. */
 export function finiteVector(vector: ArrayLike<number>, index: number | undefined): Float32Array {
   checkFilled(vector, index);
-  const copy = Float32Array.from(vector);
+  const copy = new Float32Array(vector);
   checkNumbers(copy, vector, index);
   return copy;
 }
