@@ -7,8 +7,17 @@ use serde_json::Value;
 use crate::document::metadata_value;
 use crate::error::{Error, Result};
 
+/// The metadata that access depends on: all that [`AclContext::allows`] looks at.
+pub const KEYS: [&str; 5] = [
+    "acl_tenant_id",
+    "acl_visibility",
+    "acl_read_principals",
+    "acl_read_roles",
+    "acl_read_groups",
+];
+
 /// On whose behalf a call reads.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AclContext {
     /// The tenant; without it nothing can be read.

@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::indexing::index_range;
 use crate::lex_sections::{part_of, same_range};
 use crate::output;
+use crate::selected::Selected;
 use crate::shown::Intact;
 use crate::vectors::VectorIndex;
 
@@ -56,6 +57,8 @@ pub struct Committed {
     pub touched: AtomicU64,
     /// What the process had mapped from files after the first search, bytes.
     pub mapped_at_first: OnceLock<u64>,
+    /// What is known of the frames that searches select.
+    pub selected: Selected,
     lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
     vectors: OnceLock<Result<VectorIndex>>,
@@ -140,6 +143,7 @@ impl Committed {
             intact: Intact::default(),
             touched: AtomicU64::new(0),
             mapped_at_first: OnceLock::new(),
+            selected: Selected::default(),
             lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
             vectors: OnceLock::new(),

@@ -4,6 +4,8 @@
 //! Built-in fields are `uri`, `title`, `kind`, `track`, `tags`, `labels`, `timestamp`, `dates` and `frame_id`;
 //! everything else (or `metadata.name`) is a metadata key, with dots reaching into nested objects.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -65,6 +67,31 @@ impl Filter {
             Self::Or(parts) => parts.iter().any(|part| part.matches(lookup)),
             Self::Not(part) => !part.matches(lookup),
             Self::Test { field, test } => test.matches(lookup(field).as_ref()),
+        }
+    }
+}
+
+impl Filter {
+    /// Conditions that all have to hold.
+    pub(crate) fn parts(&self) -> &[Self] {
+        match self {
+            Self::And(parts) => parts,
+            other => std::slice::from_ref(other),
+        }
+    }
+
+    /// Adds the fields that are asked for.
+    pub(crate) fn collect_fields<'a>(&'a self, fields: &mut HashSet<&'a str>) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.collect_fields(fields);
+                }
+            }
+            Self::Not(part) => part.collect_fields(fields),
+            Self::Test { field, .. } => {
+                fields.insert(field);
+            }
         }
     }
 }

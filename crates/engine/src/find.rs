@@ -8,13 +8,14 @@ use std::time::Instant;
 use lex::{Plan, Query, SearchRequest, Searcher, Snippets};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use vec::FrameSet;
 
 use crate::calendar::iso8601;
 use crate::embedding::{check_vector, no_vectors, vectors_disabled, wrong_dimension};
 use crate::error::{Code, Error, Result};
 use crate::fields;
 use crate::fusion::{Fusion, Ranked, SEMANTIC_WEIGHT, first_documents, fuse};
-use crate::meaning::{Accept, Recall, nearest, score};
+use crate::meaning::{Accept, Admitted, Recall, nearest, score};
 use crate::memory::Memory;
 use crate::selection::{Selection, SelectionRequest};
 use crate::shown::Buffers;
@@ -31,6 +32,10 @@ const DEEPER: usize = 4;
 /// Up to this many numbers of all vectors together a search by meaning runs on the caller's thread: some hundred
 /// microseconds of work.
 const INLINE_NUMBERS: usize = 10_000 * 1_536;
+
+/// Up to this many frames the selection of a search by meaning is found out on the caller's thread: some hundred
+/// microseconds of work.
+const INLINE_SELECTED: u64 = 1_000;
 
 /// What to look for.
 #[derive(Debug, Clone, Deserialize)]
@@ -447,6 +452,13 @@ impl PreparedFind {
             if numbers > INLINE_NUMBERS {
                 return Ok(false);
             }
+            let committed = &snapshot.committed;
+            if committed.frame_count() > INLINE_SELECTED
+                && !self.accepts_all()
+                && !committed.knows_selected(&self.selection, !self.selection.is_past())
+            {
+                return Ok(false);
+            }
         }
         let looks_for_words = self.start.by != By::Meaning;
         let Some(query) = self.query.as_ref().filter(|_| looks_for_words) else {
@@ -467,24 +479,69 @@ impl PreparedFind {
 
     /// Runs the search.
     pub fn run(&self) -> Result<FindResult> {
+        if self.accepts_all() {
+            // Asking is what most of a search's time would go to; where every answer is yes it is not asked.
+            return self.run_among(Admitted::default());
+        }
+        if self.start.by == By::Words {
+            let accept = |id: u64| {
+                id < self.start.frames && self.selection.accepts_scattered(&self.snapshot, id)
+            };
+            return self.run_among(Admitted {
+                accept: Some(&accept),
+                ..Admitted::default()
+            });
+        }
+        let committed = &self.snapshot.committed;
+        let is_past = self.selection.is_past();
+        let selected = committed.selected(&self.selection, !is_past);
+        let selected = self.without_changes(selected);
+        let sees = |id: u64| {
+            id < self.start.frames && (!is_past || self.selection.sees(&self.snapshot, id))
+        };
         let accept = |id: u64| {
+            if id < committed.frame_count() {
+                return selected.contains(id) && sees(id);
+            }
             id < self.start.frames && self.selection.accepts_scattered(&self.snapshot, id)
         };
-        // Asking is what most of a search's time would go to; where every answer is yes it is not asked.
-        let accept: Option<Accept<'_>> = if self.accepts_all() {
-            None
-        } else {
-            Some(&accept)
-        };
+        let is_seen = !is_past && self.start.frames >= committed.frame_count();
+        self.run_among(Admitted {
+            accept: Some(&accept),
+            committed: Some(&selected),
+            accept_committed: (!is_seen).then_some(&sees),
+        })
+    }
+
+    fn run_among(&self, admitted: Admitted<'_>) -> Result<FindResult> {
         match (self.start.by, &self.query, &self.vector) {
-            (By::Words, Some(query), _) => self.run_by_words(query, accept),
-            (By::Meaning, _, Some(vector)) => self.run_by_meaning(vector, accept),
+            (By::Words, Some(query), _) => self.run_by_words(query, admitted.accept),
+            (By::Meaning, _, Some(vector)) => self.run_by_meaning(vector, admitted),
             (By::Both { depth }, Some(query), Some(vector)) => {
-                self.run_by_both(query, vector, accept, depth)
+                self.run_by_both(query, vector, admitted, depth)
             }
             // There is what it is made by, or preparing failed.
             _ => Err(lex_disabled()),
         }
+    }
+
+    /// What is selected in the commit, without what the log says is no more.
+    fn without_changes(&self, selected: Arc<FrameSet>) -> Arc<FrameSet> {
+        let changes = &self.snapshot.pending.changes;
+        if self.selection.is_past() || changes.is_empty() {
+            return selected;
+        }
+        let mut selected = FrameSet::clone(&selected);
+        let directory = &self.snapshot.committed.directory;
+        for id in changes.keys() {
+            // A piece of a document is never seen without it.
+            for frame in std::iter::once(*id).chain(directory.chunks_of(*id)) {
+                if selected.contains(frame) && !self.selection.sees(&self.snapshot, frame) {
+                    selected.remove(frame);
+                }
+            }
+        }
+        Arc::new(selected)
     }
 
     fn run_by_words(&self, query: &Query, accept: Option<Accept<'_>>) -> Result<FindResult> {
@@ -504,10 +561,10 @@ impl PreparedFind {
         )
     }
 
-    fn run_by_meaning(&self, vector: &[f32], accept: Option<Accept<'_>>) -> Result<FindResult> {
+    fn run_by_meaning(&self, vector: &[f32], admitted: Admitted<'_>) -> Result<FindResult> {
         // One more tells whether there is another page.
         let wanted = self.start.offset + self.request.k;
-        let (near, is_whole) = self.nearest_documents(vector, accept, wanted + 1)?;
+        let (near, is_whole) = self.nearest_documents(vector, admitted, wanted + 1)?;
         let total = near.len();
         let page = near.into_iter().skip(self.start.offset);
         let ranked = page.take(self.request.k).collect();
@@ -527,15 +584,15 @@ impl PreparedFind {
         &self,
         query: &Query,
         vector: &[f32],
-        accept: Option<Accept<'_>>,
+        admitted: Admitted<'_>,
         first_depth: usize,
     ) -> Result<FindResult> {
         let end = self.start.offset.saturating_add(self.request.k);
         let mut depth = first_depth;
-        let mut both = self.fused(query, vector, accept, depth)?;
+        let mut both = self.fused(query, vector, admitted, depth)?;
         while both.ranked.len() <= end && !both.is_whole {
             depth = depth.saturating_mul(DEEPER);
-            let deeper = self.fused(query, vector, accept, depth)?;
+            let deeper = self.fused(query, vector, admitted, depth)?;
             both.go_on_with(deeper);
         }
         let total = both.ranked.len();
@@ -551,12 +608,12 @@ impl PreparedFind {
         &self,
         query: &Query,
         vector: &[f32],
-        accept: Option<Accept<'_>>,
+        admitted: Admitted<'_>,
         depth: usize,
     ) -> Result<Both> {
         let (lexical, lexical_is_whole, warnings) =
-            self.documents_with_words(query, accept, depth)?;
-        let (semantic, semantic_is_whole) = self.nearest_documents(vector, accept, depth)?;
+            self.documents_with_words(query, admitted.accept, depth)?;
+        let (semantic, semantic_is_whole) = self.nearest_documents(vector, admitted, depth)?;
         let weight = self.request.semantic_weight.unwrap_or(SEMANTIC_WEIGHT);
         let fusion = self.request.fusion;
         Ok(Both {
@@ -609,12 +666,18 @@ impl PreparedFind {
     fn nearest_documents(
         &self,
         vector: &[f32],
-        accept: Option<Accept<'_>>,
+        admitted: Admitted<'_>,
         limit: usize,
     ) -> Result<(Vec<Ranked>, bool)> {
         let explain = self.request.explain;
         let (documents, is_all, ()) = first_documents(limit, |frames| {
-            let near = nearest(&self.snapshot, vector, frames, accept, self.request.recall)?;
+            let near = nearest(
+                &self.snapshot,
+                vector,
+                frames,
+                admitted,
+                self.request.recall,
+            )?;
             let ranked = near.into_iter().map(|hit| Ranked {
                 document: self.document_of(hit.frame_id),
                 frame_id: hit.frame_id,

@@ -1,15 +1,12 @@
 //! Search by meaning: the frames whose vectors point where the query's does.
 
-use std::sync::OnceLock;
-
 use serde::Deserialize;
-use vec::{Hit, Kernel, Request};
+use vec::{FrameSet, Hit, Kernel, Request};
 
 use crate::error::{Error, Result};
+use crate::parallel::most_threads;
 use crate::snapshot::Snapshot;
 
-/// A search is spread over as many threads at most; only one over some hundred thousand vectors takes more than one.
-const MOST_THREADS: usize = 4;
 /// How hard `high` looks, and `fast` (see `vec::Request::effort`).
 const HIGH_EFFORT: f32 = 4.0;
 const FAST_EFFORT: f32 = 0.5;
@@ -71,12 +68,23 @@ pub fn score(hit: &Hit) -> f64 {
 /// Frames that may be hits.
 pub type Accept<'a> = &'a (dyn Fn(u64) -> bool + Sync);
 
+/// Which frames a search may find.
+#[derive(Clone, Copy, Default)]
+pub struct Admitted<'a> {
+    /// Asked of every frame that could be a hit, unless what follows tells; `None`: all are admitted.
+    pub accept: Option<Accept<'a>>,
+    /// Those of the commit that are.
+    pub committed: Option<&'a FrameSet>,
+    /// Asked besides of those of the commit that are near enough to be hits.
+    pub accept_committed: Option<Accept<'a>>,
+}
+
 /// The nearest frames, nearest first, of equally near ones the older first. The query has the size of the stored vectors.
 pub fn nearest(
     snapshot: &Snapshot,
     query: &[f32],
     limit: usize,
-    accept: Option<Accept<'_>>,
+    admitted: Admitted<'_>,
     recall: Recall,
 ) -> Result<Vec<Hit>> {
     let (effort, is_exact) = recall.effort()?;
@@ -92,20 +100,22 @@ pub fn nearest(
         limit,
         is_exact,
         effort,
-        frames: None,
-        accept,
+        frames: admitted.committed,
+        accept: admitted.accept_committed,
         threads: most_threads(),
         kernel: Kernel::fastest(),
     };
-    let mut near = vec::search(&sources, &request)?.hits;
+    let near = vec::search(&sources, &request)?.hits;
+    if snapshot.pending.vectors.is_empty() {
+        return Ok(near);
+    }
+    let mut near: Vec<(Hit, bool)> = near.into_iter().map(|hit| (hit, true)).collect();
     // The log is small: every vector in it is compared.
-    let pending = snapshot.pending.vectors.iter();
-    let accepted = pending.filter(|(id, _)| accept.is_none_or(|accept| accept(*id)));
     let query_square = sum(query, query);
-    near.extend(accepted.map(|(id, vector)| {
+    near.extend(snapshot.pending.vectors.iter().map(|(id, vector)| {
         let square = sum(vector, vector);
         let lengths = (query_square * square).sqrt();
-        Hit {
+        let hit = Hit {
             frame_id: *id,
             similarity: if lengths > 0.0 {
                 (sum(query, vector) / lengths).clamp(-1.0, 1.0)
@@ -113,23 +123,18 @@ pub fn nearest(
                 0.0
             },
             norm: square.sqrt(),
-        }
+        };
+        (hit, admitted.accept.is_none())
     }));
-    near.sort_by(|left, right| {
+    near.sort_by(|(left, _), (right, _)| {
         let order = right.similarity.total_cmp(&left.similarity);
         order.then(left.frame_id.cmp(&right.frame_id))
     });
-    near.truncate(limit);
-    Ok(near)
-}
-
-/// How many threads a search takes at most. Asking the system takes longer than some searches, so that it is asked once.
-fn most_threads() -> usize {
-    static THREADS: OnceLock<usize> = OnceLock::new();
-    *THREADS.get_or_init(|| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        threads.min(MOST_THREADS)
-    })
+    let accepted = near.into_iter().filter(|(hit, is_accepted)| {
+        let accept = admitted.accept;
+        *is_accepted || accept.is_none_or(|accept| accept(hit.frame_id))
+    });
+    Ok(accepted.map(|(hit, _)| hit).take(limit).collect())
 }
 
 /// The sum of the products. Several sums grow side by side.

@@ -1,5 +1,6 @@
 //! Which frames a call is about: visibility, scope, dates, conditions and access, as one test.
 
+use mv2::view::FrameView;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ pub struct SelectionRequest {
 }
 
 /// A parsed [`SelectionRequest`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selection {
     as_of: AsOf,
     scope: Option<String>,
@@ -104,9 +105,7 @@ impl Selection {
         let Some(brief) = snapshot.brief(id) else {
             return false;
         };
-        let in_window = self.since.is_none_or(|since| brief.timestamp >= since)
-            && self.until.is_none_or(|until| brief.timestamp <= until);
-        in_window
+        self.is_in_window(brief.timestamp)
             && snapshot.brief_is_visible(id, &brief, self.as_of)
             && self.fits(snapshot, id, brief.parent, is_scattered)
     }
@@ -142,16 +141,65 @@ impl Selection {
             return false;
         };
         let view = parent.unwrap_or(view);
-        if let Some(scope) = &self.scope
-            && !view.uri.is_some_and(|uri| uri.starts_with(scope.as_str()))
-        {
-            return false;
-        }
-        self.acl.as_ref().is_none_or(|acl| acl.allows(&view))
+        self.has_in_scope(&view)
+            && self.has_access_to(&view)
             && self
                 .filter
                 .as_ref()
                 .is_none_or(|filter| filter.matches(&|field| fields::lookup(&view, field)))
+    }
+}
+
+/// The parts of a selection, for [`crate::selected`].
+impl Selection {
+    /// The same, of all times.
+    pub(crate) fn of_all_times(&self) -> Self {
+        Self {
+            as_of: AsOf::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether both are the same but for the point in the past.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.scope == other.scope
+            && (self.since, self.until) == (other.since, other.until)
+            && self.acl == other.acl
+            && self.filter == other.filter
+    }
+
+    /// Whether a frame of this time can be selected.
+    pub(crate) fn is_in_window(&self, timestamp: i64) -> bool {
+        self.since.is_none_or(|since| timestamp >= since)
+            && self.until.is_none_or(|until| timestamp <= until)
+    }
+
+    pub(crate) fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
+    }
+
+    pub(crate) fn acl(&self) -> Option<&AclContext> {
+        self.acl.as_ref()
+    }
+
+    pub(crate) fn has_scope(&self) -> bool {
+        self.scope.is_some()
+    }
+
+    /// Whether a document is in the scope.
+    pub(crate) fn has_in_scope(&self, view: &FrameView<'_>) -> bool {
+        let scope = self.scope.as_deref();
+        scope.is_none_or(|scope| view.uri.is_some_and(|uri| uri.starts_with(scope)))
+    }
+
+    /// Whether a document may be read.
+    pub(crate) fn has_access_to(&self, view: &FrameView<'_>) -> bool {
+        self.acl.as_ref().is_none_or(|acl| acl.allows(view))
+    }
+
+    /// Whether a frame is visible at the point in the past, or now when there is none.
+    pub(crate) fn sees(&self, snapshot: &Snapshot, id: u64) -> bool {
+        snapshot.is_visible(id, self.as_of)
     }
 }
 

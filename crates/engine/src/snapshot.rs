@@ -38,7 +38,7 @@ pub struct Brief {
 }
 
 /// Which frames a call may see.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AsOf {
     /// Only frames with an id up to this one, and those that it had not superseded yet.
     pub frame: Option<u64>,

@@ -27,6 +27,22 @@ impl FrameSet {
         }
     }
 
+    /// The set of frames whose bits are set: of frame 0 the lowest of the first word.
+    #[must_use]
+    pub fn from_words(words: Vec<u64>) -> Self {
+        let count = words.iter().map(|word| u64::from(word.count_ones())).sum();
+        Self { words, count }
+    }
+
+    /// Takes a frame out.
+    pub fn remove(&mut self, frame_id: u64) {
+        if let Some(word) = self.words.get_mut((frame_id / 64) as usize) {
+            let bit = 1 << (frame_id % 64);
+            self.count -= u64::from(*word & bit != 0);
+            *word &= !bit;
+        }
+    }
+
     /// Whether the frame is in the set.
     #[inline]
     #[must_use]
@@ -84,6 +100,16 @@ mod tests {
             }
             let inside: Vec<u64> = members.range(from..=from + length).copied().collect();
             prop_assert_eq!(set.members(from, from + length).collect::<Vec<_>>(), inside);
+            let mut words = vec![0; 9];
+            members.iter().for_each(|id| words[*id as usize / 64] |= 1 << (id % 64));
+            let mut same = FrameSet::from_words(words);
+            prop_assert_eq!(same.count(), set.count());
+            for frame_id in [from, from + 1, 10_000] {
+                same.remove(frame_id);
+                prop_assert!(!same.contains(frame_id));
+            }
+            let left = members.iter().filter(|id| **id != from && **id != from + 1).count();
+            prop_assert_eq!(same.count() as usize, left);
         }
     }
 }

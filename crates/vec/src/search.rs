@@ -239,7 +239,10 @@ impl<'s, 'a> Search<'s, 'a> {
     /// many of them are compared in full is decided by their bounds.
     fn capacity(&self) -> usize {
         let effort = f64::from(self.request.effort.clamp(0.1, 100.0));
-        let behind = (self.count() as f64).sqrt() * CANDIDATES * effort;
+        let count = self.count();
+        let frames = self.request.frames;
+        let allowed = frames.map_or(count, |frames| frames.count().min(count));
+        let behind = (allowed as f64).sqrt() * CANDIDATES * effort;
         let wanted = (self.request.limit as f64 * CANDIDATES_OF_HIT * effort).min(u32::MAX.into());
         (behind + wanted) as usize + MIN_CANDIDATES
     }
