@@ -8,17 +8,34 @@ pub fn iso8601(seconds: i64) -> String {
     let days = seconds.div_euclid(86_400);
     let time = seconds.rem_euclid(86_400);
     let (year, month, day) = civil_from_days(days);
-    let year = if (0..=9999).contains(&year) {
-        format!("{year:04}")
+    // By hand: every hit of a search has a date, and formatting one by the standard library takes five times as long.
+    let mut text = String::with_capacity(24);
+    if (0..=9999).contains(&year) {
+        push_two(&mut text, year / 100);
+        push_two(&mut text, year % 100);
     } else {
-        format!("{year:+07}")
-    };
-    format!(
-        "{year}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        time / 3600,
-        time / 60 % 60,
-        time % 60
-    )
+        text.push_str(&format!("{year:+07}"));
+    }
+    let parts = [
+        ('-', month),
+        ('-', day),
+        ('T', time / 3600),
+        (':', time / 60 % 60),
+        (':', time % 60),
+    ];
+    for (mark, number) in parts {
+        text.push(mark);
+        push_two(&mut text, number);
+    }
+    text.push('Z');
+    text
+}
+
+/// Appends a number under 100 as two digits.
+fn push_two(text: &mut String, number: i64) {
+    for digit in [number / 10, number % 10] {
+        text.push(char::from(b'0' + digit as u8));
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Frames and texts as hits show them: the same few again and again, from anywhere in the file.
 //!
-//! What was found intact once is not hashed again. In a large file the bytes are read instead of being touched in the
+//! What was found intact once is not hashed again, and short texts that were shown lately are not decoded again. In a large file the bytes are read instead of being touched in the
 //! map: the system maps sixteen pages around every one that is touched, so that a few hundred answers from all over a
 //! file of a gigabyte would make the process as large as the file. For the same reason the pages that searches touched
 //! are given back now and then.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use mv2::view::FrameView;
 
@@ -48,11 +49,51 @@ impl Marks {
     }
 }
 
-/// Which frames and payloads of a commit were found intact.
+/// Which frames and payloads of a commit were found intact, and the texts that were shown last.
 #[derive(Default)]
 pub struct Intact {
     frames: OnceLock<Marks>,
     payloads: OnceLock<Marks>,
+    texts: Mutex<Texts>,
+}
+
+/// Longest text that is kept, bytes: decoding it takes longer than copying it several times over.
+const MOST_OF_TEXT: usize = 4 << 10;
+/// Bytes of texts in one generation.
+const MOST_OF_TEXTS: usize = 512 << 10;
+
+/// Texts by frame, in two generations: when the young one is full the old one is dropped, and the young one grows old.
+#[derive(Default)]
+struct Texts {
+    young: HashMap<u64, Box<str>>,
+    old: HashMap<u64, Box<str>>,
+    young_bytes: usize,
+}
+
+impl Texts {
+    fn get(&mut self, id: u64) -> Option<String> {
+        if let Some(text) = self.young.get(&id) {
+            return Some(text.as_ref().to_owned());
+        }
+        let text = self.old.remove(&id)?;
+        let copy = text.as_ref().to_owned();
+        self.keep(id, text);
+        Some(copy)
+    }
+
+    fn keep(&mut self, id: u64, text: Box<str>) {
+        if text.len() > MOST_OF_TEXT {
+            return;
+        }
+        // What the map needs for an entry counts as well.
+        let bytes = text.len() + 64;
+        if self.young_bytes + bytes > MOST_OF_TEXTS {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        self.young_bytes += bytes;
+        self.young.insert(id, text);
+    }
 }
 
 /// Memory that is used for one hit after the other.
@@ -93,6 +134,13 @@ impl Committed {
         if view.payload_length == 0 {
             return Ok((view, None));
         }
+        let texts = || {
+            let texts = self.intact.texts.lock();
+            texts.unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(text) = texts().get(id) {
+            return Ok((view, Some(text)));
+        }
         let stored = self.read(
             view.payload_offset,
             view.payload_length,
@@ -107,6 +155,9 @@ impl Committed {
             marks.set(id);
         }
         let text = String::from_utf8(text::decoded_payload(&view, stored)?).ok();
+        if let Some(text) = text.as_deref().filter(|text| text.len() <= MOST_OF_TEXT) {
+            texts().keep(id, text.into());
+        }
         Ok((view, text))
     }
 
@@ -170,6 +221,25 @@ mod tests {
             mapped_from_files().is_some_and(|bytes| bytes > 0),
             cfg!(target_os = "linux")
         );
+    }
+
+    #[test]
+    fn texts_that_were_shown_last_are_kept_in_bounds() {
+        let mut texts = Texts::default();
+        let text = |id: u64| format!("{id} ").repeat(100);
+        for id in 0..20_000 {
+            texts.keep(id, text(id).into());
+            assert_eq!(texts.get(id), Some(text(id)));
+            assert!(texts.get(0).is_some(), "asked for again and again");
+            if id % 1_000 == 0 {
+                let kept = texts.young.values().chain(texts.old.values());
+                let bytes: usize = kept.map(|text| text.len()).sum();
+                assert!(bytes <= 2 * MOST_OF_TEXTS);
+            }
+        }
+        assert_eq!(texts.get(1), None);
+        texts.keep(7, "x".repeat(MOST_OF_TEXT + 1).into());
+        assert_eq!(texts.get(7), None);
     }
 
     #[test]

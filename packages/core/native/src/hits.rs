@@ -143,7 +143,12 @@ impl Packer {
             &mut self.wide
         };
         pool.push_str(text);
-        self.whole(length_of(text) * 2 + u64::from(!is_ascii));
+        let length = if is_ascii {
+            text.len() as u64
+        } else {
+            length_of(text)
+        };
+        self.whole(length * 2 + u64::from(!is_ascii));
     }
 }
 
