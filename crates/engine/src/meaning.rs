@@ -27,7 +27,7 @@ pub enum Recall {
 pub enum RecallName {
     /// Half the effort.
     Fast,
-    /// More than 99 of 100 true neighbours, of hundreds of thousands of vectors.
+    /// More than 99 of 100 true neighbours, whatever the vectors look like.
     Normal,
     /// Four times the effort.
     High,

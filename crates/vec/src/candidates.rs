@@ -37,6 +37,17 @@ impl Candidate {
     }
 }
 
+/// Which candidates are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeftOut {
+    /// All are.
+    None,
+    /// Those that are no better than the floor.
+    BelowFloor,
+    /// Others, for want of room.
+    Surplus,
+}
+
 /// The best `capacity` of the candidates that come along.
 pub(crate) struct Candidates {
     found: Vec<Candidate>,
@@ -44,6 +55,7 @@ pub(crate) struct Candidates {
     floor: f32,
     threshold: f32,
     is_whole: bool,
+    is_cut: bool,
 }
 
 impl Candidates {
@@ -59,6 +71,7 @@ impl Candidates {
             floor,
             threshold: floor,
             is_whole: floor == f32::NEG_INFINITY,
+            is_cut: false,
         }
     }
 
@@ -97,21 +110,28 @@ impl Candidates {
             self.threshold = self.threshold.max(worst.bound());
             self.found.truncate(self.capacity);
             self.is_whole = false;
+            self.is_cut = true;
         }
     }
 
     /// Takes those of a part that was scanned elsewhere.
     pub(crate) fn join(&mut self, other: Self) {
         self.is_whole &= other.is_whole;
+        self.is_cut |= other.is_cut;
         self.found.extend(other.found);
         self.cut();
     }
 
-    /// Best first; and whether none had to be left out.
-    pub(crate) fn finish(mut self) -> (Vec<Candidate>, bool) {
+    /// Best first; and what is not among them.
+    pub(crate) fn finish(mut self) -> (Vec<Candidate>, LeftOut) {
         self.cut();
         self.found.sort_unstable_by(|left, right| right.cmp(left));
-        (self.found, self.is_whole)
+        let left_out = match (self.is_whole, self.is_cut) {
+            (true, _) => LeftOut::None,
+            (false, false) => LeftOut::BelowFloor,
+            (false, true) => LeftOut::Surplus,
+        };
+        (self.found, left_out)
     }
 }
 
@@ -135,9 +155,9 @@ mod tests {
             expected.sort_by(|left, right| bounds[right.place() as usize].total_cmp(&bounds[left.place() as usize])
                 .then(left.place().cmp(&right.place())));
             expected.truncate(capacity);
-            let (found, is_whole) = kept.finish();
+            let (found, left_out) = kept.finish();
             prop_assert_eq!(found, expected);
-            prop_assert!(!is_whole || bounds.len() <= 2 * capacity);
+            prop_assert!(left_out != LeftOut::None || bounds.len() <= 2 * capacity);
         }
     }
 }

@@ -7,13 +7,10 @@ use crate::vectors::sum_of_pairs;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// Vectors kept beyond those asked for: similarities are computed in double precision at the end, and may change places.
-const SPARE: usize = 2;
-
 /// A vector that was compared. The greater is the better.
 #[derive(Debug, Clone, Copy)]
 struct Near {
-    similarity: f32,
+    similarity: f64,
     frame_id: u64,
     place: Place,
 }
@@ -50,7 +47,7 @@ impl Nearest {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             found: BinaryHeap::new(),
-            limit: limit.saturating_add(SPARE),
+            limit,
             compared: 0,
         }
     }
@@ -61,14 +58,14 @@ impl Nearest {
     }
 
     /// What a vector must come up to to be among the nearest; `None` while any is.
-    pub(crate) fn worst(&self) -> Option<f32> {
+    pub(crate) fn worst(&self) -> Option<f64> {
         let worst = self.found.peek().map(|Reverse(worst)| worst.similarity);
         worst.filter(|_| self.found.len() >= self.limit)
     }
 
     /// Whether a vector this near can be among the nearest.
     #[inline]
-    pub(crate) fn is_good(&self, similarity: f32) -> bool {
+    pub(crate) fn is_good(&self, similarity: f64) -> bool {
         self.found.len() < self.limit
             || self
                 .found
@@ -76,7 +73,7 @@ impl Nearest {
                 .is_some_and(|Reverse(worst)| similarity >= worst.similarity)
     }
 
-    pub(crate) fn push(&mut self, similarity: f32, frame_id: u64, place: Place) {
+    pub(crate) fn push(&mut self, similarity: f64, frame_id: u64, place: Place) {
         let near = Near {
             similarity,
             frame_id,
@@ -95,6 +92,11 @@ impl Nearest {
     #[inline]
     pub(crate) fn count(&mut self) {
         self.compared += 1;
+    }
+
+    /// Counts vectors that were compared before.
+    pub(crate) fn add_compared(&mut self, count: usize) {
+        self.compared += count;
     }
 
     /// How many were compared.
@@ -118,6 +120,10 @@ pub(crate) struct Reader<'s, 'a> {
     kernel: Kernel,
     buffer: Vec<u8>,
 }
+
+/// Sums that grow side by side, and roundings that come besides: what the single precision of a similarity may be wrong by.
+const LANES: usize = 32;
+const ROUNDINGS: usize = 8;
 
 /// Squares between these lose nothing to the limits of single precision.
 const SAFE_SQUARES: std::ops::Range<f32> = 1e-20..1e30;
@@ -158,18 +164,27 @@ impl<'s, 'a> Reader<'s, 'a> {
             .any(|later| later.segment.ordinal(frame_id).is_some())
     }
 
-    pub(crate) fn similarity(&mut self, place: Place, frame_id: u64) -> Result<f32> {
+    /// What the similarity of a vector is at most, in single precision: most vectors need no more to be left out.
+    pub(crate) fn at_most(&mut self, place: Place, frame_id: u64) -> Result<f64> {
         let (kernel, query) = (self.kernel, self.query);
         let bytes = self.bytes(place, frame_id)?;
         let (dot, square) = kernel.products(query, bytes);
         if SAFE_SQUARES.contains(&square) {
-            return Ok(dot / square.sqrt());
+            let rounding = f64::from(f32::EPSILON) * (ROUNDINGS + query.len() / LANES) as f64;
+            return Ok(f64::from(dot / square.sqrt()) + rounding);
         }
+        self.similarity(place, frame_id)
+    }
+
+    /// The similarity in double precision: where many vectors are nearly the same, single precision tells noise apart.
+    pub(crate) fn similarity(&mut self, place: Place, frame_id: u64) -> Result<f64> {
+        let (kernel, query) = (self.kernel, self.query);
+        let bytes = self.bytes(place, frame_id)?;
         let (similarity, _) = precise(kernel, query, norm_of(query), bytes);
         if similarity.is_nan() {
             return Err(Self::corrupt(place, frame_id, "not finite"));
         }
-        Ok(similarity as f32)
+        Ok(similarity)
     }
 
     /// The nearest with their similarity to `query`, in double precision.

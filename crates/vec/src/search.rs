@@ -1,7 +1,7 @@
 //! Finding the nearest vectors.
 
 use crate::blob::{BLOCK, Segment};
-use crate::candidates::{Candidate, Candidates};
+use crate::candidates::{Candidate, Candidates, LeftOut};
 use crate::error::{Error, Result};
 use crate::frame_set::FrameSet;
 use crate::kernel::Kernel;
@@ -118,7 +118,7 @@ pub fn search(sources: &[Source<'_>], request: &Request<'_>) -> Result<SearchRes
     let nearest = match plan {
         Plan::Some(places) => search.compare(&places)?,
         Plan::All => search.compare_all()?,
-        Plan::Scan { capacity } => search.scan(capacity)?,
+        Plan::Scan { capacity } => search.scan_until_sure(capacity)?,
     };
     let compared = nearest.compared();
     let mut reader = search.reader();
@@ -153,6 +153,10 @@ const MIN_CANDIDATES: usize = 100;
 const FIRST: usize = 8_192;
 /// Hits up to which that pays.
 const FIRST_HITS: usize = 512;
+/// How many times as many candidates a scan keeps that was not sure of its hits, and the part of all vectors that is compared
+/// rather than scanned once more.
+const WIDER: usize = 8;
+const MOST_WIDE: u64 = 4;
 /// How many candidates ahead vectors are asked for.
 const AHEAD: usize = 4;
 
@@ -247,6 +251,11 @@ impl<'s, 'a> Search<'s, 'a> {
         (behind + wanted) as usize + MIN_CANDIDATES
     }
 
+    /// Standard deviations between what a code tells and what it is taken for.
+    fn margin(&self) -> f32 {
+        MARGIN * self.request.effort.clamp(0.1, 100.0)
+    }
+
     fn look_up(&self, frames: &FrameSet) -> Vec<Place> {
         let mut places = Vec::new();
         for (index, source) in self.sources.iter().enumerate() {
@@ -307,13 +316,13 @@ impl<'s, 'a> Search<'s, 'a> {
         let Some(frame_id) = self.sources[place.0].segment.frame(place.1) else {
             return Ok(());
         };
-        let similarity = reader.similarity(place, frame_id)?;
+        let at_most = reader.at_most(place, frame_id)?;
         nearest.count();
-        if nearest.is_good(similarity)
+        if nearest.is_good(at_most)
             && self.allows(frame_id)
             && !reader.is_superseded(place.0, frame_id)
         {
-            nearest.push(similarity, frame_id, place);
+            nearest.push(reader.similarity(place, frame_id)?, frame_id, place);
         }
         Ok(())
     }
@@ -362,8 +371,29 @@ impl<'s, 'a> Search<'s, 'a> {
         })
     }
 
-    /// Compares with the vectors in full whose codes look best.
-    fn scan(&self, capacity: usize) -> Result<Nearest> {
+    /// Scans with more and more candidates until those left out are no likely hits. Where very many vectors are nearly the
+    /// same, their codes do not tell which of them are the nearest; then a good part of them has to be compared.
+    fn scan_until_sure(&self, mut capacity: usize) -> Result<Nearest> {
+        loop {
+            let (nearest, is_sure) = self.scan(capacity)?;
+            let compared = nearest.compared();
+            if is_sure {
+                return Ok(nearest);
+            }
+            capacity = capacity.saturating_mul(WIDER);
+            let frames = self.request.frames;
+            let mut nearest = match frames {
+                _ if (capacity as u64).saturating_mul(MOST_WIDE) < self.count() => continue,
+                Some(frames) => self.compare(&self.look_up(frames))?,
+                None => self.compare_all()?,
+            };
+            nearest.add_compared(compared);
+            return Ok(nearest);
+        }
+    }
+
+    /// Compares with the vectors in full whose codes look best. Whether those left out for want of room are no likely hits.
+    fn scan(&self, capacity: usize) -> Result<(Nearest, bool)> {
         let tables = self.tables();
         let count = self.count() as usize;
         let mut reader = self.reader();
@@ -391,21 +421,34 @@ impl<'s, 'a> Search<'s, 'a> {
             Ok(candidates)
         })?;
         parts.into_iter().for_each(|part| candidates.join(part));
-        let (candidates, is_whole) = candidates.finish();
+        let (candidates, left_out) = candidates.finish();
+        // How much more the codes promised than the vectors kept.
+        let (mut promised, mut count) = (0.0, 0);
         for (number, candidate) in candidates.iter().enumerate() {
             if let Some(next) = candidates.get(number + AHEAD) {
                 let (index, ordinal) = self.place(*next);
                 self.sources[index].vectors.prefetch(ordinal);
             }
             // If all that is allowed is here, as with narrow conditions, hits can as well be exact.
-            if !is_whole && !nearest.is_good(candidate.bound()) {
-                break;
+            let bound = f64::from(candidate.bound());
+            if left_out != LeftOut::None && !nearest.is_good(bound) {
+                return Ok((nearest, true));
             }
             if compared.binary_search(&candidate.place()).is_err() {
-                self.compare_candidate(*candidate, &mut reader, &mut nearest)?;
+                let at_most = self.compare_candidate(*candidate, &mut reader, &mut nearest)?;
+                promised += bound - at_most;
+                count += 1;
             }
         }
-        Ok(nearest)
+        let is_sure = left_out != LeftOut::Surplus
+            || candidates.last().is_none_or(|last| {
+                let margin = f64::from(self.margin());
+                let deviation = promised / f64::from(count.max(1)) / margin;
+                // Two deviations above what its code tells.
+                let likely = f64::from(last.bound()) - (margin - 2.0) * deviation;
+                nearest.worst().is_some_and(|worst| likely < worst)
+            });
+        Ok((nearest, is_sure))
     }
 
     /// Compares with those of the first `count` vectors whose codes look best, as many as there are hits. What no other can
@@ -450,7 +493,7 @@ impl<'s, 'a> Search<'s, 'a> {
             self.compare_candidate(*best, reader, nearest)?;
         }
         if let Some(worst) = nearest.worst() {
-            candidates.raise_floor(worst.next_down());
+            candidates.raise_floor((worst as f32).next_down());
         }
         let mut compared: Vec<u32> = best.iter().map(|best| best.place()).collect();
         compared.sort_unstable();
@@ -480,22 +523,22 @@ impl<'s, 'a> Search<'s, 'a> {
         candidate: Candidate,
         reader: &mut Reader<'_, '_>,
         nearest: &mut Nearest,
-    ) -> Result<()> {
+    ) -> Result<f64> {
         let place = self.place(candidate);
         let Some(frame_id) = self.sources[place.0].segment.frame(place.1) else {
-            return Ok(());
+            return Ok(0.0);
         };
-        let similarity = reader.similarity(place, frame_id)?;
+        let at_most = reader.at_most(place, frame_id)?;
         nearest.count();
-        if nearest.is_good(similarity) && !reader.is_superseded(place.0, frame_id) {
-            nearest.push(similarity, frame_id, place);
+        if nearest.is_good(at_most) && !reader.is_superseded(place.0, frame_id) {
+            nearest.push(reader.similarity(place, frame_id)?, frame_id, place);
         }
-        Ok(())
+        Ok(at_most)
     }
 
     /// Which table each source uses, and the tables: sources mostly share one centre.
     fn tables(&self) -> Tables {
-        let margin = MARGIN * self.request.effort.clamp(0.1, 100.0);
+        let margin = self.margin();
         let mut rotated = None;
         let mut tables = Tables {
             of_source: Vec::new(),

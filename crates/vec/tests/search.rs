@@ -176,6 +176,45 @@ fn a_search_finds_nearly_all_of_the_nearest_whatever_vectors_look_like() {
 }
 
 #[test]
+fn a_search_among_vectors_that_are_nearly_the_same_finds_the_nearest() {
+    let mut random = Random(5);
+    for (dimension, noise, groups) in [(384, 1e-4, 3), (384, 1e-2, 1), (16, 1e-4, 5)] {
+        let centres: Vec<Vec<f32>> = (0..groups).map(|_| random.vector(dimension)).collect();
+        let vectors: Vec<Vec<f32>> = (0..5_000)
+            .map(|number| {
+                let centre = centres[number % groups].iter();
+                centre
+                    .map(|number| number + noise * random.normal())
+                    .collect()
+            })
+            .collect();
+        let queries = vectors[..40].to_vec();
+        let stored = [Stored::new(Encoding::Bits, (0..5_000).collect(), vectors)];
+        sources!(stored, strided, sources);
+        for is_exact in [true, false] {
+            let request = Request {
+                is_exact,
+                ..Request::new(&[], 10)
+            };
+            let mut found = 0;
+            for query in &queries {
+                let expected: Vec<u64> = brute_force(&stored, query, 10, |_| true)
+                    .into_iter()
+                    .map(|(frame_id, _)| frame_id)
+                    .collect();
+                let hits = find(&sources, &Request { query, ..request });
+                if is_exact {
+                    assert_eq!(hits, expected);
+                }
+                found += hits.iter().filter(|hit| expected.contains(hit)).count();
+            }
+            let share = found as f64 / (10 * queries.len()) as f64;
+            assert!(share >= 0.99, "{dimension} numbers, noise {noise}: {share}");
+        }
+    }
+}
+
+#[test]
 fn several_threads_find_what_one_finds() {
     let mut random = Random(9);
     let dimension = 384;
