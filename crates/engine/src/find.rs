@@ -174,6 +174,8 @@ pub struct PreparedFind {
     query: Option<Query>,
     /// `None`: it is not looked for by meaning.
     vector: Option<Arc<[f32]>>,
+    /// What the words demand of every hit, also of those found by meaning.
+    demands: Option<Query>,
     /// What is not looked for, and why.
     warnings: Vec<String>,
     selection: Selection,
@@ -216,10 +218,13 @@ impl Memory {
         let start = start_of(&request, &snapshot, by)?;
         let selection = Selection::new(&request.selection)?;
         // The index leaves out most of what is not selected, at a fraction of what looking at frames takes.
+        let demands = query.as_ref().and_then(Query::demands);
+        let demands = demands.map(|query| query.require(selection.conditions(&snapshot)));
         let query = query.map(|query| query.require(selection.conditions(&snapshot)));
         Ok(PreparedFind {
             request,
             query,
+            demands,
             vector,
             warnings,
             selection,
@@ -460,6 +465,10 @@ impl PreparedFind {
                 return Ok(false);
             }
         }
+        let is_demanding = self.demands.is_some() && matches!(self.start.by, By::Both { .. });
+        if is_demanding && snapshot.frame_count() > INLINE_SELECTED {
+            return Ok(false);
+        }
         let looks_for_words = self.start.by != By::Meaning;
         let Some(query) = self.query.as_ref().filter(|_| looks_for_words) else {
             return Ok(true);
@@ -581,6 +590,61 @@ impl PreparedFind {
     /// Pages follow each other to the end: behind what the lists of the first page give come the documents that longer
     /// lists give besides, in their order.
     fn run_by_both(
+        &self,
+        query: &Query,
+        vector: &[f32],
+        admitted: Admitted<'_>,
+        first_depth: usize,
+    ) -> Result<FindResult> {
+        let matching = self.demands.as_ref();
+        let matching = matching
+            .map(|demands| self.matching(demands, admitted.accept))
+            .transpose()?;
+        let Some(matching) = matching else {
+            return self.run_fused(query, vector, admitted, first_depth);
+        };
+        let committed = match admitted.committed {
+            Some(selected) => selected.intersection(&matching),
+            None => matching.clone(),
+        };
+        let accept = |id: u64| {
+            matching.contains(self.document_of(id))
+                && admitted.accept.is_none_or(|accept| accept(id))
+        };
+        let admitted = Admitted {
+            committed: Some(&committed),
+            accept: Some(&accept),
+            ..admitted
+        };
+        self.run_fused(query, vector, admitted, first_depth)
+    }
+
+    /// The frames of documents that fulfil the demands of a query, pieces of theirs included.
+    fn matching(&self, demands: &Query, accept: Option<Accept<'_>>) -> Result<FrameSet> {
+        let snapshot = &*self.snapshot;
+        let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
+        let found = searcher.search(&SearchRequest {
+            query: demands,
+            limit: usize::try_from(snapshot.frame_count()).unwrap_or(usize::MAX),
+            offset: 0,
+            accept,
+            explain: false,
+        })?;
+        let directory = &snapshot.committed.directory;
+        let mut frames = FrameSet::new();
+        for hit in found.hits {
+            let document = self.document_of(hit.frame_id);
+            if !frames.contains(document) {
+                frames.insert(document);
+                directory
+                    .chunks_of(document)
+                    .for_each(|piece| frames.insert(piece));
+            }
+        }
+        Ok(frames)
+    }
+
+    fn run_fused(
         &self,
         query: &Query,
         vector: &[f32],

@@ -217,6 +217,57 @@ fn pages_of_both_go_to_the_end_and_a_cursor_is_of_one_ranking() {
     }
 }
 
+#[test]
+fn what_a_query_demands_holds_for_what_is_found_by_meaning() {
+    let (_folder, memory) = memory();
+    let shelf = |id: u64| id % 7;
+    for (query, fits) in [
+        ("number AND shelf", None),
+        (r#""shelf 3""#, Some(3)),
+        ("tag:tag2", None),
+        ("uri:mv2://shelf3/10", None),
+        ("shelf NOT keyword10x", None),
+    ] {
+        let lexical = find(
+            &memory,
+            json!({ "query": query, "k": 3000, "mode": "lex" }),
+            vector(1),
+        );
+        let both = find(
+            &memory,
+            json!({ "query": query, "k": 3000, "mode": "auto" }),
+            vector(1),
+        );
+        let sorted = |found: &FindResult| {
+            let mut all = ids(found);
+            all.sort_unstable();
+            all
+        };
+        assert!(!lexical.hits.is_empty(), "{query}");
+        assert_eq!(sorted(&both), sorted(&lexical), "{query}");
+        if let Some(fits) = fits {
+            assert!(ids(&both).into_iter().all(|id| shelf(id) == fits));
+        }
+        // The first one of a page, too, where the lists are short.
+        let first = find(
+            &memory,
+            json!({ "query": query, "k": 5, "mode": "auto" }),
+            vector(1),
+        );
+        assert!(
+            ids(&first).iter().all(|id| ids(&lexical).contains(id)),
+            "{query}"
+        );
+    }
+    // Words that only rank demand nothing.
+    let words = find(
+        &memory,
+        json!({ "query": "keyword10x", "k": 3, "mode": "auto" }),
+        vector(1),
+    );
+    assert_eq!(words.hits.len(), 3);
+}
+
 fn selections() -> impl Strategy<Value = (Value, u64, u64)> {
     (
         0..8_u64,

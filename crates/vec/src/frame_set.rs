@@ -43,6 +43,13 @@ impl FrameSet {
         }
     }
 
+    /// The frames that are in both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let pairs = self.words.iter().zip(&other.words);
+        Self::from_words(pairs.map(|(left, right)| left & right).collect())
+    }
+
     /// Whether the frame is in the set.
     #[inline]
     #[must_use]
@@ -98,6 +105,10 @@ mod tests {
             for frame_id in 0..600 {
                 prop_assert_eq!(set.contains(frame_id), members.contains(&frame_id));
             }
+            let even: FrameSet = (0..600).filter(|id| id % 2 == 0).collect();
+            let both = set.intersection(&even);
+            prop_assert_eq!(both.count() as usize, members.iter().filter(|id| *id % 2 == 0).count());
+            prop_assert!((0..600).all(|id| both.contains(id) == (set.contains(id) && id % 2 == 0)));
             let inside: Vec<u64> = members.range(from..=from + length).copied().collect();
             prop_assert_eq!(set.members(from, from + length).collect::<Vec<_>>(), inside);
             let mut words = vec![0; 9];

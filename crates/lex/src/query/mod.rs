@@ -178,6 +178,30 @@ impl Query {
         self
     }
 
+    /// What the query demands of every hit (phrases, fields, dates, operators), as a query that only filters. `None` when its
+    /// words only rank.
+    #[must_use]
+    pub fn demands(&self) -> Option<Self> {
+        if self.must.is_empty() && self.must_not.is_empty() {
+            return None;
+        }
+        let mut query = Self {
+            terms: self.terms.clone(),
+            pairs: Vec::new(),
+            any: Vec::new(),
+            must: self.must.clone(),
+            must_not: self.must_not.clone(),
+            names: Vec::new(),
+            moments: Vec::new(),
+            left_out: Vec::new(),
+        };
+        query.terms.iter_mut().for_each(|term| term.scored = false);
+        if query.must.is_empty() {
+            query.must.push(Node::Everything);
+        }
+        Some(query)
+    }
+
     /// What to search for when nothing is found: the function words, under the same conditions.
     pub(crate) fn fallback(&self) -> Option<Self> {
         if self.left_out.is_empty() || self.any.is_empty() || self.must.iter().any(Node::is_text) {
