@@ -117,6 +117,7 @@ pub(crate) struct Reader<'s, 'a> {
     sources: &'s [Source<'a>],
     /// Of length 1.
     query: &'s [f32],
+    query_norm: f64,
     kernel: Kernel,
     buffer: Vec<u8>,
 }
@@ -133,6 +134,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         Self {
             sources,
             query,
+            query_norm: norm_of(query),
             kernel,
             buffer: Vec::new(),
         }
@@ -178,9 +180,9 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     /// The similarity in double precision: where many vectors are nearly the same, single precision tells noise apart.
     pub(crate) fn similarity(&mut self, place: Place, frame_id: u64) -> Result<f64> {
-        let (kernel, query) = (self.kernel, self.query);
+        let (kernel, query, query_norm) = (self.kernel, self.query, self.query_norm);
         let bytes = self.bytes(place, frame_id)?;
-        let (similarity, _) = precise(kernel, query, norm_of(query), bytes);
+        let (similarity, _) = precise(kernel, query, query_norm, bytes);
         if similarity.is_nan() {
             return Err(Self::corrupt(place, frame_id, "not finite"));
         }
