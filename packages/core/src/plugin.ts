@@ -12,7 +12,8 @@ export type {
 export { requestFailed, type Requester } from './embedding/request-failed.js';
 export { retryAdviceOf, type RetryAdvice } from './embedding/retry-advice.js';
 export { baseUrlOf, requireKey, requireNetwork, type ServiceCall } from './plugin/environment-checks.js';
-export { HttpError, postJson, type PostJsonRequest } from './plugin/post-json.js';
+export { HttpError } from './plugin/answer.js';
+export { postJson, type PostJsonRequest } from './plugin/post-json.js';
 export { ReferenceEmbeddings } from './plugin/reference-embeddings.js';
 export { referenceOptions, type ReferenceConfig } from './plugin/reference-options.js';
 export {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { embedAll, embedEach, type Embedder, type EmbedAllOptions, MemvidError } from '../src/index.ts';
+import { createError } from '../src/errors.ts';
 
 /** Waits that are noted and not waited. */
 function noted(): { waits: number[]; wait: (milliseconds: number) => Promise<void> } {
@@ -120,6 +121,69 @@ describe('embedAll', () => {
       },
     });
     expect(error).toMatchObject({ code: 'MV019', cause: { message: 'no' } });
+  });
+
+  it('waits for onProgress, and ends with what it rejects with', async () => {
+    const heard: number[] = [];
+    await embedAll(lengths(), numbered(7), {
+      kind: 'query',
+      concurrency: 1,
+      async onProgress({ embedded }) {
+        await Promise.resolve();
+        heard.push(embedded);
+      },
+    });
+    expect(heard).toEqual([3, 6, 7]);
+    const error = await failure(lengths(), numbered(7), {
+      onProgress: async () => Promise.reject(new Error('no')),
+      progressName: 'onEmbedding',
+    });
+    expect(error).toMatchObject({
+      code: 'MV019',
+      details: { argument: 'onEmbedding' },
+      cause: { message: 'no' },
+    });
+  });
+
+  it.each(['MV007', 'MV012', 'MV013', 'MV018', 'MV019', 'MV999'])(
+    '%s of what an embedder does on its own is not taken for one of this call',
+    async (code) => {
+      const own = createError(code, 'of another memory', { details: { path: 'other.mv2' } });
+      const error = await failure(lengths({ embed: async () => Promise.reject(own) }), ['a']);
+      expect(error).toMatchObject({
+        code: 'MV015',
+        message: 'acme lengths failed: of another memory',
+        details: { reason: 'provider', provider: 'acme', model: 'lengths' },
+      });
+      expect(error.cause).toBe(own);
+    },
+  );
+
+  it('an error that throws when it is read is MV015 all the same', async () => {
+    const thrower = {
+      get(): never {
+        throw new Error('no');
+      },
+    };
+    const getters = Object.defineProperties(new Error('x'), {
+      message: thrower,
+      name: thrower,
+      code: thrower,
+      cause: thrower,
+    });
+    const traps = new Proxy(new Error('x'), {
+      get: thrower.get,
+      has: thrower.get,
+      getPrototypeOf: thrower.get,
+    });
+    const marked = Object.defineProperties(
+      { [Symbol.for('@memvid/error')]: true },
+      { code: thrower, details: thrower },
+    );
+    for (const thrown of [getters, traps, marked]) {
+      const error = await failure(lengths({ embed: async () => Promise.reject(thrown as Error) }), ['a']);
+      expect(error).toMatchObject({ code: 'MV015', details: { reason: 'provider' } });
+    }
   });
 
   it('no texts: no call', async () => {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { MemvidError } from '../src/index.ts';
 import {
@@ -14,6 +15,7 @@ import {
   requireNetwork,
   retryAdviceOf,
   serviceEmbedder,
+  throughClient,
   vectorsByIndex,
   vectorsInOrder,
 } from '../src/plugin.ts';
@@ -94,7 +96,13 @@ describe('serviceEmbedder', () => {
     expect(request).not.toHaveBeenCalled();
     vi.stubEnv('OTHER_KEY', 'from-environment');
     await embed();
-    expect(request).toHaveBeenCalledWith({ ...CALL, texts: ['a'], kind: 'query', key: 'from-environment' });
+    expect(request).toHaveBeenCalledWith({
+      ...CALL,
+      texts: ['a'],
+      kind: 'query',
+      key: 'from-environment',
+      maxBytes: expect.any(Number),
+    });
   });
 
   it('sends nothing when its signal is aborted before', async () => {
@@ -122,8 +130,52 @@ describe('serviceEmbedder', () => {
   });
 });
 
+it.each([
+  ['apiKey', 5],
+  ['apiKey', { toString: () => KEY }],
+  ['baseURL', new URL('http://a.example')],
+  ['fetch', 'x'],
+])('serviceEmbedder refuses %s that is %s', (name, value) => {
+  const service = {
+    ...CALL,
+    maxBatch: 8,
+    variables: ['ACME_KEY'],
+    request: async () => ({ vectors: [] }),
+  } as const;
+  const call = (): unknown => serviceEmbedder(service, { [name]: value } as never);
+  expect(call).toThrow(
+    expect.objectContaining({ code: 'MV019', details: expect.objectContaining({ argument: name }) }),
+  );
+  expect(() => requireKey(CALL, 5 as never, [])).toThrow(expect.objectContaining({ code: 'MV019' }));
+});
+
+describe('throughClient', () => {
+  const NUMBERS = '{"numbers":[1]}';
+  it('gives the answer, and the client sees none', async () => {
+    const seen: number[] = [];
+    const fetch = async (): Promise<Response> => new Response(NUMBERS);
+    const answer = await throughClient({ fetch }, async (observed) => {
+      seen.push((await observed('http://a.example')).status);
+      throw new Error('the client’s own');
+    });
+    expect([answer, seen]).toEqual([{ numbers: [1] }, [599]]);
+  });
+
+  it('throws what the client throws before any request, and else what became of the request', async () => {
+    const own = new Error('own');
+    await expect(throughClient({}, async () => Promise.reject(own))).rejects.toBe(own);
+    const broken = new TypeError('fetch failed');
+    const fetch = async (): Promise<Response> => Promise.reject(broken);
+    await expect(throughClient({ fetch }, (observed) => observed('http://a.example'))).rejects.toBe(broken);
+  });
+});
+
 describe('the errors of serviceEmbedder', () => {
-  const failure = async (thrown: unknown, headers?: Record<string, string>): Promise<MemvidError> => {
+  const failure = async (
+    thrown: unknown,
+    headers?: Record<string, string>,
+    baseURL?: string,
+  ): Promise<MemvidError> => {
     vi.stubEnv('MEMVID_OFFLINE', '');
     const service = {
       ...CALL,
@@ -131,7 +183,7 @@ describe('the errors of serviceEmbedder', () => {
       variables: ['ACME_KEY'],
       request: async () => Promise.reject(thrown as Error),
     } as const;
-    return serviceEmbedder(service, { apiKey: KEY, headers })
+    return serviceEmbedder(service, { apiKey: KEY, headers, baseURL })
       .embed(['a'], { kind: 'document' })
       .then(
         () => expect.unreachable(),
@@ -147,6 +199,67 @@ describe('the errors of serviceEmbedder', () => {
       expect(error.message).toContain('bad [secret]');
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('SECRET');
     }
+  });
+
+  const everywhere = (error: unknown): string =>
+    inspect(error, { depth: Infinity, showHidden: true, maxArrayLength: null, maxStringLength: null }) +
+    JSON.stringify(error);
+  let deep: unknown = { key: KEY };
+  for (let level = 0; level < 12; level += 1) deep = { deep };
+  const named = new Error('named');
+  Object.defineProperty(named, 'name', { value: KEY });
+
+  it.each<[place: string, thrown: unknown]>([
+    ['the message', new Error(`bad ${KEY}`)],
+    ['a text that is thrown', `bad ${KEY}`],
+    ['the name', named],
+    ['the code', Object.assign(new Error('x'), { code: KEY })],
+    ['the id of the request', Object.assign(new Error('x'), { requestId: `r-${KEY}` })],
+    ['a header', new HttpError(400, new Headers({ 'x-request-id': KEY, 'x-echo': KEY }), 'x')],
+    ['the body, deep', new HttpError(400, new Headers(), deep)],
+    ['a long list', new HttpError(400, new Headers(), { list: [...Array(300).fill('x'), KEY] })],
+    ['the cause of a cause', new Error('x', { cause: new Error('y', { cause: new Error(KEY) }) })],
+    ['a field of its own', Object.assign(new Error('x'), { request: deep, [Symbol('s')]: KEY })],
+    ['an address', new HttpError(400, new Headers(), `see ?key=${encodeURIComponent(KEY)}`)],
+    ['base64', new HttpError(400, new Headers(), `Basic ${Buffer.from(KEY).toString('base64')}`)],
+    ['behind an escape', new HttpError(400, new Headers(), `${KEY.slice(0, 5)}\u001b[1m${KEY.slice(5)}`)],
+    ['the end of what is looked at', new HttpError(400, new Headers(), `${' '.repeat(16_380)}${KEY}`)],
+    ['details of ours', new EmbeddingFailedError('x', { details: { ...CALL, said: [KEY] } })],
+    ['the cause of ours', new EmbeddingFailedError('x', { details: CALL, cause: deep })],
+    ['the suggestion of ours', new EmbeddingFailedError('x', { details: CALL, suggestion: `take ${KEY}` })],
+  ])('hold no key that stands in %s', async (_, thrown) => {
+    const error = await failure(thrown);
+    expect(error.code).toBe('MV015');
+    expect(everywhere(error)).not.toContain(KEY);
+    expect(error.message).not.toContain(KEY.slice(0, 4));
+  });
+
+  it.each([
+    'http://user:pass.SECRET@a.example/v1',
+    'http://user:pw@a.example/v1?key=in.SECRET%20',
+    'ht!tp://no.SECRET',
+  ])('hold no secret of the address %s', async (address) => {
+    const error = await failure(new TypeError(`Failed to parse URL from ${address}/embed`), {}, address);
+    expect(error.message).toContain('[secret]');
+    expect(everywhere(error)).not.toContain('SECRET');
+    expect(everywhere(error)).not.toContain('user:pw');
+  });
+
+  it('hold nothing that moves a cursor', async () => {
+    const said = '\u001b[31mred\u001b[0m\u001b]0;title\u0007 \u202Egnp\r\nInjected \u009b2Jline';
+    const error = await failure(new HttpError(400, new Headers({ 'x-request-id': 'r\u001b[1m1' }), said));
+    expect(error.message).toMatch(/^acme acme-1 answered 400: red\s+gnp Injected .*line$/);
+    const codes = [...error.message, ...String(error.details?.['requestId'])].map((letter) =>
+      letter.charCodeAt(0),
+    );
+    expect(codes.filter((code) => code < 32 || (code > 126 && code < 160) || code === 0x202e)).toEqual([]);
+  });
+
+  it('are told of a long message without reading it to its end', async () => {
+    const start = process.cpuUsage();
+    const error = await failure(new Error('x'.repeat(20_000_000)));
+    expect(error.message.length).toBeLessThan(400);
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000);
   });
 
   it('stay what they are when they are ours, unless a key is in them', async () => {
@@ -202,6 +315,9 @@ describe('vectorsByIndex', () => {
     ['a negative index', [{ index: -1, embedding: [1] }]],
     ['no embedding', [{ index: 0 }]],
     ['null', [null]],
+    ['words instead of base64', [{ embedding: 'this is not a vector' }]],
+    ['base64 that was cut', [{ embedding: base64.slice(0, -3) }]],
+    ['bytes that are no 32-bit numbers', [{ embedding: Buffer.from('seven b').toString('base64') }]],
   ])('MV015 for %s', (_, data) => {
     expect(() => vectorsByIndex(data, CALL)).toThrow(
       expect.objectContaining({ code: 'MV015', details: expect.objectContaining({ reason: 'malformed' }) }),
@@ -215,7 +331,7 @@ describe('postJson', () => {
 
   async function answering(
     status: number,
-    body: string,
+    body: string | Buffer,
     headers: Record<string, string> = {},
   ): Promise<string> {
     server = createServer((_, response) => response.writeHead(status, headers).end(body));
@@ -255,7 +371,35 @@ describe('postJson', () => {
 
   it('does not follow to another address', async () => {
     const url = await answering(307, '', { location: 'http://127.0.0.1:9/' });
-    await expect(postJson({ url, body: {} })).rejects.toThrow('fetch failed');
+    await expect(postJson({ url, body: {} })).rejects.toMatchObject({
+      code: 'MV015',
+      details: { reason: 'redirected', status: 307, retryable: false },
+      suggestion: expect.stringContaining('baseURL'),
+    });
+  });
+
+  it('reads no more than a right answer can need, as it comes out of its compression', async () => {
+    const bomb = gzipSync(`"${'a'.repeat(5_000_000)}"`);
+    expect(bomb.length).toBeLessThan(10_000);
+    const url = await answering(200, bomb, { 'content-encoding': 'gzip' });
+    await expect(postJson({ url, body: {}, maxBytes: 1000 })).rejects.toMatchObject({
+      code: 'MV015',
+      details: { reason: 'too_large', limit: 1000, retryable: false },
+    });
+    expect(await postJson<string>({ url, body: {} })).toHaveLength(5_000_000);
+  });
+
+  it('takes a fetch without streams', async () => {
+    const fetch = async () => ({ ok: true, status: 200, text: async () => '[1]' }) as Response;
+    expect(await postJson({ url: 'http://a.example', body: {}, fetch })).toEqual([1]);
+  });
+
+  it('reads the beginning of a refusal', async () => {
+    const bomb = gzipSync(`{"message":"${'a'.repeat(5_000_000)}`);
+    const url = await answering(401, bomb, { 'content-encoding': 'gzip' });
+    const error: unknown = await postJson({ url, body: {} }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ status: 401 });
+    expect((error as HttpError).body).toHaveLength(65_536);
   });
 });
 

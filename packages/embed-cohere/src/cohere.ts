@@ -48,10 +48,15 @@ export function cohere(model: string = 'embed-english-v3.0', options: CohereOpti
   );
 }
 
+interface Answer {
+  embeddings?: { float?: unknown };
+  meta?: { billed_units?: { input_tokens?: number } };
+}
+
 async function answerOf(request: EmbeddingRequest, options: CohereOptions): Promise<EmbedResult> {
-  const { model, texts, kind, signal, key } = request;
+  const { model, texts, kind, signal, key, maxBytes } = request;
   const { CohereClientV2 } = await import('cohere-ai');
-  const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
+  const answer = await throughClient<Answer | null>({ fetch: options.fetch, signal, maxBytes }, (fetch) => {
     const client = new CohereClientV2({
       token: key,
       environment: baseUrlOf(
@@ -75,5 +80,5 @@ async function answerOf(request: EmbeddingRequest, options: CohereOptions): Prom
     });
   });
   const vectors = vectorsInOrder(answer?.embeddings?.float, request);
-  return { vectors, usage: { tokens: answer.meta?.billedUnits?.inputTokens } };
+  return { vectors, usage: { tokens: answer?.meta?.billed_units?.input_tokens } };
 }

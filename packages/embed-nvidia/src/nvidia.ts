@@ -64,7 +64,7 @@ export function nvidia(model: string = usualModel(), options: NvidiaOptions = {}
 }
 
 async function answerOf(request: EmbeddingRequest, options: NvidiaOptions): Promise<EmbedResult> {
-  const { model, texts, kind, signal, key } = request;
+  const { model, texts, kind, signal, key, maxBytes } = request;
   const { documentInputType = 'passage', queryInputType = 'query', dimensions } = options;
   const base = baseUrlOf(
     options.baseURL ?? options.baseUrl ?? process.env['NVIDIA_BASE_URL'],
@@ -84,6 +84,7 @@ async function answerOf(request: EmbeddingRequest, options: NvidiaOptions): Prom
     },
     fetch: options.fetch,
     signal,
+    maxBytes,
   });
   return { vectors: vectorsByIndex(answer?.data, request), usage: { tokens: answer?.usage?.total_tokens } };
 }

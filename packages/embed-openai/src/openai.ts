@@ -3,6 +3,7 @@ import {
   type Embedder,
   type EmbeddingRequest,
   type EmbedResult,
+  HttpError,
   NO_TIMEOUT_MS,
   serviceEmbedder,
   type ServiceOptions,
@@ -57,14 +58,23 @@ export function openai(model: string = 'text-embedding-3-small', options: OpenAI
   );
 }
 
+interface Answer {
+  data?: unknown;
+  usage?: { total_tokens?: number };
+}
+
+interface Refusal {
+  error?: { code?: unknown };
+}
+
 async function answerOf(request: EmbeddingRequest, options: OpenAIOptions): Promise<EmbedResult> {
-  const { model, texts, signal, key } = request;
+  const { model, texts, signal, key, maxBytes } = request;
   const { dimensions, encodingFormat = 'base64', truncate = 'END', maxTokens = TEXT_TOKENS } = options;
   const input = truncate === 'END' ? texts.map((text) => cut(text, maxTokens)) : texts;
   const truncated = input.filter((text, at) => text.length !== texts[at]?.length).length;
   try {
     const { OpenAI } = await import('openai');
-    const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
+    const answer = await throughClient<Answer | null>({ fetch: options.fetch, signal, maxBytes }, (fetch) => {
       const client = new OpenAI({
         apiKey: key,
         baseURL: baseUrlOf(
@@ -88,7 +98,8 @@ async function answerOf(request: EmbeddingRequest, options: OpenAIOptions): Prom
     return { vectors: vectorsByIndex(answer?.data, request), usage };
   } catch (thrown) {
     // The account has no money left: that does not pass by waiting.
-    const isSpent = (thrown as { code?: unknown } | null)?.code === 'insufficient_quota';
+    const body = thrown instanceof HttpError ? (thrown.body as Refusal | null) : undefined;
+    const isSpent = body?.error?.code === 'insufficient_quota';
     throw isSpent ? Object.assign(thrown as object, { retryable: false }) : thrown;
   }
 }

@@ -60,11 +60,16 @@ export function voyage(model: string = 'voyage-3', options: VoyageOptions = {}):
   );
 }
 
+interface Answer {
+  data?: unknown;
+  usage?: { total_tokens?: number };
+}
+
 async function answerOf(request: EmbeddingRequest, options: VoyageOptions): Promise<EmbedResult> {
-  const { model, texts, kind, signal, key } = request;
+  const { model, texts, kind, signal, key, maxBytes } = request;
   // The client without the models that run on this machine: those are `@memvid/embed-local`'s.
   const { GeneratedVoyageAIClient } = await import('voyageai');
-  const answer = await throughClient({ fetch: options.fetch, signal }, (fetch) => {
+  const answer = await throughClient<Answer | null>({ fetch: options.fetch, signal, maxBytes }, (fetch) => {
     const client = new GeneratedVoyageAIClient({
       apiKey: key,
       baseUrl: baseUrlOf(options.baseURL ?? options.baseUrl, 'https://api.voyageai.com', '/v1'),
@@ -82,5 +87,5 @@ async function answerOf(request: EmbeddingRequest, options: VoyageOptions): Prom
       ...(options.dimensions === undefined ? {} : { outputDimension: options.dimensions }),
     });
   });
-  return { vectors: vectorsByIndex(answer?.data, request), usage: { tokens: answer?.usage?.totalTokens } };
+  return { vectors: vectorsByIndex(answer?.data, request), usage: { tokens: answer?.usage?.total_tokens } };
 }

@@ -186,6 +186,44 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
       );
     });
 
+    it('a key that comes back beside the message is kept out of errors, and nothing prints it', async () => {
+      const printed: string[] = [];
+      const methods = ['log', 'info', 'warn', 'error', 'debug'] as const;
+      const own = methods.map((method) => console[method]);
+      for (const method of methods) console[method] = (...given) => void printed.push(inspect(given));
+      try {
+        const deep = { error: { a: { b: { c: { d: { e: { f: { g: KEY } } } } } } } };
+        for (const [status, body] of [
+          [400, deep],
+          [422, deep],
+          [200, contract.reply([{ index: 0, embedding: [KEY as never] }])],
+          [200, contract.reply([{ index: KEY as never, embedding: KEY }])],
+        ] as const) {
+          await withService(
+            () => ({ status, headers: { 'x-request-id': KEY }, body }),
+            async (_, embedder) => assertNoKey(await failureOf(embed(embedder, { maxRetries: 0 }))),
+          );
+        }
+      } finally {
+        methods.forEach((method, at) => (console[method] = own[at] ?? console[method]));
+      }
+      assert.ok(!printed.join('\n').includes(KEY), `nothing is printed, not: ${printed.join('\n')}`);
+    });
+
+    it('a redirect gets neither the texts nor the key', async () => {
+      await withService(
+        () => ({ status: 307, headers: { location: '/elsewhere' }, body: '' }),
+        async (service, embedder) => {
+          const error = await failureOf(embed(embedder, { maxRetries: 0 }));
+          assert.equal(error.code, 'MV015');
+          assert.deepEqual(
+            service.requests.map(({ path }) => path),
+            [contract.path],
+          );
+        },
+      );
+    });
+
     it('429 with Retry-After: waits as long as asked, and goes on', async () => {
       await withService(
         (request, count) =>

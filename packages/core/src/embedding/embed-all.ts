@@ -27,8 +27,8 @@ export interface EmbedAllOptions {
   kind: 'document' | 'query';
   /** Ends the work: MV018, and nothing is given. */
   signal?: AbortSignal | undefined;
-  /** Called behind each call of the embedder. */
-  onProgress?: ((progress: EmbedProgress) => void) | undefined;
+  /** Called behind each call of the embedder, and waited for. What it throws ends the work: MV019. */
+  onProgress?: ((progress: EmbedProgress) => unknown) | undefined;
   /** Numbers a vector must have; otherwise what the embedder declares, or its first answer. */
   dimension?: number | undefined;
   /** Make vectors length 1. Default `true`. */
@@ -41,6 +41,8 @@ export interface EmbedAllOptions {
   maxRetries?: number | undefined;
   /** What the text with a number is called in messages. Default: `texts[3]`. */
   nameOf?: ((index: number) => string) | undefined;
+  /** What `onProgress` is called in messages. Default: `onProgress`. */
+  progressName?: string | undefined;
   /** Waits between two tries. Default: a timer that the signal ends. */
   wait?: ((milliseconds: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
 }
@@ -223,12 +225,12 @@ class Work {
       if (batch === undefined) return;
       const failure = await this.#embed(batch);
       if (failure === undefined) {
-        this.#report();
+        await this.#report();
       } else if (failure === 'over') {
         this.#queue.push(batch);
       } else if (this.#together || batch.length === 1 || !isAboutAText(failure)) {
         this.#fail(batch, failure);
-        this.#report();
+        await this.#report();
       } else {
         await this.#divide(batch, failure);
       }
@@ -266,7 +268,7 @@ class Work {
         this.#fail(indexes, error);
         for (const index of indexes) tried.add(index);
       }
-      this.#report();
+      await this.#report();
     }
     const rest = batch.filter((index) => !tried.has(index));
     const middle = rest.length >> 1;
@@ -341,9 +343,11 @@ class Work {
     this.#over.abort();
   }
 
-  #report(): void {
+  async #report(): Promise<void> {
+    const { onProgress, progressName: argument = 'onProgress' } = this.#options;
+    if (onProgress === undefined) return;
     try {
-      this.#options.onProgress?.({
+      await onProgress({
         embedded: this.#embedded,
         failed: this.#failed,
         total: this.#texts.length,
@@ -351,8 +355,8 @@ class Work {
       });
     } catch (cause) {
       const expected = 'a function that does not throw';
-      this.#fatal ??= new InvalidInputError(`\`onProgress\` must be ${expected}, but threw`, {
-        details: { argument: 'onProgress', received: 'an error', expected },
+      this.#fatal ??= new InvalidInputError(`\`${argument}\` must be ${expected}, but threw`, {
+        details: { argument, received: 'an error', expected },
         cause,
       });
       this.#over.abort();
@@ -377,7 +381,7 @@ function isAboutAText({ details }: MemvidError): boolean {
 type Whose = Readonly<Record<'provider' | 'model', string>>;
 
 function failureOf(thrown: unknown, whose: Whose, timeoutMs: number): MemvidError {
-  if (thrown instanceof DOMException && thrown.name === 'TimeoutError') {
+  if (isTimeout(thrown)) {
     return new EmbeddingFailedError(
       `${whose.provider} ${whose.model} gave no answer within ${timeoutMs} ms`,
       {
@@ -387,6 +391,14 @@ function failureOf(thrown: unknown, whose: Whose, timeoutMs: number): MemvidErro
     );
   }
   return embeddingFailure(thrown, whose);
+}
+
+function isTimeout(thrown: unknown): boolean {
+  try {
+    return thrown instanceof DOMException && thrown.name === 'TimeoutError';
+  } catch {
+    return false; // An object that does not let itself be asked.
+  }
 }
 
 /** The same error with the number of tries among its details. */

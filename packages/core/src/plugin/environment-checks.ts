@@ -1,5 +1,5 @@
-import { EmbeddingFailedError } from '../errors.js';
 import { isOn } from '../environment.js';
+import { EmbeddingFailedError, InvalidInputError } from '../errors.js';
 
 /** Who needs the key or the network. */
 export interface ServiceCall {
@@ -9,20 +9,31 @@ export interface ServiceCall {
 
 /**
  * The key that was given, or that of the first variable that is set. Called with each request, so that a changed
- * environment counts. None, or a blank one: MV015 naming the variable, before any socket is opened.
+ * environment counts. None, or a blank one: MV015 naming the variable, before any socket is opened; one that is no
+ * string: MV019.
  */
 export function requireKey(
   { provider, model }: ServiceCall,
   given: string | undefined,
   variables: readonly string[],
 ): string {
+  checkSecret('apiKey', given);
   for (const key of [given, ...variables.map((name) => process.env[name])]) {
-    if (key !== undefined && key.trim() !== '') return key.trim();
+    if (typeof key === 'string' && key.trim() !== '') return key.trim();
   }
   throw new EmbeddingFailedError(
     `${provider} ${model} needs a key: neither apiKey nor ${variables.join(' or ')} is set`,
     { details: { provider, model, reason: 'missing_key', variable: variables[0], retryable: false } },
   );
+}
+
+/** MV019 for a secret that is no string; its value is not shown, whatever it is. */
+export function checkSecret(argument: string, value: unknown): void {
+  if (value === undefined || value === null || typeof value === 'string') return;
+  const received = `a value of type ${typeof value}`;
+  throw new InvalidInputError(`\`${argument}\` must be a string, but is ${received}`, {
+    details: { argument, received, expected: 'a string' },
+  });
 }
 
 /** MV015 when `MEMVID_OFFLINE` is on: nothing may leave this machine. */

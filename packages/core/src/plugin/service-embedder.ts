@@ -1,6 +1,7 @@
-import { embeddingFailure } from '../embedding/request-failed.js';
+import { serviceFailure } from '../embedding/request-failed.js';
 import type { Embedder, EmbedOptions, EmbedResult } from '../providers/embedder.js';
-import { requireKey, requireNetwork, type ServiceCall } from './environment-checks.js';
+import { invalidInput } from '../validate.js';
+import { checkSecret, requireKey, requireNetwork, type ServiceCall } from './environment-checks.js';
 
 /** The options that embedders of a service have in common. */
 export interface ServiceOptions {
@@ -30,6 +31,8 @@ export interface EmbeddingRequest extends ServiceCall, EmbedOptions {
   /** A list of its own. */
   readonly texts: string[];
   readonly key: string;
+  /** Bytes that a right answer can need, for `postJson` and `throughClient`: by the texts, and the size of their vectors. */
+  readonly maxBytes: number;
 }
 
 /** A model that a service embeds with. */
@@ -45,16 +48,18 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * An embedder that asks a service. Each request is refused with MV015 before any socket is opened when
- * `MEMVID_OFFLINE` is on or there is no key; what it throws becomes MV015 without the key, and without the values of
- * `options.headers`, in it.
+ * `MEMVID_OFFLINE` is on or there is no key; what it throws becomes MV015 without the key, the values of
+ * `options.headers` and the secrets of `options.baseURL` in it, wherever they stand.
  */
 export function serviceEmbedder(service: EmbeddingService, options: ServiceOptions = {}): Embedder {
   const { provider, model, variables } = service;
   const call: ServiceCall = { provider, model };
+  checkOptions(options);
+  const dimensions = options.dimensions ?? service.dimensions;
   return {
     spec: 'embedder/v1',
     ...call,
-    dimensions: options.dimensions ?? service.dimensions,
+    dimensions,
     maxBatch: options.maxBatch ?? service.maxBatch,
     maxTokens: service.maxTokens,
     maxBatchTokens: service.maxBatchTokens,
@@ -67,13 +72,40 @@ export function serviceEmbedder(service: EmbeddingService, options: ServiceOptio
       requireNetwork(call);
       const key = requireKey(call, options.apiKey, variables);
       try {
-        return await service.request({ ...call, texts: [...texts], kind, signal, key });
+        const maxBytes = bytesFor(texts, dimensions);
+        return await service.request({ ...call, texts: [...texts], kind, signal, key, maxBytes });
       } catch (thrown) {
-        const secrets = [key, ...secretsOf(options.headers)];
-        throw embeddingFailure(thrown, { ...call, secrets, variable: variables[0] });
+        const addresses = [options.baseURL, ...addressesOf(variables)];
+        const secrets = [key, ...secretsOf(options.headers), ...addresses.flatMap(secretsOfAddress)];
+        throw serviceFailure(thrown, { ...call, secrets, variable: variables[0] });
       }
     },
   };
+}
+
+/** What is no string is MV019 at once; of a key or a header the value is not shown. */
+function checkOptions({ apiKey, baseURL, headers, fetch }: ServiceOptions): void {
+  checkSecret('apiKey', apiKey);
+  checkSecret('baseURL', baseURL);
+  for (const [name, value] of Object.entries(headers ?? {})) checkSecret(`headers.${name}`, value);
+  if (fetch !== undefined && fetch !== null && typeof fetch !== 'function') {
+    throw invalidInput('fetch', fetch, 'a function');
+  }
+}
+
+/** Bytes of an answer beside its vectors and the texts that it may repeat. */
+const ANSWER_BYTES = 1024 * 1024;
+/** Bytes of a number, with what stands before and behind it. */
+const NUMBER_BYTES = 40;
+/** Numbers of a vector where nobody says how many. */
+const MOST_DIMENSIONS = 8192;
+/** Bytes of a character of a text in JSON. */
+const CHARACTER_BYTES = 6;
+
+function bytesFor(texts: readonly string[], dimensions: number | undefined): number {
+  const characters = texts.reduce((sum, text) => sum + text.length, 0);
+  const numbers = texts.length * (dimensions || MOST_DIMENSIONS);
+  return ANSWER_BYTES + characters * CHARACTER_BYTES + numbers * NUMBER_BYTES;
 }
 
 /** Shorter values (`1`, `json`) are no secrets, and would be cut out of every word. */
@@ -84,4 +116,43 @@ function secretsOf(headers: ServiceOptions['headers']): string[] {
   return Object.values(headers ?? {})
     .flatMap((value) => [value, value.replace(/^\S+\s+/, '')].map((part) => part.trim()))
     .filter((part) => part.length >= SHORTEST_SECRET);
+}
+
+/** The addresses of the service in the environment, which stand beside the key: `ACME_BASE_URL`, `ACME_API_URL`. */
+function addressesOf(variables: readonly string[]): (string | undefined)[] {
+  return variables.flatMap((name) => {
+    const prefix = name.split('_')[0] ?? name;
+    return [process.env[`${prefix}_BASE_URL`], process.env[`${prefix}_API_URL`]];
+  });
+}
+
+/** What of an address is nobody else's business: its user and password, its query, and all of one that is none. */
+function secretsOfAddress(address: string | undefined): string[] {
+  if (address === undefined || address === null || address.trim() === '') return [];
+  try {
+    const { username, password, searchParams, search, hash } = new URL(address.trim());
+    const written = /^[^/]*\/\/([^/@]*)@/.exec(address.trim())?.[1] ?? '';
+    const parts = [
+      password,
+      username,
+      ...written.split(':'),
+      ...searchParams.values(),
+      search.slice(1),
+      hash.slice(1),
+    ];
+    // The whole of it covers those too that are short.
+    const whole = username + password + search + hash === '' ? [] : [address.trim()];
+    const long = parts.flatMap((part) => [part, decoded(part)]);
+    return [...whole, ...long.filter((part) => part.length >= SHORTEST_SECRET)];
+  } catch {
+    return [address.trim(), address.trim().replace(/^\S*?\/\//, '')];
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -1,4 +1,5 @@
 import { EmbeddingFailedError } from '../errors.js';
+import { describeValue } from '../validate.js';
 import type { ServiceCall } from './environment-checks.js';
 
 /** An entry of an answer in the shape of OpenAI's: its place is `index`, not where it stands. */
@@ -7,6 +8,8 @@ export interface IndexedEmbedding {
   /** Numbers, or the bytes of 32-bit little-endian ones in base64. */
   embedding?: unknown;
 }
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /**
  * The vectors of an answer in the order of the texts. Entries without `index` are taken as they stand; indexes that
@@ -23,7 +26,7 @@ export function vectorsByIndex(data: unknown, call: ServiceCall): Float32Array[]
       Number(index) >= entries.length ||
       vectors[Number(index)] !== undefined
     ) {
-      throw unreadable(call, `the answer's entry ${at} has index ${String(index)}`);
+      throw unreadable(call, `the answer's entry ${at} has index ${describeValue(index)}`);
     }
     vectors[Number(index)] = numbersOf(entry?.embedding, call, at);
   });
@@ -46,7 +49,17 @@ function numbersOf(embedding: unknown, call: ServiceCall, at: number): Float32Ar
   if (embedding instanceof Float32Array) return embedding;
   if (Array.isArray(embedding)) return floats(embedding);
   if (typeof embedding !== 'string') throw unreadable(call, `the answer's entry ${at} has no embedding`);
+  // `Buffer.from` passes over what is no base64, and would make a vector of any words.
+  if (embedding.length % 4 !== 0 || !BASE64.test(embedding)) {
+    throw unreadable(call, `the answer's entry ${at} has an embedding that is no base64`);
+  }
   const bytes = Buffer.from(embedding, 'base64');
+  if (bytes.byteLength % 4 !== 0) {
+    throw unreadable(
+      call,
+      `the answer's entry ${at} has ${bytes.byteLength} bytes, which are no 32-bit numbers`,
+    );
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Float32Array.from({ length: bytes.byteLength >> 2 }, (_, place) => view.getFloat32(place * 4, true));
 }
