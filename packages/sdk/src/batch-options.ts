@@ -44,7 +44,7 @@ export function signalOf(value: unknown): AbortSignal | undefined {
   return value;
 }
 
-export function progressOf(value: unknown): ((progress: PutManyProgress) => void) | undefined {
+export function progressOf(value: unknown): ((progress: PutManyProgress) => unknown) | undefined {
   return optionalFunction(value, 'onProgress');
 }
 

@@ -146,6 +146,15 @@ export function optionalOneOf<const T extends string>(
   return isAbsent(value) ? undefined : checkOneOf(argument, value, allowed);
 }
 
+/** Options that have a meaning elsewhere and none here: MV019, so that nobody takes them for heeded. */
+export function refuseOptions(given: Options, at: string, refused: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(refused)) {
+    if (!isAbsent(given[name])) {
+      throw invalidInput(`${at}${name}`, given[name], `left out here: ${refused[name]}`);
+    }
+  }
+}
+
 /** A frame id as `put` returns it (a string of digits) or as hits carry it (a number). */
 export function frameId(value: unknown, argument: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;

@@ -6,6 +6,7 @@ import {
   optionalString,
   optionalStrings,
   recordOf,
+  refuseOptions,
   type Options,
 } from './check.js';
 import { contentDates } from './content-dates.js';
@@ -121,9 +122,18 @@ export const DEDUPE = ['keep', 'skip', 'replace'] as const;
 /** What happens when an equal document is stored already: keep both, skip the new, or replace the old. */
 export type Dedupe = (typeof DEDUPE)[number];
 
+/** Options that hold for a whole batch. */
+const OF_THE_CALL = {
+  dedupe: 'it holds for all documents of the call and stands in its options',
+  embedder: 'it makes the vectors of all documents of the call and stands in its options',
+  embeddings: 'the vector of one document is its `embedding`',
+  compressionLevel: 'it holds for all documents of the call and stands in its options',
+} as const;
+
 /** One document of a batch; `title` and `text` must be there. `at` is the prefix of its argument names: `docs[3].`. */
 export function batchDocument(input: unknown, at: string, switches: Switches): NativeDocument {
   const given = recordOf(input, at.slice(0, -1), 'an object { title, text, … }');
+  refuseOptions(given, at, OF_THE_CALL);
   checkString(`${at}title`, given['title']);
   checkVectorFields(given, at, switches.embeds === true);
   const text = checkString(`${at}text`, given['text']);

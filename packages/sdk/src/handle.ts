@@ -28,6 +28,8 @@ interface View {
 
 /** How long embedders may go on for writes that were called before `close`, in milliseconds. */
 const GRACE = 10_000;
+/** The same for questions, and for what a call does behind its embedder. */
+const SHORT_GRACE = 1000;
 
 /** One open memory: the native side, its write queue, and the rules every call obeys. */
 export class Handle {
@@ -45,6 +47,10 @@ export class Handle {
   readonly #inFlight: InFlight;
   #changes = 0;
   #closed: Promise<void> | undefined;
+  /** Calls of several steps that are under way, here and in the parts of this. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Whether the time of calls that came before `close` is over. */
+  #isReleased = false;
 
   constructor(
     path: string,
@@ -80,6 +86,31 @@ export class Handle {
     this.#view?.outer.assertOpen(operation);
   }
 
+  /**
+   * Refuses a step of a call when the file is let go. A call counts from its beginning: what came before `close` takes its
+   * further steps behind it.
+   */
+  #assertHeld(operation: string): void {
+    if (this.#isReleased) throw closed(operation, this.path);
+    if (this.#view !== undefined) this.#view.outer.#assertHeld(operation);
+  }
+
+  /** Lets `close` wait for a call that takes several steps. */
+  async lasting<T>(call: Promise<T>): Promise<T> {
+    const all = this.#withOuter();
+    for (const part of all) part.#underWay.add(call);
+    try {
+      return await call;
+    } finally {
+      for (const part of all) part.#underWay.delete(call);
+    }
+  }
+
+  /** This, and what it is a part of. */
+  #withOuter(): Handle[] {
+    return this.#view === undefined ? [this] : [this, ...this.#view.outer.#withOuter()];
+  }
+
   /** Refuses a call that is about the whole file on a handle that sees a part of it. */
   assertWhole(operation: string): void {
     this.assertOpen(operation);
@@ -97,7 +128,7 @@ export class Handle {
    * and what was called behind them, and waits for nothing else.
    */
   async read<T>(operation: string, read: (native: NativeMemory) => T | Promise<T>): Promise<T> {
-    this.assertOpen(operation);
+    this.#assertHeld(operation);
     const settled = this.#queue.settled;
     try {
       if (settled !== undefined) await settled;
@@ -134,7 +165,7 @@ export class Handle {
 
   /** Numbers in the vectors that are stored now; `undefined` when there are none. */
   async storedDimension(operation: string): Promise<number | undefined> {
-    this.assertOpen(operation);
+    this.#assertHeld(operation);
     return (await this.storedVectors()).dimension;
   }
 
@@ -160,7 +191,8 @@ export class Handle {
     write: (native: NativeMemory) => T | Promise<T>,
     ready?: Promise<unknown>,
   ): Promise<T> {
-    this.assertWritable(operation);
+    this.#assertHeld(operation);
+    if (this.isReadOnly) throw readOnly(operation, this.path);
     try {
       return await this.#queue.run(() => write(this.#native), ready);
     } catch (error) {
@@ -171,8 +203,8 @@ export class Handle {
   }
 
   /**
-   * Runs what asks an embedder, until `signal` is aborted (MV018) or this handle is closed (MV018): at once for a
-   * question, and after ten seconds for a write.
+   * Runs what asks an embedder, until `signal` is aborted (MV018) or this handle is closed (MV018): a second later for a
+   * question, and ten seconds for a write.
    */
   async embedding<T>(
     operation: string,
@@ -190,7 +222,8 @@ export class Handle {
 
   /** Stores one document, together with others that wait. */
   async put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
-    this.assertWritable(operation);
+    this.#assertHeld(operation);
+    if (this.isReadOnly) throw readOnly(operation, this.path);
     const own = this.#native instanceof ScopedMemory ? this.#native.stamped(document, options) : document;
     try {
       return await this.#queue.put(own, options);
@@ -224,9 +257,20 @@ export class Handle {
 
   async #release(): Promise<void> {
     // What was promised to be stored may still get its vectors, but an embedder that hangs must not hold the file.
-    this.#inFlight.end('question', closedMeanwhile(this.path));
-    const timer = setTimeout(() => this.#inFlight.end('write', closedMeanwhile(this.path)), GRACE);
+    const end = (purpose: Purpose, time: number): NodeJS.Timeout =>
+      setTimeout(() => this.#inFlight.end(purpose, closedMeanwhile(this.path)), time);
+    const timers = [end('question', SHORT_GRACE), end('write', GRACE)];
     try {
+      if (this.#underWay.size > 0) {
+        const calls = Promise.allSettled(this.#underWay);
+        await Promise.race([
+          calls,
+          new Promise<void>((resolve) => {
+            timers.push(setTimeout(resolve, GRACE + SHORT_GRACE));
+          }),
+        ]);
+      }
+      this.#isReleased = true;
       await this.#queue.run(async () => {
         try {
           if (!this.isReadOnly) await this.#native.seal();
@@ -237,7 +281,7 @@ export class Handle {
     } catch (error) {
       throw failureOn(this.path, error);
     } finally {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
     }
   }
 }

@@ -52,6 +52,11 @@ export class Memvid {
     this.#slots = adapter(this);
   }
 
+  /** A call of several steps: `close` waits for it. */
+  #lasting<T>(call: Promise<T>): Promise<T> {
+    return this.#handle.lasting(guarded(call));
+  }
+
   /** Tools for the framework named by the kind; empty for `"basic"`. */
   get tools(): AdapterSlots['tools'] {
     return this.#slots.tools;
@@ -87,15 +92,15 @@ export class Memvid {
   }
   /** Stores a text file. */
   putFile(path: string, options?: PutFileOptions): Promise<PutFileResult> {
-    return guarded(putFile(this.#handle, path, options));
+    return this.#lasting(putFile(this.#handle, path, options));
   }
   /** Stores the text files of a folder; a bad one does not stop the others. */
   putFiles(dir: string, options?: PutFilesOptions): Promise<PutFilesResult> {
-    return guarded(putFiles(this.#handle, dir, options));
+    return this.#lasting(putFiles(this.#handle, dir, options));
   }
   /** Stores a new version of a document and gives its frame id. */
   update(id: FrameRef, changes: UpdateInput): Promise<string> {
-    return guarded(update(this.#handle, id, changes));
+    return this.#lasting(update(this.#handle, id, changes));
   }
   /** Removes a document with its chunks. */
   remove(id: FrameRef): Promise<number> {
@@ -103,7 +108,7 @@ export class Memvid {
   }
   /** Removes every document that matches, in one transaction. */
   removeMany(selection: RemoveManyInput): Promise<RemoveManyResult> {
-    return guarded(removeMany(this.#handle, selection));
+    return this.#lasting(removeMany(this.#handle, selection));
   }
   /** Stores a statement that outranks what it corrects. */
   correct(statement: string, options?: CorrectOptions): Promise<string> {
@@ -115,15 +120,15 @@ export class Memvid {
 
   /** Searches by words, by meaning, or both. */
   find(query: string, options?: FindInput): Promise<FindResult> {
-    return guarded(find(this.#handle, query, options));
+    return this.#lasting(find(this.#handle, query, options));
   }
   /** Searches by a vector; the words of the query choose the snippets. */
   vecSearch(query: string, queryEmbedding: EmbeddingVector, options?: VecSearchInput): Promise<FindResult> {
-    return guarded(vecSearch(this.#handle, query, queryEmbedding, options));
+    return this.#lasting(vecSearch(this.#handle, query, queryEmbedding, options));
   }
   /** Answers a question from what is stored. */
   ask(question: string, options?: AskInput): Promise<AskResult> {
-    return guarded(ask(this.#handle, question, options));
+    return this.#lasting(ask(this.#handle, question, options));
   }
   /** Documents by time. */
   timeline(options?: TimelineInput): Promise<TimelineEntry[]> {
@@ -158,7 +163,7 @@ export class Memvid {
 
   /** Gives every document a vector of another embedder; the old ones serve until then. */
   reembed(options?: ReembedInput): Promise<ReembedResult> {
-    return guarded(reembed(this.#handle, options));
+    return this.#lasting(reembed(this.#handle, options));
   }
   /**
    * The documents whose metadata has these values, as a memory of their own: every call sees only them, and what is
@@ -176,7 +181,7 @@ export class Memvid {
   seal(): Promise<void> {
     return this.#handle.seal();
   }
-  /** Seals and lets go of the file, behind the changes called before; later calls reject with `ClosedHandleError`. */
+  /** Seals and lets go of the file, behind the calls that came before; later calls reject with `ClosedHandleError`. */
   close(): Promise<void> {
     return this.#handle.close();
   }

@@ -9,7 +9,15 @@ import {
   type NativeDocument,
 } from '@memvid/core';
 import { signalOf } from './batch-options.js';
-import { optionalNumber, optionalString, optionalStrings, optionsOf, pathOf, type Options } from './check.js';
+import {
+  optionalNumber,
+  optionalString,
+  optionalStrings,
+  optionsOf,
+  pathOf,
+  refuseOptions,
+  type Options,
+} from './check.js';
 import {
   DEFAULT_LEVEL,
   fieldsOf,
@@ -260,14 +268,23 @@ interface Plan {
 
 const STORE = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
 
+/** A file becomes as many documents as its text has pieces, and no vector fits all of them. */
+const FOR_PUT = {
+  embedding: '`put({ file, embedding })` stores a file with a vector',
+  embeddings: '`put({ file, embedding })` stores a file with a vector',
+  embeddingIdentity: '`put({ file, embedding, embeddingIdentity })` stores a file with a vector',
+  dedupe: '`put({ file, dedupe })` looks for equal documents',
+} as const;
+
 function planOf(handle: Handle, operation: string, options: Options): Plan {
+  refuseOptions(options, '', FOR_PUT);
   const label = optionalString(options['label'], 'label') ?? 'document';
   return {
     chunkSize: optionalNumber(options['chunkSize'], 'chunkSize', { min: 100, integer: true }),
     switches: switchesOf(options),
     fields: fieldsOf({ label, metadata: options['metadata'] }, ''),
     // A file gets its vectors from an embedder, or none.
-    vectors: vectorRequest(handle, operation, { ...options, embeddings: undefined }, [{}], false),
+    vectors: vectorRequest(handle, operation, options, [{}], false),
     signal: signalOf(options['signal']),
   };
 }

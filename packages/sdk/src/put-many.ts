@@ -38,15 +38,15 @@ export interface PutManyOptions
   embeddings?: readonly EmbeddingVector[] | undefined;
   /** Who made them; for the vectors of documents too that do not say so themselves. */
   embeddingIdentity?: EmbeddingIdentity | undefined;
-  /** Called behind each call of the embedder; what it throws ends the call, and nothing is stored. */
-  onEmbedding?: ((progress: EmbedProgress) => void) | undefined;
+  /** Called behind each call of the embedder, and waited for; what it throws ends the call, and nothing is stored. */
+  onEmbedding?: ((progress: EmbedProgress) => unknown) | undefined;
   enableEnrichment?: boolean | undefined;
   /** zstd level, 0 (stored as it is) to 11. Default 3. */
   compressionLevel?: number | undefined;
   /** What to do with documents whose content is stored already. Default `"keep"`. */
   dedupe?: Dedupe | undefined;
-  /** Called once, when the documents are stored; what it throws is passed over, for they are. */
-  onProgress?: ((progress: PutManyProgress) => void) | undefined;
+  /** Called once, when the documents are stored, and waited for; what it throws is passed over, for they are. */
+  onProgress?: ((progress: PutManyProgress) => unknown) | undefined;
   /** Aborted before every document is taken: nothing is stored. */
   signal?: AbortSignal | undefined;
 }
@@ -60,10 +60,12 @@ export async function putMany(
   handle.assertWritable('putMany');
   const given = optionsOf(options);
   const source = sourceOf(docs);
-  if (optionalOneOf(given['onError'], 'onError', ['throw', 'report']) === 'report') {
-    return putStream(handle, source, given, storeOptionsOf(given));
-  }
-  return putTogether(handle, source, given);
+  const reports = optionalOneOf(given['onError'], 'onError', ['throw', 'report']) === 'report';
+  const call: Promise<string[] | PutManyReport> = reports
+    ? putStream(handle, source, given, storeOptionsOf(given))
+    : putTogether(handle, source, given);
+  // Nobody knows when another source ends, so `close` does not wait for it.
+  return Array.isArray(source) ? handle.lasting(call) : call;
 }
 
 /** Batches from this size on are taken as they come. */
@@ -76,7 +78,7 @@ interface Plan {
   readonly switches: Switches;
   readonly store: NativePutOptions;
   readonly signal: AbortSignal | undefined;
-  readonly onEmbedding: ((progress: EmbedProgress) => void) | undefined;
+  readonly onEmbedding: ((progress: EmbedProgress) => unknown) | undefined;
 }
 
 async function putTogether(

@@ -37,12 +37,12 @@ export interface PutManyStreamOptions
   embeddings?: readonly EmbeddingVector[] | undefined;
   /** Who made them; for the vectors of documents too that do not say so themselves. */
   embeddingIdentity?: EmbeddingIdentity | undefined;
-  /** Called behind each call of the embedder, with counts of the batch; what it throws ends the call. */
-  onEmbedding?: ((progress: EmbedProgress) => void) | undefined;
+  /** Called behind each call of the embedder, with counts of the batch, and waited for; what it throws ends the call. */
+  onEmbedding?: ((progress: EmbedProgress) => unknown) | undefined;
   /** Documents in one transaction. Default 500. */
   batchSize?: number | undefined;
   /** Called after each batch, and waited for. When it throws, the call ends behind that batch: see `error`. */
-  onProgress?: ((progress: PutManyProgress) => void) | undefined;
+  onProgress?: ((progress: PutManyProgress) => unknown) | undefined;
   /** Ends the call behind the batch in flight; what was stored stays, and the report says where to go on. */
   signal?: AbortSignal | undefined;
   /** Documents at the beginning of the input to pass over: the `next` of an earlier report. Default 0. */

@@ -1,6 +1,6 @@
 import { checkString, invalidInput } from '@memvid/core';
 import { signalOf } from './batch-options.js';
-import { optionalOneOf, pathOf, recordOf } from './check.js';
+import { optionalOneOf, pathOf, recordOf, refuseOptions } from './check.js';
 import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { fitsOwn, vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
@@ -46,6 +46,7 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
       'exactly one of "text" and "file"',
     );
   }
+  refuseOptions(given, '', { embeddings: 'one document has one vector, its `embedding`' });
   const switches = switchesOf(given);
   const dedupe = optionalOneOf(given['dedupe'], 'dedupe', DEDUPE) ?? 'keep';
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe } as const;

@@ -21,8 +21,8 @@ export interface ReembedInput {
   embedder?: EmbedderInput | undefined;
   /** Documents whose vectors are stored together, 1 to 100 000. Default: 2048, and a 64th of them where they are many. */
   batchSize?: number | undefined;
-  /** Called behind each batch. What it throws ends the call; a later one goes on from there. */
-  onProgress?: ((progress: ReembedProgress) => void) | undefined;
+  /** Called behind each batch, and waited for. What it throws ends the call; a later one goes on from there. */
+  onProgress?: ((progress: ReembedProgress) => unknown) | undefined;
   /** Ends the call; the vectors that are made stay in force as before. */
   signal?: AbortSignal | undefined;
   /** What the signal does with the new vectors made so far: a later call goes on with them (`keep`), or they go. */
@@ -254,7 +254,7 @@ class Run {
         const stoppedBy = await this.#make(engine, ids.slice(at, at + piece), made);
         if (stoppedBy !== undefined) throw stoppedBy;
         if (made.length + piece > slice) await store();
-        this.#report();
+        await this.#report();
       }
     } finally {
       if (made.length > 0) await store();
@@ -333,9 +333,9 @@ class Run {
     };
   }
 
-  #report(): void {
+  async #report(): Promise<void> {
     try {
-      this.#settings.onProgress?.(this.#progress());
+      await this.#settings.onProgress?.(this.#progress());
     } catch (cause) {
       throw createError('MV019', '`onProgress` must be a function that does not throw', {
         details: { argument: 'onProgress', received: 'an error', expected: 'a function that does not throw' },

@@ -76,5 +76,6 @@ export function modelsOf(identities: readonly StoredIdentity[], between = ' and 
 
 /** Counts and sizes of the memory as it is on disk now. */
 export async function stats(handle: Handle): Promise<StatsResult> {
+  handle.assertOpen('stats');
   return JSON.parse(await handle.read('stats', (native) => native.stats())) as StatsResult;
 }

@@ -121,7 +121,7 @@ describe('an embedder that hangs', () => {
   });
 
   it.each(['sem', 'auto'] as const)(
-    'for a question is ended at once when the memory is closed (%s)',
+    'for a question is given one second more when the memory is closed (%s)',
     async (mode) => {
       const memory = await freshMemory();
       await memory.put({ text: 'stored', embedding: A });
@@ -210,6 +210,62 @@ describe('an embedder that hangs', () => {
       embedQuery: async () => [],
     };
     expect(fromReference(provider)).toMatchObject({ timeoutMs: 600_000, maxBatch: 512 });
+  });
+});
+
+describe('calls that came before close()', () => {
+  const many = Array.from({ length: 7 }, (_, n) => ({ title: `${n}`, text: `alpha ${n}` }));
+
+  it.each<[name: string, call: (memory: Memvid) => Promise<unknown>]>([
+    ['find', (memory) => memory.find('alpha')],
+    ['vecSearch', (memory) => memory.vecSearch('alpha', A)],
+    ['ask', (memory) => memory.ask('alpha?')],
+    ['update', (memory) => memory.update(0, { embedder: letters() })],
+    ['reembed', (memory) => memory.reembed({ embedder: letters({ model: 'another' }) })],
+    ['putMany that reports', (memory) => memory.putMany(many, { onError: 'report', batchSize: 2 })],
+    ['correct', (memory) => memory.correct('alpha is right')],
+  ])('%s goes through, with an embedder as without one', async (_, call) => {
+    const memory = await freshMemory({ embedder: letters() });
+    await memory.put({ text: 'alpha' });
+    const calling = call(memory);
+    const closing = memory.close();
+    const result = await calling;
+    if (result !== null && typeof result === 'object' && 'stopped_by' in result) {
+      expect(result).toMatchObject({ stored: 7, complete: true, stopped_by: null });
+    }
+    await closing;
+    expect(await expectFailure(() => memory.find('alpha'))).toMatchObject({ name: 'ClosedHandleError' });
+    expect(await expectFailure(() => memory.stats())).toMatchObject({ name: 'ClosedHandleError' });
+  });
+
+  it('of a scope are waited for when the memory is closed, and refused when they came later', async () => {
+    const memory = await freshMemory({ embedder: letters() });
+    const scope = memory.scope({ user: 'ann' });
+    await scope.put({ text: 'alpha' });
+    const finding = scope.find('alpha');
+    const closing = memory.close();
+    const late = expectFailure(() => scope.put({ text: 'late' }));
+    expect((await finding).hits).toHaveLength(1);
+    await closing;
+    expect(await late).toMatchObject({ name: 'ClosedHandleError' });
+  });
+
+  it('do not hold the memory when they never end', async () => {
+    const memory = await freshMemory();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const progress: (() => void)[] = [];
+    const hanging = memory.putMany(many, {
+      onError: 'report',
+      batchSize: 2,
+      onProgress: async () => new Promise<void>((resolve) => progress.push(resolve)),
+    });
+    while (progress.length === 0) await turn();
+    const closing = memory.close();
+    await vi.advanceTimersByTimeAsync(11_100);
+    await closing;
+    progress[0]?.();
+    const report = await hanging;
+    expect(report).toMatchObject({ stored: 2, stopped_by: 'error', error: { name: 'ClosedHandleError' } });
   });
 });
 

@@ -1,5 +1,6 @@
 import { HashEmbeddings } from '@memvid/core';
 import { describe, expect, it } from 'vitest';
+import type { Memvid } from '../src/index.ts';
 import { A, B, letters } from './support/letters.ts';
 import { freshMemory } from './support/memory.ts';
 import { expectFailure, expectRefused, wrong } from './support/refusals.ts';
@@ -144,5 +145,76 @@ describe('update', () => {
     const embedder = letters();
     expect(await expectFailure(() => ann.update(id, { embedder }))).toMatchObject({ code: 'MV010' });
     expect(embedder.texts).toEqual([]);
+  });
+});
+
+describe('options that are not heeded are refused', () => {
+  it.each<[name: string, argument: string, call: (memory: Memvid) => Promise<unknown>]>([
+    [
+      'dedupe of a document',
+      'docs[1].dedupe',
+      (memory) => memory.putMany([docs[0], { ...docs[1], dedupe: 'skip' }] as never),
+    ],
+    [
+      'the embedder of a document',
+      'docs[0].embedder',
+      (memory) => memory.putMany([{ ...docs[0], embedder: letters() }] as never),
+    ],
+    ['embeddings of put', 'embeddings', (memory) => memory.put({ text: 'a', embeddings: [A] } as never)],
+    ['embedding of putFile', 'embedding', (memory) => memory.putFile('a.txt', { embedding: A } as never)],
+    ['dedupe of putFiles', 'dedupe', (memory) => memory.putFiles('a', { dedupe: 'skip' } as never)],
+    [
+      'the embedder of one of several corrections',
+      'corrections[0].embedder',
+      (memory) => memory.correctMany([{ statement: 'a', embedder: letters() }] as never),
+    ],
+  ])('%s', async (_, argument, call) => {
+    await using memory = await freshMemory();
+    const error = await expectRefused(() => call(memory), 'left out here');
+    expect(error.details?.['argument']).toBe(argument);
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+
+  it('corrections take vectors as documents do', async () => {
+    await using memory = await freshMemory();
+    await memory.correct('alpha is right', { embedder: letters() });
+    await memory.correct('beta is right', { embedding: B });
+    await memory.correctMany([{ statement: 'beta too', embedding: B }, { statement: 'gamma' }]);
+    expect((await memory.stats()).vector_count).toBe(3);
+    const aborted = await expectFailure(() => memory.correct('no', { signal: AbortSignal.abort() }));
+    expect(aborted).toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
+  });
+});
+
+it('what is not finite is told as it was read, though it is another by now', async () => {
+  await using memory = await freshMemory();
+  let reads = 0;
+  const changing = [1, 2];
+  Object.defineProperty(changing, 1, { enumerable: true, get: () => [1, NaN][reads++] ?? 1 });
+  const error = await expectFailure(() => memory.put({ text: 'a', embedding: changing }));
+  expect(error.message).toMatch(/number 1 is NaN/);
+  const large = await expectFailure(() => memory.put({ text: 'a', embedding: [1, 1e39] }));
+  expect(large.message).toMatch(/number 1 is 1e\+39/);
+});
+
+describe.each([
+  [
+    'at once',
+    () => {
+      throw new Error('boom');
+    },
+  ],
+  ['later', async () => Promise.reject(new Error('boom'))],
+])('a callback that fails %s', (_, callback) => {
+  it('is named by the error of the call, and nothing is stored', async () => {
+    await using memory = await freshMemory();
+    const options = { embedder: letters(), onEmbedding: callback };
+    const error = await expectRefused(() => memory.putMany(docs, options), 'onEmbedding');
+    expect(error).toMatchObject({ details: { argument: 'onEmbedding' }, cause: { message: 'boom' } });
+    expect((await memory.stats()).frame_count).toBe(0);
+    const reported = await memory.putMany(docs, { ...options, ...report });
+    expect(reported).toMatchObject({ stopped_by: 'error', error: { details: { argument: 'onEmbedding' } } });
+    await memory.putMany(docs);
+    await expectRefused(() => memory.reembed({ embedder: letters(), onProgress: callback }), 'onProgress');
   });
 });

@@ -248,7 +248,8 @@ function checkSizes(given: ReadonlyMap<number, DocumentVector>, batch: boolean, 
 /** How the vectors of a write are made. */
 export interface MakingOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: EmbedProgress) => void) | undefined;
+  /** `onEmbedding` of the call. */
+  readonly onProgress?: ((progress: EmbedProgress) => unknown) | undefined;
   /** What a document's text is called in messages. */
   readonly nameOf: (index: number) => string;
 }
@@ -317,7 +318,14 @@ async function makeWith(
   const outcome = await embed(
     embedder,
     missing.map((index) => texts[index] ?? ''),
-    { kind: 'document', signal, onProgress, dimension, nameOf: (place) => nameOf(missing[place] ?? 0) },
+    {
+      kind: 'document',
+      signal,
+      onProgress,
+      progressName: 'onEmbedding',
+      dimension,
+      nameOf: (place) => nameOf(missing[place] ?? 0),
+    },
   );
   missing.forEach((index, place) => {
     const vector = outcome.vectors[place];

@@ -42,7 +42,9 @@ export function checkNumbers(copy: Float32Array, vector: ArrayLike<number>, inde
     throw embeddingFailed(`${nameOf(index)} is nothing but zeros`, { reason: 'zero_vector' });
   }
   const at = copy.findIndex((number) => !Number.isFinite(number));
-  throw embeddingFailed(`${nameOf(index)} is not finite: number ${at} is ${vector[at]}`, {
+  // 1e39 is told as it was given; a number that is another by now, as it was read.
+  const given = Object.is(Math.fround(Number(vector[at])), copy[at]) ? vector[at] : copy[at];
+  throw embeddingFailed(`${nameOf(index)} is not finite: number ${at} is ${given}`, {
     reason: 'not_finite',
   });
 }
