@@ -107,4 +107,47 @@ describe.skipIf(noProgram)('vectors between the reference and us', { timeout: 12
     expect(await nearest(wide, 'words two')).toEqual([61]);
     expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
   });
+
+  it('that are product-quantised are searched by it, survive its commits, and are given back to it', async () => {
+    const home = scratch();
+    const path = join(home, 'memory.mv2');
+    const embedder = new HashEmbeddings({ dimension: 384 });
+    const texts = Array.from({ length: 500 }, (_, number) => `text number ${number} of words ${number % 17}`);
+    {
+      await using memory = await create(path, { embedder, vectorCompression: true });
+      expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
+      await memory.putMany(texts.map((text, number) => ({ title: `T${number}`, text })));
+    }
+    const nearest = async (text: string): Promise<readonly number[]> => {
+      const { vectors } = await embedder.embed([text]);
+      const vector = `--vector=${[...(vectors[0] ?? [])].join(',')}`;
+      const run = reference(home, 'vec-search', path, vector, '--limit', '1', '--json');
+      if (run.status !== 0) return [];
+      return (JSON.parse(run.output) as { frame_id: number }[]).map((hit) => hit.frame_id);
+    };
+    const seen = async (numbers: readonly number[]): Promise<void> => {
+      for (const number of numbers) expect(await nearest(texts[number] ?? '')).toEqual([number]);
+    };
+    expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
+    await seen([7, 320]);
+    for (const word of ['one', 'two', 'three']) {
+      const file = join(home, `${word}.txt`);
+      writeFileSync(file, `words ${word}`);
+      expect(reference(home, 'put', path, '--input', file).status).toBe(0);
+    }
+    expect(await nearest(texts[7] ?? ''), 'the reference has lost what it cannot list').toEqual([]);
+    {
+      await using memory = await open(path, { embedder });
+      expect(await memory.stats()).toMatchObject({ vector_count: 500, vector_compression: 'pq96' });
+      const { hits } = await memory.find(texts[320] ?? '', { mode: 'sem', k: 1 });
+      expect(hits.map((hit) => hit.frame_id)).toEqual([320]);
+      await memory.put({ text: 'after the reference' });
+    }
+    await seen([7, 320]);
+    expect(await nearest('after the reference')).toEqual([503]);
+    expect(reference(home, 'verify', path, '--deep').output).toContain('Overall: Passed');
+    await using memory = await open(path);
+    expect(await memory.stats()).toMatchObject({ vector_count: 501, vector_compression: 'pq96' });
+    expect((await memory.verify({ deep: true })).overall_status).toBe('passed');
+  });
 });

@@ -29,6 +29,8 @@ const { values: options } = parseArgs({
     /** Peers that are not there are left out instead of fetched. */
     'no-fetch': { type: 'boolean', default: false },
     out: { type: 'string' },
+    /** Product-quantised vectors, where a peer can be told to keep them so: not for the published figures. */
+    quantised: { type: 'boolean', default: false },
     publish: { type: 'boolean', default: false },
   },
   args: commandLine(),
@@ -36,6 +38,7 @@ const { values: options } = parseArgs({
 /** Documents up to which words and meaning together are measured: the sizes that there are targets for. */
 const MOST_HYBRID = 100_000;
 
+if (options.publish && options.quantised) throw new Error('--quantised is not published');
 const results = new Results('vectors-', options.out);
 const workspace = makeWorkspace('vectors');
 run();
@@ -93,7 +96,8 @@ function measureSize(documents: number, peers: readonly VectorPeerName[]): void 
         progress(`${round + 1}/${rounds} ${task} ${peer}${words ? ' (words and meaning)' : ''}`);
         const store = join(workspace, `${peer}-${round}${words ? '-words' : ''}${facts.ending}`);
         const effort = efforts.get(peer);
-        const job = { task, peer, corpus, documents, store, words, vectors, queries, budget };
+        const { quantised } = options;
+        const job = { task, peer, corpus, documents, store, words, quantised, vectors, queries, budget };
         const samples = collect(collected, effort === undefined ? job : { ...job, effort });
         if (samples === undefined) failed.add(peer);
         else if (samples['vector_effort'] !== undefined) efforts.set(peer, samples['vector_effort'].value);

@@ -17,6 +17,8 @@ export interface VectorJob {
   readonly store: string;
   /** Whether the store finds by words too. */
   readonly words: boolean;
+  /** Whether the store quantises, see `VectorStore`. */
+  readonly quantised?: boolean;
   /** File of the vectors (rows of f32). */
   readonly vectors: string;
   /** File of the questions (JSON). */
@@ -64,8 +66,8 @@ export function qualityJob(
 }
 
 /** The store of a job, as a peer is told of it. */
-export function storeOf({ store, words, documents }: VectorJob): VectorStore {
-  return { path: store, words, documents };
+export function storeOf({ store, words, documents, quantised = false }: VectorJob): VectorStore {
+  return { path: store, words, documents, quantised };
 }
 
 /** A question with its exact answers. */

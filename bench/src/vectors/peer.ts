@@ -9,6 +9,8 @@ export interface VectorStore {
   readonly words: boolean;
   /** Documents that it will hold. */
   readonly documents: number;
+  /** Whether vectors are kept product-quantised, where that can be chosen. */
+  readonly quantised: boolean;
 }
 
 /** How words and meaning are brought together, where that can be chosen; by default as the peer does it. */

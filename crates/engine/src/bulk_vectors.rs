@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
 use crate::vec_sections::Fresh;
-use crate::vectors::{COUNT, ENTRY_HEAD, Part, stride, write_entry};
+use crate::vectors::{COUNT, ENTRY_HEAD, Form, Part, stride, write_entry};
 
 /// A centre of fewer vectors is soon replaced (see `vec::merge`).
 const CENTRE_OF: usize = 1024;
@@ -316,6 +316,7 @@ impl BatchVectors {
             let codes = joined_codes(&run.slices, &entries)?;
             parts.push(Part {
                 entries,
+                form: Form::Flat,
                 codes: Bytes::from(codes),
                 dimension,
                 sections: None,

@@ -21,6 +21,7 @@ use crate::additions::{append_documents, fill_search_texts, pending_additions};
 use crate::bulk::Batch;
 use crate::committed::Committed;
 use crate::compact::{log_size, write_zeros};
+use crate::compression;
 use crate::create::empty_tail;
 use crate::directory::{Directory, is_directory};
 use crate::document::PreparedDocument;
@@ -31,7 +32,6 @@ use crate::lex_sections::{self, groups, part_of, section_id};
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
 use crate::snapshot::Snapshot;
-use crate::staged;
 use crate::tracks;
 use crate::vec_sections::{self, Fresh, Rewrite, status_after};
 
@@ -112,7 +112,7 @@ pub fn write_batch(
         changed: snapshot.pending.changes.clone(),
         sections: batch.sections,
         vectors: batch.vectors,
-        staged: None,
+        replaced: None,
         edits: Edits::new(),
         guard: None,
         wal_size: batch.wal_size,
@@ -160,7 +160,12 @@ pub fn next_log_size(snapshot: &Snapshot, expected: u64, capacity: Option<u64>) 
         && base.frame_count() == 0
         && snapshot.pending.is_empty()
         && base.header.wal_offset == HEADER_SIZE as u64
-        && base.head.segments.len() == 1
+        && base
+            .head
+            .segments
+            .iter()
+            .skip(1)
+            .all(compression::is_setting)
         && base.tail == empty_tail(base.tail.segment_catalog.lex_enabled);
     if !is_untouched {
         return current;
@@ -182,8 +187,8 @@ struct Content {
     changed: HashMap<u64, StatusChange>,
     sections: Vec<SegmentMeta>,
     vectors: vec_sections::Written,
-    /// The vectors that wait from now on; `None`: as they are.
-    staged: Option<Vec<SegmentMeta>>,
+    /// Private sections besides those, see [`Change::replaced`].
+    replaced: Option<Replaced>,
     /// What changes in frames besides their status.
     edits: Edits,
     /// A payload of a commit before that is to stand behind the private sections, with its frame: when no new one does.
@@ -264,7 +269,7 @@ fn write(
         changed,
         sections,
         vectors,
-        staged: None,
+        replaced: None,
         edits: Edits::new(),
         guard: None,
         wal_size,
@@ -272,12 +277,20 @@ fn write(
     finish(snapshot, content, out, options, admits)
 }
 
+/// Private sections from now on, instead of all whose ids have `tag` in their upper half.
+pub struct Replaced {
+    /// In the ids of the new ones, too.
+    pub tag: u64,
+    /// Their entries.
+    pub sections: Vec<SegmentMeta>,
+}
+
 /// What a commit without new frames changes besides what the log holds.
 pub struct Change {
     /// The vectors from now on.
     pub vectors: vec_sections::Written,
-    /// The vectors that wait from now on; `None`: as they are.
-    pub staged: Option<Vec<SegmentMeta>>,
+    /// Other private sections that take the place of those of their kind.
+    pub replaced: Option<Replaced>,
     /// What changes in frames.
     pub edits: Edits,
 }
@@ -299,7 +312,7 @@ pub fn commit_change(
             changed: snapshot.pending.changes.clone(),
             sections: base.lex_sections().to_vec(),
             vectors: change.vectors,
-            staged: change.staged,
+            replaced: change.replaced,
             edits: change.edits,
             guard: last_payload(base)?,
             wal_size: base.header.wal_size,
@@ -352,8 +365,9 @@ fn finish(
     clear_reference_lex(&mut tail, options.lex_enabled);
     content.vectors.apply(&mut tail);
     let mut head = head_with(base, content.sections, content.vectors.sections);
-    if let Some(staged) = content.staged.take() {
-        staged::replace(&mut head, staged);
+    if let Some(Replaced { tag, sections }) = content.replaced.take() {
+        head.segments.retain(|segment| segment.id >> 32 != tag);
+        head.segments.extend(sections);
     }
 
     if let Some((id, _)) = &content.guard {

@@ -12,6 +12,7 @@ use mv2::toc::{self, TicketRef, TocTail};
 use serde_json::json;
 
 use crate::commit::{directory_head, frames_start, register_directory};
+use crate::compression;
 use crate::directory::Parts;
 use crate::error::{Code, Error, Result};
 use crate::options::{OpenMode, OpenOptions};
@@ -47,7 +48,8 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
         // Best effort: the new memory is for the same people as the one it replaces.
         let _ = file.file().set_permissions(old.permissions());
     }
-    let written = file.file().write_all(&empty(options.enable_lex));
+    let bytes = empty(options.enable_lex, options.vector_compression == Some(true));
+    let written = file.file().write_all(&bytes);
     written.map_err(|error| Error::io("write", path, &error))?;
     match file.persist(replace) {
         // Two processes opened with `auto` at the same time: the other one's memory is as empty as ours.
@@ -73,11 +75,15 @@ pub fn empty_tail(lex_enabled: bool) -> TocTail {
 
 /// The bytes of a memory without frames.
 #[must_use]
-pub fn empty(lex_enabled: bool) -> Vec<u8> {
+pub fn empty(lex_enabled: bool, compresses_vectors: bool) -> Vec<u8> {
     let tail = empty_tail(lex_enabled);
     // The directory tells that no log record is applied yet, should the header ever claim otherwise.
     let directory_offset = HEADER_SIZE as u64 + DEFAULT_WAL_SIZE;
     let mut head = directory_head();
+    if compresses_vectors {
+        let setting = compression::setting(true, directory_offset);
+        head.segments.push(setting);
+    }
     let directory = Parts {
         generation: 1,
         frames_start: frames_start(&head),

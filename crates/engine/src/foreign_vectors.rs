@@ -3,10 +3,14 @@
 //! Whatever the manifest says, a blob is what it decodes as (indexes.md §2). A blob whose checksum is wrong is left out:
 //! the reference overwrites vectors that its own manifest still names.
 
+use std::sync::Arc;
+
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
+use vec::Codebook;
 
 use crate::committed::Committed;
+use crate::quantised;
 use crate::vectors::{COUNT, is_in_order, numbers, stride, uniform, write_entry};
 
 /// Neighbours of a node in the lowest layer of a graph, and in the others.
@@ -15,15 +19,14 @@ const NEIGHBOURS: u64 = 16;
 /// Subspaces of the quantised form, and the codes of each.
 const SUBSPACES: u64 = 96;
 const CENTROIDS: usize = 256;
-/// Numbers of a vector that the reference quantises; it stores others whole. A few bytes of codes stand for so many
-/// numbers that a blob which names more would take hundreds of times its size of memory.
-const QUANTISED_DIMENSION: usize = 384;
 
 /// What was found.
 #[derive(Default)]
 pub struct Gathered {
     /// Size of the vectors, and entries of the flat form in ascending order of frames.
     pub entries: Option<(usize, Bytes)>,
+    /// Or centroids, and entries of the quantised form in ascending order of frames.
+    pub quantised: Option<(Arc<Codebook>, Bytes)>,
     /// Whether they are only about what was stored.
     pub is_approximate: bool,
     /// What could not be read.
@@ -99,9 +102,18 @@ impl Gathered {
             && let Some((_, dimension)) = uniform(blob)
             && let Some(entries) = blob.slice(COUNT..blob.len())
             && is_in_order(&entries, dimension)
-            && is_within(&entries, dimension, committed.frame_count())
+            && is_within(&entries, stride(dimension), committed.frame_count())
         {
             self.entries = Some((dimension, entries));
+            return;
+        }
+        if let [blob] = blobs.as_slice()
+            && let Some((codebook, entries)) = quantised::open(blob)
+            && quantised::is_in_order(&entries)
+            && is_within(&entries, quantised::STRIDE, committed.frame_count())
+        {
+            self.quantised = Some((codebook, entries));
+            self.is_approximate = true;
             return;
         }
         let mut vectors = Vec::new();
@@ -154,8 +166,8 @@ impl Gathered {
 }
 
 /// Whether the last of entries in order is of a frame that exists.
-fn is_within(entries: &[u8], dimension: usize, frames: u64) -> bool {
-    let last = entries.chunks_exact(stride(dimension)).next_back();
+fn is_within(entries: &[u8], stride: usize, frames: u64) -> bool {
+    let last = entries.chunks_exact(stride).next_back();
     let id = last.and_then(|entry| entry.first_chunk());
     id.is_some_and(|id| u64::from_le_bytes(*id) < frames)
 }
@@ -179,8 +191,8 @@ fn decode(blob: &[u8]) -> Option<Decoded> {
     flat(blob)
         .map(exact)
         .or_else(|| graph(blob).map(exact))
-        .or_else(|| quantised(blob, true).map(approximate))
-        .or_else(|| quantised(blob, false).map(approximate))
+        .or_else(|| by_centroids(blob, true).map(approximate))
+        .or_else(|| by_centroids(blob, false).map(approximate))
 }
 
 /// Reads numbers one after the other. Counts are checked against what is left before they size anything.
@@ -249,7 +261,7 @@ fn graph(blob: &[u8]) -> Option<Vec<(u64, Vec<f32>)>> {
 }
 
 /// Product quantisation keeps of each vector the nearest centroid of each of its pieces.
-fn quantised(blob: &[u8], names_dimension: bool) -> Option<Vec<(u64, Vec<f32>)>> {
+fn by_centroids(blob: &[u8], names_dimension: bool) -> Option<Vec<(u64, Vec<f32>)>> {
     let mut cursor = Cursor(blob);
     (cursor.u64()? == SUBSPACES).then_some(())?;
     let mut books = Vec::with_capacity(SUBSPACES as usize);
@@ -259,7 +271,9 @@ fn quantised(blob: &[u8], names_dimension: bool) -> Option<Vec<(u64, Vec<f32>)>>
         books.push(book);
     }
     let dimension: usize = books.iter().map(|book| book.len() / CENTROIDS).sum();
-    (dimension == QUANTISED_DIMENSION).then_some(())?;
+    // The reference stores others whole. A few bytes of codes stand for so many numbers that a blob which names more would
+    // take hundreds of times its size of memory.
+    (dimension == quantised::DIMENSION).then_some(())?;
     if names_dimension {
         let named = u32::from_le_bytes(*cursor.take(4)?.first_chunk()?);
         (named as usize == dimension).then_some(())?;

@@ -92,7 +92,7 @@ impl Memory {
             committed: Arc::new(committed),
             pending,
         };
-        Ok(Self {
+        let memory = Self {
             path: path.to_path_buf(),
             real,
             options,
@@ -102,7 +102,13 @@ impl Memory {
             lex: AtomicBool::new(lex),
             rewriting: AtomicBool::new(false),
             rewrite_failed: AtomicU64::new(0),
-        })
+        };
+        if let Some(is_on) = memory.options.vector_compression
+            && !memory.options.read_only
+        {
+            memory.set_vector_compression(is_on)?;
+        }
+        Ok(memory)
     }
 
     /// The path as given.

@@ -24,6 +24,8 @@ pub struct OpenOptions {
     pub enable_lex: bool,
     /// Accept and search vectors.
     pub enable_vec: bool,
+    /// Whether vectors written from now on are kept product-quantised; `None`: as the file is set.
+    pub vector_compression: Option<bool>,
     /// How long a mutation waits for another writer; zero: not at all.
     pub lock_timeout: Duration,
     /// The largest file allowed, in bytes.
@@ -37,6 +39,7 @@ impl Default for OpenOptions {
             read_only: false,
             enable_lex: true,
             enable_vec: true,
+            vector_compression: None,
             lock_timeout: Duration::from_secs(10),
             capacity: None,
         }
@@ -65,6 +68,8 @@ pub struct PutOptions {
     /// How many documents come, when that is known beforehand: their vectors then have their place in the file from the
     /// start.
     pub expected: Option<u64>,
+    /// Sets the file to keep vectors product-quantised, see [`crate::Memory::set_vector_compression`].
+    pub vector_compression: bool,
 }
 
 impl Default for PutOptions {
@@ -73,6 +78,7 @@ impl Default for PutOptions {
             compression_level: 3,
             dedupe: Dedupe::Keep,
             expected: None,
+            vector_compression: false,
         }
     }
 }

@@ -14,7 +14,7 @@
 //! |      … |    … | the vectors in the flat form of the file format                |
 
 use mv2::bytes::Bytes;
-use mv2::toc::{SegmentMeta, TocHead};
+use mv2::toc::SegmentMeta;
 use serde_json::{Value, json};
 
 use crate::committed::Committed;
@@ -26,7 +26,7 @@ use crate::vectors::{COUNT, Part, is_in_order, uniform, write_entry};
 
 const MAGIC: &[u8; 8] = b"VECSTGv1";
 /// What the entries of these sections have in the upper half of their ids.
-const TAG: u64 = 0x5645_4353;
+pub const TAG: u64 = 0x5645_4353;
 /// Magic, and the length behind it.
 const HEAD: usize = 12;
 
@@ -200,10 +200,4 @@ pub fn write<'a>(
         segment.id = TAG << 32 | number;
     }
     Ok(segments)
-}
-
-/// Makes `staged` the only sections of vectors that wait.
-pub fn replace(head: &mut TocHead, staged: Vec<SegmentMeta>) {
-    head.segments.retain(|segment| !is_staged(segment));
-    head.segments.extend(staged);
 }

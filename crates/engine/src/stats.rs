@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::committed::Committed;
+use crate::compression;
 use crate::embedding::{IDENTITY_KEYS, Identity};
 use crate::error::Result;
 use crate::memory::{Memory, lex_enabled};
@@ -34,6 +35,7 @@ impl Memory {
         let identified: u64 = identities.values().sum();
         let live = live_bytes(&snapshot);
         let beyond_reference = beyond_reference(&snapshot);
+        let (compression, reason) = compression::described(committed, vectors, dimension)?;
         Ok(json!({
             "frame_count": snapshot.frame_count(),
             "active_frame_count": active,
@@ -53,6 +55,8 @@ impl Memory {
             "effective_vec_dimension": dimension,
             "vector_count": vectors,
             "vectors_lost": snapshot.vectors_lost()?,
+            "vector_compression": compression,
+            "vector_compression_reason": reason,
             "staged_vectors": Staged::open(committed).to_value(),
             "embedding_identity": embedding_identity(&identities),
             "embedding_identity_summary": summary(&identities, vectors, identified),

@@ -6,6 +6,9 @@
 //! more than a quarter of the base; then all is one base again. Vectors of superseded frames, which only a search of the
 //! past looks for, are a tail too when the base is written, so that the reference does not find them. Each of these blobs
 //! has a section of codes.
+//!
+//! The base is quantised when the file is set to that (see [`crate::compression`]); tails are flat. In a quantised base,
+//! vectors that come from an older one keep their code as long as the centroids stay.
 
 use std::sync::Arc;
 
@@ -17,27 +20,36 @@ use vec::{FrameSet, Source};
 
 use crate::additions::Addition;
 use crate::committed::Committed;
+use crate::compression;
 use crate::error::Result;
 use crate::lex_sections::write_section;
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
-use crate::vectors::{COUNT, Part, VectorIndex, stride, write_entry};
+use crate::quantised;
+use crate::vectors::{COUNT, Form, Part, VectorIndex, write_entry};
 
 /// What the entries of our sections have in the upper half of their ids.
 const VECTORS_TAG: u64 = 0x5645_4354;
 const CODES_TAG: u64 = 0x5645_4343;
+const QUANTISED_TAG: u64 = 0x5645_4351;
 
 /// Vectors that take no more than this are written as one base whenever a memory is sealed, bytes: the reference then sees
 /// them all.
 const SMALL: u64 = 8 << 20;
 /// Tails come to one part in this many of the base before they join it; so do removed vectors before they leave it.
 const TAIL_SHARE: usize = 4;
+/// Quantised vectors from which on what they save is more than their centroids take.
+const WORTH_CENTROIDS: usize = 275;
+/// Vectors that are brought into another form together.
+const CONVERTED_TOGETHER: usize = 8192;
 
 /// What a section of ours holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Vectors in the flat form.
     Vectors,
+    /// Vectors in the quantised form.
+    Quantised,
     /// Codes of the vectors with the same number.
     Codes,
 }
@@ -49,6 +61,7 @@ pub fn kind_of(id: u64) -> Option<(Kind, u32)> {
     match id >> 32 {
         VECTORS_TAG => Some((Kind::Vectors, number)),
         CODES_TAG => Some((Kind::Codes, number)),
+        QUANTISED_TAG => Some((Kind::Quantised, number)),
         _ => None,
     }
 }
@@ -57,6 +70,7 @@ fn id_of(kind: Kind, number: u32) -> u64 {
     let tag = match kind {
         Kind::Vectors => VECTORS_TAG,
         Kind::Codes => CODES_TAG,
+        Kind::Quantised => QUANTISED_TAG,
     };
     tag << 32 | u64::from(number)
 }
@@ -163,11 +177,11 @@ impl Written {
         };
         for (number, part) in (0..).zip(index.parts()) {
             if let Some((vectors, codes)) = &part.sections {
-                written.push(number, vectors.clone(), codes.clone());
+                written.push(number, &part.form, vectors.clone(), codes.clone());
             }
         }
         for (vectors, codes) in index.damaged() {
-            written.push_pair(written.next_number(), vectors.clone(), codes.clone());
+            written.push_damaged(vectors.clone(), codes.clone());
         }
         let first = index.parts().first();
         if let Some((part, (vectors, _))) =
@@ -176,18 +190,35 @@ impl Written {
             && index.damaged().is_empty()
             && written.manifest.is_some()
         {
-            written.manifest = Some(manifest(base, part.dimension, part.count(), vectors));
+            let (form, count) = (&part.form, part.count());
+            written.manifest = Some(manifest(base, form, part.dimension, count, vectors));
             written.keeps_others = false;
         }
         written
     }
 
-    fn push(&mut self, number: u32, vectors: SegmentMeta, codes: SegmentMeta) {
-        self.push_pair(number, vectors, Some(codes));
+    fn push(&mut self, number: u32, form: &Form, vectors: SegmentMeta, codes: SegmentMeta) {
+        let kind = match form {
+            Form::Flat => Kind::Vectors,
+            Form::Quantised(_) => Kind::Quantised,
+        };
+        self.push_pair(number, kind, vectors, Some(codes));
     }
 
-    fn push_pair(&mut self, number: u32, mut vectors: SegmentMeta, codes: Option<SegmentMeta>) {
-        vectors.id = id_of(Kind::Vectors, number);
+    /// Sections that cannot be read: they stay what they were registered as.
+    fn push_damaged(&mut self, vectors: SegmentMeta, codes: Option<SegmentMeta>) {
+        let kind = kind_of(vectors.id).map_or(Kind::Vectors, |(kind, _)| kind);
+        self.push_pair(self.next_number(), kind, vectors, codes);
+    }
+
+    fn push_pair(
+        &mut self,
+        number: u32,
+        kind: Kind,
+        mut vectors: SegmentMeta,
+        codes: Option<SegmentMeta>,
+    ) {
+        vectors.id = id_of(kind, number);
         self.sections.push(vectors);
         self.sections.extend(codes.map(|mut codes| {
             codes.id = id_of(Kind::Codes, number);
@@ -207,6 +238,7 @@ impl Written {
 
 fn manifest(
     base: &Committed,
+    form: &Form,
     dimension: usize,
     count: usize,
     vectors: &SegmentMeta,
@@ -218,17 +250,23 @@ fn manifest(
         bytes_offset: vectors.bytes_offset,
         bytes_length: vectors.bytes_length,
         checksum: vectors.primary_checksum,
-        compression_mode: VectorCompression::None,
+        compression_mode: match form {
+            Form::Flat => VectorCompression::None,
+            Form::Quantised(_) => VectorCompression::Pq96,
+        },
         model: before.and_then(|manifest| manifest.model.clone()),
     }
 }
 
 /// A vector that stays, and where it is.
 #[derive(Clone, Copy)]
-struct Live {
-    frame: u64,
-    part: u32,
-    ordinal: u32,
+pub struct Live {
+    /// Whose it is.
+    pub frame: u64,
+    /// Place of its part in the list of parts.
+    pub part: u32,
+    /// Its place in the part.
+    pub ordinal: u32,
 }
 
 /// Writes what is new behind what is there. `status` gives the status that a frame has from now on.
@@ -275,28 +313,37 @@ pub fn write(
     let is_small = rewrite == Rewrite::WhenSmall
         && bytes + new_bytes <= SMALL
         && (added > 0 || tails > 0 || removed > 0);
+    let dimension = old
+        .iter()
+        .chain(&fresh.parts)
+        .next()
+        .map_or(0, |part| part.dimension);
+    let is_to_quantise = added > 0
+        && !index.is_quantised()
+        && compression::is_on(base)
+        && compression::is_eligible(dimension, (first + tails + added).saturating_sub(removed));
     let is_due = rewrite == Rewrite::Always
         || !is_ours
         || is_small
+        || is_to_quantise
         || (tails + added) * TAIL_SHARE > first
         || removed * TAIL_SHARE > first;
     if !is_due {
         let mut written = Written::carried(base, index);
         if added > 0 {
             let (vectors, codes) = append(&fresh, out)?;
-            written.push(old.len() as u32, vectors, codes);
+            written.push(old.len() as u32, &Form::Flat, vectors, codes);
         }
         return Ok(written);
     }
-    if old.is_empty() && fresh.place.is_some() {
+    if old.is_empty() && fresh.place.is_some() && !is_to_quantise {
         let (vectors, codes) = append(&fresh, out)?;
-        let dimension = fresh.parts.first().map_or(0, |part| part.dimension);
         let mut written = Written {
-            manifest: Some(manifest(base, dimension, added, &vectors)),
+            manifest: Some(manifest(base, &Form::Flat, dimension, added, &vectors)),
             sections: Vec::new(),
             keeps_others: false,
         };
-        written.push(0, vectors, codes);
+        written.push(0, &Form::Flat, vectors, codes);
         return Ok(written);
     }
     let Some(sound) = sound(base, old)? else {
@@ -340,7 +387,7 @@ fn sound(base: &Committed, parts: &[Part]) -> Result<Option<Vec<Part>>> {
         sound.push(if base.section_is_intact(codes) {
             part.clone()
         } else {
-            Part::encoded(part.entries.clone(), part.dimension, None)?
+            part.with_new_codes()?
         });
     }
     Ok(Some(sound))
@@ -362,7 +409,7 @@ fn preserved(
     };
     if !fresh.is_empty() {
         let (vectors, codes) = append(fresh, out)?;
-        written.push(written.next_number(), vectors, codes);
+        written.push(written.next_number(), &Form::Flat, vectors, codes);
     }
     Ok(written)
 }
@@ -379,13 +426,14 @@ fn copied(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Wri
             None => {
                 let parts = [part];
                 let live = live(&parts, &|_| FrameStatus::Active as u32)?;
-                write_blob(&parts, &live, out)?
+                write_blob(&parts, &live, &part.form, out)?
             }
         };
         if number == 0 {
-            written.manifest = Some(manifest(base, part.dimension, part.count(), &vectors));
+            let (form, count) = (&part.form, part.count());
+            written.manifest = Some(manifest(base, form, part.dimension, count, &vectors));
         }
-        written.push(number, vectors, codes);
+        written.push(number, &part.form, vectors, codes);
     }
     for (vectors, codes) in index.damaged() {
         let codes = codes.as_ref().map(|codes| copy(base, codes, out));
@@ -398,7 +446,7 @@ fn copied(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Wri
                 ..named.clone()
             });
         }
-        written.push_pair(written.next_number(), vectors, codes.transpose()?);
+        written.push_damaged(vectors, codes.transpose()?);
     }
     Ok(written)
 }
@@ -458,7 +506,7 @@ fn weigh(parts: &[Part], status: &dyn Fn(u64) -> u32) -> Result<(usize, usize, u
     Ok((tails, removed, bytes))
 }
 
-/// Registers a sound flat blob of the reference as ours, where it stands.
+/// Registers a sound blob of the reference, flat or quantised, as ours, where it stands.
 fn adopt(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Option<Written>> {
     let ([part], Some(manifest), true) = (
         index.parts(),
@@ -471,8 +519,12 @@ fn adopt(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Opti
         .map
         .section(manifest.bytes_offset, manifest.bytes_length);
     let is_it = blob.is_some_and(|blob| {
-        blob.len() == COUNT + part.entries.len()
-            && blob.get(COUNT..).map(<[u8]>::as_ptr) == Some(part.entries.as_ptr())
+        let head = match part.form {
+            Form::Flat => COUNT,
+            Form::Quantised(_) => quantised::HEAD,
+        };
+        blob.len() == head + part.entries.len()
+            && blob.get(head..).map(<[u8]>::as_ptr) == Some(part.entries.as_ptr())
     });
     if !is_it {
         return Ok(None);
@@ -489,7 +541,7 @@ fn adopt(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Opti
         sections: Vec::new(),
         keeps_others: false,
     };
-    written.push(0, vectors, codes);
+    written.push(0, &part.form, vectors, codes);
     Ok(Some(written))
 }
 
@@ -512,7 +564,7 @@ fn append(fresh: &Fresh, out: &mut Output) -> Result<(SegmentMeta, SegmentMeta)>
     }
     let parts: Vec<&Part> = fresh.parts.iter().collect();
     let live = live(&parts, &|_| FrameStatus::Active as u32)?;
-    write_blob(&parts, &live, out)
+    write_blob(&parts, &live, &Form::Flat, out)
 }
 
 /// One base of everything that is active, and a tail of what is superseded.
@@ -532,15 +584,22 @@ fn rewritten(
     };
     let dimension = parts.first().map_or(0, |part| part.dimension);
     let mut number = 0;
+    let form = compression::form_of(parts, &active, compression::is_on(base))?;
     if !active.is_empty() {
-        let (vectors, codes) = write_blob(parts, &active, out)?;
-        written.manifest = Some(manifest(base, dimension, active.len(), &vectors));
-        written.push(number, vectors, codes);
+        let (vectors, codes) = write_blob(parts, &active, &form, out)?;
+        let count = active.len();
+        written.manifest = Some(manifest(base, &form, dimension, count, &vectors));
+        written.push(number, &form, vectors, codes);
         number += 1;
     }
     if !kept.is_empty() {
-        let (vectors, codes) = write_blob(parts, &kept, out)?;
-        written.push(number, vectors, codes);
+        // A blob of few takes less without centroids.
+        let form = match form {
+            Form::Quantised(_) if kept.len() >= WORTH_CENTROIDS => form,
+            _ => Form::Flat,
+        };
+        let (vectors, codes) = write_blob(parts, &kept, &form, out)?;
+        written.push(number, &form, vectors, codes);
     }
     Ok(written)
 }
@@ -576,14 +635,50 @@ fn live(parts: &[&Part], status: &dyn Fn(u64) -> u32) -> Result<Vec<Live>> {
 fn write_blob(
     parts: &[&Part],
     live: &[Live],
+    form: &Form,
     out: &mut Output,
 ) -> Result<(SegmentMeta, SegmentMeta)> {
     let dimension = parts.first().map_or(0, |part| part.dimension);
-    let stride = stride(dimension);
-    let count = (live.len() as u64).to_le_bytes();
+    let head = match form {
+        Form::Flat => (live.len() as u64).to_le_bytes().to_vec(),
+        Form::Quantised(codebook) => quantised::head(codebook, live.len()),
+    };
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&count);
-    let offset = out.write(&count)?;
+    hasher.update(&head);
+    let offset = out.write(&head)?;
+    // What is kept by the same numbers is copied.
+    let is_copied: Vec<bool> = parts.iter().map(|part| part.form.is_like(form)).collect();
+    let mut write = |bytes: &[u8]| {
+        hasher.update(bytes);
+        out.write(bytes).map(drop)
+    };
+    if is_copied.iter().all(|is_copied| *is_copied) {
+        copy_runs(parts, live, &mut write)?;
+    } else {
+        for some in live.chunks(CONVERTED_TOGETHER) {
+            write(&converted(parts, &is_copied, some, form)?)?;
+        }
+    }
+    let vectors = SegmentMeta {
+        id: 0,
+        frame_from: live.first().map_or(0, |live| live.frame),
+        frame_to: live.last().map_or(0, |live| live.frame + 1),
+        primary_checksum: *hasher.finalize().as_bytes(),
+        compression: SegmentCompression::None,
+        bytes_offset: offset,
+        bytes_length: (head.len() + live.len() * form.stride(dimension)) as u64,
+    };
+    let codes = codes_of(parts, live)?;
+    let codes = write_section(&codes, vectors.frame_from, vectors.frame_to, out)?;
+    Ok((vectors, codes))
+}
+
+/// Writes entries as they are.
+fn copy_runs(
+    parts: &[&Part],
+    live: &[Live],
+    write: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let follows = |left: &Live, right: &Live| {
         left.part == right.part && left.ordinal.checked_add(1) == Some(right.ordinal)
     };
@@ -594,26 +689,55 @@ fn write_blob(
         else {
             continue;
         };
-        let start = first.ordinal as usize * stride;
-        let bytes = part
-            .entries
-            .get(start..start + run.len() * stride)
-            .unwrap_or_default();
-        hasher.update(bytes);
-        out.write(bytes)?;
+        let start = first.ordinal as usize * part.stride();
+        let end = start + run.len() * part.stride();
+        write(part.entries.get(start..end).unwrap_or_default())?;
     }
-    let vectors = SegmentMeta {
-        id: 0,
-        frame_from: live.first().map_or(0, |live| live.frame),
-        frame_to: live.last().map_or(0, |live| live.frame + 1),
-        primary_checksum: *hasher.finalize().as_bytes(),
-        compression: SegmentCompression::None,
-        bytes_offset: offset,
-        bytes_length: (COUNT + live.len() * stride) as u64,
+    Ok(())
+}
+
+/// Entries in another form than some of the parts have; those of the others are copied.
+fn converted(parts: &[&Part], is_copied: &[bool], live: &[Live], form: &Form) -> Result<Vec<u8>> {
+    let of = |live: &Live| {
+        let part = live.part as usize;
+        let is_copied = is_copied.get(part).copied().unwrap_or(false);
+        parts.get(part).map(|part| (*part, is_copied))
     };
-    let codes = codes_of(parts, live)?;
-    let codes = write_section(&codes, vectors.frame_from, vectors.frame_to, out)?;
-    Ok((vectors, codes))
+    let mut numbers = Vec::new();
+    for live in live {
+        if let Some((part, false)) = of(live) {
+            part.read(live.ordinal as usize, &mut numbers);
+        }
+    }
+    let dimension = parts.first().map_or(1, |part| part.dimension);
+    let codes = match form {
+        Form::Flat => Vec::new(),
+        Form::Quantised(codebook) => codebook.encode(&numbers, compression::threads())?,
+    };
+    let mut vectors = numbers.chunks_exact(dimension);
+    let mut codes = codes.chunks_exact(dimension.div_ceil(vec::PIECE));
+    let mut entries = Vec::with_capacity(live.len() * form.stride(dimension));
+    for live in live {
+        let Some((part, is_copied)) = of(live) else {
+            continue;
+        };
+        if is_copied {
+            let start = live.ordinal as usize * part.stride();
+            let entry = part.entries.get(start..start + part.stride());
+            entries.extend_from_slice(entry.unwrap_or_default());
+            continue;
+        }
+        match form {
+            Form::Flat => {
+                write_entry(live.frame, vectors.next().unwrap_or_default(), &mut entries);
+            }
+            Form::Quantised(_) => {
+                let code = codes.next().unwrap_or_default();
+                quantised::write_entry(live.frame, code, &mut entries);
+            }
+        }
+    }
+    Ok(entries)
 }
 
 /// Codes of what stays: copied where segments follow each other, else made anew.

@@ -1,20 +1,23 @@
 //! The vectors of a commit, wherever they stand in the file.
 //!
-//! Ours are private sections in pairs: vectors in the flat form of the file format, and codes to search them by (see
+//! Ours are private sections in pairs: vectors in a form of the file format, flat or quantised, and codes to search them by (see
 //! [`crate::vec_sections`]). Codes are derived: where they are missing or damaged they are made anew in memory. What
 //! another program stored since, in whatever form, is added to them; of a frame that has a vector in a section of ours,
 //! ours counts.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use mv2::bytes::Bytes;
 use mv2::toc::SegmentMeta;
-use vec::{Segment, SegmentBuilder, Source, StridedVectors};
+use vec::{
+    Codebook, Products, QuantisedVectors, Segment, SegmentBuilder, Source, StridedVectors, Vectors,
+};
 
 use crate::committed::Committed;
 use crate::embedding::DIMENSION_KEY;
 use crate::error::{Code, Error, Result};
 use crate::foreign_vectors::{self, Gathered};
+use crate::quantised;
 use crate::vec_sections::{Kind, kind_of};
 
 /// Bytes of the number of vectors at the front of a flat blob.
@@ -57,11 +60,86 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
+/// How the vectors of a part are kept.
+#[derive(Clone)]
+pub enum Form {
+    /// As they were given.
+    Flat,
+    /// As numbers of centroids, see [`crate::quantised`].
+    Quantised(Arc<Codebook>),
+}
+
+impl Form {
+    /// Bytes of one entry.
+    #[must_use]
+    pub fn stride(&self, dimension: usize) -> usize {
+        match self {
+            Self::Flat => stride(dimension),
+            Self::Quantised(_) => quantised::STRIDE,
+        }
+    }
+
+    /// Whether vectors of the other form are kept by the same numbers.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Flat, Self::Flat) => true,
+            (Self::Quantised(left), Self::Quantised(right)) => {
+                Arc::ptr_eq(left, right) || left == right
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The vectors of a part, for a search.
+pub enum PartVectors<'a> {
+    /// As they were given.
+    Flat(StridedVectors<'a>),
+    /// As numbers of centroids.
+    Quantised(QuantisedVectors<'a>),
+}
+
+impl Vectors for PartVectors<'_> {
+    #[inline]
+    fn vector<'a>(&'a self, ordinal: usize, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        match self {
+            Self::Flat(vectors) => vectors.vector(ordinal, buffer),
+            Self::Quantised(vectors) => vectors.vector(ordinal, buffer),
+        }
+    }
+
+    #[inline]
+    fn frame(&self, ordinal: usize) -> Option<u64> {
+        match self {
+            Self::Flat(vectors) => vectors.frame(ordinal),
+            Self::Quantised(vectors) => vectors.frame(ordinal),
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, ordinal: usize) {
+        match self {
+            Self::Flat(vectors) => vectors.prefetch(ordinal),
+            Self::Quantised(vectors) => vectors.prefetch(ordinal),
+        }
+    }
+
+    fn products<'a>(&'a self, query: &[f32]) -> Option<Box<dyn Products + 'a>> {
+        match self {
+            Self::Flat(vectors) => vectors.products(query),
+            Self::Quantised(vectors) => vectors.products(query),
+        }
+    }
+}
+
 /// Vectors of one size in ascending order of their frames, with their codes.
 #[derive(Clone)]
 pub struct Part {
-    /// Entries of the flat form, back to back.
+    /// Entries, back to back.
     pub entries: Bytes,
+    /// What the entries are.
+    pub form: Form,
     /// Codes of the same vectors, in the same order.
     pub codes: Bytes,
     /// Numbers of a vector.
@@ -71,21 +149,69 @@ pub struct Part {
 }
 
 impl Part {
-    /// Entries that are in order, with codes made for them; like those of another segment where there is one.
+    /// Entries of the flat form that are in order, with codes made for them; like those of another segment where there is
+    /// one.
     pub fn encoded(entries: Bytes, dimension: usize, like: Option<&Segment<'_>>) -> Result<Self> {
-        let codes = encode(&entries, dimension, like)?;
-        Ok(Self {
+        let mut part = Self {
             entries,
-            codes: Bytes::from(codes),
+            form: Form::Flat,
+            codes: Bytes::default(),
             dimension,
             sections: None,
+        };
+        part.codes = Bytes::from(part.encode(like)?);
+        Ok(part)
+    }
+
+    /// The same entries with codes made anew.
+    pub fn with_new_codes(&self) -> Result<Self> {
+        Ok(Self {
+            codes: Bytes::from(self.encode(None)?),
+            sections: None,
+            ..self.clone()
         })
+    }
+
+    /// Codes of the entries, which are in order.
+    fn encode(&self, like: Option<&Segment<'_>>) -> Result<Vec<u8>> {
+        let like = like.filter(|segment| segment.dimension() == self.dimension);
+        let mut builder = match like {
+            Some(segment) => SegmentBuilder::like(segment),
+            None => SegmentBuilder::new(self.dimension)?,
+        };
+        let mut vector = Vec::with_capacity(self.dimension);
+        for ordinal in 0..self.count() {
+            vector.clear();
+            self.read(ordinal, &mut vector);
+            builder.add(self.frame(ordinal).unwrap_or_default(), &vector)?;
+        }
+        Ok(builder.finish())
+    }
+
+    /// Whether its vectors are kept as numbers of centroids.
+    #[must_use]
+    pub fn is_quantised(&self) -> bool {
+        matches!(self.form, Form::Quantised(_))
+    }
+
+    /// Bytes of one entry.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.form.stride(self.dimension)
+    }
+
+    /// Whether every entry is what it has to be, and frames ascend.
+    fn is_in_order(&self) -> bool {
+        match &self.form {
+            Form::Flat => is_in_order(&self.entries, self.dimension),
+            Form::Quantised(_) => quantised::is_in_order(&self.entries),
+        }
     }
 
     /// How many vectors it holds.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.entries.len() / stride(self.dimension)
+        self.entries.len() / self.stride()
     }
 
     /// The codes.
@@ -95,20 +221,29 @@ impl Part {
 
     /// The vectors.
     #[must_use]
-    pub fn vectors(&self) -> StridedVectors<'_> {
-        StridedVectors {
-            bytes: &self.entries,
-            first: ENTRY_HEAD,
-            stride: stride(self.dimension),
-            dimension: self.dimension,
-            frame: Some(ENTRY_HEAD),
+    pub fn vectors(&self) -> PartVectors<'_> {
+        match &self.form {
+            Form::Flat => PartVectors::Flat(StridedVectors {
+                bytes: &self.entries,
+                first: ENTRY_HEAD,
+                stride: self.stride(),
+                dimension: self.dimension,
+                frame: Some(ENTRY_HEAD),
+            }),
+            Form::Quantised(codebook) => PartVectors::Quantised(QuantisedVectors {
+                bytes: &self.entries,
+                first: quantised::ENTRY_HEAD,
+                stride: self.stride(),
+                frame: Some(quantised::ENTRY_HEAD),
+                codebook,
+            }),
         }
     }
 
     /// The frame of an entry.
     #[must_use]
     pub fn frame(&self, ordinal: usize) -> Option<u64> {
-        number(&self.entries, ordinal * stride(self.dimension))
+        number(&self.entries, ordinal * self.stride())
     }
 
     /// The frames of the first and the last entry.
@@ -125,9 +260,21 @@ impl Part {
     /// The numbers of an entry.
     #[must_use]
     pub fn vector(&self, ordinal: usize) -> Option<Vec<f32>> {
-        let start = ordinal * stride(self.dimension) + ENTRY_HEAD;
-        let bytes = self.entries.get(start..start + 4 * self.dimension)?;
-        Some(numbers(bytes).collect())
+        let mut vector = Vec::with_capacity(self.dimension);
+        self.read(ordinal, &mut vector);
+        (vector.len() == self.dimension).then_some(vector)
+    }
+
+    /// Appends the numbers of an entry.
+    pub fn read(&self, ordinal: usize, out: &mut Vec<f32>) {
+        let start = ordinal * self.stride();
+        let Some(entry) = self.entries.get(start..start + self.stride()) else {
+            return;
+        };
+        match &self.form {
+            Form::Flat => out.extend(numbers(&entry[ENTRY_HEAD..])),
+            Form::Quantised(codebook) => codebook.decode(&entry[quantised::ENTRY_HEAD..], out),
+        }
     }
 }
 
@@ -137,22 +284,6 @@ fn damaged(offset: u64) -> Error {
         offset,
         "they are not what was written; nothing was changed, and words are found as before",
     )
-}
-
-/// Codes of entries that are in order.
-pub fn encode(entries: &[u8], dimension: usize, like: Option<&Segment<'_>>) -> Result<Vec<u8>> {
-    let like = like.filter(|segment| segment.dimension() == dimension);
-    let mut builder = match like {
-        Some(segment) => SegmentBuilder::like(segment),
-        None => SegmentBuilder::new(dimension)?,
-    };
-    let mut vector = Vec::with_capacity(dimension);
-    for entry in entries.chunks_exact(stride(dimension)) {
-        vector.clear();
-        vector.extend(numbers(&entry[ENTRY_HEAD..]));
-        builder.add(number(entry, 0).unwrap_or_default(), &vector)?;
-    }
-    Ok(builder.finish())
 }
 
 /// Number and size of the vectors of a flat blob whose vectors all have one size. Looks at its length and its first entry.
@@ -168,6 +299,16 @@ pub fn uniform(blob: &[u8]) -> Option<(usize, usize)> {
     }
     let length = count.checked_mul(stride(dimension))?.checked_add(COUNT)?;
     (length == blob.len()).then_some((count, dimension))
+}
+
+/// Form, size and entries of a blob that a section of vectors holds.
+fn opened(kind: Kind, blob: &Bytes) -> Option<(Form, usize, Bytes)> {
+    if kind == Kind::Quantised {
+        let (codebook, entries) = quantised::open(blob)?;
+        return Some((Form::Quantised(codebook), quantised::DIMENSION, entries));
+    }
+    let (_, dimension) = uniform(blob)?;
+    Some((Form::Flat, dimension, blob.slice(COUNT..blob.len())?))
 }
 
 /// Whether all entries have this size, numbers that are finite, and ascending frames.
@@ -235,13 +376,14 @@ impl VectorIndex {
             committed.directory_is_stored || committed.section_is_intact(segment)
         };
         for vectors in segments {
-            let Some((Kind::Vectors, number)) = kind_of(vectors.id) else {
+            let Some((kind, number)) = kind_of(vectors.id).filter(|(kind, _)| *kind != Kind::Codes)
+            else {
                 continue;
             };
             let blob = committed
                 .map
                 .section(vectors.bytes_offset, vectors.bytes_length);
-            let known = blob.as_ref().and_then(|blob| uniform(blob));
+            let known = blob.as_ref().and_then(|blob| opened(kind, blob));
             let mut leave_out = |problem: &str| {
                 let place = vectors.bytes_offset;
                 self.problems
@@ -252,8 +394,7 @@ impl VectorIndex {
                         .push((vectors.clone(), codes_of(number).cloned()));
                 }
             };
-            let (Some(blob), Some((count, dimension)), true) = (blob, known, is_sound(vectors))
-            else {
+            let (Some((form, dimension, entries)), true) = (known, is_sound(vectors)) else {
                 leave_out("are damaged");
                 continue;
             };
@@ -262,9 +403,9 @@ impl VectorIndex {
                 leave_out("have another size than others");
                 continue;
             }
-            let entries = blob.slice(COUNT..blob.len()).unwrap_or_default();
             let mut part = Part {
                 entries,
+                form,
                 codes: Bytes::default(),
                 dimension,
                 sections: None,
@@ -280,7 +421,7 @@ impl VectorIndex {
                     .map
                     .section(codes.bytes_offset, codes.bytes_length)?;
                 let fits = Segment::open(&bytes).is_ok_and(|segment| {
-                    segment.count() == count
+                    segment.count() == part.count()
                         && segment.dimension() == dimension
                         && segment.frame_range() == part.frame_range()
                 });
@@ -291,8 +432,8 @@ impl VectorIndex {
                     part.codes = bytes;
                     part.sections = Some((vectors.clone(), codes.clone()));
                 }
-                None if is_in_order(&part.entries, dimension) => {
-                    part.codes = Bytes::from(encode(&part.entries, dimension, None)?);
+                None if part.is_in_order() => {
+                    part.codes = Bytes::from(part.encode(None)?);
                     // Not registered as a pair any more: the next commit writes it anew.
                     self.has_foreign = true;
                 }
@@ -308,9 +449,41 @@ impl VectorIndex {
 
     fn add_foreign(&mut self, gathered: Gathered) -> Result<()> {
         self.problems.extend(gathered.problems);
+        if let Some((codebook, entries)) = gathered.quantised {
+            return self.add_quantised(codebook, entries);
+        }
         let Some((dimension, entries)) = gathered.entries else {
             return Ok(());
         };
+        self.add_flat(dimension, entries, gathered.is_approximate)
+    }
+
+    /// Quantised vectors of another program: as they are, or those that are not ours beside ours.
+    fn add_quantised(&mut self, codebook: Arc<Codebook>, entries: Bytes) -> Result<()> {
+        let mut part = Part {
+            entries,
+            form: Form::Quantised(codebook),
+            codes: Bytes::default(),
+            dimension: quantised::DIMENSION,
+            sections: None,
+        };
+        if !self.parts.is_empty() {
+            let mut flat = Vec::with_capacity(part.count() * stride(part.dimension));
+            for ordinal in 0..part.count() {
+                if let (Some(frame), Some(vector)) = (part.frame(ordinal), part.vector(ordinal)) {
+                    write_entry(frame, &vector, &mut flat);
+                }
+            }
+            return self.add_flat(part.dimension, Bytes::from(flat), true);
+        }
+        part.codes = Bytes::from(part.encode(None)?);
+        self.has_foreign = true;
+        self.is_approximate = true;
+        self.parts.push(part);
+        Ok(())
+    }
+
+    fn add_flat(&mut self, dimension: usize, entries: Bytes, is_approximate: bool) -> Result<()> {
         if self
             .dimension()
             .is_some_and(|expected| expected != dimension)
@@ -340,7 +513,7 @@ impl VectorIndex {
             Bytes::from(fresh)
         };
         self.has_foreign = true;
-        self.is_approximate = gathered.is_approximate;
+        self.is_approximate = is_approximate;
         let like = self.parts.first().map(Part::segment).transpose()?;
         let part = Part::encoded(entries, dimension, like.as_ref())?;
         self.parts.push(part);
@@ -410,7 +583,7 @@ impl VectorIndex {
             if !(0..part.count()).all(|ordinal| segment.frame(ordinal) == part.frame(ordinal)) {
                 return Err("codes are of other frames than their vectors".to_owned());
             }
-            if !is_in_order(&part.entries, part.dimension) {
+            if !part.is_in_order() {
                 return Err(
                     "vectors are not in the order of their frames, or not finite".to_owned(),
                 );
@@ -426,14 +599,15 @@ impl VectorIndex {
     }
 
     /// Whether the vectors are left as another program stored them until new ones come: to write down what they are about
-    /// would take more space and give nothing.
+    /// would take more space and give nothing. A blob of the quantised form can be ours as it stands.
     #[must_use]
     pub fn stays_foreign(&self) -> bool {
-        self.is_approximate && self.parts.iter().all(|part| part.sections.is_none())
+        let mut parts = self.parts.iter();
+        self.is_approximate && parts.all(|part| part.sections.is_none() && !part.is_quantised())
     }
 
     /// What a search looks at; `strided` lends the vectors.
-    pub fn sources<'a>(&'a self, strided: &'a [StridedVectors<'a>]) -> Result<Vec<Source<'a>>> {
+    pub fn sources<'a>(&'a self, strided: &'a [PartVectors<'a>]) -> Result<Vec<Source<'a>>> {
         let pairs = self.parts.iter().zip(strided);
         pairs
             .map(|(part, vectors)| {
@@ -447,7 +621,7 @@ impl VectorIndex {
 
     /// The vectors of all parts.
     #[must_use]
-    pub fn strided(&self) -> Vec<StridedVectors<'_>> {
+    pub fn strided(&self) -> Vec<PartVectors<'_>> {
         self.parts.iter().map(Part::vectors).collect()
     }
 

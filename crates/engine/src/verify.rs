@@ -221,10 +221,14 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
             segment.bytes_offset
         ));
     }
-    let approximate = index.is_approximate().then(|| {
-        "vectors were stored by another program in a form that keeps them only approximately"
-            .to_owned()
-    });
+    let approximate = if index.is_approximate() {
+        Some("vectors were stored by another program in a form that keeps them only approximately")
+    } else if index.is_quantised() {
+        Some("vectors are product-quantised")
+    } else {
+        None
+    };
+    let approximate = approximate.map(str::to_owned);
     Check::new(
         NAME,
         if faults.is_empty() {

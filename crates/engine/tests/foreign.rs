@@ -48,7 +48,7 @@ fn foreign_sections(path: &Path) -> Vec<(String, Vec<u8>)> {
             (segment.bytes_offset + segment.bytes_length) as usize,
         );
         let content = &bytes[start..end];
-        let is_of_vectors = matches!(segment.id >> 32, 0x5645_4354 | 0x5645_4343);
+        let is_of_vectors = matches!(segment.id >> 32, 0x5645_4354 | 0x5645_4343 | 0x5645_4351);
         if !content.starts_with(b"MVDIR") && !content.starts_with(b"LEXSEG") && !is_of_vectors {
             add(
                 "private section",

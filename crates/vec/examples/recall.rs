@@ -9,6 +9,7 @@
 //! - `clustered`: random vectors around 1,000 random ones; queries are others like them.
 //!
 //! `--effort=2` and `--threads=2` are passed on, every query is asked `--rounds=5` times, `--encoding=bytes` encodes in another way, `--exact` compares in full,
+//! `--product` compares with product-quantised vectors, and recall is of what the vectors themselves find.
 //! `--kernel=AVX2` chooses, `--every=10` looks for every tenth vector alone, `--calls` by calling a function.
 
 // A measuring program stops at the first surprise.
@@ -20,7 +21,8 @@ use std::collections::HashSet;
 use std::hint::black_box;
 use std::time::Instant;
 use vec::{
-    Encoding, FrameSet, Kernel, Request, Segment, SegmentBuilder, Source, StridedVectors, search,
+    CODEBOOK_SAMPLE, Codebook, Encoding, FrameSet, Kernel, QuantisedVectors, Request, Segment,
+    SegmentBuilder, Source, StridedVectors, search,
 };
 
 const LIMIT: usize = 10;
@@ -47,6 +49,7 @@ fn main() {
         every: option("every").map_or(1, |every| every.parse().unwrap()),
         calls: arguments.iter().any(|argument| argument == "--calls"),
         is_exact: arguments.iter().any(|argument| argument == "--exact"),
+        is_product: arguments.iter().any(|argument| argument == "--product"),
         kernels: option("kernel").map_or(Kernel::available(), |name| {
             let all = Kernel::available().into_iter();
             all.filter(|kernel| kernel.name() == name).collect()
@@ -92,6 +95,7 @@ struct Options {
     threads: usize,
     encoding: Option<Encoding>,
     is_exact: bool,
+    is_product: bool,
     kernels: Vec<Kernel>,
 }
 
@@ -212,6 +216,24 @@ fn clustered(count: usize, dimension: usize) -> Data {
     }
 }
 
+/// Centroids of a sample, and the codes of all vectors.
+fn quantise(data: &Data) -> (Codebook, Vec<u8>) {
+    let rows = data.vectors.chunks_exact(data.dimension);
+    let step = rows.len().div_ceil(CODEBOOK_SAMPLE).max(1);
+    let sample: Vec<f32> = rows.step_by(step).flatten().copied().collect();
+    let begin = Instant::now();
+    let codebook = Codebook::train(&sample, data.dimension, 1).unwrap();
+    let trained = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let codes = codebook.encode(&data.vectors, 1).unwrap();
+    println!(
+        "centroids of {} vectors in {trained:.2} s, {:.2} us a code, on one thread",
+        sample.len() / data.dimension,
+        begin.elapsed().as_secs_f64() * 1e6 * data.dimension as f64 / data.vectors.len() as f64
+    );
+    (codebook, codes)
+}
+
 fn measure(data: &Data, options: &Options) {
     let dimension = data.dimension;
     let rows = data.vectors.chunks_exact(dimension);
@@ -281,6 +303,28 @@ fn measure(data: &Data, options: &Options) {
             find(&request).into_iter().collect()
         })
         .collect();
+    let quantised = options.is_product.then(|| quantise(data));
+    let product = quantised
+        .as_ref()
+        .map(|(codebook, codes)| QuantisedVectors {
+            bytes: codes,
+            first: 0,
+            stride: codebook.pieces(),
+            frame: None,
+            codebook,
+        });
+    let sources = [Source {
+        segment,
+        vectors: match &product {
+            Some(product) => product,
+            None => &vectors,
+        },
+    }];
+    let find = |request: &Request<'_>| -> Vec<u64> {
+        let result = search(&sources, request).unwrap();
+        compared.set(compared.get() + result.compared);
+        result.hits.iter().map(|hit| hit.frame_id).collect()
+    };
     for &kernel in &options.kernels {
         compared.set(0);
         let mut times = Vec::new();

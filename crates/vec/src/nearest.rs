@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::search::{Hit, Place, Source};
-use crate::vectors::sum_of_pairs;
+use crate::vectors::{Products, sum_of_pairs};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -120,6 +120,8 @@ pub(crate) struct Reader<'s, 'a> {
     query_norm: f64,
     kernel: Kernel,
     buffer: Vec<u8>,
+    /// Of each source that was asked for, its faster way if it has one.
+    products: Vec<Option<Option<Box<dyn Products + 's>>>>,
 }
 
 /// Sums that grow side by side, and roundings that come besides: what the single precision of a similarity may be wrong by.
@@ -137,7 +139,15 @@ impl<'s, 'a> Reader<'s, 'a> {
             query_norm: norm_of(query),
             kernel,
             buffer: Vec::new(),
+            products: sources.iter().map(|_| None).collect(),
         }
+    }
+
+    /// Query · vector and vector · vector, where a source knows a faster way than reading the vector.
+    fn looked_up(&mut self, place: Place) -> Option<(f32, f32)> {
+        let vectors = self.sources[place.0].vectors;
+        let products = self.products[place.0].get_or_insert_with(|| vectors.products(self.query));
+        products.as_ref()?.of(place.1)
     }
 
     fn corrupt(place: Place, frame_id: u64, problem: &'static str) -> Error {
@@ -168,11 +178,16 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     /// What the similarity of a vector is at most, in single precision: most vectors need no more to be left out.
     pub(crate) fn at_most(&mut self, place: Place, frame_id: u64) -> Result<f64> {
+        let rounding = f64::from(f32::EPSILON) * (ROUNDINGS + self.query.len() / LANES) as f64;
+        if let Some((dot, square)) = self.looked_up(place)
+            && SAFE_SQUARES.contains(&square)
+        {
+            return Ok(f64::from(dot / square.sqrt()) + rounding);
+        }
         let (kernel, query) = (self.kernel, self.query);
         let bytes = self.bytes(place, frame_id)?;
         let (dot, square) = kernel.products(query, bytes);
         if SAFE_SQUARES.contains(&square) {
-            let rounding = f64::from(f32::EPSILON) * (ROUNDINGS + query.len() / LANES) as f64;
             return Ok(f64::from(dot / square.sqrt()) + rounding);
         }
         self.similarity(place, frame_id)

@@ -36,6 +36,8 @@ export interface NativeOpenOptions {
   readOnly: boolean;
   enableLex: boolean;
   enableVec: boolean;
+  /** Whether vectors written from now on are kept product-quantised; absent: as the file is set. */
+  vectorCompression?: boolean;
   /** How long a changing call waits for another writer, in milliseconds; 0 does not wait. */
   lockTimeoutMs: number;
   /** Take over a lock whose owner is dead or silent; never a live one. */
@@ -132,6 +134,8 @@ export interface NativePutOptions {
    * are not copied at the end.
    */
   expectedDocuments?: number;
+  /** Sets the file to keep vectors product-quantised, as `setVectorCompression(true)` does. */
+  vectorCompression?: boolean;
 }
 
 /** Where the documents of a batch went, in their order. */
@@ -201,6 +205,11 @@ export interface NativeMemory {
   embeddedFrames(): Promise<string>;
   /** The text by which a frame is found: its `searchText`, else its own. */
   searchedText(id: number): string;
+  /**
+   * Says whether vectors written from now on are kept product-quantised, by every handle. What is stored stays as it is
+   * until the vectors are written anew; what was quantised cannot come back. MV011 with `enableVec: false`.
+   */
+  setVectorCompression(isOn: boolean): Promise<void>;
   /** All or nothing; MV010 when one of the ids is unknown. */
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */

@@ -56,13 +56,19 @@ export interface Switches {
 }
 
 export function switchesOf(options: Options): Switches {
-  // `enableEnrichment` and `vectorCompression` say how later stages run; here only their type is looked at.
+  // Says how a later stage runs; here only its type is looked at.
   optionalBoolean(options['enableEnrichment'], 'enableEnrichment', true);
-  optionalBoolean(options['vectorCompression'], 'vectorCompression', false);
   return {
     autoTag: optionalBoolean(options['autoTag'], 'autoTag', false),
     extractDates: optionalBoolean(options['extractDates'], 'extractDates', true),
   };
+}
+
+/** What the engine is told when vectors are to be kept product-quantised from now on. */
+export function compressionOf(options: Options): { vectorCompression?: true } {
+  return optionalBoolean(options['vectorCompression'], 'vectorCompression', false)
+    ? { vectorCompression: true }
+    : {};
 }
 
 /** A text document with every default filled in. */

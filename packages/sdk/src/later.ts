@@ -4,7 +4,6 @@ import type { Handle } from './handle.js';
 /** The calls of the contract that reject in this version. */
 export type LaterCall =
   | 'rebuildTimeIndex'
-  | 'setVectorCompression'
   | 'compact'
   | 'purge'
   | 'putPdfTables'
@@ -28,10 +27,6 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
   rebuildTimeIndex: [
     'repairs come with a later one',
     'Check the file with `verify()`; an index that cannot be read is rebuilt in memory.',
-  ],
-  setVectorCompression: [
-    'vectors are stored as they were given, and searched by codes of a thirtieth of their size beside them; product quantisation, which would give up the numbers themselves, is not carried out',
-    'Leave the call out.',
   ],
   compact: [
     'compaction on demand comes with a later one',

@@ -2,7 +2,7 @@ import { extractAsset, extractAssetByUri, type Asset } from './assets.js';
 import { ask, type AskInput, type AskResult } from './ask.js';
 import type { PutManyInput, PutManySource } from './batch-options.js';
 import { guarded } from './border.js';
-import { optionalBoolean } from './check.js';
+
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
 import { doctorMemvid, type DoctorOptions, type DoctorReport } from './doctor.js';
 import { find, type FindInput, type FindResult } from './find.js';
@@ -15,6 +15,7 @@ import { putFile, putFiles } from './put-file.js';
 import type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
 import { putMany, type PutManyOptions } from './put-many.js';
 import type { PutManyReport, PutManyStreamOptions } from './put-stream.js';
+import { setVectorCompression } from './vector-compression.js';
 import { reembed, type ReembedInput, type ReembedResult } from './reembed.js';
 import { remove, removeMany, type RemoveManyInput, type RemoveManyResult } from './remove.js';
 import type { ScopeFields } from './scope.js';
@@ -215,6 +216,14 @@ export class Memvid {
     return listTables(this.#handle);
   }
 
+  /**
+   * Whether vectors of 384 numbers that are written from now on are kept product-quantised: 112 bytes each in place of 1552,
+   * and about as near as they were. The file keeps the setting. What is quantised stays that way.
+   */
+  setVectorCompression(on: boolean): Promise<void> {
+    return guarded(setVectorCompression(this.#handle, on));
+  }
+
   // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
 
   async doctor(options?: DoctorOptions): Promise<DoctorReport> {
@@ -223,11 +232,6 @@ export class Memvid {
   }
   rebuildTimeIndex(): Promise<never> {
     return later.refuse(this.#handle, 'rebuildTimeIndex');
-  }
-  /** Vectors are kept as they were given: `false` is what is, `true` rejects with MV018. */
-  async setVectorCompression(on: boolean): Promise<void> {
-    if (optionalBoolean(on, 'on', true)) await later.refuse(this.#handle, 'setVectorCompression');
-    this.#handle.assertOpen('setVectorCompression');
   }
   compact(): Promise<never> {
     return later.refuse(this.#handle, 'compact');

@@ -43,6 +43,8 @@ export interface OpenOptions {
   enableLex?: boolean | undefined;
   /** Take and search vectors. Default `true`. */
   enableVec?: boolean | undefined;
+  /** Keep vectors of 384 numbers product-quantised, or whole (see `setVectorCompression`). Default: as the file is set. */
+  vectorCompression?: boolean | undefined;
   /** Refuse every change. Default `false`. */
   readOnly?: boolean | undefined;
   /** How long a change waits for another writer, in milliseconds; 0 does not wait. Default 10 000. */
@@ -72,6 +74,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'mode',
   'enableLex',
   'enableVec',
+  'vectorCompression',
   'readOnly',
   'lockTimeoutMs',
   'force',
@@ -261,6 +264,12 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
   const key = optionalString(options['memvidApiKey'], 'memvidApiKey');
   if (key !== undefined) checkMemvidKey(key, 'memvidApiKey');
   optionalString(options['memoryId'], 'memoryId');
+  const enableVec = optionalBoolean(options['enableVec'], 'enableVec', true);
+  const compression = optionalBoolean(options['vectorCompression'], 'vectorCompression', undefined);
+  if (compression !== undefined && (readOnly || !enableVec)) {
+    const why = readOnly ? 'readOnly is true' : 'enableVec is false';
+    throw invalidInput('vectorCompression', compression, `left out when ${why}`);
+  }
   const capacity = optionalNumber(options['capacityBytes'], 'capacityBytes', { min: 1, integer: true });
   return {
     path,
@@ -268,7 +277,8 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
     mode: readOnly ? 'open' : mode,
     readOnly,
     enableLex: optionalBoolean(options['enableLex'], 'enableLex', true),
-    enableVec: optionalBoolean(options['enableVec'], 'enableVec', true),
+    enableVec,
+    ...(compression === undefined ? {} : { vectorCompression: compression }),
     lockTimeoutMs:
       optionalNumber(options['lockTimeoutMs'], 'lockTimeoutMs', {
         min: 0,

@@ -7,6 +7,7 @@ import {
   type MemvidError,
   toMemvidError,
   type NativeDocument,
+  type NativePutOptions,
 } from '@memvid/core';
 import { signalOf } from './batch-options.js';
 import {
@@ -19,6 +20,7 @@ import {
   type Options,
 } from './check.js';
 import {
+  compressionOf,
   DEFAULT_LEVEL,
   fieldsOf,
   switchesOf,
@@ -53,6 +55,7 @@ export interface PutFileOptions
   /** Ends the call before the file is stored; of a folder, the files that are stored stay. */
   signal?: AbortSignal | undefined;
   enableEnrichment?: boolean | undefined;
+  /** `true`: sets the memory to keep vectors product-quantised, as `setVectorCompression(true)` does. */
   vectorCompression?: boolean | undefined;
 }
 
@@ -91,10 +94,10 @@ export async function putFile(
       ? await handle.write('putFile', async (native) => {
           const documents = await read('putFile', file, plan);
           if (signal?.aborted === true) throw aborted('putFile', signal);
-          return storeTogether(native, documents, STORE);
+          return storeTogether(native, documents, plan.store);
         })
       : await putEmbedded(handle, 'putFile', read('putFile', file, plan), vectors, {
-          store: STORE,
+          store: plan.store,
           signal,
           nameOf: () => 'the text of the file',
         });
@@ -218,7 +221,7 @@ class Files {
   async #store(filename: string, documents: readonly NativeDocument[]): Promise<MemvidError | undefined> {
     try {
       const stored = await this.#handle.write('putFiles', (native) =>
-        storeTogether(native, documents, STORE),
+        storeTogether(native, documents, this.#plan.store),
       );
       this.#result.filesProcessed += 1;
       this.#result.framesAdded += stored.length;
@@ -264,9 +267,8 @@ interface Plan {
   readonly fields: Fields;
   readonly vectors: VectorRequest | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly store: NativePutOptions;
 }
-
-const STORE = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
 
 /** A file becomes as many documents as its text has pieces, and no vector fits all of them. */
 const FOR_PUT = {
@@ -286,6 +288,7 @@ function planOf(handle: Handle, operation: string, options: Options): Plan {
     // A file gets its vectors from an embedder, or none.
     vectors: vectorRequest(handle, operation, options, [{}], false),
     signal: signalOf(options['signal']),
+    store: { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep', ...compressionOf(options) },
   };
 }
 

@@ -41,6 +41,8 @@ export interface PutManyOptions
   /** Called behind each call of the embedder, and waited for; what it throws ends the call, and nothing is stored. */
   onEmbedding?: ((progress: EmbedProgress) => unknown) | undefined;
   enableEnrichment?: boolean | undefined;
+  /** `true`: sets the memory to keep vectors product-quantised, as `setVectorCompression(true)` does. */
+  vectorCompression?: boolean | undefined;
   /** zstd level, 0 (stored as it is) to 11. Default 3. */
   compressionLevel?: number | undefined;
   /** What to do with documents whose content is stored already. Default `"keep"`. */

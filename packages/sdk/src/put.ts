@@ -1,7 +1,7 @@
 import { checkString, invalidInput } from '@memvid/core';
 import { signalOf } from './batch-options.js';
 import { optionalOneOf, pathOf, recordOf, refuseOptions } from './check.js';
-import { DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
+import { compressionOf, DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { fitsOwn, vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
 import { putEmbedded } from './embedding/put-embedded.js';
@@ -30,6 +30,7 @@ export interface PutFields extends DocumentFields, IngestSwitches, VectorInput {
   dedupe?: Dedupe | undefined;
   /** Whether the rules for memory cards may read it. Default `true`. */
   enableEnrichment?: boolean | undefined;
+  /** `true`: sets the memory to keep vectors product-quantised, as `setVectorCompression(true)` does. */
   vectorCompression?: boolean | undefined;
 }
 
@@ -49,7 +50,7 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   refuseOptions(given, '', { embeddings: 'one document has one vector, its `embedding`' });
   const switches = switchesOf(given);
   const dedupe = optionalOneOf(given['dedupe'], 'dedupe', DEDUPE) ?? 'keep';
-  const options = { compressionLevel: DEFAULT_LEVEL, dedupe } as const;
+  const options = { compressionLevel: DEFAULT_LEVEL, dedupe, ...compressionOf(given) } as const;
   const signal = signalOf(given['signal']);
   if (signal?.aborted === true) throw aborted('put', signal);
   const request = vectorRequest(handle, 'put', given, [given], false);

@@ -35,7 +35,7 @@ export class ScopedMemory implements NativeMemory {
   }
 
   put(documents: NativeDocument[], options: NativePutOptions): Promise<NativePutResult> {
-    this.#refuseDedupe(options);
+    this.#refuseWhole(options);
     const at = (index: number): string => (documents.length === 1 ? '' : `docs[${index}].`);
     return this.#native.put(
       documents.map((document, index) => this.#scope.stamped(document, at(index))),
@@ -56,7 +56,7 @@ export class ScopedMemory implements NativeMemory {
   }
 
   putFeed(feed: NativeFeed, options: NativePutOptions): Promise<NativePutResult> {
-    this.#refuseDedupe(options);
+    this.#refuseWhole(options);
     return this.#native.putFeed(ScopedFeed.engineOf(feed, this.#scope), options);
   }
 
@@ -151,6 +151,10 @@ export class ScopedMemory implements NativeMemory {
     throw ofTheWholeFile('embeddedFrames', this.#scope);
   }
 
+  async setVectorCompression(): Promise<void> {
+    throw ofTheWholeFile('setVectorCompression', this.#scope);
+  }
+
   searchedText(id: number): string {
     this.#check(id);
     return this.#native.searchedText(id);
@@ -171,12 +175,13 @@ export class ScopedMemory implements NativeMemory {
 
   /** A document that is to be stored by itself, with the values of the scope. */
   stamped(document: NativeDocument, options: NativePutOptions): NativeDocument {
-    this.#refuseDedupe(options);
+    this.#refuseWhole(options);
     return this.#scope.stamped(document);
   }
 
-  /** MV018: an equal document may be one of another scope, which must neither be named nor replaced. */
-  #refuseDedupe({ dedupe }: NativePutOptions): void {
+  /** MV018 for what concerns the whole file: an equal document may be one of another scope, which must neither be named nor replaced. */
+  #refuseWhole({ dedupe, vectorCompression }: NativePutOptions): void {
+    if (vectorCompression === true) throw ofTheWholeFile('vectorCompression', this.#scope);
     if (dedupe === 'keep') return;
     throw new UnsupportedOperationError(
       `dedupe: "${dedupe}" compares with the documents of the whole file, and this handle sees those of { ${this.#scope.name} }`,

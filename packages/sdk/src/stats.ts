@@ -42,6 +42,10 @@ export interface StatsResult {
   vector_count: number;
   /** Documents whose vector another program lost; `reembed` makes it anew. */
   vectors_lost: number;
+  /** How the vectors are kept: as they were given, or product-quantised. */
+  vector_compression: 'none' | 'pq96';
+  /** Why they are not quantised, when the memory is set to that; else null. */
+  vector_compression_reason: string | null;
   /** Vectors of a `reembed` that was ended: they wait in the file, and no search looks at them. */
   staged_vectors: { identity: StoredIdentity; count: number; bytes: number } | null;
   seq_no: number;

@@ -94,6 +94,7 @@ export class WriteQueue {
     const spent = this.#spent ?? 0;
     if (this.#running !== undefined || this.#justStored || this.#crowded) return null;
     if (spent > MOST_OF_A_TURN || lengthOf(document) > SHORT || options.dedupe !== 'keep') return null;
+    if (options.vectorCompression === true) return null;
     const start = performance.now();
     let id: number | null;
     try {
@@ -238,5 +239,9 @@ function lengthOf(document: NativeDocument): number {
 }
 
 function sameOptions(left: NativePutOptions, right: NativePutOptions): boolean {
-  return left.compressionLevel === right.compressionLevel && left.dedupe === right.dedupe;
+  return (
+    left.compressionLevel === right.compressionLevel &&
+    left.dedupe === right.dedupe &&
+    left.vectorCompression === right.vectorCompression
+  );
 }

@@ -4,7 +4,6 @@ import { freshMemory } from './support/memory.ts';
 
 const CALLS: readonly LaterCall[] = [
   'rebuildTimeIndex',
-  'setVectorCompression',
   'compact',
   'purge',
   'putPdfTables',

@@ -302,8 +302,6 @@ describe('reembed', () => {
     await using off = await open(memory.file, { enableVec: false });
     expect(await expectFailure(() => off.reembed({ embedder: OLD }))).toMatchObject({ code: 'MV011' });
     await expectRefused(() => memory.reembed({ embedder: OLD, onAbort: wrong('stay') }), 'onAbort');
-    await memory.setVectorCompression(false);
-    expect(await expectFailure(() => memory.setVectorCompression(true))).toMatchObject({ code: 'MV018' });
   });
 
   it('killed in the middle: nothing is lost, and the next call goes on', async () => {

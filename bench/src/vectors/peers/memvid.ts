@@ -7,8 +7,8 @@ export default async function memvid(): Promise<VectorPeer> {
   info(); // Loads the native part too, which the first opening would do otherwise.
   let memory: Memvid;
   return {
-    async create({ path, words }) {
-      memory = await create(path, { enableLex: words });
+    async create({ path, words, quantised }) {
+      memory = await create(path, { enableLex: words, vectorCompression: quantised });
     },
     async open({ path, words }) {
       memory = await open(path, { enableLex: words });

@@ -29,7 +29,7 @@ export default async function quality(job: VectorJob): Promise<Samples> {
   const answers: { found: string[]; relevant: Judgements }[] = [];
   for (const [index, { documents, questions }] of collectionsOf(dataset).entries()) {
     const path = `${job.store}-${index}${VECTOR_FACTS[job.peer].ending}`;
-    await peer.create({ path, words: true, documents: documents.length });
+    await peer.create({ path, words: true, documents: documents.length, quantised: false });
     await peer.putMany(
       documents.map((document): VectorDocument =>
         Object.assign(document, { vector: known(ofDocuments, document.uri) }),

@@ -27,6 +27,9 @@ impl Memory {
         check_level(options.compression_level)?;
         self.check_takes_vectors("put", documents.iter())?;
         let prepared = prepare(documents, options.compression_level)?;
+        if options.vector_compression {
+            self.set_vector_compression(true)?;
+        }
         self.store("put", prepared, options.dedupe)
     }
 
@@ -103,6 +106,9 @@ impl Memory {
                 .map(|document| document.size() as u64)
                 .sum::<u64>();
             gathered.extend(slice);
+        }
+        if options.vector_compression {
+            self.set_vector_compression(true)?;
         }
         let mut writer = self.writer.lock();
         let (_lock, mut snapshot) = self.lock_alone("put", &mut writer)?;

@@ -9,7 +9,7 @@ use mv2::toc::SegmentMeta;
 use serde::Serialize;
 
 use super::Memory;
-use crate::commit::{self, Change};
+use crate::commit::{self, Change, Replaced};
 use crate::committed::Committed;
 use crate::embedding::{Embedding, Identity, vectors_disabled};
 use crate::error::{Error, Result};
@@ -166,7 +166,7 @@ impl Memory {
                 } else {
                     vec_sections::replace(base, &parts, replaces_all, &status, out)?
                 },
-                staged: Some(Vec::new()),
+                replaced: Some(replaced(Vec::new())),
                 edits,
             })
         })?;
@@ -205,12 +205,19 @@ impl Memory {
             let none = Fresh::default();
             Ok(Change {
                 vectors: vec_sections::write(base, none, &status, Rewrite::WhenMuch, out)?,
-                staged: Some(staged),
+                replaced: Some(replaced(staged)),
                 edits: Edits::new(),
             })
         })?;
         self.publish_commit(committed);
         Ok(())
+    }
+}
+
+fn replaced(sections: Vec<SegmentMeta>) -> Replaced {
+    Replaced {
+        tag: staged::TAG,
+        sections,
     }
 }
 

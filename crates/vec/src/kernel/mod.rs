@@ -13,6 +13,7 @@ mod x86;
 
 use crate::blob::{BLOCK, Encoding, Layout};
 use crate::encode::{Blocks, Encoder};
+use crate::product::{Columns, PIECE};
 use crate::query::Table;
 use crate::rotation::Rotation;
 
@@ -228,6 +229,22 @@ impl Kernel {
             Version::Avx512 => unsafe { x86::wide_products_avx512(query, vector) },
             #[cfg(target_arch = "aarch64")]
             Version::Neon => portable::wide_products(query, vector),
+        }
+    }
+
+    /// The centroid nearest to a piece of a vector; of equally near ones the first.
+    #[inline]
+    pub(crate) fn nearest_centroid(self, columns: &Columns, point: &[f32; PIECE]) -> u8 {
+        match self.0 {
+            Version::Portable => portable::nearest_centroid(columns, point),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2 => unsafe { x86::nearest_centroid_avx2(columns, point) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx512 => unsafe { x86::nearest_centroid_avx512(columns, point) },
+            #[cfg(target_arch = "aarch64")]
+            Version::Neon => portable::nearest_centroid(columns, point),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Block;
 use crate::blob::BLOCK;
+use crate::product::{CENTROIDS, Columns, PIECE};
 use crate::query::{MOST_SUM, Table};
 use crate::vectors::numbers;
 
@@ -85,6 +86,33 @@ pub(super) fn above(bounds: &[f32], threshold: f32, above: &mut [u32]) {
 
 /// Sums that grow side by side.
 const LANES: usize = 32;
+
+/// The nearest centroid: the number of the least of their squared distances, in whose last bits it stands. Positive
+/// numbers are ordered as their bits are.
+#[inline(always)]
+pub(super) fn nearest_centroid(columns: &Columns, point: &[f32; PIECE]) -> u8 {
+    const SIDE_BY_SIDE: usize = 16;
+    fn groups(numbers: &[f32; CENTROIDS]) -> std::slice::Iter<'_, [f32; SIDE_BY_SIDE]> {
+        numbers.as_chunks().0.iter()
+    }
+    let [a, b, c, d] = &columns.numbers;
+    let rows = groups(a).zip(groups(b)).zip(groups(c).zip(groups(d)));
+    let mut least = [u32::MAX; SIDE_BY_SIDE];
+    for (group, ((a, b), (c, d))) in rows.enumerate() {
+        for lane in 0..SIDE_BY_SIDE {
+            let (a, b) = (point[0] - a[lane], point[1] - b[lane]);
+            let (c, d) = (point[2] - c[lane], point[3] - d[lane]);
+            let square = ((a * a + b * b) + (c * c + d * d)).min(f32::MAX);
+            let number = (group * SIDE_BY_SIDE + lane) as u32;
+            least[lane] = least[lane].min(square.to_bits() & !0xFF | number);
+        }
+    }
+    let mut nearest = u32::MAX;
+    for least in least {
+        nearest = nearest.min(least);
+    }
+    nearest as u8
+}
 
 /// Query · vector and vector · vector.
 #[inline(always)]

@@ -6,6 +6,7 @@ use super::Block;
 use super::portable;
 use crate::blob::BLOCK;
 use crate::encode::{Blocks, Encoder};
+use crate::product::{Columns, PIECE};
 use crate::query::{MOST_SUM, Table};
 use crate::rotation::Rotation;
 
@@ -70,6 +71,16 @@ pub(super) fn tabulate_avx2(query: &[f32]) -> (Vec<u8>, f32, f64) {
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn tabulate_avx512(query: &[f32]) -> (Vec<u8>, f32, f64) {
     portable::tabulate(query)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn nearest_centroid_avx2(columns: &Columns, point: &[f32; PIECE]) -> u8 {
+    portable::nearest_centroid(columns, point)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn nearest_centroid_avx512(columns: &Columns, point: &[f32; PIECE]) -> u8 {
+    portable::nearest_centroid(columns, point)
 }
 
 #[target_feature(enable = "avx2")]

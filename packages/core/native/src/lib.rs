@@ -52,6 +52,7 @@ pub struct NativeOpenOptions {
     pub read_only: bool,
     pub enable_lex: bool,
     pub enable_vec: bool,
+    pub vector_compression: Option<bool>,
     pub lock_timeout_ms: f64,
     pub force: Option<String>,
     pub force_writable: Option<bool>,
@@ -88,6 +89,7 @@ impl NativeOpenOptions {
             read_only: self.read_only,
             enable_lex: self.enable_lex,
             enable_vec: self.enable_vec,
+            vector_compression: self.vector_compression,
             lock_timeout: Duration::from_millis(
                 whole("lockTimeoutMs", self.lock_timeout_ms)? as u64
             ),

@@ -32,6 +32,7 @@ pub struct NativePutOptions {
     pub compression_level: f64,
     pub dedupe: String,
     pub expected_documents: Option<f64>,
+    pub vector_compression: Option<bool>,
 }
 
 #[napi(object)]
@@ -78,6 +79,7 @@ impl NativePutOptions {
                 .expected_documents
                 .filter(|count| *count >= 1.0 && *count < 1e9)
                 .map(|count| count as u64),
+            vector_compression: self.vector_compression == Some(true),
         })
     }
 }
@@ -294,6 +296,17 @@ impl NativeMemory {
             let skipped = frame_ids(skipped)?;
             json(&memory.swap_vectors(identity.convert()?, &skipped)?)
         };
+        self.writer.run(env, work, || ())
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn set_vector_compression<'env>(
+        &self,
+        env: &'env Env,
+        is_on: bool,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || memory.set_vector_compression(is_on);
         self.writer.run(env, work, || ())
     }
 
