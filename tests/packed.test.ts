@@ -64,7 +64,7 @@ describe('packed packages', () => {
     expect(plugins.filter((name) => !/^@memvid\/(embed-\w+|onnx|plugin-kit)$/.test(name))).toEqual([]);
   });
 
-  it('weigh little: the engine at most 6 MB, the JavaScript of SDK and core at most 84 kB gzipped', () => {
+  it('weigh little: the engine at most 6 MB, the JavaScript of SDK and core at most 86 kB gzipped', () => {
     const engine = [...tarballs].find(([name]) => name.startsWith('@memvid/core-'))?.[1] ?? '';
     expect(statSync(engine).size).toBeLessThanOrEqual(6e6);
     let bytes = 0;
@@ -78,7 +78,7 @@ describe('packed packages', () => {
       `engine tarball ${statSync(engine).size} bytes, JavaScript ${bytes} bytes gzipped\n`,
     );
     expect(bytes).toBeGreaterThan(1000);
-    expect(bytes).toBeLessThanOrEqual(84_000);
+    expect(bytes).toBeLessThanOrEqual(86_000);
   });
 
   it('bring nothing from outside the project', () => {
