@@ -251,9 +251,11 @@ impl<'s, 'a> Search<'s, 'a> {
         (behind + wanted) as usize + MIN_CANDIDATES
     }
 
-    /// Standard deviations between what a code tells and what it is taken for.
+    /// Standard deviations between what a code tells and what it is taken for. Of much more than are sure, the order of the
+    /// candidates would be that of how little their codes tell; harder looking is keeping more of them.
     fn margin(&self) -> f32 {
-        MARGIN * self.request.effort.clamp(0.1, 100.0)
+        let effort = self.request.effort.clamp(0.1, 100.0);
+        MARGIN * effort.min(effort.sqrt().sqrt())
     }
 
     fn look_up(&self, frames: &FrameSet) -> Vec<Place> {

@@ -215,6 +215,32 @@ fn a_search_among_vectors_that_are_nearly_the_same_finds_the_nearest() {
 }
 
 #[test]
+fn looking_harder_finds_no_less() {
+    let mut random = Random(6);
+    let dimension = 128;
+    let vectors: Vec<Vec<f32>> = (0..6_000).map(|_| random.vector(dimension)).collect();
+    let queries: Vec<Vec<f32>> = (0..60).map(|_| random.vector(dimension)).collect();
+    let stored = [Stored::new(Encoding::Bits, (0..6_000).collect(), vectors)];
+    sources!(stored, strided, sources);
+    for effort in [1.0, 4.0, 100.0] {
+        let request = Request {
+            effort,
+            ..Request::new(&[], 10)
+        };
+        let found: usize = queries
+            .iter()
+            .map(|query| {
+                let expected = brute_force(&stored, query, 10, |_| true);
+                let hits = find(&sources, &Request { query, ..request });
+                expected.iter().filter(|(id, _)| hits.contains(id)).count()
+            })
+            .sum();
+        let share = found as f64 / (10 * queries.len()) as f64;
+        assert!(share >= 0.99, "effort {effort}: {share}");
+    }
+}
+
+#[test]
 fn several_threads_find_what_one_finds() {
     let mut random = Random(9);
     let dimension = 384;
