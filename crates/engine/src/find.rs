@@ -1,5 +1,6 @@
 //! Search by words, by meaning or by both: from a request to hits with their text.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -291,8 +292,10 @@ impl Memory {
         has_vector: bool,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Query>> {
-        let by_meaning = request.mode == FindMode::Sem;
-        if !self.lex_is_enabled() && !by_meaning {
+        if request.mode == FindMode::Sem {
+            return Ok(None);
+        }
+        if !self.lex_is_enabled() {
             if !has_vector {
                 return Err(lex_disabled());
             }
@@ -313,8 +316,6 @@ impl Memory {
         match parsed {
             Ok(query) => Ok(Some(query)),
             Err(lex::Error::EmptyQuery) if has_vector => Ok(None),
-            // Words only choose the snippets.
-            Err(_) if by_meaning => Ok(None),
             Err(lex::Error::EmptyQuery) => Err(Error::invalid(
                 "query",
                 format_args!("{:?}", request.query),
@@ -783,12 +784,20 @@ impl PreparedFind {
         more: bool,
         found_warnings: Vec<String>,
     ) -> Result<FindResult> {
-        let mut snippets = self.query.as_ref().map(Snippets::new);
+        // Of a search by meaning the words only choose pieces of long texts, and are not read before there is one.
+        let words = OnceCell::new();
+        let words = || -> Option<&Query> {
+            let parsed = || Query::parse(&self.request.query).ok();
+            self.query
+                .as_ref()
+                .or_else(|| words.get_or_init(parsed).as_ref())
+        };
+        let mut snippets = None;
         let mut buffers = Buffers::default();
         let mut hits = Vec::with_capacity(ranked.len());
         for (index, ranked) in ranked.into_iter().enumerate() {
             let rank = self.start.offset + index + 1;
-            hits.push(self.hit(rank, ranked, snippets.as_mut(), &mut buffers)?);
+            hits.push(self.hit(rank, ranked, &words, &mut snippets, &mut buffers)?);
         }
         let mut warnings = self.warnings.clone();
         warnings.extend(found_warnings);
@@ -854,11 +863,12 @@ impl PreparedFind {
             && snapshot.active_count() == snapshot.frame_count()
     }
 
-    fn hit(
+    fn hit<'q>(
         &self,
         rank: usize,
         hit: Ranked,
-        snippets: Option<&mut Snippets<'_>>,
+        words: &dyn Fn() -> Option<&'q Query>,
+        snippets: &mut Option<Option<Snippets<'q>>>,
         buffers: &mut Buffers,
     ) -> Result<FindHit> {
         let id = hit.frame_id;
@@ -873,6 +883,14 @@ impl PreparedFind {
             None => self.snapshot.text(id, &view)?,
         };
         let characters = self.request.snippet_chars;
+        let by_words = self.start.by != By::Meaning;
+        let is_whole = text.len() <= characters;
+        let snippets = if by_words || !is_whole {
+            let snippets = snippets.get_or_insert_with(|| words().map(Snippets::new));
+            snippets.as_mut()
+        } else {
+            None
+        };
         let place = match snippets {
             Some(snippets) => snippets.find(&text, characters),
             None => lex::Place {
@@ -883,13 +901,19 @@ impl PreparedFind {
                 matches: 0,
             },
         };
+        // Nobody looked for words where meaning is all that was asked for.
+        let matches = if by_words {
+            place.matches.max(hit.matches)
+        } else {
+            0
+        };
         Ok(FindHit {
             rank,
             frame_id: id,
             parent_id: view.parent_id,
             uri: view.uri.unwrap_or_default().to_owned(),
             title: view.title.unwrap_or_default().to_owned(),
-            matches: place.matches.max(hit.matches),
+            matches,
             snippet: place.range,
             text,
             score: hit.score as f32,
