@@ -230,6 +230,8 @@ export interface NativeMemory {
    * selects, and every frame is looked at.
    */
   stats(requestJson?: string): string;
+  /** Whether any frame has a vector. Looks at no frame. */
+  hasVectors(): boolean;
   frame(id: number): string;
   /** Id of the newest active frame with this uri. */
   frameByUri(uri: string): number;

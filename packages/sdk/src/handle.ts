@@ -154,9 +154,9 @@ export class Handle {
    */
   peekVectors(): StatsResult | undefined {
     try {
-      const whole = JSON.parse(this.#whole.stats()) as StatsResult;
-      if (whole.effective_vec_dimension === null) return undefined;
-      const seen = this.#view === undefined ? whole : (JSON.parse(this.#native.stats()) as StatsResult);
+      // Most memories have none, and a first search is not to wait for all that `stats` tells.
+      if (!this.#whole.hasVectors()) return undefined;
+      const seen = JSON.parse(this.#native.stats()) as StatsResult;
       return seen.effective_vec_dimension === null ? undefined : seen;
     } catch {
       return undefined; // What is wrong the search itself says.

@@ -362,6 +362,12 @@ impl NativeMemory {
         .map_err(to_napi)
     }
 
+    /// Whether any frame has a vector.
+    #[napi]
+    pub fn has_vectors(&self) -> napi::Result<bool> {
+        guard(|| self.memory.has_vectors()).map_err(to_napi)
+    }
+
     #[napi]
     pub fn stats(&self, request: Option<String>) -> napi::Result<String> {
         guard(|| {
