@@ -85,6 +85,12 @@ export class ScopedMemory implements NativeMemory {
     return this.#native.timeline(this.#narrowed(requestJson));
   }
 
+  /** Whether any document of the scope has a vector: looks at each of them. */
+  hasVectors(): boolean {
+    const { vector_count } = JSON.parse(this.stats()) as { vector_count: number };
+    return vector_count > 0;
+  }
+
   stats(requestJson?: string): string {
     if (requestJson !== undefined) return this.#native.stats(this.#narrowed(requestJson));
     // The engine counts the frames one by one. Frames are only ever added, and counted apart when they go: as long as
