@@ -33,6 +33,12 @@ pub struct Identity {
     pub normalized: Option<bool>,
 }
 
+/// Whether a frame says that it has a vector: one that does and has none has lost it.
+#[must_use]
+pub fn names_vector(view: &FrameView<'_>) -> bool {
+    view.extra_metadata.get(DIMENSION_KEY).is_some()
+}
+
 impl Identity {
     /// The identity that a frame carries; `None` when it names neither provider nor model.
     #[must_use]

@@ -1,7 +1,6 @@
 //! Search by words, by meaning or by both: from a request to hits with their text.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -12,10 +11,11 @@ use serde_json::{Map, Value};
 use vec::FrameSet;
 
 use crate::calendar::iso8601;
+use crate::cursor::{By, Cursor};
 use crate::embedding::{check_vector, no_vectors, vectors_disabled, wrong_dimension};
 use crate::error::{Code, Error, Result};
 use crate::fields;
-use crate::fusion::{Fusion, Ranked, SEMANTIC_WEIGHT, first_documents, fuse};
+use crate::fusion::{Both, DEEPER, Fusion, Ranked, SEMANTIC_WEIGHT, first_documents, fuse};
 use crate::meaning::{Accept, Admitted, Recall, nearest, score};
 use crate::memory::Memory;
 use crate::selection::{Selection, SelectionRequest};
@@ -26,9 +26,6 @@ use crate::snapshot::{AsOf, Snapshot};
 const INLINE_POSTINGS: u64 = 100_000;
 /// As much text of the log is indexed on the caller's thread at most, bytes: some hundred microseconds of work.
 const INLINE_INDEXED: usize = 16 << 10;
-
-/// How many times as long the lists are that come when those of the first page are at their end.
-const DEEPER: usize = 4;
 
 /// Up to this many numbers of all vectors together a search by meaning runs on the caller's thread: some hundred
 /// microseconds of work.
@@ -210,18 +207,20 @@ impl Memory {
         let vector = self.vector_to_find(&request, &snapshot, &mut warnings)?;
         let query = self.words_to_find(&request, vector.is_some(), &mut warnings)?;
         let by = match (&query, &vector) {
-            (Some(_), Some(_)) if request.mode != FindMode::Sem => By::Both {
+            (Some(_), Some(_)) => By::Both {
                 depth: request.fusion.depth(request.k),
             },
-            (_, Some(_)) => By::Meaning,
+            (None, Some(_)) => By::Meaning,
             (_, None) => By::Words,
         };
-        let start = start_of(&request, &snapshot, by)?;
+        let start = Cursor::start(request.cursor.as_deref(), snapshot.frame_count(), by)?;
         let selection = Selection::new(&request.selection)?;
         // The index leaves out most of what is not selected, at a fraction of what looking at frames takes.
-        let demands = query.as_ref().and_then(Query::demands);
-        let demands = demands.map(|query| query.require(selection.conditions(&snapshot)));
-        let query = query.map(|query| query.require(selection.conditions(&snapshot)));
+        let conditions = selection.conditions(&snapshot);
+        let demands = query.as_ref().filter(|_| vector.is_some());
+        let demands = demands.and_then(Query::demands);
+        let demands = demands.map(|query| query.require(conditions.clone()));
+        let query = query.map(|query| query.require(conditions));
         Ok(PreparedFind {
             request,
             query,
@@ -331,60 +330,6 @@ impl Memory {
     }
 }
 
-/// Where a page starts. Frames that came after the first page was given are not part of the pages that follow: they would
-/// push hits onto a page where they were shown already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cursor {
-    offset: usize,
-    frames: u64,
-    by: By,
-}
-
-/// What a ranking is made by: a place in one says nothing of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
-    Words,
-    Meaning,
-    /// With the depth of the lists that the first page was fused from.
-    Both {
-        depth: usize,
-    },
-}
-
-impl Cursor {
-    /// Only what an answer gave: two numbers in decimal digits, and what the ranking was made by.
-    fn parse(text: &str) -> Option<Self> {
-        fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
-            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            is_plain.then(|| text.parse().ok())?
-        }
-        let mut parts = text.split('-');
-        let (offset, frames) = (number(parts.next()?)?, number(parts.next()?)?);
-        let by = match parts.next() {
-            None => By::Words,
-            Some("meaning") => By::Meaning,
-            Some(depth) => By::Both {
-                depth: number(depth).filter(|depth| *depth > 0)?,
-            },
-        };
-        parts
-            .next()
-            .is_none()
-            .then_some(Self { offset, frames, by })
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}-{}", self.offset, self.frames)?;
-        match self.by {
-            By::Words => Ok(()),
-            By::Meaning => formatter.write_str("-meaning"),
-            By::Both { depth } => write!(formatter, "-{depth}"),
-        }
-    }
-}
-
 /// MV004: lexical search without a lexical index.
 #[must_use]
 pub fn lex_disabled() -> Error {
@@ -393,59 +338,6 @@ pub fn lex_disabled() -> Error {
         "lexical search needs the lexical index, which is disabled here",
         Value::Null,
     )
-}
-
-/// Where the answer begins. MV019 for a cursor that no answer gave, or one of another ranking.
-fn start_of(request: &FindRequest, snapshot: &Snapshot, by: By) -> Result<Cursor> {
-    let Some(cursor) = &request.cursor else {
-        return Ok(Cursor {
-            offset: 0,
-            frames: snapshot.frame_count(),
-            by,
-        });
-    };
-    let start = Cursor::parse(cursor);
-    let start = start.filter(|start| match (start.by, by) {
-        // Whatever is asked for now: the order is that of the first page.
-        (By::Both { .. }, By::Both { .. }) => true,
-        (given, by) => given == by,
-    });
-    start.ok_or_else(|| {
-        Error::invalid(
-            "cursor",
-            format_args!("{cursor:?}"),
-            "the next_cursor of an answer to the same question, asked in the same way",
-        )
-    })
-}
-
-/// Documents by words and meaning, best first.
-struct Both {
-    ranked: Vec<Ranked>,
-    /// Whether those are all.
-    is_whole: bool,
-    warnings: Vec<String>,
-}
-
-impl Both {
-    /// Puts what `deeper` has besides behind what is there.
-    fn go_on_with(&mut self, deeper: Self) {
-        let known: HashSet<u64> = self.ranked.iter().map(|entry| entry.document).collect();
-        let last = self
-            .ranked
-            .last()
-            .map_or(f64::INFINITY, |entry| entry.score);
-        let besides = deeper
-            .ranked
-            .into_iter()
-            .filter(|entry| !known.contains(&entry.document));
-        self.ranked.extend(besides.map(|entry| Ranked {
-            score: entry.score.min(last),
-            ..entry
-        }));
-        self.is_whole = deeper.is_whole;
-        self.warnings = deeper.warnings;
-    }
 }
 
 impl PreparedFind {
@@ -466,12 +358,10 @@ impl PreparedFind {
                 return Ok(false);
             }
         }
-        let is_demanding = self.demands.is_some() && matches!(self.start.by, By::Both { .. });
-        if is_demanding && snapshot.frame_count() > INLINE_SELECTED {
+        if self.demands.is_some() && snapshot.frame_count() > INLINE_SELECTED {
             return Ok(false);
         }
-        let looks_for_words = self.start.by != By::Meaning;
-        let Some(query) = self.query.as_ref().filter(|_| looks_for_words) else {
+        let Some(query) = &self.query else {
             return Ok(true);
         };
         if snapshot.committed.lex_needs_building()
@@ -479,7 +369,7 @@ impl PreparedFind {
         {
             return Ok(false);
         }
-        let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
+        let searcher = self.searcher()?;
         // What cannot be looked up fails soon enough: the search says why.
         Ok(match searcher.plan(query) {
             Ok(plan) => self.plan.get_or_init(|| plan).cost() <= INLINE_POSTINGS,
@@ -597,13 +487,10 @@ impl PreparedFind {
         admitted: Admitted<'_>,
         first_depth: usize,
     ) -> Result<FindResult> {
-        let matching = self.demands.as_ref();
-        let matching = matching
-            .map(|demands| self.matching(demands, admitted.accept))
-            .transpose()?;
-        let Some(matching) = matching else {
+        let Some(demands) = &self.demands else {
             return self.run_fused(query, vector, admitted, first_depth);
         };
+        let matching = self.matching(demands, admitted.accept)?;
         let committed = match admitted.committed {
             Some(selected) => selected.intersection(&matching),
             None => matching.clone(),
@@ -623,8 +510,7 @@ impl PreparedFind {
     /// The frames of documents that fulfil the demands of a query, pieces of theirs included.
     fn matching(&self, demands: &Query, accept: Option<Accept<'_>>) -> Result<FrameSet> {
         let snapshot = &*self.snapshot;
-        let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
-        let found = searcher.search(&SearchRequest {
+        let found = self.searcher()?.search(&SearchRequest {
             query: demands,
             limit: usize::try_from(snapshot.frame_count()).unwrap_or(usize::MAX),
             offset: 0,
@@ -695,8 +581,7 @@ impl PreparedFind {
         limit: usize,
         offset: usize,
     ) -> Result<lex::SearchResult> {
-        let snapshot = &*self.snapshot;
-        let searcher = Searcher::new(snapshot.committed.lex()?, snapshot.pending.lex.whole());
+        let searcher = self.searcher()?;
         let request = SearchRequest {
             query,
             limit,
@@ -709,8 +594,16 @@ impl PreparedFind {
             None => searcher.search(&request),
         }?;
         let postings = self.plan.get().map_or(0, Plan::cost);
-        snapshot.committed.note_search(postings);
+        self.snapshot.committed.note_search(postings);
         Ok(found)
+    }
+
+    fn searcher(&self) -> Result<Searcher<'_>> {
+        let snapshot = &self.snapshot;
+        Ok(Searcher::new(
+            snapshot.committed.lex()?,
+            snapshot.pending.lex.whole(),
+        ))
     }
 
     /// The best documents by words, each with its best piece; whether those are all; what was not searched for.

@@ -1,6 +1,6 @@
 //! One ranking of two: documents found by their words, and documents found by meaning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,6 +54,40 @@ pub struct Ranked {
     pub explain: Option<Value>,
 }
 
+/// How many times as long the lists are that come when those of the first page are at their end.
+pub const DEEPER: usize = 4;
+
+/// Documents by words and meaning, best first.
+pub struct Both {
+    /// Best first.
+    pub ranked: Vec<Ranked>,
+    /// Whether those are all.
+    pub is_whole: bool,
+    /// What was not searched for.
+    pub warnings: Vec<String>,
+}
+
+impl Both {
+    /// Puts what `deeper` has besides behind what is there.
+    pub fn go_on_with(&mut self, deeper: Self) {
+        let known: HashSet<u64> = self.ranked.iter().map(|entry| entry.document).collect();
+        let last = self
+            .ranked
+            .last()
+            .map_or(f64::INFINITY, |entry| entry.score);
+        let besides = deeper
+            .ranked
+            .into_iter()
+            .filter(|entry| !known.contains(&entry.document));
+        self.ranked.extend(besides.map(|entry| Ranked {
+            score: entry.score.min(last),
+            ..entry
+        }));
+        self.is_whole = deeper.is_whole;
+        self.warnings = deeper.warnings;
+    }
+}
+
 /// The best `limit` documents of a ranking of pieces, each with its best piece; whether those are all there are; and what
 /// the last look told besides. `look` gives the best pieces, up to the number it is asked for: several pieces of one
 /// document take the places of others, so that it may be asked again for more.
@@ -76,7 +110,7 @@ pub fn first_documents<T>(
 
 /// The first entry of each document, in order, up to `limit`.
 fn first_of_each(ranked: Vec<Ranked>, limit: usize) -> Vec<Ranked> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     ranked
         .into_iter()
         .filter(|entry| seen.insert(entry.document))

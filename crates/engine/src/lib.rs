@@ -34,6 +34,7 @@ mod compact;
 mod compression;
 mod convert;
 mod create;
+mod cursor;
 mod dedupe;
 mod describe;
 mod directory;

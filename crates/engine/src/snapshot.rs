@@ -7,7 +7,7 @@ use mv2::view::FrameView;
 
 use crate::committed::{Committed, decode_frame};
 use crate::directory::{Flags, uri_hash};
-use crate::embedding::{DIMENSION_KEY, Embedding, Identity};
+use crate::embedding::{Embedding, Identity, names_vector};
 use crate::error::{Error, Result};
 use crate::naming::is_default_uri;
 use crate::pending::Pending;
@@ -177,7 +177,7 @@ impl Snapshot {
             return Ok(0);
         }
         for id in self.left_active() {
-            if !index.contains(id) && self.view(id)?.extra_metadata.get(DIMENSION_KEY).is_some() {
+            if !index.contains(id) && names_vector(&self.view(id)?) {
                 lost = lost.saturating_sub(1);
             }
         }
@@ -186,10 +186,7 @@ impl Snapshot {
 
     /// Whether a frame had a vector that another program lost.
     pub fn has_lost_vector(&self, id: u64) -> Result<bool> {
-        if self.has_vector(id)? {
-            return Ok(false);
-        }
-        Ok(self.view(id)?.extra_metadata.get(DIMENSION_KEY).is_some())
+        Ok(!self.has_vector(id)? && names_vector(&self.view(id)?))
     }
 
     /// Whether a frame has a vector, whatever its status.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::committed::Committed;
 use crate::compression;
-use crate::embedding::{IDENTITY_KEYS, Identity};
+use crate::embedding::{IDENTITY_KEYS, Identity, names_vector};
 use crate::error::Result;
 use crate::memory::{Memory, lex_enabled};
 use crate::output;
@@ -179,8 +179,9 @@ impl Share {
         self.active += 1;
         self.payload += view.payload_length;
         self.logical += view.canonical_length.unwrap_or(0);
-        self.vectors += u64::from(snapshot.has_vector(id)?);
-        self.lost += u64::from(snapshot.has_lost_vector(id)?);
+        let has_vector = snapshot.has_vector(id)?;
+        self.vectors += u64::from(has_vector);
+        self.lost += u64::from(!has_vector && names_vector(&view));
         if let Some(identity) = Identity::of(&view) {
             *self.identities.entry(identity).or_insert(0) += 1;
         }

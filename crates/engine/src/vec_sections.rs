@@ -151,6 +151,7 @@ pub enum Rewrite {
 }
 
 /// What the next table of contents says of vectors.
+#[derive(Default)]
 pub struct Written {
     manifest: Option<VecIndexManifest>,
     /// Entries of our sections.
@@ -288,7 +289,8 @@ pub fn write(
     };
     if is_other_size {
         // Only frames that are active no more have the old ones.
-        return replace(base, &fresh.parts, true, status, out);
+        let parts: Vec<&Part> = fresh.parts.iter().collect();
+        return rewritten(base, &parts, status, out);
     }
     if !index.damaged().is_empty() {
         return preserved(base, index, &fresh, rewrite, out);
@@ -340,8 +342,7 @@ pub fn write(
         let (vectors, codes) = append(&fresh, out)?;
         let mut written = Written {
             manifest: Some(manifest(base, &Form::Flat, dimension, added, &vectors)),
-            sections: Vec::new(),
-            keeps_others: false,
+            ..Written::default()
         };
         written.push(0, &Form::Flat, vectors, codes);
         return Ok(written);
@@ -415,11 +416,7 @@ fn preserved(
 }
 
 fn copied(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Written> {
-    let mut written = Written {
-        manifest: None,
-        sections: Vec::new(),
-        keeps_others: false,
-    };
+    let mut written = Written::default();
     for (number, part) in (0..).zip(index.parts()) {
         let (vectors, codes) = match &part.sections {
             Some((vectors, codes)) => (copy(base, vectors, out)?, copy(base, codes, out)?),
@@ -538,8 +535,7 @@ fn adopt(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Opti
     let codes = write_section(&part.codes, vectors.frame_from, vectors.frame_to, out)?;
     let mut written = Written {
         manifest: Some(manifest.clone()),
-        sections: Vec::new(),
-        keeps_others: false,
+        ..Written::default()
     };
     written.push(0, &part.form, vectors, codes);
     Ok(Some(written))
@@ -577,11 +573,7 @@ fn rewritten(
     let (active, kept): (Vec<Live>, Vec<Live>) = live(parts, status)?
         .into_iter()
         .partition(|live| status(live.frame) == FrameStatus::Active as u32);
-    let mut written = Written {
-        manifest: None,
-        sections: Vec::new(),
-        keeps_others: false,
-    };
+    let mut written = Written::default();
     let dimension = parts.first().map_or(0, |part| part.dimension);
     let mut number = 0;
     let form = compression::form_of(parts, &active, compression::is_on(base))?;

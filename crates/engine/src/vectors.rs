@@ -14,7 +14,7 @@ use vec::{
 };
 
 use crate::committed::Committed;
-use crate::embedding::DIMENSION_KEY;
+use crate::embedding::names_vector;
 use crate::error::{Code, Error, Result};
 use crate::foreign_vectors::{self, Gathered};
 use crate::quantised;
@@ -681,9 +681,7 @@ impl VectorIndex {
             let lost = (0..committed.frame_count()).filter(|&id| {
                 committed.is_active(id)
                     && !self.contains(id)
-                    && committed
-                        .frame(id)
-                        .is_ok_and(|view| view.extra_metadata.get(DIMENSION_KEY).is_some())
+                    && committed.frame(id).is_ok_and(|view| names_vector(&view))
             });
             lost.count() as u64
         })

@@ -179,14 +179,13 @@ impl<'s, 'a> Reader<'s, 'a> {
     /// What the similarity of a vector is at most, in single precision: most vectors need no more to be left out.
     pub(crate) fn at_most(&mut self, place: Place, frame_id: u64) -> Result<f64> {
         let rounding = f64::from(f32::EPSILON) * (ROUNDINGS + self.query.len() / LANES) as f64;
-        if let Some((dot, square)) = self.looked_up(place)
-            && SAFE_SQUARES.contains(&square)
-        {
-            return Ok(f64::from(dot / square.sqrt()) + rounding);
-        }
-        let (kernel, query) = (self.kernel, self.query);
-        let bytes = self.bytes(place, frame_id)?;
-        let (dot, square) = kernel.products(query, bytes);
+        let (dot, square) = match self.looked_up(place) {
+            Some(products) => products,
+            None => {
+                let (kernel, query) = (self.kernel, self.query);
+                kernel.products(query, self.bytes(place, frame_id)?)
+            }
+        };
         if SAFE_SQUARES.contains(&square) {
             return Ok(f64::from(dot / square.sqrt()) + rounding);
         }

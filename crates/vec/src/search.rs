@@ -383,9 +383,10 @@ impl<'s, 'a> Search<'s, 'a> {
                 return Ok(nearest);
             }
             capacity = capacity.saturating_mul(WIDER);
-            let frames = self.request.frames;
-            let mut nearest = match frames {
-                _ if (capacity as u64).saturating_mul(MOST_WIDE) < self.count() => continue,
+            if (capacity as u64).saturating_mul(MOST_WIDE) < self.count() {
+                continue;
+            }
+            let mut nearest = match self.request.frames {
                 Some(frames) => self.compare(&self.look_up(frames))?,
                 None => self.compare_all()?,
             };
