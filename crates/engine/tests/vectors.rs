@@ -575,14 +575,7 @@ fn damage_in_vectors_is_found_and_codes_are_made_anew() {
     put_slices(&memory, 0..1500, Some(1500));
     memory.close().unwrap();
     let sound = std::fs::read(&path).unwrap();
-    let located = mv2::recover::locate(&sound, &path).unwrap();
-    let head = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap().head;
-    let section = |tag: u64| {
-        let segment = head.segments.iter().find(|segment| segment.id >> 32 == tag);
-        let segment = segment.unwrap();
-        segment.bytes_offset as usize..(segment.bytes_offset + segment.bytes_length) as usize
-    };
-    let (vectors, codes) = (section(0x5645_4354), section(0x5645_4343));
+    let [vectors, codes] = sections(&sound, &path);
     // A header of codes: they are made anew, and everything is found.
     let mut damaged = sound.clone();
     damaged[codes.start + 20] ^= 1;

@@ -143,6 +143,10 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub(crate) fn new(layout: Layout, centre: Centre) -> Self {
         let rotation = Rotation::new(layout.padded());
+        Self::with(layout, rotation, centre)
+    }
+
+    fn with(layout: Layout, rotation: Rotation, centre: Centre) -> Self {
         Self {
             layout,
             rotation,
@@ -175,14 +179,7 @@ impl Encoder {
             .collect();
         let rotation = Rotation::new(layout.padded());
         rotation.apply(&mut numbers);
-        let centre = Centre { numbers, sample };
-        Self {
-            layout,
-            rotation,
-            centre,
-            rest: Vec::new(),
-            kernel: Kernel::fastest(),
-        }
+        Self::with(layout, rotation, Centre { numbers, sample })
     }
 
     /// Appends the code of a vector of finite numbers.

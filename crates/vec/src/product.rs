@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{Kernel, prefetch};
-use crate::vectors::{Products, Vectors, check_finite};
+use crate::vectors::{Products, Vectors, check_finite, frame_in_front};
 
 /// Centroids of a piece.
 pub const CENTROIDS: usize = 256;
@@ -340,8 +340,7 @@ impl Vectors for QuantisedVectors<'_> {
 
     fn frame(&self, ordinal: usize) -> Option<u64> {
         let start = ordinal.checked_mul(self.stride)?.checked_add(self.first)?;
-        let id = self.bytes.get(start.checked_sub(self.frame?)?..)?;
-        Some(u64::from_le_bytes(*id.first_chunk()?))
+        frame_in_front(self.bytes, start, self.frame?)
     }
 
     #[inline]

@@ -59,8 +59,7 @@ impl Vectors for StridedVectors<'_> {
 
     fn frame(&self, ordinal: usize) -> Option<u64> {
         let start = ordinal.checked_mul(self.stride)?.checked_add(self.first)?;
-        let id = self.bytes.get(start.checked_sub(self.frame?)?..)?;
-        Some(u64::from_le_bytes(*id.first_chunk()?))
+        frame_in_front(self.bytes, start, self.frame?)
     }
 
     #[inline]
@@ -69,6 +68,12 @@ impl Vectors for StridedVectors<'_> {
             prefetch(bytes);
         }
     }
+}
+
+/// The number of a frame that stands `distance` bytes in front of `start`.
+pub(crate) fn frame_in_front(bytes: &[u8], start: usize, distance: usize) -> Option<u64> {
+    let id = bytes.get(start.checked_sub(distance)?..)?;
+    Some(u64::from_le_bytes(*id.first_chunk()?))
 }
 
 /// Vectors in memory, one behind the other.

@@ -80,15 +80,26 @@ export function noVectors(operation: string): VecIndexDisabledError {
   );
 }
 
+function vectorAt(index: number | undefined): string {
+  return index === undefined ? 'the given vector' : `vector ${index}`;
+}
+
+function sizesOf(
+  expected: number,
+  actual: number,
+  index: number | undefined,
+): { expected: number; actual: number; index?: number } {
+  return index === undefined ? { expected, actual } : { expected, actual, index };
+}
+
 export function dimensionMismatch(
   expected: number,
   actual: number,
   index?: number,
 ): VecDimensionMismatchError {
-  const which = index === undefined ? 'the given vector' : `vector ${index}`;
   return new VecDimensionMismatchError(
-    `Vector dimension mismatch: expected ${expected} numbers, but ${which} has ${actual}`,
-    { details: index === undefined ? { expected, actual } : { expected, actual, index } },
+    `Vector dimension mismatch: expected ${expected} numbers, but ${vectorAt(index)} has ${actual}`,
+    { details: sizesOf(expected, actual, index) },
   );
 }
 
@@ -99,11 +110,10 @@ export function vectorOfAnother(
   actual: number,
   index?: number,
 ): VecDimensionMismatchError {
-  const which = index === undefined ? 'the given vector' : `vector ${index}`;
   return new VecDimensionMismatchError(
-    `Vector dimension mismatch: expected ${expected} numbers, as ${provider} ${model} makes them, but ${which} has ${actual}`,
+    `Vector dimension mismatch: expected ${expected} numbers, as ${provider} ${model} makes them, but ${vectorAt(index)} has ${actual}`,
     {
-      details: index === undefined ? { expected, actual } : { expected, actual, index },
+      details: sizesOf(expected, actual, index),
       suggestion: `Pass a vector of ${provider} ${model}, or none, so that it is made; vectors of another model go into a memory opened without this embedder.`,
     },
   );
