@@ -1,6 +1,5 @@
 //! A new, empty memory: complete under its name, or not there at all.
 
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
         let _ = file.file().set_permissions(old.permissions());
     }
     let bytes = empty(options.enable_lex, options.vector_compression == Some(true));
-    let written = file.file().write_all(&bytes);
+    let written = mv2::disk::write_at(file.file(), 0, &bytes);
     written.map_err(|error| Error::io("write", path, &error))?;
     match file.persist(replace) {
         // Two processes opened with `auto` at the same time: the other one's memory is as empty as ours.

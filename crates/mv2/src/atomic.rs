@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// A file in the making. Dropped before [`AtomicFile::persist`], nothing of it stays; on Linux not even when the process
@@ -66,19 +67,22 @@ impl AtomicFile {
         let file = match self.content {
             #[cfg(target_os = "linux")]
             Content::Nameless(file) => {
-                file.sync_all().map_err(failed)?;
+                disk::sync_all(&file).map_err(failed)?;
                 give_name(&file, &destination, replace).map_err(failed)?;
                 file
             }
             Content::Named(file) => {
-                file.as_file().sync_all().map_err(failed)?;
-                if replace {
-                    file.persist(&destination)
-                        .map_err(|error| failed(error.error))?
-                } else {
-                    file.persist_noclobber(&destination)
-                        .map_err(|error| failed(error.error))?
-                }
+                disk::sync_all(file.as_file()).map_err(failed)?;
+                let name = file.path().to_path_buf();
+                let renamed = disk::rename(&name, &destination, || {
+                    let renamed = if replace {
+                        file.persist(&destination)
+                    } else {
+                        file.persist_noclobber(&destination)
+                    };
+                    renamed.map_err(|error| error.error)
+                });
+                renamed.map_err(failed)?
             }
         };
         sync_folder(&destination).map_err(failed)?;
@@ -100,33 +104,36 @@ fn named(folder: &Path, destination: &Path) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-        .prefix(&prefix)
-        .tempfile_in(folder)
-        .map_err(|error| Error::io("create a file in", folder, error))
+    builder.prefix(&prefix);
+    let create = || builder.tempfile_in(folder);
+    disk::create(
+        folder,
+        create,
+        |made| made.as_file(),
+        |made| Some(made.path()),
+    )
+    .map_err(|error| Error::io("create a file in", folder, error))
 }
 
 /// Makes the new name survive power loss.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    // Other systems cannot open folders, or need not.
-    if cfg!(unix) {
-        File::open(folder_of(path))?.sync_all()?;
-    }
-    Ok(())
+    disk::sync_folder(folder_of(path))
 }
 
 #[cfg(target_os = "linux")]
 fn nameless(folder: &Path) -> Option<File> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
-    openat(
-        CWD,
-        folder,
-        OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
-        // What the user's umask leaves of it, as for any new file.
-        Mode::from_bits_truncate(0o666),
-    )
-    .ok()
-    .map(File::from)
+    let create = || {
+        let made = openat(
+            CWD,
+            folder,
+            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+            // What the user's umask leaves of it, as for any new file.
+            Mode::from_bits_truncate(0o666),
+        )?;
+        Ok(File::from(made))
+    };
+    disk::create(folder, create, |file| file, |_| None).ok()
 }
 
 /// Links a nameless file. A link never replaces, so replacing takes a second name and a rename.
@@ -136,16 +143,19 @@ fn give_name(file: &File, destination: &Path, replace: bool) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let source = format!("/proc/self/fd/{}", file.as_raw_fd());
     let link = |name: &Path| {
-        linkat(CWD, &source, CWD, name, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+        disk::link(file, name, || {
+            linkat(CWD, &source, CWD, name, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+        })
     };
     match link(destination) {
         Err(error) if replace && error.kind() == io::ErrorKind::AlreadyExists => {}
         result => return result,
     }
     let second = second_name(destination, &link)?;
-    std::fs::rename(&second, destination).inspect_err(|_| {
+    let rename = || std::fs::rename(&second, destination);
+    disk::rename(&second, destination, rename).inspect_err(|_| {
         // Best effort: the first error is the one to report.
-        let _ = std::fs::remove_file(&second);
+        let _ = disk::remove(&second);
     })
 }
 

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! This crate knows bytes, not search: every `decode` is a pure function over a slice that may hold anything, every
-//! `encode` gives the exact bytes. Only [`storage`], [`lock`], [`registry`], [`neighbours`], [`atomic`] and [`capsule`]
+//! `encode` gives the exact bytes. Only [`storage`], [`disk`], [`lock`], [`registry`], [`neighbours`], [`atomic`] and [`capsule`]
 //! touch the file system. All integers are little-endian; hashes are 32-byte BLAKE3.
 //!
 //! The last valid footer of the file decides what it contains: see [`recover::locate`].
@@ -27,6 +27,7 @@ pub mod builder;
 pub mod bytes;
 pub mod capsule;
 pub mod codec;
+pub mod disk;
 pub mod error;
 pub mod footer;
 pub mod frame;

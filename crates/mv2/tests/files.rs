@@ -12,7 +12,7 @@ use mv2::Error;
 use mv2::atomic::AtomicFile;
 use mv2::builder::minimal_file;
 use mv2::lock::FileLock;
-use mv2::storage::{FaultStorage, FileStorage, MemoryStorage, Storage};
+use mv2::storage::{FileStorage, MemoryStorage, Storage};
 use mv2::{neighbours, registry};
 
 fn check_storage(storage: &dyn Storage) {
@@ -44,7 +44,6 @@ fn storages_behave_alike() {
     let folder = tempfile::tempdir().unwrap();
     check_storage(&FileStorage::create(&folder.path().join("x.mv2")).unwrap());
     check_storage(&MemoryStorage::default());
-    check_storage(&FaultStorage::default());
 }
 
 #[test]

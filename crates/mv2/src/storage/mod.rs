@@ -1,6 +1,5 @@
-//! Where bytes live. Kept to what a crash test can model.
+//! Where bytes live. Kept to what a crash test can model, see [`crate::disk`].
 
-mod fault;
 mod file;
 mod memory;
 
@@ -8,7 +7,6 @@ use std::io;
 
 use crate::bytes::Bytes;
 
-pub use fault::FaultStorage;
 pub use file::{FileIdentity, FileStorage};
 pub use memory::MemoryStorage;
 
