@@ -1,0 +1,468 @@
+//! The matrix: files of many shapes, one byte changed or the end cut off, and every answer compared with the intact file's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::questions::{Answers, Asked, Questions, tells_of_damage};
+use crate::sections::{DEAD, Sections};
+use crate::shapes::Shape;
+use crate::watch;
+
+/// Longer than this is a hang.
+const HANGS: Duration = Duration::from_secs(1);
+
+/// One way of damaging a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// A byte is changed by these bits.
+    Flip(usize, u8),
+    /// The file ends here.
+    Cut(usize),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flip(at, bits) => write!(formatter, "flip:{at}:{bits}"),
+            Self::Cut(at) => write!(formatter, "cut:{at}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Damage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let parsed = match parts[..] {
+            ["flip", at, bits] => at
+                .parse()
+                .ok()
+                .zip(bits.parse().ok())
+                .map(|(at, bits)| Self::Flip(at, bits)),
+            ["cut", at] => at.parse().ok().map(Self::Cut),
+            _ => None,
+        };
+        parsed.ok_or_else(|| format!("flip:POSITION:BITS or cut:POSITION expected, found {text}"))
+    }
+}
+
+/// How a memory took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It does not open, and says why.
+    Refused,
+    /// What needs the damaged bytes fails and says why; all else is as it was.
+    Told,
+    /// Every answer is as it was, and verification finds it.
+    Found,
+    /// Every answer is as it was, and so is everything else.
+    WithoutEffect,
+    /// The newest batch of the log is missing, as after a write that did not reach the disk; verification finds it.
+    LastBatch,
+    /// An answer is another one, and not even verification finds it.
+    ChangedUnseen,
+    /// An answer is another one. Verification finds it.
+    Changed,
+    /// An answer fails for it, and deep verification passes.
+    NotVerified,
+    /// A failure that does not say that the file is damaged.
+    Untyped,
+    /// It took longer than a second.
+    Hang,
+    /// A panic.
+    Panic,
+}
+
+impl Verdict {
+    /// Whether it must not be.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        self >= Self::ChangedUnseen
+    }
+}
+
+/// One case that failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What was done.
+    pub damage: Damage,
+    /// Whether the file was opened for writing.
+    pub writing: bool,
+    /// The part of the file.
+    pub section: &'static str,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The question and both answers, or the panic.
+    pub detail: String,
+}
+
+/// What was tried with one shape, and what came of it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Cases by part of the file and verdict.
+    pub counts: BTreeMap<(&'static str, Verdict), u64>,
+    /// Those that failed.
+    pub failures: Vec<Failure>,
+    /// The longest case.
+    pub longest: Duration,
+}
+
+impl Report {
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: Self) {
+        for (key, count) in other.counts {
+            *self.counts.entry(key).or_default() += count;
+        }
+        self.failures.extend(other.failures);
+        self.longest = self.longest.max(other.longest);
+    }
+
+    /// Cases with a verdict that fits.
+    #[must_use]
+    pub fn count(&self, fits: impl Fn(Verdict) -> bool) -> u64 {
+        let counts = self.counts.iter();
+        counts
+            .filter(|((_, verdict), _)| fits(*verdict))
+            .map(|(_, count)| count)
+            .sum()
+    }
+}
+
+impl fmt::Display for Report {
+    /// A table: a line for each part of the file.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for ((section, verdict), count) in &self.counts {
+            let line = sections.entry(section).or_default();
+            line.push(format!("{verdict:?} {count}"));
+        }
+        for (section, line) in sections {
+            writeln!(formatter, "  {section:30} {}", line.join(", "))?;
+        }
+        write!(formatter, "  longest case {:?}", self.longest)
+    }
+}
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Changed bytes.
+    pub flips: usize,
+    /// Lengths to which the file is cut.
+    pub cuts: usize,
+    /// Of how many cases one is also opened for writing.
+    pub writing_one_in: usize,
+    /// What is drawn.
+    pub seed: u64,
+}
+
+/// Tries one shape.
+///
+/// # Panics
+/// When the intact file does not open, or the disk fails.
+#[must_use]
+pub fn try_shape(shape: &Shape, effort: Effort) -> Report {
+    let trial = Trial::new(shape);
+    let mut random = fastrand::Rng::with_seed(effort.seed);
+    let mut report = Report::default();
+    for number in 0..effort.flips + effort.cuts {
+        let damage = if number < effort.flips {
+            let at = trial.sections.pick(&mut random);
+            // Mostly one bit, as disks and memory do; else any other byte.
+            let bits = if random.u8(..) < 192 {
+                1 << random.u8(..8)
+            } else {
+                random.u8(1..)
+            };
+            Damage::Flip(at, bits)
+        } else if random.bool() {
+            Damage::Cut(trial.sections.pick(&mut random))
+        } else {
+            Damage::Cut(random.usize(..shape.bytes.len()))
+        };
+        trial.judge(damage, false, &mut report);
+        if number % effort.writing_one_in == 0 {
+            trial.judge(damage, true, &mut report);
+        }
+    }
+    report
+}
+
+/// Tries one case, for looking into it.
+///
+/// # Panics
+/// As [`try_shape`].
+#[must_use]
+pub fn try_one(shape: &Shape, damage: Damage, writing: bool) -> Report {
+    let mut report = Report::default();
+    Trial::new(shape).judge(damage, writing, &mut report);
+    report
+}
+
+struct Trial<'a> {
+    shape: &'a Shape,
+    sections: Sections,
+    questions: Questions,
+    /// The answers of the intact file.
+    before: Answers,
+    /// Those after one more put.
+    after: Answers,
+    /// The same without the newest batch of the log.
+    without_last: Option<(Answers, Answers)>,
+    /// The file that is damaged; it goes with its folder.
+    path: PathBuf,
+    file: std::fs::File,
+    folder: tempfile::TempDir,
+}
+
+impl<'a> Trial<'a> {
+    fn new(shape: &'a Shape) -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        };
+        let path = folder.path().join("damaged.mv2");
+        std::fs::write(&path, &shape.bytes).unwrap();
+        let file = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        let questions = Questions::of(&path, shape.dimension);
+        let sections = Sections::of(&shape.bytes);
+        let states = |bytes: &[u8]| {
+            let other = folder.path().join("intact.mv2");
+            std::fs::write(&other, bytes).unwrap();
+            let before = questions.ask(&other);
+            let (failed, after) = questions.put_and_ask(&other);
+            assert!(failed.is_none(), "{}: {failed:?}", shape.name);
+            (before, after)
+        };
+        let (before, after) = states(&shape.bytes);
+        let without_last = sections.last_batch.clone().map(|Range { start, .. }| {
+            let mut bytes = shape.bytes.clone();
+            bytes[start..start + 48].fill(0);
+            let (before, after) = states(&bytes);
+            (before.answers, after.answers)
+        });
+        Self {
+            sections,
+            before: before.answers,
+            after: after.answers,
+            without_last,
+            questions,
+            shape,
+            path,
+            file,
+            folder,
+        }
+    }
+
+    fn judge(&self, damage: Damage, writing: bool, report: &mut Report) {
+        let (mut verdict, mut detail, mut took) = self.once(damage, writing);
+        for _ in 0..3 {
+            // The machine may have been busy with something else.
+            if verdict != Verdict::Hang {
+                break;
+            }
+            (verdict, detail, took) = self.once(damage, writing);
+        }
+        let section = match damage {
+            Damage::Flip(at, _) => self.sections.name(at),
+            Damage::Cut(_) => "(cut off)",
+        };
+        *report.counts.entry((section, verdict)).or_default() += 1;
+        report.longest = report.longest.max(took);
+        if verdict.is_failure() {
+            report.failures.push(Failure {
+                damage,
+                writing,
+                section,
+                verdict,
+                detail,
+            });
+        }
+    }
+
+    fn once(&self, damage: Damage, writing: bool) -> (Verdict, String, Duration) {
+        let name = format!("{} {damage}", self.shape.name);
+        let outcome = if writing {
+            let path = self.folder.path().join("written.mv2");
+            std::fs::write(&path, self.damaged(damage)).unwrap();
+            watch::run(&name, || self.questions.put_and_ask(&path))
+        } else {
+            match damage {
+                Damage::Flip(at, bits) => {
+                    let byte = self.shape.bytes[at];
+                    self.file.write_at(&[byte ^ bits], at as u64).unwrap();
+                }
+                Damage::Cut(at) => self.file.set_len(at as u64).unwrap(),
+            }
+            let outcome = watch::run(&name, || (None, self.questions.ask(&self.path)));
+            match damage {
+                Damage::Flip(at, _) => self
+                    .file
+                    .write_at(&self.shape.bytes[at..=at], at as u64)
+                    .map(|_| ()),
+                Damage::Cut(at) => self.file.write_all_at(&self.shape.bytes[at..], at as u64),
+            }
+            .unwrap();
+            outcome
+        };
+        if let Some(panic) = outcome.panic {
+            return (Verdict::Panic, panic, outcome.took);
+        }
+        let Some((failed, asked)) = outcome.value else {
+            return (Verdict::Panic, String::new(), outcome.took);
+        };
+        if outcome.took > HANGS {
+            return (Verdict::Hang, format!("{:?}", outcome.took), outcome.took);
+        }
+        let (verdict, detail) = match failed {
+            Some(error) if !tells_of_damage(&error) => (
+                Verdict::Untyped,
+                format!("put: {} {}", error.code.as_str(), error.message),
+            ),
+            // What could not be changed must be as it was.
+            Some(_) => self.compare(damage, &asked, false),
+            None => self.compare(damage, &asked, writing),
+        };
+        (verdict, detail, outcome.took)
+    }
+
+    fn compare(&self, damage: Damage, asked: &Asked, after: bool) -> (Verdict, String) {
+        let expected = if after { &self.after } else { &self.before };
+        let (verdict, detail) = compare(expected, asked, after);
+        let is_change = matches!(verdict, Verdict::Changed | Verdict::ChangedUnseen);
+        let in_last = match damage {
+            Damage::Flip(at, _) => {
+                let last = self.sections.last_batch.as_ref();
+                last.is_some_and(|last| last.contains(&at))
+            }
+            Damage::Cut(_) => false,
+        };
+        if is_change
+            && in_last
+            && let Some((before, after_put)) = &self.without_last
+        {
+            let without = if after { after_put } else { before };
+            let (of_last, _) = compare(without, asked, after);
+            // A put closes the log again: nothing is left to be found then.
+            if of_last == Verdict::Found || after && of_last == Verdict::WithoutEffect {
+                return (Verdict::LastBatch, String::new());
+            }
+        }
+        (verdict, detail)
+    }
+
+    fn damaged(&self, damage: Damage) -> Vec<u8> {
+        let mut bytes = self.shape.bytes.clone();
+        match damage {
+            Damage::Flip(at, bits) => bytes[at] ^= bits,
+            Damage::Cut(at) => bytes.truncate(at),
+        }
+        bytes
+    }
+}
+
+/// What `stats` says of the file and not of what it holds: a repair may change it.
+const OF_THE_FILE: [&str; 7] = [
+    "size_bytes",
+    "dead_bytes",
+    "generation",
+    "remaining_capacity_bytes",
+    "storage_utilisation_percent",
+    "lex_segment_count",
+    "pending_frame_count",
+];
+
+fn of_content(answer: &str) -> String {
+    match serde_json::from_str(answer) {
+        Ok(Value::Object(mut stats)) => {
+            stats.retain(|key, _| !OF_THE_FILE.contains(&key.as_str()));
+            Value::Object(stats).to_string()
+        }
+        _ => answer.to_owned(),
+    }
+}
+
+fn compare(expected: &Answers, asked: &Asked, after_put: bool) -> (Verdict, String) {
+    let mut verdict = Verdict::WithoutEffect;
+    let mut told = String::new();
+    for (question, answer) in &asked.answers {
+        let kept = expected.get(question);
+        let is_stats = question.starts_with("stats");
+        let equal = match (kept, answer) {
+            (Some(Ok(kept)), Ok(answer)) if after_put && is_stats => {
+                of_content(kept) == of_content(answer)
+            }
+            (Some(Ok(kept)), Ok(answer)) => kept == answer,
+            (Some(Err(kept)), Err(answer)) => kept.code == answer.code,
+            _ => false,
+        };
+        match answer {
+            _ if equal => {}
+            Err(error) if question == "open" && tells_of_damage(error) => {
+                return (Verdict::Refused, error.message.clone());
+            }
+            Err(error) if tells_of_damage(error) => {
+                verdict = verdict.max(Verdict::Told);
+                told = format!("{question}: {}", error.message);
+            }
+            Err(error)
+                if matches!(
+                    error.code,
+                    engine::Code::Internal | engine::Code::InvalidInput
+                ) =>
+            {
+                let message = format!("{question}: {} {}", error.code.as_str(), error.message);
+                return (Verdict::Untyped, message);
+            }
+            answer => {
+                let detail = differing(question, &format!("{kept:?}"), &format!("{answer:?}"));
+                if asked.faults.is_empty() {
+                    return (Verdict::ChangedUnseen, detail);
+                }
+                return (Verdict::Changed, detail);
+            }
+        }
+    }
+    match verdict {
+        Verdict::Told if asked.faults.is_empty() => (Verdict::NotVerified, told),
+        Verdict::WithoutEffect if !asked.faults.is_empty() => (Verdict::Found, String::new()),
+        verdict => (verdict, told),
+    }
+}
+
+/// A question and where its two answers part.
+fn differing(question: &str, was: &str, is: &str) -> String {
+    let same = was
+        .bytes()
+        .zip(is.bytes())
+        .take_while(|(was, is)| was == is)
+        .count();
+    let part = |text: &str| {
+        let from = text.floor_char_boundary(same.saturating_sub(60));
+        text[from..].chars().take(160).collect::<String>()
+    };
+    format!(
+        "{question}\n      was …{}\n      is  …{}",
+        part(was),
+        part(is)
+    )
+}
+
+/// Whether verdicts about a byte of this part are about bytes that nothing refers to.
+#[must_use]
+pub fn is_dead(section: &str) -> bool {
+    section == DEAD
+}
