@@ -85,6 +85,8 @@ pub struct Pending {
     pub last_sequence: u64,
     /// Where the next record goes, from the start of the log region.
     pub head: u64,
+    /// Whether a write that was interrupted left something there.
+    pub has_remains: bool,
     /// Difference that the changes make to the committed count of active frames.
     pub active_delta: i64,
     /// How long the disk takes.

@@ -37,6 +37,7 @@ pub fn load_pending_onto(
     with_lex: bool,
     index: LogIndex,
 ) -> Result<Pending> {
+    check_applied(committed)?;
     let applied = applied_sequence(committed);
     let mut pending = Pending::new(applied);
     pending.lex = index;
@@ -59,7 +60,39 @@ pub fn applied_sequence(committed: &Committed) -> u64 {
     committed.header.wal_sequence
 }
 
+/// MV012 when the header of another program tells another applied sequence than its log: records would be lost, or applied a
+/// second time. Of our own commits the directory tells it.
+fn check_applied(committed: &Committed) -> Result<()> {
+    if committed.directory_is_stored {
+        return Ok(());
+    }
+    let header = &committed.header;
+    let scan = wal::scan(log_region(committed)?, 0);
+    let newest = scan.records.last();
+    let last_applied = scan
+        .records
+        .iter()
+        .find(|record| record.payload.end as u64 == header.wal_checkpoint_pos);
+    // What is appended gets a higher sequence, and where the last applied record ends is noted beside its sequence.
+    let contradicts = newest.is_some_and(|newest| newest.sequence < header.wal_sequence)
+        || last_applied.is_some_and(|record| record.sequence != header.wal_sequence);
+    if !contradicts || scan.torn.is_some() || committed.header_changed() {
+        return Ok(());
+    }
+    Err(Error::corrupt(
+        "header",
+        40,
+        format_args!(
+            "log records up to {} are applied, it says, and the log says otherwise",
+            header.wal_sequence
+        ),
+    ))
+}
+
 /// Applies what other processes appended to the log since; whether there was anything.
+///
+/// Fails with MV012 when records that were acknowledged are damaged: to go on without them would hide it, and to write would
+/// destroy those behind them.
 pub fn extend_pending(
     committed: &Committed,
     pending: &mut Pending,
@@ -70,7 +103,18 @@ pub fn extend_pending(
     let Some(rest) = region.get(start..) else {
         return Ok(false);
     };
-    let scan = wal::scan(rest, applied_sequence(committed));
+    let scan = wal::scan_rest(rest, applied_sequence(committed), pending.last_sequence);
+    if let Some(torn) = &scan.torn {
+        // Whoever commits starts the log anew: what stood there is no longer of this commit.
+        if torn.is_damage && !committed.header_changed() {
+            return Err(Error::corrupt(
+                "log",
+                committed.header.wal_offset + pending.head + torn.position,
+                format_args!("{}, and acknowledged records stand behind it", torn.reason),
+            ));
+        }
+    }
+    pending.has_remains = scan.torn.is_some();
     let mut changed = false;
     for record in &scan.records {
         if record.sequence <= pending.last_sequence && record.pending {
@@ -232,6 +276,21 @@ fn clear(storage: &FileStorage, at: u64) -> Result<()> {
     output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
 }
 
+/// Zeroes what a write that was interrupted left from `at` on: some day it would stand behind a record that is being written,
+/// and look acknowledged.
+fn clear_remains(snapshot: &Snapshot, at: u64) -> Result<()> {
+    if !snapshot.pending.has_remains {
+        return Ok(());
+    }
+    let header = &snapshot.committed.header;
+    let length = header.wal_end().saturating_sub(at);
+    let remains = snapshot.committed.payload(at, length)?;
+    let Some(last) = remains.iter().rposition(|&byte| byte != 0) else {
+        return Ok(());
+    };
+    output::write_at(&snapshot.committed.storage, at, &vec![0; last + 1])
+}
+
 /// The largest the file can be once the log is moved into it. `length` is the size of the new records.
 fn size_after_checkpoint(snapshot: &Snapshot, changes: &Changes, length: u64) -> u64 {
     /// Entries of time index, sketch track and directory, and the fields of a frame.
@@ -333,6 +392,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     } else {
         Ok(())
     }
+    .and_then(|()| clear_remains(snapshot, at + bytes.len() as u64))
     .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
     .and_then(|()| output::write_at(storage, at, header))
     .and_then(|()| {
@@ -343,9 +403,10 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     });
     if let Err(error) = written {
         // What was not acknowledged must not appear later.
-        let _ = clear(storage, at);
+        let _ = output::write_at(storage, at, &vec![0; bytes.len()]);
         return Err(error);
     }
+    next.pending.has_remains = false;
     Ok(next)
 }
 

@@ -4,25 +4,34 @@
 //! |-------:|-----:|-------------------|
 //! |  0 |  8 | sequence, ascending |
 //! |  8 |  4 | length of the payload, not zero |
-//! | 12 |  4 | records that follow in the same batch (other writers: 0) |
+//! | 12 |  4 | records that follow in the same batch (lower 20 bits) and a check of the fields so far (upper 12 bits, never 0); other writers: 0 |
 //! | 16 | 32 | BLAKE3 of the payload |
 //! | 48 |  … | payload: a [`WalEntry`] |
 //!
 //! Behind the newest record stand 48 zero bytes. All bytes of a batch but the header of its first record are written
 //! before that header, so that a batch that did not reach the disk as a whole reads as the end of the log, or as an
 //! incomplete batch, and is dropped.
+//!
+//! A record that is not intact ends the log only when it can be such a batch. Where acknowledged records stand behind it, or
+//! it is known to be one, it is damaged: what it held is missing, and must not be missed silently.
 
+mod check;
 mod entry;
+mod rest;
 
 use std::ops::Range;
 
-use crate::codec::Reader;
 use crate::error::{Error, Result};
 
+use check::Claim;
 pub use entry::{EntryOperation, FrameEntry, LexBatch, WalEntry};
 
 /// Length of a record without its payload, and of the zeros behind the newest record.
 pub const RECORD_HEADER_SIZE: usize = 48;
+/// Records that one batch can have.
+pub const MOST_IN_BATCH: u32 = 1 << check::REMAINING_BITS;
+/// Records whose header is put right in one scan.
+const MOST_MENDED: usize = 4;
 
 /// One intact record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +42,8 @@ pub struct WalRecord {
     pub sequence: u64,
     /// How many records of the same batch follow.
     pub batch_remaining: u32,
+    /// Whether a check covers sequence and batch.
+    pub is_checked: bool,
     /// False: the table of contents already contains it.
     pub pending: bool,
     /// Position of the payload in the region.
@@ -48,6 +59,9 @@ pub struct TornRecord {
     pub reason: String,
     /// Intact pending records before it that were dropped because their batch is incomplete.
     pub dropped: usize,
+    /// It is no write that was interrupted: records were acknowledged, and are missing. Only dropping what was written last
+    /// is what a crash explains.
+    pub is_damage: bool,
 }
 
 /// What a log region holds.
@@ -82,23 +96,46 @@ impl WalScan {
 /// Never fails: damage ends the scan and is reported. What stands before it is intact, because each record has a checksum.
 #[must_use]
 pub fn scan(region: &[u8], applied_sequence: u64) -> WalScan {
+    scan_rest(region, applied_sequence, applied_sequence)
+}
+
+/// [`scan`] of the part of a region that starts behind the record with sequence `last_sequence`.
+#[must_use]
+pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> WalScan {
     let mut records: Vec<WalRecord> = Vec::new();
     let mut position = 0;
     let mut problem = None;
+    let mut is_damage = false;
+    let mut mended = 0;
     while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
         match read_record(region, header, position, records.last(), applied_sequence) {
             Ok(None) => break,
             Ok(Some(mut record)) => {
                 position = record.payload.end;
                 if let Some(sequence) =
-                    applied_in_truth(region, &record, records.last(), applied_sequence)
+                    sequence_in_truth(region, &record, records.last(), applied_sequence)
                 {
                     record.sequence = sequence;
-                    record.pending = false;
+                    record.pending = sequence > applied_sequence;
                 }
                 records.push(record);
             }
             Err(reason) => {
+                let last = records.last().map_or(last_sequence, |record| {
+                    record.sequence.max(applied_sequence)
+                });
+                match rest::judge(region, position, last) {
+                    rest::Judgement::Torn => {}
+                    rest::Judgement::Damaged => is_damage = true,
+                    // Each time the rest of the log is looked through: not more often than damage explains.
+                    rest::Judgement::Mended(record) if mended < MOST_MENDED => {
+                        mended += 1;
+                        position = record.payload.end;
+                        records.push(record);
+                        continue;
+                    }
+                    rest::Judgement::Mended(_) => is_damage = true,
+                }
                 problem = Some(reason);
                 break;
             }
@@ -131,36 +168,53 @@ pub fn scan(region: &[u8], applied_sequence: u64) -> WalScan {
             position: position as u64,
             reason,
             dropped,
+            is_damage,
         }),
         records,
         head,
     }
 }
 
-/// The sequence of a record that claims to be pending and cannot be, because applied ones that its place lies between are
-/// missing or follow. No checksum covers a sequence: a flipped bit in one would store an old document a second time.
-fn applied_in_truth(
+/// The sequence of a record of another writer that claims one it cannot have, because of its neighbours. Nothing checks such a
+/// sequence: a flipped bit in one would store an old document a second time, or lose the ones behind it.
+fn sequence_in_truth(
     region: &[u8],
     record: &WalRecord,
     previous: Option<&WalRecord>,
     applied_sequence: u64,
 ) -> Option<u64> {
-    if !record.pending {
+    if record.is_checked {
         return None;
     }
+    let next = || {
+        let end = record.payload.end;
+        let header = region.get(end..end.checked_add(RECORD_HEADER_SIZE)?)?;
+        let next = read_record(region, header, end, None, applied_sequence).ok()??;
+        (!next.is_checked).then_some(next)
+    };
     match previous {
         // Whoever appends to applied records goes on behind the last of them. One higher may do so, should the last not be
         // in the log.
-        Some(previous) => (previous.sequence < applied_sequence
-            && record.sequence - applied_sequence > 1)
-            .then_some(previous.sequence + 1),
+        Some(previous)
+            if record.pending
+                && previous.sequence < applied_sequence
+                && record.sequence - applied_sequence > 1 =>
+        {
+            Some(previous.sequence + 1)
+        }
+        Some(previous) if record.sequence > previous.sequence.saturating_add(1) => {
+            (next()?.sequence == previous.sequence.saturating_add(2)).then(|| previous.sequence + 1)
+        }
+        Some(_) => None,
         None => {
-            let end = record.payload.end;
-            let header = region.get(end..end.checked_add(RECORD_HEADER_SIZE)?)?;
-            let next = read_record(region, header, end, None, applied_sequence).ok()??;
-            (!next.pending)
-                .then(|| next.sequence.checked_sub(1))
-                .flatten()
+            let next = next()?;
+            let contradicts = if record.pending {
+                next.sequence <= record.sequence
+            } else {
+                // The one behind the last applied one stands somewhere.
+                next.sequence == applied_sequence.saturating_add(2)
+            };
+            contradicts.then(|| next.sequence.checked_sub(1)).flatten()
         }
     }
 }
@@ -173,12 +227,13 @@ fn read_record(
     previous: Option<&WalRecord>,
     applied_sequence: u64,
 ) -> Result<Option<WalRecord>, String> {
-    let mut reader = Reader::named(header, "wal");
-    let mut fields = || -> Result<(u64, u32, u32, [u8; 32])> {
-        Ok((reader.u64()?, reader.u32()?, reader.u32()?, reader.array()?))
-    };
-    let (sequence, length, batch_remaining, checksum) =
-        fields().map_err(|error| error.to_string())?;
+    let claim = Claim::read(header).map_err(|error| error.to_string())?;
+    let Claim {
+        sequence,
+        length,
+        batch_remaining,
+        ..
+    } = claim;
     if sequence == 0 && length == 0 {
         return Ok(None);
     }
@@ -188,6 +243,11 @@ fn read_record(
         .filter(|length| *length > 0)
         .and_then(|length| region.get(start..start.checked_add(length)?))
         .ok_or_else(|| format!("a record of {length} bytes does not fit"))?;
+    if claim.is_refuted() {
+        return Err(format!(
+            "the header of record {sequence} does not match its check"
+        ));
+    }
     if let Some(previous) = previous {
         // Older rounds of the log leave records behind; their sequences are lower.
         if sequence <= previous.sequence {
@@ -201,13 +261,14 @@ fn read_record(
             ));
         }
     }
-    if crate::hash(payload) != checksum {
+    if crate::hash(payload) != claim.checksum {
         return Err(format!("the checksum of record {sequence} does not match"));
     }
     Ok(Some(WalRecord {
         position: position as u64,
         sequence,
         batch_remaining,
+        is_checked: claim.is_checked(),
         pending: sequence > applied_sequence,
         payload: start..start + payload.len(),
     }))
@@ -234,13 +295,25 @@ pub fn region<'a>(file: &'a [u8], header: &crate::header::Header) -> Result<&'a 
 
 /// Appends one record to `out`.
 ///
-/// A payload has at most `u32::MAX` bytes; a caller never comes near, since a record must fit into the log.
+/// A payload has at most `u32::MAX` bytes, and a batch at most [`MOST_IN_BATCH`] records; a caller never comes near, since a
+/// batch must fit into the log.
 pub fn encode_record(sequence: u64, batch_remaining: u32, payload: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let field = check::field(sequence, length, batch_remaining);
+    encode_fields(sequence, length, field, payload, out);
+}
+
+/// Appends one record to `out` as other writers do: each is a batch of its own, and nothing checks its sequence.
+pub fn encode_unchecked_record(sequence: u64, payload: &[u8], out: &mut Vec<u8>) {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    encode_fields(sequence, length, 0, payload, out);
+}
+
+fn encode_fields(sequence: u64, length: u32, field: u32, payload: &[u8], out: &mut Vec<u8>) {
     out.reserve(RECORD_HEADER_SIZE + payload.len());
     out.extend_from_slice(&sequence.to_le_bytes());
     out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&batch_remaining.to_le_bytes());
+    out.extend_from_slice(&field.to_le_bytes());
     out.extend_from_slice(&crate::hash(payload));
     out.extend_from_slice(payload);
 }
