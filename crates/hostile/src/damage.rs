@@ -446,13 +446,13 @@ fn compare(expected: &Answers, asked: &Asked, after_put: bool) -> (Verdict, Stri
 /// A question and where its two answers part.
 fn differing(question: &str, was: &str, is: &str) -> String {
     let same = was
-        .bytes()
-        .zip(is.bytes())
+        .chars()
+        .zip(is.chars())
         .take_while(|(was, is)| was == is)
         .count();
     let part = |text: &str| {
-        let from = text.floor_char_boundary(same.saturating_sub(60));
-        text[from..].chars().take(160).collect::<String>()
+        let from = same.saturating_sub(60);
+        text.chars().skip(from).take(160).collect::<String>()
     };
     format!(
         "{question}\n      was …{}\n      is  …{}",

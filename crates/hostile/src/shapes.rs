@@ -98,7 +98,7 @@ fn rich(seed: u64) -> Document {
         title: Some(format!("Title {} {seed}", WORDS[(seed % 40) as usize])),
         uri: Some(format!("mv2://folder{}/note{seed}.md", seed % 3)),
         kind: Some(["note", "mail", "page"][(seed % 3) as usize].to_owned()),
-        track: (seed % 2 == 0).then(|| format!("track{}", seed % 4)),
+        track: seed.is_multiple_of(2).then(|| format!("track{}", seed % 4)),
         tags: vec![format!("tag{number}"), "all".to_owned()],
         labels: vec![format!("label{}", seed % 2)],
         metadata: Some(format!(
