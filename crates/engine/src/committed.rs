@@ -26,6 +26,7 @@ use crate::lex_sections::{part_of, same_range};
 use crate::output;
 use crate::selected::Selected;
 use crate::shown::Intact;
+use crate::stats::RemovedShares;
 use crate::vectors::VectorIndex;
 
 /// The state a commit left in the file.
@@ -63,6 +64,7 @@ pub struct Committed {
     lex: OnceLock<Result<LexIndex>>,
     vectors: OnceLock<Result<VectorIndex>>,
     identities: OnceLock<BTreeMap<Identity, u64>>,
+    removed_shares: OnceLock<RemovedShares>,
 }
 
 impl Committed {
@@ -148,6 +150,7 @@ impl Committed {
             lex: OnceLock::new(),
             vectors: OnceLock::new(),
             identities: OnceLock::new(),
+            removed_shares: OnceLock::new(),
         })
     }
 
@@ -335,6 +338,14 @@ impl Committed {
     pub fn identities(&self) -> &BTreeMap<Identity, u64> {
         self.identities
             .get_or_init(|| crate::stats::committed_identities(self))
+    }
+
+    /// How much of the sections belongs to removed documents. Counted once.
+    #[must_use]
+    pub fn removed_shares(&self) -> RemovedShares {
+        *self
+            .removed_shares
+            .get_or_init(|| crate::stats::removed_shares(self))
     }
 
     /// Whether the first search has to build something before it can answer.

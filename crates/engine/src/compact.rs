@@ -38,6 +38,7 @@ use crate::lex_sections::{self, write_section};
 use crate::merge::{self, Group, Section, merge_or_rebuild};
 use crate::output::{self, Output};
 use crate::snapshot::Snapshot;
+use crate::staged::{self, is_staged};
 use crate::stats::live_bytes;
 use crate::tracks;
 use crate::vec_sections::{self, Fresh, Rewrite, status_after};
@@ -155,6 +156,38 @@ fn rewrite(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Option<Commi
     prepare(snapshot, options)?.finish(snapshot)
 }
 
+/// Rewrites the file whatever it would win, leaving nothing of what is removed ([`Extent::Thorough`]). The log is empty.
+pub fn rewrite_thoroughly(
+    snapshot: &Snapshot,
+    options: &CommitOptions,
+) -> Result<(Option<Committed>, FileLock)> {
+    prepare_to(snapshot, options, Extent::Thorough)?.finish(snapshot)
+}
+
+/// MV018 when the file has other names: they would keep the old content.
+pub fn refuse_other_names(snapshot: &Snapshot, operation: &str) -> Result<()> {
+    let storage = &snapshot.committed.storage;
+    if !has_other_names(storage.file()) {
+        return Ok(());
+    }
+    let message = format!(
+        "{operation}: {} has more than one name (hard links), and the others would keep the old content",
+        storage.path().display()
+    );
+    let details = json!({ "operation": operation, "reason": "hard_link" });
+    Err(Error::new(Code::Unsupported, message, details))
+}
+
+/// How much of what is removed a new file is made without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// As much as is worth the work: full-text sections with few removed documents are copied, and what was derived from
+    /// removed vectors stays.
+    Worthwhile,
+    /// All of it: nothing that removed documents brought is left, in whatever form.
+    Thorough,
+}
+
 /// A new file that has no name yet.
 pub struct Prepared {
     file: AtomicFile,
@@ -204,6 +237,10 @@ impl Prepared {
 
 /// Writes the live content and what the log holds to a new file.
 pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared> {
+    prepare_to(snapshot, options, Extent::Worthwhile)
+}
+
+fn prepare_to(snapshot: &Snapshot, options: &CommitOptions, extent: Extent) -> Result<Prepared> {
     let base = &snapshot.committed;
     let path = base.storage.path();
     let file = AtomicFile::create(path)?;
@@ -223,7 +260,7 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
         .map(|addition| (&addition.frame, &addition.sketch));
     let mut fresh = FreshFrames::encode(fresh)?;
     // Sections first: a commit of the reference that only deletes starts writing behind the last payload.
-    let sections = move_lex_sections(snapshot, &additions, options, &mut out)?;
+    let sections = move_lex_sections(snapshot, &additions, options, extent, &mut out)?;
     let mut tail = base.tail.clone();
     let index = base.vectors()?;
     // What cannot be read is copied with the other tracks.
@@ -239,7 +276,8 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
     let times = std::mem::take(&mut fresh.times);
     let times = tracks::time_entries(base, times, changes);
     tail.time_index = Some(write_time_index(&times, &mut out)?);
-    let sketches = tracks::sketch_track(base, &fresh.sketches);
+    let mut sketches = tracks::sketch_track(base, &fresh.sketches);
+    tracks::clear_sketches(&mut sketches, &|id| is_removed(snapshot, id));
     let frame_count = base.frame_count() + fresh.count();
     tail.sketch_track = Some(write_sketch_track(&sketches, frame_count, &mut out)?);
     clear_reference_lex(&mut tail, options.lex_enabled);
@@ -247,7 +285,10 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
         base,
         new_vectors,
         &|id| status_after(base, changes, id),
-        Rewrite::Always,
+        match extent {
+            Extent::Worthwhile => Rewrite::Always,
+            Extent::Thorough => Rewrite::Thorough,
+        },
         &mut out,
     )?;
     if writes_vectors {
@@ -255,9 +296,16 @@ pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared>
     }
     let moved = sections.len() + vectors.sections.len();
     let mut head = head_with(base, sections, vectors.sections);
+    if extent == Extent::Thorough {
+        head.segments.retain(|segment| !is_staged(segment));
+    }
     for segment in head.segments.iter_mut().skip(1 + moved) {
         segment.bytes_offset =
             out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;
+    }
+    if extent == Extent::Thorough {
+        let keeps = |id| !is_removed(snapshot, id);
+        head.segments.extend(staged::kept(base, &keeps, &mut out)?);
     }
     let mut table = FrameTable::empty(frames_start(&head));
     table.parts.chunks = base.directory.chunks().collect();
@@ -352,6 +400,7 @@ fn move_lex_sections(
     snapshot: &Snapshot,
     additions: &[Addition],
     options: &CommitOptions,
+    extent: Extent,
     out: &mut Output,
 ) -> Result<Vec<SegmentMeta>> {
     let stored = snapshot.committed.lex_sections();
@@ -363,7 +412,7 @@ fn move_lex_sections(
     };
     let mut sections = Vec::new();
     for group in merge::settled(snapshot, stored, built, out)? {
-        move_lex_group(snapshot, group, &mut sections, out)?;
+        move_lex_group(snapshot, group, extent, &mut sections, out)?;
     }
     Ok(sections)
 }
@@ -372,6 +421,7 @@ fn move_lex_sections(
 fn move_lex_group(
     snapshot: &Snapshot,
     group: Group,
+    extent: Extent,
     sections: &mut Vec<SegmentMeta>,
     out: &mut Output,
 ) -> Result<()> {
@@ -386,7 +436,11 @@ fn move_lex_group(
             Section::Stored(section) => stored.push(section),
         }
     }
-    if !stored.is_empty() && removed * 5 > to - from {
+    let is_due = match extent {
+        Extent::Worthwhile => removed * 5 > to - from,
+        Extent::Thorough => removed > 0,
+    };
+    if !stored.is_empty() && is_due {
         let parts = stored
             .iter()
             .map(|section| Ok((base.section(section)?, (from, to))))

@@ -3,6 +3,7 @@
 mod put;
 mod rewriting;
 mod staging;
+mod upkeep;
 mod vectors;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::pending::Pending;
 use crate::snapshot::Snapshot;
 use crate::writer::{self, Applied, Changes};
 pub use staging::Swap;
+pub use upkeep::{CompactReport, PurgeReport, PurgeRequest};
 use vectors::{check_dimensions, keeps_embedding};
 
 /// What the writes of one handle share; they take turns.
@@ -522,6 +524,14 @@ pub fn document_of(snapshot: &Snapshot, id: u64) -> Result<u64> {
         .brief(id)
         .and_then(|brief| brief.parent)
         .unwrap_or(id))
+}
+
+/// Frame `id`, or the document it is a chunk of, whatever became of it; MV010 when there never was one.
+fn document_of_any(snapshot: &Snapshot, id: u64) -> Result<u64> {
+    let brief = snapshot
+        .brief(id)
+        .ok_or_else(|| Error::frame_not_found(id))?;
+    Ok(brief.parent.filter(|parent| *parent < id).unwrap_or(id))
 }
 
 /// Whether a commit declares a full-text index.

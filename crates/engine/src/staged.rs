@@ -22,7 +22,7 @@ use crate::embedding::Identity;
 use crate::error::Result;
 use crate::lex_sections::write_section;
 use crate::output::Output;
-use crate::vectors::{COUNT, Part, is_in_order, uniform, write_entry};
+use crate::vectors::{COUNT, Part, is_in_order, stride, uniform, write_entry};
 
 const MAGIC: &[u8; 8] = b"VECSTGv1";
 /// What the entries of these sections have in the upper half of their ids.
@@ -161,6 +161,48 @@ impl Staged {
     }
 }
 
+/// Writes every slice anew, without the vectors that `keeps` does not want, and gives the entries. What is damaged is left
+/// out: it would be made again anyway.
+pub fn kept(
+    base: &Committed,
+    keeps: &dyn Fn(u64) -> bool,
+    out: &mut Output,
+) -> Result<Vec<SegmentMeta>> {
+    let mut segments = Vec::new();
+    for slice in Staged::checked(base).slices {
+        let stride = stride(slice.dimension);
+        let mut entries = Vec::with_capacity(slice.entries.len());
+        let mut count = 0_u64;
+        for (frame, entry) in slice.frames().zip(slice.entries.chunks_exact(stride)) {
+            if keeps(frame) {
+                entries.extend_from_slice(entry);
+                count += 1;
+            }
+        }
+        if count == 0 {
+            continue;
+        }
+        let bytes = encode(&slice.identity, count, &entries);
+        let (from, to) = (slice.segment.frame_from, slice.segment.frame_to);
+        let mut segment = write_section(&bytes, from, to, out)?;
+        segment.id = TAG << 32 | segments.len() as u64;
+        segments.push(segment);
+    }
+    Ok(segments)
+}
+
+/// The bytes of a slice.
+fn encode(identity: &Identity, count: u64, entries: &[u8]) -> Vec<u8> {
+    let described = identity.to_value().to_string().into_bytes();
+    let mut bytes = Vec::with_capacity(HEAD + described.len() + COUNT + entries.len());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&(described.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&described);
+    bytes.extend_from_slice(&count.to_le_bytes());
+    bytes.extend_from_slice(entries);
+    bytes
+}
+
 /// Writes one more slice and gives the entries of all of them: those before it stay when they are of the same make.
 /// `vectors` are in the order of their frames.
 pub fn write<'a>(
@@ -188,13 +230,7 @@ pub fn write<'a>(
         .filter(|slice| slice.identity == identity && slice.dimension == dimension)
         .map(|slice| slice.segment)
         .collect();
-    let described = identity.to_value().to_string().into_bytes();
-    let mut bytes = Vec::with_capacity(HEAD + described.len() + COUNT + entries.len());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&(described.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&described);
-    bytes.extend_from_slice(&count.to_le_bytes());
-    bytes.extend_from_slice(&entries);
+    let bytes = encode(&identity, count, &entries);
     segments.push(write_section(&bytes, from.min(to), to, out)?);
     for (number, segment) in (0_u64..).zip(&mut segments) {
         segment.id = TAG << 32 | number;

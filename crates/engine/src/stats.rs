@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mv2::frame::FrameStatus;
 use serde_json::{Value, json};
 
 use crate::committed::Committed;
@@ -82,7 +83,7 @@ impl Memory {
 
 /// Counts of the frames of a selection.
 #[derive(Default)]
-struct Share {
+struct Counts {
     frames: u64,
     active: u64,
     pending: u64,
@@ -100,7 +101,7 @@ impl Memory {
     pub fn selected_stats(&self, request: &SelectionRequest) -> Result<Value> {
         let snapshot = self.snapshot("stats")?;
         let selection = Selection::new(request)?;
-        let mut share = Share::default();
+        let mut share = Counts::default();
         for id in 0..snapshot.frame_count() {
             if !selection.covers(&snapshot, id) {
                 continue;
@@ -115,7 +116,7 @@ impl Memory {
             share.add(&snapshot, id)?;
         }
         let mut stats = self.stats()?;
-        let Share {
+        let Counts {
             frames,
             active,
             pending,
@@ -172,7 +173,7 @@ impl Memory {
     }
 }
 
-impl Share {
+impl Counts {
     /// Adds a frame that is active.
     fn add(&mut self, snapshot: &Snapshot, id: u64) -> Result<()> {
         let view = snapshot.view(id)?;
@@ -189,6 +190,74 @@ impl Share {
     }
 }
 
+/// A part of a whole, in whatever both are counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Share {
+    part: u64,
+    whole: u64,
+}
+
+impl Share {
+    /// The same part of something else.
+    fn of(self, other: u64) -> u64 {
+        let part = u128::from(self.part.min(self.whole)) * u128::from(other);
+        part.checked_div(u128::from(self.whole)).unwrap_or(0) as u64
+    }
+}
+
+/// How much of the sections belongs to removed documents.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RemovedShares {
+    /// Of the documents of full-text sections.
+    documents: Share,
+    /// Of the vectors.
+    vectors: Share,
+}
+
+/// Counts what sections hold of removed documents. Once these are out of them, after a rewrite of the file, they take no
+/// part any more: a file whose frames are mostly removed must not count as dead for ever.
+pub fn removed_shares(committed: &Committed) -> RemovedShares {
+    if committed.directory.totals().deleted == 0 {
+        return RemovedShares::default();
+    }
+    let sections = committed.lex_sections().iter();
+    let held: u64 = sections
+        .filter_map(|section| lex::document_count(&committed.section(section).ok()?))
+        .sum();
+    let is_removed = |id: u64| {
+        let record = committed.directory.record(id);
+        record.is_none_or(|record| record.flags.status() == FrameStatus::Deleted as u32)
+    };
+    // Documents that are split have no words of their own.
+    let is_held = |id: u64| {
+        let record = committed.directory.record(id);
+        !is_removed(id) && record.is_some_and(|record| !record.flags.has_chunks())
+    };
+    let stay = (0..committed.lex_covered())
+        .filter(|&id| is_held(id))
+        .count() as u64;
+    let mut vectors = Share::default();
+    for part in committed
+        .vectors()
+        .into_iter()
+        .flat_map(|index| index.parts())
+    {
+        let Ok(segment) = part.segment() else {
+            continue;
+        };
+        let frames = (0..segment.count()).filter_map(|ordinal| segment.frame(ordinal));
+        vectors.whole += segment.count() as u64;
+        vectors.part += frames.filter(|frame| is_removed(*frame)).count() as u64;
+    }
+    RemovedShares {
+        documents: Share {
+            part: held.saturating_sub(stay),
+            whole: held,
+        },
+        vectors,
+    }
+}
+
 /// Bytes of the file that the state refers to.
 #[must_use]
 pub fn live_bytes(snapshot: &Snapshot) -> u64 {
@@ -200,23 +269,19 @@ pub fn live_bytes(snapshot: &Snapshot) -> u64 {
         .iter()
         .map(|segment| segment.bytes_length)
         .sum();
-    // Removed documents still take their share of full text and vectors.
-    let shared: u64 = committed
-        .lex_sections()
+    let removed = committed.removed_shares();
+    let lex = committed.lex_sections();
+    let lex: u64 = lex.iter().map(|section| section.bytes_length).sum();
+    let vectors: u64 = committed
+        .head
+        .segments
         .iter()
-        .chain(
-            committed
-                .head
-                .segments
-                .iter()
-                .filter(|segment| vec_sections::kind_of(segment.id).is_some()),
-        )
+        .filter(|segment| vec_sections::kind_of(segment.id).is_some())
         .map(|section| section.bytes_length)
         .sum();
-    let frames = committed.frame_count().max(1);
-    let removed = committed.directory.totals().deleted.min(frames);
-    let sections =
-        sections - (u128::from(shared) * u128::from(removed) / u128::from(frames)) as u64;
+    let sections = sections
+        .saturating_sub(removed.documents.of(lex))
+        .saturating_sub(removed.vectors.of(vectors));
     let indexes = tail
         .time_index
         .as_ref()

@@ -88,6 +88,16 @@ pub fn sketch_track(base: &Committed, fresh: &[[u8; 32]]) -> Vec<u8> {
     out
 }
 
+/// Empties the entries of frames that are removed: they tell of their words.
+pub fn clear_sketches(track: &mut [u8], is_removed: &dyn Fn(u64) -> bool) {
+    let entries = track.get_mut(sketch::HEADER_SIZE..).unwrap_or_default();
+    for (id, entry) in (0..).zip(entries.chunks_exact_mut(32)) {
+        if is_removed(id) {
+            entry.fill(0);
+        }
+    }
+}
+
 fn committed_sketch(base: &Committed, id: u64, hasher: &mut SketchHasher) -> Option<[u8; 32]> {
     let view = base.frame(id).ok()?;
     let body = text::search_body(&view, &|offset, length| base.payload(offset, length));

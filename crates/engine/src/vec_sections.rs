@@ -16,7 +16,7 @@ use imbl::HashMap;
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
 use mv2::toc::{SegmentCompression, SegmentMeta, TocTail, VecIndexManifest, VectorCompression};
-use vec::{FrameSet, Source};
+use vec::{Codebook, FrameSet, Source};
 
 use crate::additions::Addition;
 use crate::committed::Committed;
@@ -26,7 +26,7 @@ use crate::lex_sections::write_section;
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
 use crate::quantised;
-use crate::vectors::{COUNT, Form, Part, VectorIndex, write_entry};
+use crate::vectors::{self, COUNT, Form, Part, VectorIndex, write_entry};
 
 /// What the entries of our sections have in the upper half of their ids.
 const VECTORS_TAG: u64 = 0x5645_4354;
@@ -148,6 +148,17 @@ pub enum Rewrite {
     WhenSmall,
     /// Into another file.
     Always,
+    /// Into another file, with nothing left of removed vectors in what is derived: codes are made around the vectors that
+    /// stay, and centroids that none of them needs are left out. MV012 when vectors are damaged: nobody could say whose
+    /// those are.
+    Thorough,
+}
+
+impl Rewrite {
+    /// Whether it goes into another file.
+    fn is_elsewhere(self) -> bool {
+        matches!(self, Self::Always | Self::Thorough)
+    }
 }
 
 /// What the next table of contents says of vectors.
@@ -290,7 +301,10 @@ pub fn write(
     if is_other_size {
         // Only frames that are active no more have the old ones.
         let parts: Vec<&Part> = fresh.parts.iter().collect();
-        return rewritten(base, &parts, status, out);
+        return rewritten(base, &parts, status, rewrite, out);
+    }
+    if rewrite == Rewrite::Thorough {
+        index.check_whole()?;
     }
     if !index.damaged().is_empty() {
         return preserved(base, index, &fresh, rewrite, out);
@@ -299,7 +313,7 @@ pub fn write(
         return Ok(Written::carried(base, index));
     }
     if fresh.parts.is_empty()
-        && rewrite != Rewrite::Always
+        && !rewrite.is_elsewhere()
         && let Some(written) = adopt(base, index, out)?
     {
         return Ok(written);
@@ -324,7 +338,7 @@ pub fn write(
         && !index.is_quantised()
         && compression::is_on(base)
         && compression::is_eligible(dimension, (first + tails + added).saturating_sub(removed));
-    let is_due = rewrite == Rewrite::Always
+    let is_due = rewrite.is_elsewhere()
         || !is_ours
         || is_small
         || is_to_quantise
@@ -348,10 +362,16 @@ pub fn write(
         return Ok(written);
     }
     let Some(sound) = sound(base, old)? else {
+        if rewrite == Rewrite::Thorough {
+            let place = old.first().and_then(|part| part.sections.as_ref());
+            return Err(vectors::damaged(
+                place.map_or(0, |(vectors, _)| vectors.bytes_offset),
+            ));
+        }
         return preserved(base, index, &fresh, rewrite, out);
     };
     let parts: Vec<&Part> = sound.iter().chain(&fresh.parts).collect();
-    rewritten(base, &parts, status, out)
+    rewritten(base, &parts, status, rewrite, out)
 }
 
 /// The status of frames that exist or come now. A frame id from disk that is neither is damage and counts as deleted: it
@@ -403,7 +423,7 @@ fn preserved(
     rewrite: Rewrite,
     out: &mut Output,
 ) -> Result<Written> {
-    let mut written = if rewrite == Rewrite::Always {
+    let mut written = if rewrite.is_elsewhere() {
         copied(base, index, out)?
     } else {
         Written::carried(base, index)
@@ -423,7 +443,7 @@ fn copied(base: &Committed, index: &VectorIndex, out: &mut Output) -> Result<Wri
             None => {
                 let parts = [part];
                 let live = live(&parts, &|_| FrameStatus::Active as u32)?;
-                write_blob(&parts, &live, &part.form, out)?
+                write_blob(&parts, &live, &part.form, Rewrite::Always, out)?
             }
         };
         if number == 0 {
@@ -477,7 +497,7 @@ pub fn replace(
         return preserved(base, index, &fresh, Rewrite::WhenMuch, out);
     };
     let parts: Vec<&Part> = sound.iter().chain(fresh).collect();
-    rewritten(base, &parts, &known, out)
+    rewritten(base, &parts, &known, Rewrite::WhenMuch, out)
 }
 
 /// Vectors behind the base, removed ones in it, and bytes of all.
@@ -560,7 +580,7 @@ fn append(fresh: &Fresh, out: &mut Output) -> Result<(SegmentMeta, SegmentMeta)>
     }
     let parts: Vec<&Part> = fresh.parts.iter().collect();
     let live = live(&parts, &|_| FrameStatus::Active as u32)?;
-    write_blob(&parts, &live, &Form::Flat, out)
+    write_blob(&parts, &live, &Form::Flat, Rewrite::WhenMuch, out)
 }
 
 /// One base of everything that is active, and a tail of what is superseded.
@@ -568,6 +588,7 @@ fn rewritten(
     base: &Committed,
     parts: &[&Part],
     status: &dyn Fn(u64) -> u32,
+    rewrite: Rewrite,
     out: &mut Output,
 ) -> Result<Written> {
     let (active, kept): (Vec<Live>, Vec<Live>) = live(parts, status)?
@@ -578,7 +599,7 @@ fn rewritten(
     let mut number = 0;
     let form = compression::form_of(parts, &active, compression::is_on(base))?;
     if !active.is_empty() {
-        let (vectors, codes) = write_blob(parts, &active, &form, out)?;
+        let (vectors, codes) = write_blob(parts, &active, &form, rewrite, out)?;
         let count = active.len();
         written.manifest = Some(manifest(base, &form, dimension, count, &vectors));
         written.push(number, &form, vectors, codes);
@@ -590,7 +611,7 @@ fn rewritten(
             Form::Quantised(_) if kept.len() >= WORTH_CENTROIDS => form,
             _ => Form::Flat,
         };
-        let (vectors, codes) = write_blob(parts, &kept, &form, out)?;
+        let (vectors, codes) = write_blob(parts, &kept, &form, rewrite, out)?;
         written.push(number, &form, vectors, codes);
     }
     Ok(written)
@@ -628,11 +649,15 @@ fn write_blob(
     parts: &[&Part],
     live: &[Live],
     form: &Form,
+    rewrite: Rewrite,
     out: &mut Output,
 ) -> Result<(SegmentMeta, SegmentMeta)> {
     let dimension = parts.first().map_or(0, |part| part.dimension);
     let head = match form {
         Form::Flat => (live.len() as u64).to_le_bytes().to_vec(),
+        Form::Quantised(codebook) if rewrite == Rewrite::Thorough => {
+            quantised::head(&used_only(codebook, parts, live, form)?, live.len())
+        }
         Form::Quantised(codebook) => quantised::head(codebook, live.len()),
     };
     let mut hasher = blake3::Hasher::new();
@@ -660,9 +685,39 @@ fn write_blob(
         bytes_offset: offset,
         bytes_length: (head.len() + live.len() * form.stride(dimension)) as u64,
     };
-    let codes = codes_of(parts, live)?;
+    let codes = if rewrite == Rewrite::Thorough {
+        new_codes(parts, live)?
+    } else {
+        codes_of(parts, live)?
+    };
     let codes = write_section(&codes, vectors.frame_from, vectors.frame_to, out)?;
     Ok((vectors, codes))
+}
+
+/// The codebook without the centroids that no vector of `live` is kept by: one may be a removed vector itself.
+fn used_only(codebook: &Codebook, parts: &[&Part], live: &[Live], form: &Form) -> Result<Codebook> {
+    let mut is_used = vec![false; codebook.pieces() * vec::CENTROIDS];
+    let mut mark = |code: &[u8]| {
+        for (piece, number) in code.iter().enumerate() {
+            if let Some(used) = is_used.get_mut(piece * vec::CENTROIDS + usize::from(*number)) {
+                *used = true;
+            }
+        }
+    };
+    let is_copied: Vec<bool> = parts.iter().map(|part| part.form.is_like(form)).collect();
+    for some in live.chunks(CONVERTED_TOGETHER) {
+        let entries = converted(parts, &is_copied, some, form)?;
+        for entry in entries.chunks_exact(quantised::STRIDE) {
+            mark(entry.get(quantised::ENTRY_HEAD..).unwrap_or_default());
+        }
+    }
+    let mut numbers = codebook.numbers().to_vec();
+    for (centroid, is_used) in numbers.chunks_exact_mut(vec::PIECE).zip(is_used) {
+        if !is_used {
+            centroid.fill(0.0);
+        }
+    }
+    Ok(Codebook::new(&numbers)?)
 }
 
 /// Writes entries as they are.
@@ -732,6 +787,24 @@ fn converted(parts: &[&Part], is_copied: &[bool], live: &[Live], form: &Form) ->
     Ok(entries)
 }
 
+/// Codes of what stays, around the average of what stays.
+fn new_codes(parts: &[&Part], live: &[Live]) -> Result<Vec<u8>> {
+    let dimension = parts.first().map_or(1, |part| part.dimension);
+    fill(vec::SegmentBuilder::new(dimension)?, parts, live)
+}
+
+fn fill(mut builder: vec::SegmentBuilder, parts: &[&Part], live: &[Live]) -> Result<Vec<u8>> {
+    for live in live {
+        if let Some(vector) = parts
+            .get(live.part as usize)
+            .and_then(|part| part.vector(live.ordinal as usize))
+        {
+            builder.add(live.frame, &vector)?;
+        }
+    }
+    Ok(builder.finish())
+}
+
 /// Codes of what stays: copied where segments follow each other, else made anew.
 fn codes_of(parts: &[&Part], live: &[Live]) -> Result<Vec<u8>> {
     let strided: Vec<_> = parts.iter().map(|part| part.vectors()).collect();
@@ -759,19 +832,11 @@ fn codes_of(parts: &[&Part], live: &[Live]) -> Result<Vec<u8>> {
         .iter()
         .map(|source| &source.segment)
         .max_by_key(|segment| segment.count());
-    let mut builder = match largest {
+    let builder = match largest {
         Some(segment) => vec::SegmentBuilder::like(segment),
         None => vec::SegmentBuilder::new(1)?,
     };
-    for live in live {
-        if let Some(vector) = parts
-            .get(live.part as usize)
-            .and_then(|part| part.vector(live.ordinal as usize))
-        {
-            builder.add(live.frame, &vector)?;
-        }
-    }
-    Ok(builder.finish())
+    fill(builder, parts, live)
 }
 
 fn entry(part: &Part) -> SegmentMeta {

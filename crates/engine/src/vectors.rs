@@ -278,7 +278,9 @@ impl Part {
     }
 }
 
-fn damaged(offset: u64) -> Error {
+/// MV012: the vectors at `offset` cannot be relied on.
+#[must_use]
+pub fn damaged(offset: u64) -> Error {
     Error::corrupt(
         "vectors",
         offset,

@@ -271,6 +271,24 @@ fn commit_changes(
     )
 }
 
+/// Commits the log and the removal of `targets`, whatever their status: without a record in the log, so that nothing of
+/// the removed frames is written once more.
+pub fn commit_removals(
+    snapshot: &Snapshot,
+    targets: &[u64],
+    options: &CommitOptions,
+) -> Result<Option<Snapshot>> {
+    let mut with_removals = snapshot.clone();
+    for &target in targets {
+        let sequence = with_removals.pending.last_sequence + 1;
+        let entry = tombstone(target);
+        with_removals
+            .pending
+            .apply(&snapshot.committed, sequence, entry, None, options.index)?;
+    }
+    commit_log(&with_removals, options)
+}
+
 /// Ends the log at `at`: what stands behind it is not read.
 fn clear(storage: &FileStorage, at: u64) -> Result<()> {
     output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
@@ -326,7 +344,8 @@ pub fn checkpoint(snapshot: &Snapshot, options: &CommitOptions) -> Result<Applie
     Ok((committed_state(committed, options)?, lock))
 }
 
-fn committed_state(
+/// The state of a commit; `None` when there is none at hand.
+pub fn committed_state(
     committed: Option<Committed>,
     options: &CommitOptions,
 ) -> Result<Option<Snapshot>> {

@@ -732,3 +732,107 @@ fn folders_and_links_to_nowhere_are_no_memories() {
     assert_eq!(same.unwrap_err().code, engine::Code::InvalidInput);
     assert_eq!(std::fs::read(&memory).unwrap(), before);
 }
+
+/// What became of the space of a file.
+#[derive(Debug, Default)]
+struct Space {
+    /// Largest share that was dead after a commit, percent.
+    worst: u64,
+    /// Bytes that commits appended, or, where a new file was made in place of one, would have: its table of contents.
+    appended: u64,
+    /// Bytes of new files that took the place of the old one.
+    rewritten: u64,
+}
+
+fn space_of(path: &Path, memory: &Memory, rounds: u64, round: &dyn Fn(&Memory, u64)) -> Space {
+    let mut space = Space::default();
+    let mut before = (support::inode(path), std::fs::metadata(path).unwrap().len());
+    for number in 0..rounds {
+        round(memory, number);
+        memory.seal().unwrap();
+        let stats = memory.stats().unwrap();
+        let size = stats["size_bytes"].as_u64().unwrap();
+        let dead = stats["dead_bytes"].as_u64().unwrap();
+        // Less than 96 KiB is not worth the work.
+        if dead > 96 << 10 {
+            space.worst = space.worst.max(dead * 100 / size);
+        }
+        let now = (support::inode(path), size);
+        if now.0 == before.0 {
+            space.appended += size - before.1;
+        } else {
+            space.rewritten += size;
+            let header = std::fs::read(path).unwrap();
+            let toc_length = u64::from_le_bytes(*header[152..].first_chunk().unwrap());
+            space.appended += toc_length;
+        }
+        before = now;
+    }
+    space
+}
+
+#[test]
+fn dead_space_is_bounded_whatever_is_done_and_the_file_is_seldom_rewritten() {
+    let document = |seed: u64| Document::text(format!("keyword{seed}x {}", noise(seed, 60)), 1);
+    let batch = |memory: &Memory, from: u64, count: u64| {
+        let documents = (from..from + count).map(document).collect();
+        memory.put(documents, PutOptions::default()).unwrap().ids
+    };
+    type Workload = (&'static str, u64, fn(&Memory, u64));
+    let workloads: [Workload; 5] = [
+        ("puts", 40, |memory, round| {
+            for number in 0..20 {
+                put(
+                    memory,
+                    &format!("keyword{round} {}", noise(round * 20 + number, 60)),
+                );
+            }
+        }),
+        ("updates of one document", 40, |memory, round| {
+            let id = memory.frame_by_uri("mv2://one").unwrap();
+            memory
+                .update(id, |snapshot, id| {
+                    let mut next = engine::document_at(snapshot, id)?;
+                    next.content = engine::Content::Text(noise(round, 60));
+                    Ok(next)
+                })
+                .unwrap();
+        }),
+        ("removals, one at a time", 60, |memory, round| {
+            memory.remove(&[round * 5 + 1]).unwrap();
+        }),
+        ("a queue: puts and removals", 40, |memory, round| {
+            let ids: Vec<u64> = (0..10)
+                .map(|number| put(memory, &noise(9000 + round * 10 + number, 60)))
+                .collect();
+            memory.remove(&ids).unwrap();
+        }),
+        ("nothing", 5, |_, _| {}),
+    ];
+    for (name, rounds, work) in workloads {
+        let (_folder, path) = fresh();
+        let memory = create(&path);
+        batch(&memory, 0, 3000);
+        let one = Document {
+            uri: Some("mv2://one".to_owned()),
+            ..document(5000)
+        };
+        support::put_document(&memory, one);
+        if name.starts_with("a queue") {
+            // Most frames of the file are of removed documents, and stay that.
+            memory.remove(&(100..3000).collect::<Vec<_>>()).unwrap();
+            memory.seal().unwrap();
+        }
+        let space = space_of(&path, &memory, rounds, &work);
+        println!("{name}, {rounds} commits: {space:?}");
+        assert!(space.worst <= 30, "{name}: {space:?}");
+        // A file is rewritten when three tenths of it are dead, or a commit would leave it so: that many bytes for each that
+        // is copied.
+        assert!(space.rewritten <= 4 * space.appended, "{name}: {space:?}");
+        assert_eq!(
+            memory.verify(true).unwrap().overall_status,
+            "passed",
+            "{name}"
+        );
+    }
+}

@@ -136,6 +136,17 @@ pub fn is_segment(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
+/// How many documents a blob says it holds; `None` when it is no blob of this version. Says nothing about damage.
+///
+/// ```
+/// assert_eq!(lex::document_count(&lex::SegmentBuilder::new(15_000_000)?.finish()?), Some(0));
+/// assert_eq!(lex::document_count(b"something else"), None);
+/// # Ok::<(), lex::Error>(())
+/// ```
+pub fn document_count(bytes: &[u8]) -> Option<u64> {
+    number(bytes, 24).filter(|_| is_segment(bytes))
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }

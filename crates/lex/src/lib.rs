@@ -57,7 +57,7 @@ mod union;
 mod window;
 mod write;
 
-pub use blob::is_segment;
+pub use blob::{document_count, is_segment};
 pub use document::Document;
 pub use error::{Error, QueryPart, Result};
 pub use explain::{Explanation, TermExplanation};

@@ -212,6 +212,17 @@ export interface NativeMemory {
   setVectorCompression(isOn: boolean): Promise<void>;
   /** All or nothing; MV010 when one of the ids is unknown. */
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
+  /**
+   * Writes the file anew without anything dead; JSON `{ bytes_before, bytes_after, dead_bytes_before, duration_ms }`. MV018 for a
+   * file with several names.
+   */
+  compact(): Promise<string>;
+  /**
+   * Removes these documents (by the frame of any version) and erases what is removed by writing the file anew; with
+   * `versions` the earlier versions of all others go too. JSON `{ documents_removed, versions_removed, frames_erased,
+   * bytes_before, bytes_after, kept_tracks, duration_ms }`. MV010 for an id that never was, MV012 when vectors are damaged.
+   */
+  purge(ids: number[], versions: boolean): Promise<string>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */
   selectWhere(requestJson: string): string;
   /**

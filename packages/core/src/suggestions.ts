@@ -188,6 +188,8 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
       return 'Open the memory again with `open(path)`.';
     case 'aborted':
       return 'The signal that was passed ended the call: call again with a signal that is not aborted.';
+    case 'hard_link':
+      return 'Remove the other names of the file, or copy it to a name of its own.';
     case 'permission':
       return 'Change the permissions of the path, or open it with `readOnly: true` when reading is allowed.';
     case 'offline':

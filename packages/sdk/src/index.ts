@@ -65,6 +65,7 @@ export {
   type Config,
 } from './configure.js';
 export type { Correction, CorrectOptions } from './correct.js';
+export type { CompactResult, KeptTrack, PurgeOptions, PurgeResult } from './upkeep.js';
 export { doctorMemvid, type DoctorFinding, type DoctorOptions, type DoctorReport } from './doctor.js';
 export type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 export type { VectorInput } from './embedding/document-vectors.js';

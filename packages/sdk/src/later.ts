@@ -4,8 +4,6 @@ import type { Handle } from './handle.js';
 /** The calls of the contract that reject in this version. */
 export type LaterCall =
   | 'rebuildTimeIndex'
-  | 'compact'
-  | 'purge'
   | 'putPdfTables'
   | 'getTable'
   | 'memories'
@@ -27,14 +25,6 @@ const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: stri
   rebuildTimeIndex: [
     'repairs come with a later one',
     'Check the file with `verify()`; an index that cannot be read is rebuilt in memory.',
-  ],
-  compact: [
-    'compaction on demand comes with a later one',
-    'Leave the call out: a file is compacted by itself when more than 30 % of it is dead.',
-  ],
-  purge: [
-    'erasing removed documents on demand comes with a later one',
-    'Copy what is to stay into a new memory with `putMany`.',
   ],
   putPdfTables: ['tables come with a later one', 'Store the text of the table with `put({ text })`.'],
   getTable: ['tables come with a later one', 'Read the frame of the table with `view(id)`.'],

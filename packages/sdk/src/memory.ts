@@ -4,6 +4,7 @@ import type { PutManyInput, PutManySource } from './batch-options.js';
 import { guarded } from './border.js';
 
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
+import { compact, purge, type CompactResult, type PurgeOptions, type PurgeResult } from './upkeep.js';
 import { doctorMemvid, type DoctorOptions, type DoctorReport } from './doctor.js';
 import { find, type FindInput, type FindResult } from './find.js';
 import { getFrameInfo, type FrameInfo } from './frame-info.js';
@@ -224,6 +225,18 @@ export class Memvid {
     return guarded(setVectorCompression(this.#handle, on));
   }
 
+  /** Writes the file anew without anything dead, and says what that won. Readers go on undisturbed. */
+  compact(): Promise<CompactResult> {
+    return guarded(compact(this.#handle));
+  }
+  /**
+   * Erases what was removed, so that no byte of the file tells of it any more; documents that are named here are removed
+   * first, with all their versions.
+   */
+  purge(ids?: FrameRef | readonly FrameRef[], options?: PurgeOptions): Promise<PurgeResult> {
+    return guarded(purge(this.#handle, ids, options));
+  }
+
   // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
 
   async doctor(options?: DoctorOptions): Promise<DoctorReport> {
@@ -232,12 +245,6 @@ export class Memvid {
   }
   rebuildTimeIndex(): Promise<never> {
     return later.refuse(this.#handle, 'rebuildTimeIndex');
-  }
-  compact(): Promise<never> {
-    return later.refuse(this.#handle, 'compact');
-  }
-  purge(): Promise<never> {
-    return later.refuse(this.#handle, 'purge');
   }
   putPdfTables(_path: string, _embedRows?: boolean): Promise<never> {
     return later.refuse(this.#handle, 'putPdfTables');

@@ -72,6 +72,14 @@ export class ScopedMemory implements NativeMemory {
     return this.#native.remove(ids);
   }
 
+  async compact(): Promise<string> {
+    throw ofTheWholeFile('compact', this.#scope);
+  }
+
+  async purge(): Promise<string> {
+    throw ofTheWholeFile('purge', this.#scope);
+  }
+
   selectWhere(requestJson: string): string {
     return this.#native.selectWhere(this.#narrowed(requestJson));
   }

@@ -4,8 +4,6 @@ import { freshMemory } from './support/memory.ts';
 
 const CALLS: readonly LaterCall[] = [
   'rebuildTimeIndex',
-  'compact',
-  'purge',
   'putPdfTables',
   'getTable',
   'memories',

@@ -9,6 +9,8 @@ const WHOLE = [
   ['verify', (memory: Memvid) => memory.verify()],
   ['enableLex', (memory: Memvid) => memory.enableLex()],
   ['doctor', (memory: Memvid) => memory.doctor()],
+  ['compact', (memory: Memvid) => memory.compact()],
+  ['purge', (memory: Memvid) => memory.purge('0')],
 ] as const;
 
 describe('a scope', () => {

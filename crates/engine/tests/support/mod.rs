@@ -42,3 +42,8 @@ pub fn vector_of(dimension: usize, seed: u64) -> Vec<f32> {
         })
         .collect()
 }
+
+/// Which file a path names now.
+pub fn inode(path: &Path) -> mv2::storage::FileIdentity {
+    mv2::storage::FileIdentity::of_path(path).unwrap().unwrap()
+}

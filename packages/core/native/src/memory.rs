@@ -327,6 +327,30 @@ impl NativeMemory {
         self.writer.run(env, work, || ())
     }
 
+    /// JSON of what `compact` won.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn compact<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        self.writer
+            .run(env, move || json(&memory.compact()?), || ())
+    }
+
+    /// JSON of what `purge` erased.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn purge<'env>(
+        &self,
+        env: &'env Env,
+        ids: Vec<f64>,
+        versions: bool,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || {
+            let ids = frame_ids(ids)?;
+            json(&memory.purge(&engine::PurgeRequest { ids, versions })?)
+        };
+        self.writer.run(env, work, || ())
+    }
+
     #[napi]
     pub fn select_where(&self, request: String) -> napi::Result<String> {
         guard(|| json(&self.memory.select(&engine::parse_request(&request)?)?)).map_err(to_napi)
