@@ -88,6 +88,11 @@ impl From<lex::Error> for Error {
                 message,
                 json!({ "section": "full-text index", "segment": segment }),
             ),
+            lex::Error::ImpossibleSegment { .. } => Self::new(
+                Code::Corrupt,
+                message,
+                json!({ "section": "full-text index" }),
+            ),
             _ => Self::new(Code::Internal, message, Value::Null),
         }
     }

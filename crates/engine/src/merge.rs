@@ -159,14 +159,19 @@ pub fn merge_or_rebuild(snapshot: &Snapshot, mut parts: Vec<Part>) -> Result<Vec
     let mut left = parts.len();
     loop {
         let segments: Vec<_> = parts.iter().map(|(bytes, _)| bytes.clone()).collect();
-        let range = match lex::merge(&segments, &keep) {
-            Err(lex::Error::CorruptSegment { segment, .. }) if left > 0 => {
-                let range = parts.get(segment).map(|(_, range)| *range);
-                // Frames that this very commit brings cannot be read back yet.
-                range.filter(|(_, to)| *to <= snapshot.committed.frame_count())
-            }
+        let damaged = match lex::merge(&segments, &keep) {
+            Err(lex::Error::CorruptSegment { segment, .. }) if left > 0 => Some(segment),
+            // It is one that cannot be merged alone either.
+            Err(lex::Error::ImpossibleSegment { .. }) if left > 0 => segments
+                .iter()
+                .position(|segment| lex::merge(std::slice::from_ref(segment), &keep).is_err()),
             other => return Ok(other?),
         };
+        let range = damaged.and_then(|segment| parts.get(segment));
+        // Frames that this very commit brings cannot be read back yet.
+        let range = range
+            .map(|(_, range)| *range)
+            .filter(|(_, to)| *to <= snapshot.committed.frame_count());
         let Some((from, to)) = range else {
             return Ok(lex::merge(&segments, &keep)?);
         };

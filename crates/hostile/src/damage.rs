@@ -14,9 +14,6 @@ use crate::sections::{DEAD, Sections};
 use crate::shapes::Shape;
 use crate::watch;
 
-/// Longer than this is a hang.
-const HANGS: Duration = Duration::from_secs(1);
-
 /// One way of damaging a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
@@ -324,7 +321,7 @@ impl<'a> Trial<'a> {
         let Some((failed, asked)) = outcome.value else {
             return (Verdict::Panic, String::new(), outcome.took);
         };
-        if outcome.took > HANGS {
+        if outcome.took > watch::HANGS {
             return (Verdict::Hang, format!("{:?}", outcome.took), outcome.took);
         }
         let (verdict, detail) = match failed {

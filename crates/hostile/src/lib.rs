@@ -11,8 +11,12 @@
     reason = "a test harness stops where its own work fails"
 )]
 
+pub mod checksums;
 pub mod damage;
+pub mod fuzz;
 pub mod questions;
+pub mod script;
 pub mod sections;
 pub mod shapes;
+pub mod targets;
 pub mod watch;

@@ -106,6 +106,12 @@ impl Sections {
         }
     }
 
+    /// All parts.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range<usize>> {
+        self.named.iter().map(|(range, _)| range.clone()).collect()
+    }
+
     /// The part that a byte belongs to.
     #[must_use]
     pub fn name(&self, position: usize) -> &'static str {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Longer than this is a hang; code that is not optimised may take ten times as long.
+pub const HANGS: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
 /// After this long a case counts as one that never ends: the process says which it is and stops.
 const NEVER_ENDS: Duration = Duration::from_secs(60);
 

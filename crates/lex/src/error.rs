@@ -29,6 +29,12 @@ pub enum Error {
         /// What was found.
         message: String,
     },
+    /// The checksums of a segment are right, and it holds what no segment can hold: it was made up.
+    #[error("full-text {operation} failed: a segment holds what no segment can hold")]
+    ImpossibleSegment {
+        /// What was being done.
+        operation: &'static str,
+    },
     /// The index library failed.
     #[error("full-text {operation} failed: {message}")]
     Index {

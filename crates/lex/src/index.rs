@@ -6,6 +6,7 @@ use crate::directory::segment_index;
 use crate::document_set::KeptSets;
 use crate::error::{Error, Result};
 use crate::schema::{self, BOOST_COLUMN, FRAME_COLUMN, Fields, TIMESTAMP_COLUMN};
+use crate::search::guarded;
 use crate::segment::compose;
 use crate::shard::TITLE;
 use std::fmt;
@@ -82,7 +83,9 @@ impl LexIndex {
 
     /// Reads everything and compares it with the checksums. Fails with the first damaged segment.
     pub fn verify(&self) -> Result<()> {
-        self.segments.iter().try_for_each(Segment::verify)
+        guarded("verify", || {
+            self.segments.iter().try_for_each(Segment::verify)
+        })
     }
 
     /// Whether both are clones of one opened index.
@@ -182,6 +185,10 @@ impl Parts {
 
 /// Opens every blob that holds documents.
 pub(crate) fn open_segments(segments: Vec<OwnedBytes>) -> Result<Vec<Segment>> {
+    guarded("open", || open_unguarded(segments))
+}
+
+fn open_unguarded(segments: Vec<OwnedBytes>) -> Result<Vec<Segment>> {
     let mut blobs = Vec::with_capacity(segments.len());
     let mut positions = Vec::with_capacity(segments.len());
     for (position, bytes) in segments.into_iter().enumerate() {

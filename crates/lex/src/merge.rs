@@ -5,6 +5,7 @@ use crate::columns::{Columns, Row};
 use crate::error::Result;
 use crate::index::{Parts, Segment, open_segments};
 use crate::schema::{self, Fields};
+use crate::search::guarded;
 use crate::shard::{BODY, TITLE};
 use crate::write::{FieldWriter, PostingFiles, PostingWriter, blob, empty_segment, failed};
 use std::io;
@@ -19,8 +20,15 @@ use tantivy::{DocSet, InvertedIndexReader, TERMINATED};
 /// One blob with the documents of `segments` whose frame `keep` wants, in their order. With none left it is a valid
 /// empty segment. Memory: about twice the size of the result.
 ///
-/// Fails with [`crate::Error::CorruptSegment`] when a segment is damaged.
+/// Fails with [`crate::Error::CorruptSegment`] when a segment is damaged, and with [`crate::Error::ImpossibleSegment`].
 pub fn merge(segments: &[OwnedBytes], keep: &(dyn Fn(u64) -> bool + Sync)) -> Result<Vec<u8>> {
+    guarded("merge", || merge_unguarded(segments, keep))
+}
+
+fn merge_unguarded(
+    segments: &[OwnedBytes],
+    keep: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<Vec<u8>> {
     let opened = open_segments(segments.to_vec())?;
     let mut columns = Columns::default();
     let mut sources = Vec::new();

@@ -23,7 +23,7 @@ pub struct Plan {
 
 impl Plan {
     pub(crate) fn new(searcher: &Searcher<'_>, query: &Query) -> Result<Self> {
-        let lookup = guarded(|| {
+        let lookup = guarded("search", || {
             searcher.with_shards(|shards| Lookup::new(query, shards, &searcher.ranking))
         })?;
         Ok(Self {

@@ -93,7 +93,7 @@ impl<'a> Searcher<'a> {
     ///
     /// Fails with [`Error::CorruptSegment`] when a segment turns out to be damaged.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchResult> {
-        guarded(|| {
+        guarded("search", || {
             self.with_shards(|shards| {
                 let lookup = Lookup::new(request.query, shards, &self.ranking)?;
                 self.search_or_fall_back(request, shards, &lookup)
@@ -112,7 +112,7 @@ impl<'a> Searcher<'a> {
     /// index is of no use, and of no harm: the search then looks up for itself.
     pub fn run(&self, plan: &Plan, request: &SearchRequest<'_>) -> Result<SearchResult> {
         match plan.lookup(self, request.query) {
-            Some(lookup) => guarded(|| {
+            Some(lookup) => guarded("search", || {
                 self.with_shards(|shards| self.search_or_fall_back(request, shards, lookup))
             }),
             None => self.search(request),
@@ -229,7 +229,12 @@ impl<'a> Searcher<'a> {
         norms: &Norms,
     ) -> Result<Hit> {
         let explain = if request.explain {
-            let shard = shards.get(candidate.shard).copied().ok_or_else(panicked)?;
+            let shard = shards
+                .get(candidate.shard)
+                .copied()
+                .ok_or(Error::ImpossibleSegment {
+                    operation: "search",
+                })?;
             let index = candidate.shard;
             let search = ShardSearch::new(
                 request.query,
@@ -254,8 +259,8 @@ impl<'a> Searcher<'a> {
 }
 
 /// Checksums catch damage. What was written wrongly on purpose can still make the library panic.
-pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()))
+pub(crate) fn guarded<T>(operation: &'static str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Error::ImpossibleSegment { operation }))
 }
 
 /// Said with hits that hold none of the words that tell something.
@@ -268,13 +273,6 @@ fn left_out_warning(left_out: usize) -> Option<String> {
              most frequent were left out."
         )
     })
-}
-
-fn panicked() -> Error {
-    Error::Index {
-        operation: "search",
-        message: "a segment holds what no segment can hold".to_owned(),
-    }
 }
 
 /// How many documents match at least.

@@ -1,0 +1,60 @@
+//! The fuzz targets on a stable toolchain: `cargo run --release -p hostile --bin fuzz -- [--seconds N] [--seed N]
+//! [--target NAME] [--input FILE]`.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a command line tool of developers"
+)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hostile::fuzz::{fuzz, try_input};
+use hostile::targets::{TARGETS, named};
+
+fn main() -> ExitCode {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| {
+        let at = given.iter().position(|argument| argument == name)?;
+        Some(
+            given
+                .get(at + 1)
+                .unwrap_or_else(|| panic!("{name} needs a value"))
+                .clone(),
+        )
+    };
+    let only =
+        value("--target").map(|name| named(&name).unwrap_or_else(|| panic!("no target {name}")));
+    if let Some(input) = value("--input") {
+        let target = only.unwrap_or_else(|| panic!("--input needs --target"));
+        println!("{:?}", try_input(target, &std::fs::read(input).unwrap()));
+        return ExitCode::SUCCESS;
+    }
+    let seconds = value("--seconds").map_or(600, |text| text.parse().unwrap());
+    let seed = value("--seed").map_or_else(|| fastrand::u64(..), |text| text.parse().unwrap());
+    let mut code = ExitCode::SUCCESS;
+    for target in &TARGETS {
+        if only.is_some_and(|only| only.name != target.name) {
+            continue;
+        }
+        let fuzzed = fuzz(target, Duration::from_secs(seconds), seed);
+        println!(
+            "{}: {} inputs in {seconds} s with seed {seed}, the longest {:?}{}",
+            target.name,
+            fuzzed.inputs,
+            fuzzed.longest,
+            if fuzzed.failure.is_some() {
+                ", FAILED"
+            } else {
+                ""
+            }
+        );
+        if let Some((input, message)) = fuzzed.failure {
+            let path = std::env::temp_dir().join(format!("fuzz-{}-{seed}", target.name));
+            std::fs::write(&path, &input).unwrap();
+            println!("  {message}\n  the input is in {}", path.display());
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}

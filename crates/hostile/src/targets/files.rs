@@ -1,0 +1,167 @@
+//! Whole files, and logs in them.
+
+use std::sync::OnceLock;
+
+use engine::Code;
+use mv2::wal::{self, WalEntry};
+
+use super::with_folder;
+use crate::checksums::{Checksums, mend_record};
+use crate::questions::{Asked, Questions};
+use crate::script::{Input, Template, apply};
+use crate::sections::Sections;
+use crate::shapes;
+
+struct File {
+    template: Template,
+    checksums: Checksums,
+    questions: Questions,
+}
+
+fn files() -> &'static [File] {
+    static FILES: OnceLock<Vec<File>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        // The last one is of another writer, and small.
+        let mut shapes = shapes::ours();
+        shapes.retain(|shape| shape.bytes.len() < 800 << 10);
+        let sources: Vec<_> = (0..4)
+            .map(|number| {
+                let (uri, text) = (format!("mv2://{number}"), shapes::text(number, 10));
+                (uri, text)
+            })
+            .collect();
+        let sources: Vec<_> = sources
+            .iter()
+            .map(|(uri, text)| mv2::builder::FrameSource::text(uri, "Title", text, 1_700_000_000))
+            .collect();
+        shapes.push(shapes::Shape {
+            name: "minimal".to_owned(),
+            bytes: mv2::builder::minimal_file(&sources),
+            dimension: None,
+        });
+        shapes
+            .into_iter()
+            .map(|shape| {
+                let questions = with_folder(|folder| {
+                    let path = folder.join("intact.mv2");
+                    std::fs::write(&path, &shape.bytes).unwrap();
+                    Questions::of(&path, shape.dimension)
+                });
+                File {
+                    checksums: Checksums::of(&shape.bytes),
+                    template: Template {
+                        parts: Sections::of(&shape.bytes).ranges(),
+                        bytes: shape.bytes,
+                    },
+                    questions,
+                }
+            })
+            .collect()
+    })
+}
+
+/// Opens a changed file, asks it everything, and writes to it.
+pub fn open_bytes(data: &[u8]) {
+    let mut input = Input::new(data);
+    let files = files();
+    let file = &files[usize::from(input.byte()) % files.len()];
+    let how = input.byte();
+    let mends = !how.is_multiple_of(4);
+    let mut bytes = apply(&file.template, &mut input, mends);
+    if mends {
+        file.checksums.mend(&mut bytes);
+    }
+    ask(&file.questions, &bytes, how & 0x80 != 0);
+}
+
+fn ask(questions: &Questions, bytes: &[u8], writes: bool) {
+    with_folder(|folder| {
+        let path = folder.join("changed.mv2");
+        std::fs::write(&path, bytes).unwrap();
+        let asked = questions.ask(&path);
+        check(&asked);
+        assert!(
+            std::fs::read(&path).unwrap() == bytes,
+            "reading changed the file"
+        );
+        if writes {
+            let (failed, asked) = questions.put_and_ask(&path);
+            check(&asked);
+            if let Some(error) = failed {
+                assert!(error.code != Code::Internal, "put: {}", error.message);
+            }
+            let left = std::fs::read_dir(folder).unwrap();
+            let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+            assert!(
+                left.iter()
+                    .all(|name| name.to_string_lossy().ends_with(".mv2")),
+                "{left:?}"
+            );
+        }
+    });
+}
+
+/// Every error has a code that says something; MV999 is what nobody foresaw.
+fn check(asked: &Asked) {
+    for (question, answer) in &asked.answers {
+        if let Err(error) = answer {
+            assert!(
+                error.code != Code::Internal,
+                "{question}: {} {}",
+                error.code.as_str(),
+                error.message
+            );
+        }
+    }
+}
+
+/// Reads a changed log, and now and then a file with it.
+pub fn wal_replay(data: &[u8]) {
+    let mut input = Input::new(data);
+    let files = files();
+    let file = files
+        .iter()
+        .find(|file| file.checksums.records().len() > 5)
+        .unwrap();
+    let how = input.byte();
+    let applied = u64::from(input.byte() % 8);
+    let mut bytes = file.template.bytes.clone();
+    let header = mv2::Header::decode(&bytes).unwrap();
+    let start = header.wal_offset as usize;
+    let records = file.checksums.records();
+    let end = records.last().map_or(start, |record| record.end) + 600;
+    let log = Template {
+        bytes: bytes[start..end].to_vec(),
+        parts: records
+            .iter()
+            .map(|record| record.start - start..record.end - start)
+            .collect(),
+    };
+    let mut region = apply(&log, &mut input, how.is_multiple_of(2));
+    if how.is_multiple_of(4) {
+        for part in &log.parts {
+            mend_record(&mut region[part.clone()]);
+        }
+    }
+    let scan = wal::scan(&region, applied);
+    assert_eq!(scan, wal::scan(&region, applied));
+    let mut last = None;
+    for record in &scan.records {
+        assert!(last.is_none_or(
+            |(sequence, end)| record.sequence > sequence && record.payload.start >= end
+        ));
+        last = Some((record.sequence, record.payload.end));
+        if let Ok(entry) = WalEntry::decode(&region[record.payload.clone()]) {
+            let again = WalEntry::decode(&entry.encode());
+            assert!(again.is_ok_and(|again| format!("{again:?}") == format!("{entry:?}")));
+        }
+    }
+    assert!(scan.head as usize <= region.len());
+    // What is behind the head of a log that ends well does not matter.
+    if scan.torn.is_none() && how & 0x40 == 0 {
+        return;
+    }
+    region.truncate(end - start);
+    bytes[start..start + region.len()].copy_from_slice(&region);
+    ask(&file.questions, &bytes, how & 0x80 != 0);
+}
