@@ -320,6 +320,7 @@ impl BatchVectors {
                 codes: Bytes::from(codes),
                 dimension,
                 sections: None,
+                verified: None,
             });
         }
         let place = room_start.filter(|start| match runs.as_slice() {
@@ -362,6 +363,7 @@ fn joined_codes(run: &[Slice], entries: &Bytes) -> Result<Vec<u8>> {
         sources.push(Source {
             segment: Segment::open(slice.codes.as_deref().unwrap_or_default())?,
             vectors,
+            verified: None,
         });
     }
     Ok(vec::merge(&sources, &|_| true)?)

@@ -23,7 +23,8 @@ use crate::committed::Committed;
 use crate::compact::{log_size, write_zeros};
 use crate::compression;
 use crate::create::empty_tail;
-use crate::directory::{Directory, is_directory};
+use crate::describe::Care;
+use crate::directory::{Directory, Parts, is_directory};
 use crate::document::PreparedDocument;
 use crate::error::{Code, Error, Result};
 use crate::frame_table::{Edits, FrameTable};
@@ -139,7 +140,7 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         let _ = write_header(storage, &base.header, length);
         return Err(error);
     }
-    Ok(Committed::load(Arc::clone(storage)).ok())
+    Ok(Committed::load(Arc::clone(storage), Care::Quick).ok())
 }
 
 /// A table of contents that is durable but not in force.
@@ -381,6 +382,8 @@ fn finish(
         edit.payload_offset = Some(out.position() + length);
     }
     let mut table = FrameTable::new(base, changed, &content.edits, frames_start(&head))?;
+    // What was copied may lack what is damaged.
+    base.check()?;
     let directory_length = table.directory_length(table.count, &content.frames);
     if let Some((index, _)) = content.last_payload {
         let place = out.position() + directory_length;
@@ -389,13 +392,12 @@ fn finish(
     table.append(content.frames);
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
-    table.parts.section_offset = out.position();
-    let encoded = table.finish();
+    table.parts.log_size = content.wal_size;
+    let encoded = register_directory(&mut head, &tail, out.position(), table.finish());
     if encoded.len() as u64 != directory_length {
         return Err(unplanned_length());
     }
-    let directory_offset = out.write(&encoded)?;
-    register_directory(&mut head, directory_offset, &encoded, table.count);
+    out.write(&encoded)?;
     drop(encoded);
     let behind = content.last_payload.map(|(_, payload)| payload);
     if let Some(payload) = behind.or(content.guard.map(|(_, payload)| payload)) {
@@ -572,14 +574,28 @@ pub fn frames_start(head: &TocHead) -> u64 {
     BEFORE_FRAMES + (SegmentMeta::ENCODED_SIZE * head.segments.len()) as u64
 }
 
-/// Enters the directory that was written at `offset`.
-pub fn register_directory(head: &mut TocHead, offset: u64, encoded: &[u8], frames: u64) {
+/// Enters the directory that is to stand at `offset`, and gives its bytes. All else in `head` and `tail` is final.
+pub fn register_directory(
+    head: &mut TocHead,
+    tail: &TocTail,
+    offset: u64,
+    mut parts: Parts,
+) -> Vec<u8> {
+    let Some(entry) = head.segments.first_mut() else {
+        return Vec::new();
+    };
+    let frames = parts.records.len() as u64;
+    entry.bytes_offset = offset;
+    entry.bytes_length =
+        Directory::length(frames, parts.chunks.len() as u64, parts.uris.len() as u64);
+    entry.frame_to = frames;
+    parts.section_offset = offset;
+    parts.surroundings = toc::surroundings(head, tail);
+    let encoded = parts.encode();
     if let Some(entry) = head.segments.first_mut() {
-        entry.bytes_offset = offset;
-        entry.bytes_length = encoded.len() as u64;
-        entry.frame_to = frames;
-        entry.primary_checksum = *blake3::hash(encoded).as_bytes();
+        entry.primary_checksum = *blake3::hash(&encoded).as_bytes();
     }
+    encoded
 }
 
 /// The directory's length is computed before its content is known; a difference is a bug.

@@ -8,7 +8,7 @@ use lex::LexIndex;
 use mv2::bytes::Bytes;
 use mv2::codec::Reader;
 use mv2::frame::Frame;
-use mv2::header::Header;
+use mv2::header::{self, Header};
 use mv2::recover::{self, Located};
 use mv2::storage::FileStorage;
 use mv2::time_index::TimeIndex;
@@ -16,7 +16,7 @@ use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
 use mv2::view::FrameView;
 
 use crate::describe::{
-    is_of_this_header, is_sound, refuse_older_commit, settle_directory, stored_directory,
+    Care, is_of_this_header, is_sound, refuse_older_commit, settle_directory, stored_directory,
 };
 use crate::directory::Directory;
 use crate::embedding::Identity;
@@ -51,7 +51,7 @@ pub struct Committed {
     pub directory: Directory,
     /// Whether the directory was read from the file (otherwise it was built by decoding all frames).
     pub directory_is_stored: bool,
-    header_bytes: [u8; 80],
+    header_bytes: [u8; header::FIELDS],
     /// What answers have shown and found intact.
     pub intact: Intact,
     /// Bytes of the map that searches may have touched since it was last looked at how much is mapped.
@@ -60,6 +60,8 @@ pub struct Committed {
     pub mapped_at_first: OnceLock<u64>,
     /// What is known of the frames that searches select.
     pub selected: Selected,
+    /// Whether the time index is as it was written.
+    time_index_is_intact: OnceLock<bool>,
     lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
     vectors: OnceLock<Result<VectorIndex>>,
@@ -77,38 +79,37 @@ impl Committed {
 
     /// Reads the last commit without a lock, when the header leads straight to it. `None`: it has to be searched for,
     /// which is safe only under a lock, because the bytes behind the footer may be cut off by their writer.
-    pub fn load_unlocked(storage: &Arc<FileStorage>) -> Result<Option<Self>> {
+    pub fn load_unlocked(storage: &Arc<FileStorage>, care: Care) -> Result<Option<Self>> {
         let map = output::map(storage, output::length(storage)?)?;
         let path = storage.path();
         let found = match recover::locate_quick(&map, path)? {
             Some(located) => Some(located),
             None => recover::locate_noted(&map, path)?,
         };
-        match found.filter(|located| is_sound(&map, located)) {
-            Some(located) => Self::open(Arc::clone(storage), map, located).map(Some),
+        match found.filter(|located| is_sound(&map, located, care)) {
+            Some(located) => Self::open(Arc::clone(storage), map, located, care).map(Some),
             None => Ok(None),
         }
     }
 
     /// Reads the last commit, wherever it is. The caller holds a lock on the file.
-    pub fn load(storage: Arc<FileStorage>) -> Result<Self> {
+    pub fn load(storage: Arc<FileStorage>, care: Care) -> Result<Self> {
         let map = output::map(&storage, output::length(&storage)?)?;
         let quick = recover::locate_quick(&map, storage.path())?;
-        let located = match quick.filter(|located| is_sound(&map, located)) {
+        let located = match quick.filter(|located| is_sound(&map, located, care)) {
             Some(located) => located,
             None => recover::locate(&map, storage.path())?,
         };
-        Self::open(storage, map, located)
+        Self::open(storage, map, located, care)
     }
 
-    fn open(storage: Arc<FileStorage>, map: Bytes, located: Located) -> Result<Self> {
-        // What changes later is noticed by comparing with the header as it was used.
-        let header_bytes = located
-            .header
-            .encode()
-            .first_chunk::<80>()
-            .copied()
-            .unwrap_or([0; 80]);
+    fn open(storage: Arc<FileStorage>, map: Bytes, located: Located, care: Care) -> Result<Self> {
+        // What changes later is noticed by comparing with the header as it was used, or passed over.
+        let header_bytes = if located.header_is_damaged {
+            map.first_chunk().copied()
+        } else {
+            located.header.encode().first_chunk().copied()
+        };
         let toc_bytes = located.toc(&map)?;
         refuse_older_commit(&located, toc_bytes)?;
         let end = if located.footer_missing {
@@ -117,7 +118,7 @@ impl Committed {
             located.footer_offset + mv2::footer::FOOTER_SIZE as u64
         };
         let generation = located.footer.generation;
-        let stored = stored_directory(&map, toc_bytes, generation);
+        let stored = stored_directory(&map, toc_bytes, generation, care);
         let (head, tail, directory, directory_is_stored) = match stored {
             Some(found) if is_of_this_header(&found.2, &located) => {
                 (found.0, found.1, found.2, true)
@@ -130,10 +131,24 @@ impl Committed {
                 (decoded.head, decoded.tail, directory, is_stored)
             }
         };
+        let mut header = located.header;
+        if located.header_is_damaged {
+            // What a header says of the log, the directory knows, too.
+            if !directory_is_stored {
+                return Err(Error::corrupt(
+                    "header",
+                    0,
+                    "it does not match its checksum, and another program wrote the last commit",
+                ));
+            }
+            header.footer_offset = located.toc_offset;
+            header.wal_size = directory.log_size();
+            header.wal_sequence = directory.applied_sequence();
+        }
         Ok(Self {
             storage,
             map,
-            header: located.header,
+            header,
             generation,
             toc_offset: located.toc_offset,
             end,
@@ -141,11 +156,12 @@ impl Committed {
             tail,
             directory,
             directory_is_stored,
-            header_bytes,
+            header_bytes: header_bytes.unwrap_or([0; header::FIELDS]),
             intact: Intact::default(),
             touched: AtomicU64::new(0),
             mapped_at_first: OnceLock::new(),
             selected: Selected::default(),
+            time_index_is_intact: OnceLock::new(),
             lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
             vectors: OnceLock::new(),
@@ -154,11 +170,24 @@ impl Committed {
         })
     }
 
+    /// MV012 when damage was met in what look-ups are read from: what was read since may lack entries. Asked when an answer
+    /// is made, before it goes out; the next look at the file does without what is damaged.
+    pub fn check(&self) -> Result<()> {
+        match self.directory.damage() {
+            None => Ok(()),
+            Some(place) => Err(Error::corrupt(
+                "directory section",
+                place,
+                "it does not match its checksum",
+            )),
+        }
+    }
+
     /// Whether the header on disk is another one by now: someone committed.
     #[must_use]
     pub fn header_changed(&self) -> bool {
-        // The map shows what other processes write. Everything a header says stands in its first 80 bytes.
-        self.map.get(..80) != Some(&self.header_bytes)
+        // The map shows what other processes write.
+        self.map.get(..header::FIELDS) != Some(&self.header_bytes)
     }
 
     /// Number of frames.
@@ -234,7 +263,7 @@ impl Committed {
         slice(&self.map, offset, length, "payload")
     }
 
-    /// The time index, when there is a readable one that covers the documents.
+    /// The time index, when there is a readable one. Compared with its checksum once: it is small, and read from everywhere.
     #[must_use]
     pub fn time_index(&self) -> Option<TimeIndex<'_>> {
         let manifest = self.tail.time_index.as_ref()?;
@@ -245,7 +274,10 @@ impl Committed {
             "time index",
         )
         .ok()?;
-        TimeIndex::parse(bytes).ok()
+        let is_intact = self
+            .time_index_is_intact
+            .get_or_init(|| *blake3::hash(bytes).as_bytes() == manifest.checksum);
+        is_intact.then(|| TimeIndex::parse(bytes).ok())?
     }
 
     /// The private full-text sections in frame order, as far as they join up from frame 0. Looked for once: after a commit

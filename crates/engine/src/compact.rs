@@ -30,6 +30,7 @@ use crate::commit::{
     write_time_index,
 };
 use crate::committed::{Committed, decode_frame};
+use crate::describe::Care;
 use crate::directory::Flags;
 use crate::error::{Code, Error, Result};
 use crate::frame_table::FrameTable;
@@ -230,7 +231,7 @@ impl Prepared {
         let storage = FileStorage::open_existing(path, true);
         let committed = storage
             .ok()
-            .and_then(|storage| Committed::load(Arc::new(storage)).ok());
+            .and_then(|storage| Committed::load(Arc::new(storage), Care::Quick).ok());
         Ok((committed, lock))
     }
 }
@@ -319,18 +320,19 @@ fn prepare_to(snapshot: &Snapshot, options: &CommitOptions, extent: Extent) -> R
     let directory_offset = out.skip(directory_length)?;
     let mut places = Places::default();
     move_frames(snapshot, &mut table, &mut places, &mut out)?;
+    // What was copied may lack what is damaged.
+    base.check()?;
     let new_places = write_payloads(base, &additions, &mut places, &mut out)?;
     drop((additions, places));
     fresh.place_payloads(|index, _| new_places.get(index).copied())?;
     table.append(fresh);
     table.parts.generation = base.generation + 1;
     table.parts.applied_sequence = snapshot.pending.last_sequence;
-    table.parts.section_offset = directory_offset;
-    let directory = table.finish();
+    table.parts.log_size = wal_size;
+    let directory = register_directory(&mut head, &tail, directory_offset, table.finish());
     if directory.len() as u64 != directory_length {
         return Err(unplanned_length());
     }
-    register_directory(&mut head, directory_offset, &directory, table.count);
     let (toc_offset, toc) = write_table(base, &head, &table, &tail, &mut out)?;
     output::write_at(&storage, directory_offset, &directory)?;
     let header = Header {

@@ -83,15 +83,14 @@ pub fn empty(lex_enabled: bool, compresses_vectors: bool) -> Vec<u8> {
         let setting = compression::setting(true, directory_offset);
         head.segments.push(setting);
     }
-    let directory = Parts {
+    let parts = Parts {
         generation: 1,
         frames_start: frames_start(&head),
         frames_end: frames_start(&head),
-        section_offset: directory_offset,
+        log_size: DEFAULT_WAL_SIZE,
         ..Parts::default()
-    }
-    .encode();
-    register_directory(&mut head, directory_offset, &directory, 0);
+    };
+    let directory = register_directory(&mut head, &tail, directory_offset, parts);
     let toc_bytes = toc::encode(&head, 0, &[], &tail);
     let toc_offset = directory_offset + directory.len() as u64;
     let header = Header {

@@ -12,6 +12,18 @@ use crate::naming::is_default_uri;
 
 /// Tables of contents up to this size are hashed whenever they are opened, bytes: about two milliseconds.
 const HASHED_AT_OPEN: u64 = 8 << 20;
+/// Directories up to this size are verified whenever they are opened, bytes: less than a tenth of a millisecond. Of larger
+/// ones, what is read is.
+const VERIFIED_AT_OPEN: u64 = 1 << 20;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// What is large is verified as it is read.
+    Quick,
+    /// Whatever the look-ups are read from is verified first. For a file that was found damaged.
+    Thorough,
+}
 
 /// A directory read from the file, with the parts of the table of contents around the frames; `None` when there is
 /// none for this very table of contents.
@@ -19,6 +31,7 @@ pub fn stored_directory(
     map: &Bytes,
     toc_bytes: &[u8],
     generation: u64,
+    care: Care,
 ) -> Option<(TocHead, TocTail, Directory)> {
     let (head, count, frames_start) = toc::decode_head(toc_bytes).ok()?;
     let first = head.segments.first().filter(|segment| segment.id == 0)?;
@@ -39,17 +52,25 @@ pub fn stored_directory(
     }
     let tail = toc_bytes.get(usize::try_from(to).ok()?..)?;
     let tail = toc::decode_tail(tail).ok()?;
+    // The frames in between have a checksum each.
+    if toc::surroundings(&head, &tail) != directory.surroundings() {
+        return None;
+    }
+    let is_small = directory.size() <= VERIFIED_AT_OPEN;
+    if (is_small || care == Care::Thorough) && !directory.is_intact() {
+        return None;
+    }
     Some((head, tail, directory))
 }
 
 /// Whether the table of contents that was found can be used. A large one that our own directory describes frame by frame,
 /// with a checksum each, need not be hashed as a whole before the first answer; `verify` does.
-pub fn is_sound(map: &Bytes, located: &Located) -> bool {
+pub fn is_sound(map: &Bytes, located: &Located, care: Care) -> bool {
     let Ok(toc_bytes) = located.toc(map) else {
         return false;
     };
     let described = || {
-        stored_directory(map, toc_bytes, located.footer.generation)
+        stored_directory(map, toc_bytes, located.footer.generation, care)
             .is_some_and(|(_, _, directory)| is_of_this_header(&directory, located))
     };
     (located.footer.toc_len > HASHED_AT_OPEN && described())
@@ -60,6 +81,9 @@ pub fn is_sound(map: &Bytes, located: &Located) -> bool {
 /// is damaged. To go on with the older one would hide what was acknowledged, and overwrite what could still be rescued.
 pub fn refuse_older_commit(located: &Located, toc_bytes: &[u8]) -> Result<()> {
     let header = &located.header;
+    if located.header_is_damaged {
+        return Ok(());
+    }
     let other = toc::stored_checksum(toc_bytes)? != header.toc_checksum;
     if !located.header_is_current && other && header.footer_offset > located.toc_offset {
         return Err(Error::corrupt(

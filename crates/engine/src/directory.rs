@@ -5,7 +5,7 @@
 //!
 //! | offset | size | field |
 //! |-------:|-----:|-------|
-//! | 0  | 8  | magic `MVDIR\0\x01\0` |
+//! | 0  | 8  | magic `MVDIR\0\x02\0` |
 //! | 8  | 4  | CRC-32 of bytes 12..160 |
 //! | 12 | 4  | bytes before the frame records (160) |
 //! | 16 | 8  | generation of the footer this belongs to |
@@ -20,28 +20,43 @@
 //! | 88 | 8  | chunk entries |
 //! | 96 | 8  | uri entries |
 //! | 104| 8  | frames with an embedding identity |
-//! | 112| 4  | CRC-32 of everything behind the header |
+//! | 112| 4  | CRC-32 of the checksums at the end |
 //! | 116| 8  | offset of this section in the file |
 //! | 124| 8  | stored payload bytes of frames that are not deleted |
 //! | 132| 8  | frames that are deleted |
-//! | 140| 20 | zero |
+//! | 140| 4  | CRC-32 of what stands around the frames, see [`toc::surroundings`] |
+//! | 144| 8  | bytes of the log region |
+//! | 152| 8  | zero |
 //! | 160| 32 × frames | frame records, see [`FrameRecord`] |
 //! |    | 8 × chunks  | (parent u32, chunk u32), ascending |
 //! |    | 16 × uris   | (hash u64, frame u32, zero u32), ascending; default uris are not listed |
+//! |    | 4 × blocks  | CRC-32 of each [`BLOCK`] bytes behind the header up to here, the last one short |
+//!
+//! Blocks are compared with their checksums when they are first read, so that opening touches none of a large directory.
+//! What is damaged reads as if it were not there and is noted ([`Directory::damage`]): whoever answers from a directory asks
+//! for that before the answer goes out.
 //!
 //! A section whose generation or frame count differs from the table of contents in force is stale (another writer
 //! committed): it is ignored and built anew from the frames.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
+#[allow(unused_imports)] // for the documentation
+use mv2::toc;
 
 use crate::error::{Error, Result};
 
-const MAGIC: [u8; 8] = *b"MVDIR\0\x01\0";
+const MAGIC: [u8; 8] = *b"MVDIR\0\x02\0";
 const HEADER: usize = 160;
 const RECORD: usize = 32;
 const CHUNK: usize = 8;
 const URI: usize = 16;
+/// Unit of verification, bytes.
+const BLOCK: usize = 16 << 10;
+const NO_DAMAGE: u64 = u64::MAX;
 /// Stands for "none" in 32-bit id fields.
 const NONE: u32 = u32::MAX;
 
@@ -134,6 +149,10 @@ pub struct Parts {
     pub totals: Totals,
     /// Where the section will stand in the file; 0 when it is only in memory.
     pub section_offset: u64,
+    /// See [`toc::surroundings`].
+    pub surroundings: u32,
+    /// Bytes of the log region.
+    pub log_size: u64,
     /// One record a frame, in id order.
     pub records: Vec<FrameRecord>,
     /// (parent, chunk), ascending.
@@ -147,7 +166,7 @@ impl Parts {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let body = self.records.len() * RECORD + self.chunks.len() * CHUNK + self.uris.len() * URI;
-        let mut out = Vec::with_capacity(HEADER + body);
+        let mut out = Vec::with_capacity(HEADER + body + body.div_ceil(BLOCK) * 4);
         out.resize(HEADER, 0);
         for record in &self.records {
             out.extend_from_slice(&record.toc_offset.to_le_bytes());
@@ -166,7 +185,12 @@ impl Parts {
             out.extend_from_slice(&frame.to_le_bytes());
             out.extend_from_slice(&[0; 4]);
         }
-        let body_checksum = crc32fast::hash(&out[HEADER..]);
+        let checksums: Vec<u8> = out[HEADER..]
+            .chunks(BLOCK)
+            .flat_map(|block| crc32fast::hash(block).to_le_bytes())
+            .collect();
+        out.extend_from_slice(&checksums);
+        let checksum = crc32fast::hash(&checksums);
         let fields = [
             self.generation,
             self.records.len() as u64,
@@ -186,14 +210,23 @@ impl Parts {
         for (index, field) in fields.iter().enumerate() {
             out[16 + index * 8..24 + index * 8].copy_from_slice(&field.to_le_bytes());
         }
-        out[112..116].copy_from_slice(&body_checksum.to_le_bytes());
+        out[112..116].copy_from_slice(&checksum.to_le_bytes());
         out[116..124].copy_from_slice(&self.section_offset.to_le_bytes());
         out[124..132].copy_from_slice(&self.totals.kept_bytes.to_le_bytes());
         out[132..140].copy_from_slice(&self.totals.deleted.to_le_bytes());
+        out[140..144].copy_from_slice(&self.surroundings.to_le_bytes());
+        out[144..152].copy_from_slice(&self.log_size.to_le_bytes());
         let header_checksum = crc32fast::hash(&out[12..HEADER]);
         out[8..12].copy_from_slice(&header_checksum.to_le_bytes());
         out
     }
+}
+
+/// Which blocks of a directory were compared with their checksums.
+struct Checks {
+    verified: Box<[AtomicBool]>,
+    /// Place in the file of the first block that was found damaged.
+    damage: AtomicU64,
 }
 
 /// A directory in place: a view of bytes that are mapped from the file or were built in memory.
@@ -204,6 +237,8 @@ pub struct Directory {
     frames: usize,
     chunks: usize,
     uris: usize,
+    /// `None`: the bytes were made by this process.
+    checks: Option<Arc<Checks>>,
 }
 
 impl Directory {
@@ -228,8 +263,15 @@ impl Directory {
             .zip(count(88, CHUNK as u64))
             .zip(count(96, URI as u64))
             .and_then(|((records, chunks), uris)| records.checked_add(chunks)?.checked_add(uris));
-        if body != Some((section.len() - HEADER) as u64) || u64_at(section, 24) >= u64::from(NONE) {
+        let length = body.and_then(|body| body.checked_add(body.div_ceil(BLOCK as u64) * 4));
+        if length != Some((section.len() - HEADER) as u64) || u64_at(section, 24) >= u64::from(NONE)
+        {
             return Err(fail("length does not fit its counts"));
+        }
+        let blocks = (body.unwrap_or(0) as usize).div_ceil(BLOCK);
+        let checksums = &section[section.len() - blocks * 4..];
+        if crc32fast::hash(checksums) != u32_at(section, 112) {
+            return Err(fail("the checksum of its checksums does not match"));
         }
         let (frames, chunks, uris) = (
             u64_at(section, 24) as usize,
@@ -242,20 +284,71 @@ impl Directory {
             frames,
             chunks,
             uris,
+            checks: Some(Arc::new(Checks {
+                verified: (0..blocks).map(|_| AtomicBool::new(false)).collect(),
+                damage: AtomicU64::new(NO_DAMAGE),
+            })),
         })
     }
 
     /// Bytes of a section with these counts.
     #[must_use]
     pub fn length(frames: u64, chunks: u64, uris: u64) -> u64 {
-        HEADER as u64 + frames * RECORD as u64 + chunks * CHUNK as u64 + uris * URI as u64
+        let body = frames * RECORD as u64 + chunks * CHUNK as u64 + uris * URI as u64;
+        HEADER as u64 + body + body.div_ceil(BLOCK as u64) * 4
     }
 
     /// A directory built in memory.
     pub fn from_parts(parts: &Parts) -> Result<Self> {
         let encoded = parts.encode();
         let length = encoded.len();
-        Self::parse(Bytes::from(encoded), 0, length)
+        let parsed = Self::parse(Bytes::from(encoded), 0, length)?;
+        Ok(Self {
+            checks: None,
+            ..parsed
+        })
+    }
+
+    /// Bytes behind the header but for the checksums.
+    fn body_length(&self) -> usize {
+        self.frames * RECORD + self.chunks * CHUNK + self.uris * URI
+    }
+
+    /// Bytes of the body, verified.
+    #[inline]
+    fn body(&self, start: usize, length: usize) -> Option<&[u8]> {
+        if let Some(checks) = &self.checks {
+            let last = (start + length - 1) / BLOCK;
+            for block in start / BLOCK..=last {
+                if !checks.verified.get(block)?.load(Ordering::Relaxed) {
+                    self.verify_block(checks, block)?;
+                }
+            }
+        }
+        let start = HEADER + start;
+        self.section().get(start..start + length)
+    }
+
+    #[cold]
+    fn verify_block(&self, checks: &Checks, block: usize) -> Option<()> {
+        let section = self.section();
+        let body = self.body_length();
+        let (from, to) = (block * BLOCK, body.min((block + 1) * BLOCK));
+        let expected = u32_at(section, HEADER + body + block * 4);
+        if crc32fast::hash(section.get(HEADER + from..HEADER + to)?) != expected {
+            let place = (self.start + HEADER + from) as u64;
+            checks.damage.fetch_min(place, Ordering::Relaxed);
+            return None;
+        }
+        checks.verified.get(block)?.store(true, Ordering::Relaxed);
+        Some(())
+    }
+
+    /// Where the first damage stands that was met so far, in the file. What was read since may lack entries.
+    #[must_use]
+    pub fn damage(&self) -> Option<u64> {
+        let checks = self.checks.as_ref()?;
+        Some(checks.damage.load(Ordering::Relaxed)).filter(|place| *place != NO_DAMAGE)
     }
 
     fn section(&self) -> &[u8] {
@@ -293,6 +386,16 @@ impl Directory {
     pub fn applied_sequence(&self) -> u64 {
         self.field(48)
     }
+    /// CRC-32 of what stands around the frames in the table of contents.
+    #[must_use]
+    pub fn surroundings(&self) -> u32 {
+        u32_at(self.section(), 140)
+    }
+    /// Bytes of the log region.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
+        self.field(144)
+    }
     /// Totals over all frames.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -307,14 +410,20 @@ impl Directory {
         }
     }
 
-    /// Whether every byte is as it was written (O(size); opening does not need it).
+    /// Whether every byte is as it was written (O(size); opening a large one does not need it).
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        let body = self.frames * RECORD + self.chunks * CHUNK + self.uris * URI;
-        self.section()
-            .get(HEADER..HEADER + body)
-            .map(crc32fast::hash)
-            == Some(u32_at(self.section(), 112))
+        let Some(checks) = &self.checks else {
+            return true;
+        };
+        // Read anew: what was verified before may have changed on the disk.
+        (0..checks.verified.len()).all(|block| self.verify_block(checks, block).is_some())
+    }
+
+    /// Bytes of the whole section.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        Self::length(self.frames as u64, self.chunks as u64, self.uris as u64)
     }
 
     /// Whether both describe the same frames at the same places.
@@ -331,8 +440,7 @@ impl Directory {
         if id >= self.frames as u64 {
             return None;
         }
-        let start = HEADER + id as usize * RECORD;
-        let bytes = self.section().get(start..start + RECORD)?;
+        let bytes = self.body(id as usize * RECORD, RECORD)?;
         let optional = |offset| Some(u32_at(bytes, offset)).filter(|&id| id != NONE);
         Some(FrameRecord {
             toc_offset: u64_at(bytes, 0),
@@ -346,14 +454,9 @@ impl Directory {
 
     /// Ids of the chunks of `parent`, ascending, whatever their status.
     pub fn chunks_of(&self, parent: u64) -> impl Iterator<Item = u64> + '_ {
-        let base = HEADER + self.frames * RECORD;
         let at = move |index: usize| {
-            let start = base + index * CHUNK;
-            let bytes = self
-                .section()
-                .get(start..start + CHUNK)
-                .unwrap_or(&[0xFF; CHUNK]);
-            (u64::from(u32_at(bytes, 0)), u64::from(u32_at(bytes, 4)))
+            let (parent, chunk) = self.chunk(index);
+            (u64::from(parent), u64::from(chunk))
         };
         let first = partition_point(self.chunks, |index| at(index).0 < parent);
         (first..self.chunks)
@@ -364,14 +467,13 @@ impl Directory {
 
     /// All (parent, chunk) pairs, ascending.
     pub fn chunks(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let base = HEADER + self.frames * RECORD;
-        (0..self.chunks).map(move |index| {
-            let bytes = self
-                .section()
-                .get(base + index * CHUNK..)
-                .unwrap_or(&[0xFF; CHUNK]);
-            (u32_at(bytes, 0), u32_at(bytes, 4))
-        })
+        (0..self.chunks).map(|index| self.chunk(index))
+    }
+
+    fn chunk(&self, index: usize) -> (u32, u32) {
+        let start = self.frames * RECORD + index * CHUNK;
+        let bytes = self.body(start, CHUNK).unwrap_or(&[0xFF; CHUNK]);
+        (u32_at(bytes, 0), u32_at(bytes, 4))
     }
 
     /// Frames whose uri has this hash, ascending. The caller compares the uri itself.
@@ -387,11 +489,8 @@ impl Directory {
     }
 
     fn uri(&self, index: usize) -> (u64, u32) {
-        let start = HEADER + self.frames * RECORD + self.chunks * CHUNK + index * URI;
-        let bytes = self
-            .section()
-            .get(start..start + URI)
-            .unwrap_or(&[0xFF; URI]);
+        let start = self.frames * RECORD + self.chunks * CHUNK + index * URI;
+        let bytes = self.body(start, URI).unwrap_or(&[0xFF; URI]);
         (u64_at(bytes, 0), u32_at(bytes, 8))
     }
 }
@@ -456,6 +555,8 @@ mod tests {
             frames_end: 99,
             applied_sequence: 12,
             section_offset: 0,
+            surroundings: 0,
+            log_size: 9,
             totals: Totals {
                 active: 3,
                 payload_bytes: 10,
@@ -494,6 +595,26 @@ mod tests {
         );
         assert_eq!(directory.frames_with_uri_hash(8).count(), 0);
         assert!(directory.is_intact());
+    }
+
+    #[test]
+    fn damage_is_noted_when_it_is_read_and_not_before() {
+        let record = parts().records[0];
+        let many = Parts {
+            records: vec![record; 2_000],
+            ..parts()
+        };
+        let mut encoded = many.encode();
+        let length = encoded.len();
+        encoded[HEADER + BLOCK + 40] ^= 1;
+        let directory = Directory::parse(Bytes::from(encoded), 0, length).unwrap();
+        assert_eq!(directory.record(511), Some(record));
+        assert_eq!(directory.record(1_024), Some(record));
+        assert_eq!(directory.frames_with_uri_hash(9).count(), 2);
+        assert_eq!(directory.damage(), None);
+        assert_eq!(directory.record(512), None);
+        assert_eq!(directory.damage(), Some((HEADER + BLOCK) as u64));
+        assert!(!directory.is_intact());
     }
 
     #[test]

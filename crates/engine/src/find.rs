@@ -260,7 +260,7 @@ impl Memory {
         if let Some(vector) = &request.vector {
             check_vector(vector, "queryEmbedding")?;
         }
-        if let Err(error) = snapshot.committed.vectors()?.check_whole() {
+        if let Err(error) = snapshot.committed.vectors()?.check_readable() {
             if must {
                 return Err(error);
             }
@@ -379,6 +379,13 @@ impl PreparedFind {
 
     /// Runs the search.
     pub fn run(&self) -> Result<FindResult> {
+        let found = self.search();
+        // What was found, or not, may be due to damage.
+        self.snapshot.committed.check()?;
+        found
+    }
+
+    fn search(&self) -> Result<FindResult> {
         if self.accepts_all() {
             // Asking is what most of a search's time would go to; where every answer is yes it is not asked.
             return self.run_among(Admitted::default());

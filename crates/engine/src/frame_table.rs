@@ -233,10 +233,11 @@ impl FrameTable {
             .try_for_each(|slice| sink(&slice.bytes(base, &self.fresh)?))
     }
 
-    /// The directory's bytes. Nothing can be pushed afterwards.
-    pub fn finish(&mut self) -> Vec<u8> {
-        self.parts.frames_end = self.parts.frames_start + self.length;
-        self.parts.sort();
-        self.parts.encode()
+    /// What the directory is made of. Nothing can be pushed afterwards.
+    pub fn finish(&mut self) -> Parts {
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.frames_end = parts.frames_start + self.length;
+        parts.sort();
+        parts
     }
 }

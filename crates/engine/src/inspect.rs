@@ -71,77 +71,82 @@ pub struct Asset {
 impl Memory {
     /// The fields of a frame. Superseded versions can be read, removed frames cannot.
     pub fn frame(&self, id: u64) -> Result<FrameInfo> {
-        let snapshot = self.snapshot("getFrameInfo")?;
-        let view = readable(&snapshot, id)?;
-        let brief = snapshot
-            .brief(id)
-            .ok_or_else(|| Error::frame_not_found(id))?;
-        let chunks = snapshot.chunks_of(id);
-        let bytes = if view.has_chunk_manifest {
-            chunks
-                .iter()
-                .filter_map(|&chunk| snapshot.view(chunk).ok())
-                .filter_map(|view| view.canonical_length)
-                .sum()
-        } else {
-            view.canonical_length.unwrap_or(0)
-        };
-        Ok(FrameInfo {
-            id,
-            uri: view.uri.unwrap_or_default().to_owned(),
-            title: view.title.unwrap_or_default().to_owned(),
-            timestamp: view.timestamp,
-            kind: view.kind.map(str::to_owned),
-            track: view.track.map(str::to_owned),
-            tags: view.tags.to_strings(),
-            labels: view.labels.to_strings(),
-            metadata: fields::metadata(&view),
-            content_dates: view.content_dates.to_strings(),
-            parent_id: view.parent_id,
-            chunk_index: view.chunk_index,
-            chunk_count: view.chunk_count,
-            role: match view.role {
-                FrameRole::Document => "Document",
-                FrameRole::DocumentChunk => "DocumentChunk",
-                FrameRole::ExtractedImage => "ExtractedImage",
-            },
-            status: if brief.flags.is_active() {
-                "active"
+        self.answer("getFrameInfo", |snapshot| {
+            let view = readable(snapshot, id)?;
+            let brief = snapshot
+                .brief(id)
+                .ok_or_else(|| Error::frame_not_found(id))?;
+            let chunks = snapshot.chunks_of(id);
+            let bytes = if view.has_chunk_manifest {
+                chunks
+                    .iter()
+                    .filter_map(|&chunk| snapshot.view(chunk).ok())
+                    .filter_map(|view| view.canonical_length)
+                    .sum()
             } else {
-                "superseded"
-            },
-            supersedes: view.supersedes,
-            superseded_by: brief.superseded_by,
-            mime: view.mime.map(str::to_owned),
-            bytes,
+                view.canonical_length.unwrap_or(0)
+            };
+            Ok(FrameInfo {
+                id,
+                uri: view.uri.unwrap_or_default().to_owned(),
+                title: view.title.unwrap_or_default().to_owned(),
+                timestamp: view.timestamp,
+                kind: view.kind.map(str::to_owned),
+                track: view.track.map(str::to_owned),
+                tags: view.tags.to_strings(),
+                labels: view.labels.to_strings(),
+                metadata: fields::metadata(&view),
+                content_dates: view.content_dates.to_strings(),
+                parent_id: view.parent_id,
+                chunk_index: view.chunk_index,
+                chunk_count: view.chunk_count,
+                role: match view.role {
+                    FrameRole::Document => "Document",
+                    FrameRole::DocumentChunk => "DocumentChunk",
+                    FrameRole::ExtractedImage => "ExtractedImage",
+                },
+                status: if brief.flags.is_active() {
+                    "active"
+                } else {
+                    "superseded"
+                },
+                supersedes: view.supersedes,
+                superseded_by: brief.superseded_by,
+                mime: view.mime.map(str::to_owned),
+                bytes,
+            })
         })
     }
 
     /// The newest active frame with this uri.
     pub fn frame_by_uri(&self, uri: &str) -> Result<u64> {
-        self.snapshot("viewByUri")?
-            .frame_by_uri(uri)
-            .ok_or_else(|| Error::uri_not_found(uri))
+        self.answer("viewByUri", |snapshot| {
+            snapshot
+                .frame_by_uri(uri)
+                .ok_or_else(|| Error::uri_not_found(uri))
+        })
     }
 
     /// The whole text of a frame, byte for byte.
     pub fn text(&self, id: u64) -> Result<String> {
-        let snapshot = self.snapshot("view")?;
-        let view = readable(&snapshot, id)?;
-        snapshot.text(id, &view)
+        self.answer("view", |snapshot| {
+            let view = readable(snapshot, id)?;
+            snapshot.text(id, &view)
+        })
     }
 
     /// The stored bytes of a document; a chunk gives its document's.
     pub fn asset(&self, id: u64) -> Result<Asset> {
-        let snapshot = self.snapshot("extractAsset")?;
-        let document = readable(&snapshot, id)?.parent_id.unwrap_or(id);
-        let view = readable(&snapshot, document)?;
-        Ok(Asset {
-            data: snapshot.content(document, &view)?,
-            mime_type: view.mime.unwrap_or("text/plain").to_owned(),
-            filename: filename(&view),
-            frame_id: document,
-            page_count: view.chunk_count.unwrap_or(1),
+        self.answer("extractAsset", |snapshot| {
+            let document = readable(snapshot, id)?.parent_id.unwrap_or(id);
+            let view = readable(snapshot, document)?;
+            Ok(Asset {
+                data: snapshot.content(document, &view)?,
+                mime_type: view.mime.unwrap_or("text/plain").to_owned(),
+                filename: filename(&view),
+                frame_id: document,
+                page_count: view.chunk_count.unwrap_or(1),
+            })
         })
     }
 }

@@ -23,6 +23,7 @@ use crate::committed::Committed;
 use crate::compact;
 use crate::create;
 use crate::dedupe::DedupeTable;
+use crate::describe::Care;
 use crate::document::{Document, Preparer};
 use crate::error::{Code, Error, Result};
 use crate::options::{OpenMode, OpenOptions, PutOptions};
@@ -87,7 +88,7 @@ impl Memory {
         }
         let real = resolve(&real)?;
         let storage = Arc::new(FileStorage::open_existing(&real, !options.read_only)?);
-        let committed = load(&storage, options.lock_timeout, Locked::No)?;
+        let committed = load(&storage, options.lock_timeout, Locked::No, Care::Quick)?;
         let lex = options.enable_lex && lex_enabled(&committed);
         let pending = writer::load_pending(&committed, lex)?;
         let snapshot = Snapshot {
@@ -136,6 +137,19 @@ impl Memory {
         self.current(operation, Locked::No)
     }
 
+    /// Answers from the current state.
+    pub(crate) fn answer<T>(
+        &self,
+        operation: &str,
+        answer: impl FnOnce(&Arc<Snapshot>) -> Result<T>,
+    ) -> Result<T> {
+        let snapshot = self.snapshot(operation)?;
+        let answer = answer(&snapshot);
+        // An answer, or an error, may be due to damage.
+        snapshot.committed.check()?;
+        answer
+    }
+
     fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {
         let current = self
             .state
@@ -174,6 +188,7 @@ impl Memory {
                 ))
             }
             Some((identity, _)) => Ok(identity != committed.storage.identity()
+                || committed.check().is_err()
                 || committed.header_changed()
                 || writer::has_new_records(committed, &current.pending)),
         }
@@ -183,7 +198,11 @@ impl Memory {
         let lex = self.lex_is_enabled();
         let storage = &current.committed.storage;
         let replaced = FileIdentity::of_path(&self.real)? != Some(storage.identity());
-        if !replaced && !current.committed.header_changed() {
+        let care = match current.committed.check() {
+            Ok(()) => Care::Quick,
+            Err(_) => Care::Thorough,
+        };
+        if !replaced && care == Care::Quick && !current.committed.header_changed() {
             let mut next = current.clone();
             writer::extend_pending(&next.committed, &mut next.pending, lex)?;
             return Ok(next);
@@ -194,7 +213,7 @@ impl Memory {
         } else {
             Arc::clone(storage)
         };
-        let committed = load(&storage, self.options.lock_timeout, locked)?;
+        let committed = load(&storage, self.options.lock_timeout, locked, care)?;
         let pending = writer::load_pending(&committed, lex)?;
         Ok(Snapshot {
             committed: Arc::new(committed),
@@ -392,7 +411,9 @@ impl Memory {
         let mut writer = self.writer.lock();
         let timeout = self.options.lock_timeout;
         let (mut lock, mut snapshot) = self.lock_for_log(operation, &mut writer, timeout)?;
-        let (changes, result) = plan(&snapshot, &mut writer.table)?;
+        let planned = plan(&snapshot, &mut writer.table);
+        snapshot.committed.check()?;
+        let (changes, result) = planned?;
         let options = self.commit_options(&snapshot);
         if lock.is_none() {
             if let Some(next) = writer::append_if_room(&snapshot, &changes, &options)? {
@@ -555,11 +576,16 @@ pub enum Locked {
 
 /// Reads the last commit. When the header does not lead straight to it (another program's header, a damaged file, the
 /// reference writing in place) it is searched for under the shared lock.
-pub fn load(storage: &Arc<FileStorage>, timeout: Duration, locked: Locked) -> Result<Committed> {
+pub fn load(
+    storage: &Arc<FileStorage>,
+    timeout: Duration,
+    locked: Locked,
+    care: Care,
+) -> Result<Committed> {
     if locked == Locked::Yes {
-        return Committed::load(Arc::clone(storage));
+        return Committed::load(Arc::clone(storage), care);
     }
-    match Committed::load_unlocked(storage) {
+    match Committed::load_unlocked(storage, care) {
         Ok(Some(committed)) => return Ok(committed),
         Err(error) if error.code != Code::Corrupt => return Err(error),
         _ => {}
@@ -568,13 +594,11 @@ pub fn load(storage: &Arc<FileStorage>, timeout: Duration, locked: Locked) -> Re
     let lock = FileLock::shared(path, timeout)
         .map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
     if lock.identity() == storage.identity() {
-        return Committed::load(Arc::clone(storage));
+        return Committed::load(Arc::clone(storage), care);
     }
     // It was replaced meanwhile: what the path names now counts.
-    Committed::load(Arc::new(FileStorage::open_existing(
-        path,
-        storage.is_writable(),
-    )?))
+    let current = FileStorage::open_existing(path, storage.is_writable())?;
+    Committed::load(Arc::new(current), care)
 }
 
 /// MV019 for what is there and is no file: a folder, a device, a pipe, or a link that leads nowhere.

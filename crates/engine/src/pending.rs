@@ -400,7 +400,7 @@ impl Pending {
         if let Some(record) = committed.directory.record(id) {
             return Some((record.flags.status(), record.superseded_by.map(u64::from)));
         }
-        let index = usize::try_from(id - committed.frame_count()).ok()?;
+        let index = usize::try_from(id.checked_sub(committed.frame_count())?).ok()?;
         self.frames
             .get(index)
             .map(|frame| (frame.flags.status(), None))

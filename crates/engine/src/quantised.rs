@@ -70,6 +70,20 @@ pub fn head(codebook: &Codebook, count: usize) -> Vec<u8> {
     head
 }
 
+/// CRC-32 of the centroids.
+#[must_use]
+pub fn checksum(codebook: &Codebook) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for book in codebook.numbers().chunks_exact(BOOK_NUMBERS) {
+        let bytes: Vec<u8> = book
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
+        hasher.update(&bytes);
+    }
+    hasher.finalize()
+}
+
 /// Appends an entry.
 pub fn write_entry(frame: u64, code: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&frame.to_le_bytes());

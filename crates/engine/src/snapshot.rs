@@ -70,7 +70,9 @@ impl Snapshot {
         let (timestamp, parent, flags) = match self.committed.directory.record(id) {
             Some(record) => (record.timestamp, record.parent.map(u64::from), record.flags),
             None => {
-                let index = usize::try_from(id - self.committed.frame_count()).ok()?;
+                // Where the directory is damaged, a frame of the commit has no record.
+                let pending = id.checked_sub(self.committed.frame_count())?;
+                let index = usize::try_from(pending).ok()?;
                 let frame = self.pending.frames.get(index)?;
                 (frame.timestamp, frame.parent, frame.flags)
             }
@@ -206,7 +208,7 @@ impl Snapshot {
             let frame = self.pending.frames.get(index);
             return Ok(frame.and_then(|frame| frame.vector.clone()));
         }
-        Ok(self.committed.vectors()?.vector(id).map(Arc::from))
+        Ok(self.committed.vectors()?.vector(id)?.map(Arc::from))
     }
 
     /// The vector of a frame with what made it, whatever its status.

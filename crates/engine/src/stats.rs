@@ -27,20 +27,23 @@ impl Memory {
 
     /// The answer of `stats()`.
     pub fn stats(&self) -> Result<Value> {
-        let snapshot = self.snapshot("stats")?;
+        self.answer("stats", |snapshot| self.stats_of(snapshot))
+    }
+
+    fn stats_of(&self, snapshot: &Snapshot) -> Result<Value> {
         let committed = &snapshot.committed;
         let size = output::length(&committed.storage)?;
         let totals = committed.directory.totals();
         let (payload, logical) =
-            pending_bytes(&snapshot, totals.payload_bytes, totals.logical_bytes)?;
+            pending_bytes(snapshot, totals.payload_bytes, totals.logical_bytes)?;
         let active = snapshot.active_count();
         let saved = logical.saturating_sub(payload);
         let capacity = self.options().capacity.unwrap_or(UNLIMITED);
-        let (vectors, dimension) = vectors(&snapshot)?;
-        let identities = identities(&snapshot)?;
+        let (vectors, dimension) = vectors(snapshot)?;
+        let identities = identities(snapshot)?;
         let identified: u64 = identities.values().sum();
-        let live = live_bytes(&snapshot);
-        let beyond_reference = beyond_reference(&snapshot);
+        let live = live_bytes(snapshot);
+        let beyond_reference = beyond_reference(snapshot);
         let (compression, reason) = compression::described(committed, vectors, dimension)?;
         Ok(json!({
             "frame_count": snapshot.frame_count(),
@@ -99,11 +102,16 @@ impl Memory {
     /// theirs alone. What is said of the file (its size, its indexes, its limits) is said of the whole. Looks at every
     /// frame.
     pub fn selected_stats(&self, request: &SelectionRequest) -> Result<Value> {
-        let snapshot = self.snapshot("stats")?;
+        self.answer("stats", |snapshot| {
+            self.stats_of_selected(snapshot, request)
+        })
+    }
+
+    fn stats_of_selected(&self, snapshot: &Snapshot, request: &SelectionRequest) -> Result<Value> {
         let selection = Selection::new(request)?;
         let mut share = Counts::default();
         for id in 0..snapshot.frame_count() {
-            if !selection.covers(&snapshot, id) {
+            if !selection.covers(snapshot, id) {
                 continue;
             }
             share.frames += 1;
@@ -113,7 +121,7 @@ impl Memory {
             if !snapshot.is_visible(id, AsOf::default()) {
                 continue;
             }
-            share.add(&snapshot, id)?;
+            share.add(snapshot, id)?;
         }
         let mut stats = self.stats()?;
         let Counts {

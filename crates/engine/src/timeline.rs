@@ -43,35 +43,37 @@ pub struct TimelineEntry {
 impl Memory {
     /// Documents by (timestamp, frame id).
     pub fn timeline(&self, request: &TimelineRequest) -> Result<Vec<TimelineEntry>> {
-        let snapshot = self.snapshot("timeline")?;
-        if request.limit == 0 {
-            return Err(Error::invalid("limit", 0, "an integer of at least 1"));
-        }
-        let selection = Selection::new(&request.selection)?;
-        let mut entries = Vec::new();
-        for (_, id) in documents(&snapshot, &selection, request.reverse) {
-            if selection.accepts(&snapshot, id) {
-                entries.push(entry(&snapshot, id)?);
-                if entries.len() == request.limit {
-                    break;
+        self.answer("timeline", |snapshot| {
+            if request.limit == 0 {
+                return Err(Error::invalid("limit", 0, "an integer of at least 1"));
+            }
+            let selection = Selection::new(&request.selection)?;
+            let mut entries = Vec::new();
+            for (_, id) in documents(snapshot, &selection, request.reverse) {
+                if selection.accepts(snapshot, id) {
+                    entries.push(entry(snapshot, id)?);
+                    if entries.len() == request.limit {
+                        break;
+                    }
                 }
             }
-        }
-        Ok(entries)
+            Ok(entries)
+        })
     }
 
     /// Active documents that a selection names, in id order.
     pub fn select(&self, request: &SelectionRequest) -> Result<Vec<u64>> {
-        let snapshot = self.snapshot("select")?;
-        let selection = Selection::new(request)?;
-        let is_document = |id: u64| {
-            snapshot
-                .brief(id)
-                .is_some_and(|brief| brief.flags.is_document())
-        };
-        Ok((0..snapshot.frame_count())
-            .filter(|&id| is_document(id) && selection.accepts(&snapshot, id))
-            .collect())
+        self.answer("select", |snapshot| {
+            let selection = Selection::new(request)?;
+            let is_document = |id: u64| {
+                snapshot
+                    .brief(id)
+                    .is_some_and(|brief| brief.flags.is_document())
+            };
+            Ok((0..snapshot.frame_count())
+                .filter(|&id| is_document(id) && selection.accepts(snapshot, id))
+                .collect())
+        })
     }
 }
 

@@ -73,6 +73,7 @@ pub fn sketch_track(base: &Committed, fresh: &[[u8; 32]]) -> Vec<u8> {
         .and_then(|manifest| {
             base.payload(manifest.bytes_offset, manifest.bytes_length)
                 .ok()
+                .filter(|bytes| *blake3::hash(bytes).as_bytes() == manifest.checksum)
         })
         .and_then(|bytes| bytes.get(sketch::HEADER_SIZE..))
         .filter(|entries| entries.len() as u64 == count * 32);

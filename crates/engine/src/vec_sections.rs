@@ -665,11 +665,19 @@ fn write_blob(
     let offset = out.write(&head)?;
     // What is kept by the same numbers is copied.
     let is_copied: Vec<bool> = parts.iter().map(|part| part.form.is_like(form)).collect();
+    let all_copied = is_copied.iter().all(|is_copied| *is_copied);
+    // Codes of flat vectors that are copied know these already.
+    let computes = !all_copied || matches!(form, Form::Quantised(_));
+    let mut checksums = Vec::with_capacity(if computes { live.len() } else { 0 });
     let mut write = |bytes: &[u8]| {
         hasher.update(bytes);
+        if computes {
+            let entries = bytes.chunks_exact(form.stride(dimension));
+            checksums.extend(entries.map(|entry| form.checksum(entry)));
+        }
         out.write(bytes).map(drop)
     };
-    if is_copied.iter().all(|is_copied| *is_copied) {
+    if all_copied {
         copy_runs(parts, live, &mut write)?;
     } else {
         for some in live.chunks(CONVERTED_TOGETHER) {
@@ -685,11 +693,18 @@ fn write_blob(
         bytes_offset: offset,
         bytes_length: (head.len() + live.len() * form.stride(dimension)) as u64,
     };
-    let codes = if rewrite == Rewrite::Thorough {
+    let mut codes = if rewrite == Rewrite::Thorough {
         new_codes(parts, live)?
     } else {
         codes_of(parts, live)?
     };
+    if computes {
+        let rest = match form {
+            Form::Flat => 0,
+            Form::Quantised(codebook) => quantised::checksum(codebook),
+        };
+        vec::set_checksums(&mut codes, &checksums, rest)?;
+    }
     let codes = write_section(&codes, vectors.frame_from, vectors.frame_to, out)?;
     Ok((vectors, codes))
 }
@@ -813,6 +828,7 @@ fn codes_of(parts: &[&Part], live: &[Live]) -> Result<Vec<u8>> {
         sources.push(Source {
             segment: part.segment()?,
             vectors,
+            verified: None,
         });
     }
     let mut previous = None;

@@ -11,6 +11,7 @@ use mv2::bytes::Bytes;
 use mv2::toc::SegmentMeta;
 use vec::{
     Codebook, Products, QuantisedVectors, Segment, SegmentBuilder, Source, StridedVectors, Vectors,
+    Verified,
 };
 
 use crate::committed::Committed;
@@ -79,6 +80,16 @@ impl Form {
         }
     }
 
+    /// CRC-32 of an entry's vector as it is stored.
+    #[must_use]
+    pub fn checksum(&self, entry: &[u8]) -> u32 {
+        let head = match self {
+            Self::Flat => ENTRY_HEAD,
+            Self::Quantised(_) => quantised::ENTRY_HEAD,
+        };
+        crc32fast::hash(entry.get(head..).unwrap_or_default())
+    }
+
     /// Whether vectors of the other form are kept by the same numbers.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
@@ -118,6 +129,14 @@ impl Vectors for PartVectors<'_> {
     }
 
     #[inline]
+    fn stored(&self, ordinal: usize) -> Option<&[u8]> {
+        match self {
+            Self::Flat(vectors) => vectors.stored(ordinal),
+            Self::Quantised(vectors) => vectors.stored(ordinal),
+        }
+    }
+
+    #[inline]
     fn prefetch(&self, ordinal: usize) {
         match self {
             Self::Flat(vectors) => vectors.prefetch(ordinal),
@@ -146,6 +165,8 @@ pub struct Part {
     pub dimension: usize,
     /// Where vectors and codes are registered, when they are.
     pub sections: Option<(SegmentMeta, SegmentMeta)>,
+    /// Which vectors were compared with their checksums; `None`: they were made by this process, or read whole.
+    pub verified: Option<Arc<Verified>>,
 }
 
 impl Part {
@@ -158,6 +179,7 @@ impl Part {
             codes: Bytes::default(),
             dimension,
             sections: None,
+            verified: None,
         };
         part.codes = Bytes::from(part.encode(like)?);
         Ok(part)
@@ -185,13 +207,27 @@ impl Part {
             self.read(ordinal, &mut vector);
             builder.add(self.frame(ordinal).unwrap_or_default(), &vector)?;
         }
-        Ok(builder.finish())
+        let mut codes = builder.finish();
+        if let Form::Quantised(codebook) = &self.form {
+            let entries = self.entries.chunks_exact(self.stride());
+            let checksums: Vec<u32> = entries.map(|entry| self.form.checksum(entry)).collect();
+            vec::set_checksums(&mut codes, &checksums, quantised::checksum(codebook))?;
+        }
+        Ok(codes)
     }
 
     /// Whether its vectors are kept as numbers of centroids.
     #[must_use]
     pub fn is_quantised(&self) -> bool {
         matches!(self.form, Form::Quantised(_))
+    }
+
+    /// CRC-32 of what the entries are read by besides.
+    fn rest_checksum(&self) -> u32 {
+        match &self.form {
+            Form::Flat => 0,
+            Form::Quantised(codebook) => quantised::checksum(codebook),
+        }
     }
 
     /// Bytes of one entry.
@@ -255,6 +291,21 @@ impl Part {
     /// The entry of a frame. Looks at the codes: they name their frames side by side.
     fn find(&self, frame_id: u64) -> Option<usize> {
         self.segment().ok()?.ordinal(frame_id)
+    }
+
+    /// Whether an entry's vector is as it was written, as far as its codes know.
+    fn is_intact(&self, ordinal: usize) -> bool {
+        let is_known = |verified: &Arc<Verified>| verified.contains(ordinal);
+        if self.verified.as_ref().is_none_or(is_known) {
+            return true;
+        }
+        let start = ordinal * self.stride();
+        let entry = self.entries.get(start..start + self.stride());
+        let checksum = self
+            .segment()
+            .ok()
+            .and_then(|segment| segment.checksum(ordinal));
+        entry.map(|entry| self.form.checksum(entry)) == checksum
     }
 
     /// The numbers of an entry.
@@ -411,6 +462,7 @@ impl VectorIndex {
                 codes: Bytes::default(),
                 dimension,
                 sections: None,
+                verified: None,
             };
             let is_of_this_file = |(_, last): (u64, u64)| last < committed.frame_count();
             if !part.frame_range().is_some_and(is_of_this_file) {
@@ -426,6 +478,9 @@ impl VectorIndex {
                     segment.count() == part.count()
                         && segment.dimension() == dimension
                         && segment.frame_range() == part.frame_range()
+                        && segment.rest_checksum() == part.rest_checksum()
+                        // All of them are read by every search: a few milliseconds for a million.
+                        && segment.is_intact()
                 });
                 fits.then_some((bytes, codes))
             });
@@ -433,14 +488,16 @@ impl VectorIndex {
                 Some((bytes, codes)) => {
                     part.codes = bytes;
                     part.sections = Some((vectors.clone(), codes.clone()));
+                    part.verified = Some(Arc::new(Verified::new(part.count())));
                 }
-                None if part.is_in_order() => {
+                // Without codes that know what the vectors were, their section does.
+                None if part.is_in_order() && committed.section_is_intact(vectors) => {
                     part.codes = Bytes::from(part.encode(None)?);
                     // Not registered as a pair any more: the next commit writes it anew.
                     self.has_foreign = true;
                 }
                 None => {
-                    leave_out("are not in order");
+                    leave_out("are damaged");
                     continue;
                 }
             }
@@ -468,6 +525,7 @@ impl VectorIndex {
             codes: Bytes::default(),
             dimension: quantised::DIMENSION,
             sections: None,
+            verified: None,
         };
         if !self.parts.is_empty() {
             let mut flat = Vec::with_capacity(part.count() * stride(part.dimension));
@@ -562,24 +620,24 @@ impl VectorIndex {
         }
     }
 
+    /// MV012 when there are vectors and none of them can be read: to say that there are none would be wrong.
+    pub fn check_readable(&self) -> Result<()> {
+        self.check_whole()?;
+        match self.problems.first() {
+            Some(problem) if self.parts.is_empty() => Err(Error::corrupt("vectors", 0, problem)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether there are vectors that no section of ours holds.
     #[must_use]
     pub fn has_foreign(&self) -> bool {
         self.has_foreign
     }
 
-    /// Reads everything; the first thing that is not as it was written.
-    pub fn verify(&self, committed: &Committed) -> std::result::Result<(), String> {
+    /// Reads everything; the first thing that does not fit together. Checksums of sections are another check.
+    pub fn verify(&self) -> std::result::Result<(), String> {
         for part in &self.parts {
-            let sections = part.sections.iter();
-            for section in sections.flat_map(|(vectors, codes)| [vectors, codes]) {
-                if !committed.section_is_intact(section) {
-                    return Err(format!(
-                        "the section at byte {} does not match its checksum",
-                        section.bytes_offset
-                    ));
-                }
-            }
             let segment = part.segment().map_err(|error| error.message)?;
             segment.verify().map_err(|error| error.to_string())?;
             if !(0..part.count()).all(|ordinal| segment.frame(ordinal) == part.frame(ordinal)) {
@@ -616,6 +674,7 @@ impl VectorIndex {
                 Ok(Source {
                     segment: part.segment()?,
                     vectors,
+                    verified: part.verified.as_deref(),
                 })
             })
             .collect()
@@ -640,11 +699,20 @@ impl VectorIndex {
         self.place(frame_id).is_some()
     }
 
-    /// The vector of a frame.
-    #[must_use]
-    pub fn vector(&self, frame_id: u64) -> Option<Vec<f32>> {
-        let (index, ordinal) = self.place(frame_id)?;
-        self.parts.get(index)?.vector(ordinal)
+    /// The vector of a frame. MV012 when it is not what was stored.
+    pub fn vector(&self, frame_id: u64) -> Result<Option<Vec<f32>>> {
+        let place = self.place(frame_id);
+        let found = place.and_then(|(index, ordinal)| Some((self.parts.get(index)?, ordinal)));
+        let Some((part, ordinal)) = found else {
+            return Ok(None);
+        };
+        if !part.is_intact(ordinal) {
+            let sections = part.sections.as_ref();
+            return Err(damaged(
+                sections.map_or(0, |(vectors, _)| vectors.bytes_offset),
+            ));
+        }
+        Ok(part.vector(ordinal))
     }
 
     /// How many vectors belong to frames that are active in the commit. Counted once.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use mv2::frame::FrameStatus;
 use mv2::storage::FileStorage;
+use mv2::toc::SegmentMeta;
 use mv2::wal;
 use serde::Serialize;
 
 use crate::committed::Committed;
+use crate::describe::Care;
 use crate::error::{Code, Error, Result};
 use crate::memory::{Locked, Memory, load, refuse_neighbours, refuse_special};
 use crate::staged::is_staged;
@@ -73,7 +75,8 @@ pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
     refuse_special(path)?;
     refuse_neighbours(path, &mv2::neighbours::forbidden(path))?;
     let storage = Arc::new(FileStorage::open_existing(path, false)?);
-    let committed = load(&storage, std::time::Duration::from_secs(10), Locked::No)?;
+    let timeout = std::time::Duration::from_secs(10);
+    let committed = load(&storage, timeout, Locked::No, Care::Quick)?;
     Ok(report(path, &committed, deep))
 }
 
@@ -196,12 +199,22 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
         Err(error) => return Check::new(NAME, Err(error.message)),
     };
     let lost = index.lost(committed);
-    let damaged = committed
-        .head
-        .segments
-        .iter()
-        .filter(|segment| deep && is_staged(segment))
-        .find(|segment| !committed.section_is_intact(segment));
+    let damaged_ones = |is_meant: &dyn Fn(&SegmentMeta) -> bool| {
+        let mut sections = committed
+            .head
+            .segments
+            .iter()
+            .filter(|section| deep && is_meant(section));
+        sections
+            .find(|section| !committed.section_is_intact(section))
+            .cloned()
+    };
+    let damaged = damaged_ones(&is_staged);
+    // Also codes that were made anew in memory because those in the file are damaged.
+    let is_ours = |section: &SegmentMeta| {
+        committed.directory_is_stored && crate::vec_sections::kind_of(section.id).is_some()
+    };
+    let section = damaged_ones(&is_ours);
     if index.count() == 0 && index.problems().is_empty() && lost == 0 && damaged.is_none() {
         return Check::skipped(NAME, "the file has no vectors");
     }
@@ -212,8 +225,13 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
             "{lost} frames lost their vectors to another program; {active} have theirs"
         ));
     }
-    if deep {
-        faults.extend(index.verify(committed).err());
+    if let Some(section) = section {
+        faults.push(format!(
+            "the section at byte {} does not match its checksum",
+            section.bytes_offset
+        ));
+    } else if deep {
+        faults.extend(index.verify().err());
     }
     if let Some(segment) = damaged {
         faults.push(format!(
@@ -242,6 +260,9 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
 fn log_records(committed: &Committed) -> Check {
     let region = committed.payload(committed.header.wal_offset, committed.header.wal_size);
     let outcome = region.map_err(|error| error.message).and_then(|region| {
+        if mv2::header::is_intact(&committed.map) == Some(false) {
+            return Err("the header does not match its checksum".to_owned());
+        }
         let applied = applied_sequence(committed);
         if committed.header.wal_sequence != applied {
             return Err(format!(

@@ -352,7 +352,7 @@ fn a_damaged_codebook_or_code_is_found() {
     for (at, is_read) in [
         (0, false),
         (8, false),
-        (16 + 3, true),
+        (16 + 3, false),
         (394_004 - 1, false),
         (394_004 + 1, false),
         (394_004 + 8, true),

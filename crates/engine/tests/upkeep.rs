@@ -836,3 +836,91 @@ fn dead_space_is_bounded_whatever_is_done_and_the_file_is_seldom_rewritten() {
         );
     }
 }
+
+#[test]
+fn a_damaged_directory_is_told_and_then_done_without() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let documents = (0..40_000)
+        .map(|number| Document::text(format!("keyword{number}x"), number))
+        .collect();
+    memory.put(documents, PutOptions::default()).unwrap();
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let located = mv2::recover::locate(&sound, &path).unwrap();
+    let toc = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap();
+    let directory = toc.head.segments[0].bytes_offset as usize;
+    // The status of frame 30,000: what it says would be believed.
+    let mut damaged = sound.clone();
+    damaged[directory + 160 + 30_000 * 32 + 28] ^= 2;
+    std::fs::write(&path, &damaged).unwrap();
+    let memory = open(&path);
+    assert_eq!(memory.text(7).unwrap(), "keyword7x");
+    assert_eq!(total(&memory, "keyword7x"), 1);
+    let error = memory.text(30_000).unwrap_err();
+    assert_eq!(error.code, engine::Code::Corrupt, "{error:?}");
+    assert!(error.message.contains("directory"), "{error:?}");
+    // The frames are all there, and from now on they are asked.
+    assert_eq!(memory.text(30_000).unwrap(), "keyword30000x");
+    assert_eq!(total(&memory, "keyword30000x"), 1);
+    assert_eq!(open(&path).verify(true).unwrap().overall_status, "failed");
+    // A commit writes it anew.
+    put(&memory, "one more");
+    memory.close().unwrap();
+    let memory = open(&path);
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    assert_eq!(memory.text(30_000).unwrap(), "keyword30000x");
+    assert_eq!(memory.stats().unwrap()["active_frame_count"], 40_001);
+}
+
+#[test]
+fn a_commit_does_not_copy_a_damaged_directory() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let documents = (0..40_000)
+        .map(|number| Document::text(format!("keyword{number}x"), number))
+        .collect();
+    memory.put(documents, PutOptions::default()).unwrap();
+    memory.close().unwrap();
+    let mut damaged = std::fs::read(&path).unwrap();
+    let located = mv2::recover::locate(&damaged, &path).unwrap();
+    let toc = mv2::toc::decode(located.toc(&damaged).unwrap()).unwrap();
+    let directory = toc.head.segments[0].bytes_offset as usize;
+    damaged[directory + 160 + 30_000 * 32 + 8] ^= 1;
+    std::fs::write(&path, &damaged).unwrap();
+    let memory = open(&path);
+    let id = put(&memory, "in the log");
+    // Either way: the commit is refused, and the next one reads the frames.
+    assert_eq!(memory.seal().unwrap_err().code, engine::Code::Corrupt);
+    assert_eq!(memory.text(id).unwrap(), "in the log");
+    memory.close().unwrap();
+    let memory = open(&path);
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    assert_eq!(memory.text(id).unwrap(), "in the log");
+    assert_eq!(memory.frame(30_000).unwrap().timestamp, 30_000);
+}
+
+#[test]
+fn a_damaged_header_is_known_and_read_around() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "first one");
+    memory.seal().unwrap();
+    put(&memory, "in the log");
+    let sound = std::fs::read(&path).unwrap();
+    for at in 0..80 {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(&path, &damaged).unwrap();
+        let memory = open(&path);
+        assert_eq!(memory.text(0).unwrap(), "first one", "byte {at}");
+        assert_eq!(memory.text(1).unwrap(), "in the log", "byte {at}");
+        assert_eq!(memory.verify(true).unwrap().overall_status, "failed");
+        assert_eq!(put(&memory, "goes on"), 2);
+        memory.close().unwrap();
+        let memory = open(&path);
+        assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+        assert_eq!(total(&memory, "one"), 1);
+        assert_eq!(memory.text(2).unwrap(), "goes on", "byte {at}");
+    }
+}

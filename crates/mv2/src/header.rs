@@ -154,13 +154,33 @@ impl Header {
 
 /// Where the hint stands in the part of the page that readers of the format ignore and the reference zeroes.
 const HINT_OFFSET: usize = 144;
-const HINT_MAGIC: [u8; 8] = *b"MV2TOCLN";
+const HINT_MAGIC: [u8; 8] = *b"MV2TOCL2";
+/// Everything a header says stands in front of this.
+pub const FIELDS: usize = 80;
 
-/// Notes the length of the table of contents in a header page. With it a reader finds the footer while another process
-/// writes the next commit behind it; without it (another program wrote the header) the footer is searched for.
+/// Notes the length of the table of contents in a header page, and the CRC-32 of both. With it a reader finds the footer
+/// while another process writes the next commit behind it, and a header that was damaged, or torn by a crash, is known for
+/// one; without it (another program wrote the header) the footer is searched for.
 pub fn set_toc_length(page: &mut [u8; HEADER_SIZE], length: u64) {
     page[HINT_OFFSET..HINT_OFFSET + 8].copy_from_slice(&HINT_MAGIC);
     page[HINT_OFFSET + 8..HINT_OFFSET + 16].copy_from_slice(&length.to_le_bytes());
+    let checksum = checksum(page).unwrap_or_default();
+    page[HINT_OFFSET + 16..HINT_OFFSET + 20].copy_from_slice(&checksum.to_le_bytes());
+}
+
+fn checksum(page: &[u8]) -> Option<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(page.get(..FIELDS)?);
+    hasher.update(page.get(HINT_OFFSET..HINT_OFFSET + 16)?);
+    Some(hasher.finalize())
+}
+
+/// Whether the header is as it was written; `None` where that is not known, because another program wrote it.
+#[must_use]
+pub fn is_intact(page: &[u8]) -> Option<bool> {
+    let hint = page.get(HINT_OFFSET..HINT_OFFSET + 20)?;
+    let expected = u32::from_le_bytes(field(hint, 16));
+    (hint[..8] == HINT_MAGIC).then(|| checksum(page) == Some(expected))
 }
 
 /// The noted length of the table of contents, if there is one. Only a hint: what it leads to must be verified.
@@ -193,6 +213,25 @@ mod tests {
                 0x4d, 0x56, 0x32, 0, 1, 2, 2, 1, 0xe9, 0x28, 1, 0, 0, 0, 0, 0
             ]
         );
+    }
+
+    #[test]
+    fn damage_to_a_header_with_a_hint_is_known() {
+        let mut page = Header::default().encode();
+        assert_eq!(is_intact(&page), None);
+        set_toc_length(&mut page, 77);
+        assert_eq!(
+            (is_intact(&page), toc_length(&page)),
+            (Some(true), Some(77))
+        );
+        for at in (0..FIELDS).chain(HINT_OFFSET + 8..HINT_OFFSET + 20) {
+            let mut damaged = page;
+            damaged[at] ^= 4;
+            assert_eq!(is_intact(&damaged), Some(false), "byte {at}");
+        }
+        let mut damaged = page;
+        damaged[HINT_OFFSET] ^= 4;
+        assert_eq!((is_intact(&damaged), toc_length(&damaged)), (None, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::footer::{self, FOOTER_SIZE, Footer};
-use crate::header::{CAPSULE_MAGIC, Header};
+use crate::header::{self, CAPSULE_MAGIC, Header};
 use crate::toc;
 
 /// How far from the end a table of contents without footer is searched for, in bytes.
@@ -33,6 +33,8 @@ pub struct Located {
     pub header_is_current: bool,
     /// Bytes behind the footer (behind the table of contents when the footer is missing).
     pub trailing: u64,
+    /// The header is known to be damaged, or torn by a crash: nothing it says counts, and [`Located::header`] holds defaults.
+    pub header_is_damaged: bool,
     /// The footer is damaged or missing; the reference can only open the file for writing then.
     pub footer_missing: bool,
 }
@@ -64,6 +66,9 @@ pub fn read_header(bytes: &[u8], path: &Path) -> Result<Header> {
 ///
 /// The bytes of the table of contents are not hashed: a reader that decodes it must verify it.
 pub fn locate_quick(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
+    if header::is_intact(bytes) == Some(false) {
+        return Ok(None);
+    }
     let header = read_header(bytes, path)?;
     Ok(at_header(bytes, &header))
 }
@@ -71,8 +76,11 @@ pub fn locate_quick(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
 /// Like [`locate_quick`] with bytes behind the footer, which another process may be writing this moment: the header itself
 /// notes where the footer is.
 pub fn locate_noted(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
+    if header::is_intact(bytes) == Some(false) {
+        return Ok(None);
+    }
     let header = read_header(bytes, path)?;
-    Ok(crate::header::toc_length(bytes)
+    Ok(header::toc_length(bytes)
         .and_then(|length| header.footer_offset.checked_add(length))
         .and_then(|footer_offset| at_footer(bytes, &header, footer_offset)))
 }
@@ -95,6 +103,7 @@ fn at_footer(bytes: &[u8], header: &Header, footer_offset: u64) -> Option<Locate
         footer,
         footer_offset,
         header_is_current: true,
+        header_is_damaged: false,
         trailing: (bytes.len() - end) as u64,
         footer_missing: false,
     })
@@ -104,6 +113,9 @@ fn at_footer(bytes: &[u8], header: &Header, footer_offset: u64) -> Option<Locate
 ///
 /// The table found is intact: its hash was compared with the footer, or its own checksum was verified.
 pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
+    if header::is_intact(bytes) == Some(false) {
+        return locate_without_header(bytes);
+    }
     let header = read_header(bytes, path)?;
     if let Some(located) = at_header(bytes, &header)
         && crate::hash(located.toc(bytes)?) == located.footer.toc_hash
@@ -127,13 +139,12 @@ pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
         return Ok(Located {
             header_is_current: header.footer_offset == toc_offset
                 && toc::stored_checksum(toc)? == header.toc_checksum,
+            header_is_damaged: false,
             header,
             footer,
             toc_offset,
             footer_offset,
-            trailing: (bytes.len() as u64)
-                .saturating_sub(footer_offset)
-                .saturating_sub(FOOTER_SIZE as u64),
+            trailing: behind(bytes, footer_offset),
             footer_missing: false,
         });
     }
@@ -141,6 +152,34 @@ pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
         return without_footer(bytes, header, start, end, 0);
     }
     Err(explain(bytes, &header))
+}
+
+/// Bytes behind the footer.
+fn behind(bytes: &[u8], footer_offset: u64) -> u64 {
+    (bytes.len() as u64)
+        .saturating_sub(footer_offset)
+        .saturating_sub(FOOTER_SIZE as u64)
+}
+
+/// The last footer decides when the header cannot.
+fn locate_without_header(bytes: &[u8]) -> Result<Located> {
+    let Some((footer_offset, footer)) = footer::find_last(bytes) else {
+        return Err(Error::corrupt(
+            "header",
+            0u64,
+            "it does not match its checksum, and no footer is intact",
+        ));
+    };
+    Ok(Located {
+        header: Header::default(),
+        toc_offset: footer_offset.saturating_sub(footer.toc_len),
+        footer,
+        footer_offset,
+        header_is_current: false,
+        header_is_damaged: true,
+        trailing: behind(bytes, footer_offset),
+        footer_missing: false,
+    })
 }
 
 fn without_footer(
@@ -154,6 +193,7 @@ fn without_footer(
     Ok(Located {
         header_is_current: header.footer_offset == start
             && toc::stored_checksum(toc)? == header.toc_checksum,
+        header_is_damaged: false,
         header,
         footer: Footer::for_toc(toc, generation),
         toc_offset: start,

@@ -270,6 +270,7 @@ fn measure(data: &Data, options: &Options) {
     let sources = [Source {
         segment,
         vectors: &vectors,
+        verified: None,
     }];
     let queries: Vec<&[f32]> = data.queries.chunks_exact(dimension).collect();
     let queries = if count > 500_000 {
@@ -319,6 +320,7 @@ fn measure(data: &Data, options: &Options) {
             Some(product) => product,
             None => &vectors,
         },
+        verified: None,
     }];
     let find = |request: &Request<'_>| -> Vec<u64> {
         let result = search(&sources, request).unwrap();

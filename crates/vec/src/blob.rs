@@ -5,16 +5,19 @@
 //!
 //! | offset | size      | field                                                                         |
 //! |-------:|----------:|-------------------------------------------------------------------------------|
-//! |      0 |         8 | magic `VECSEGv1`                                                              |
+//! |      0 |         8 | magic `VECSEGv2`                                                              |
 //! |      8 |         4 | CRC-32 of everything from offset 12 to the frame ids                          |
 //! |     12 |         4 | bits of a code's number: 1 or 8                                               |
 //! |     16 |         8 | length of the whole blob                                                      |
 //! |     24 |         8 | number of vectors                                                             |
 //! |     32 |         8 | number of vectors that the centre is the average of                           |
 //! |     40 |         4 | dimension                                                                     |
-//! |     44 |         4 | 0                                                                             |
-//! |     48 |     4 × p | the centre, rotated                                                           |
+//! |     44 |         4 | CRC-32 of everything from the frame ids on                                    |
+//! |     48 |         4 | CRC-32 of what else the vectors are read by, such as centroids; 0 without it  |
+//! |     52 |         4 | 0                                                                             |
+//! |     56 |     4 × p | the centre, rotated                                                           |
 //! |      … |     8 × n | frame ids, ascending                                                          |
+//! |      … |     4 × n | CRC-32 of each vector as it is stored, see [`crate::Vectors::stored`]         |
 //! |      … |         … | b blocks of 32 vectors, the last filled up with vectors that no search finds  |
 //!
 //! What a vector is encoded as: it is scaled to length 1, rotated (see [`crate::rotation`]), the centre is subtracted, and
@@ -28,8 +31,10 @@
 use crate::error::{Error, Result};
 use crate::vectors::numbers;
 
-const MAGIC: &[u8; 8] = b"VECSEGv1";
-const FIXED_HEADER: usize = 48;
+const MAGIC: &[u8; 8] = b"VECSEGv2";
+const FIXED_HEADER: usize = 56;
+const BODY_CHECKSUM: usize = 44;
+const REST_CHECKSUM: usize = 48;
 
 /// Vectors of a block.
 pub(crate) const BLOCK: usize = 32;
@@ -118,7 +123,7 @@ impl Layout {
     /// Length of a blob. `None` when no memory could hold it.
     fn blob_length(self, count: usize) -> Option<usize> {
         let blocks = count.div_ceil(BLOCK).checked_mul(self.block_length())?;
-        let frames = count.checked_mul(8)?;
+        let frames = count.checked_mul(8 + 4)?;
         self.frames_start().checked_add(frames)?.checked_add(blocks)
     }
 }
@@ -132,10 +137,19 @@ pub(crate) struct Centre {
     pub sample: u64,
 }
 
+/// Vectors of a segment besides their codes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entries {
+    pub frames: Vec<u64>,
+    /// CRC-32 of the stored vectors.
+    pub checksums: Vec<u32>,
+}
+
 /// Packs a segment.
-pub(crate) fn pack(layout: Layout, centre: &Centre, frames: &[u64], blocks: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(layout: Layout, centre: &Centre, entries: &Entries, blocks: &[u8]) -> Vec<u8> {
+    let Entries { frames, checksums } = entries;
     let frames_start = layout.frames_start();
-    let length = frames_start + 8 * frames.len() + blocks.len();
+    let length = frames_start + (8 + 4) * frames.len() + blocks.len();
     let mut blob = Vec::with_capacity(length);
     blob.extend_from_slice(MAGIC);
     blob.extend_from_slice(&[0; 4]);
@@ -144,18 +158,52 @@ pub(crate) fn pack(layout: Layout, centre: &Centre, frames: &[u64], blocks: &[u8
         blob.extend_from_slice(&number.to_le_bytes());
     }
     blob.extend_from_slice(&(layout.dimension as u32).to_le_bytes());
-    blob.extend_from_slice(&[0; 4]);
+    blob.resize(FIXED_HEADER, 0);
     blob.extend(
         centre
             .numbers
             .iter()
             .flat_map(|number| number.to_le_bytes()),
     );
-    let checksum = crc32fast::hash(&blob[12..]);
-    blob[8..12].copy_from_slice(&checksum.to_le_bytes());
     blob.extend(frames.iter().flat_map(|frame_id| frame_id.to_le_bytes()));
+    blob.extend(checksums.iter().flat_map(|checksum| checksum.to_le_bytes()));
     blob.extend_from_slice(blocks);
+    seal(&mut blob, frames_start);
     blob
+}
+
+/// Enters the checksums of body and header.
+fn seal(blob: &mut [u8], frames_start: usize) {
+    let (header, body) = blob.split_at_mut(frames_start);
+    header[BODY_CHECKSUM..BODY_CHECKSUM + 4].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+    let checksum = crc32fast::hash(&header[12..]);
+    header[8..12].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Notes in a segment that its vectors are stored in another form than the one they were encoded from: the CRC-32 of each as
+/// it is stored, and of what else they are read by.
+///
+/// Fails with [`Error::CorruptSegment`] when it is no segment, or not of that many vectors.
+pub fn set_checksums(segment: &mut [u8], of_vectors: &[u32], of_rest: u32) -> Result<()> {
+    let opened = Segment::open(segment)?;
+    if opened.count != of_vectors.len() {
+        return Err(Error::CorruptSegment {
+            message: format!(
+                "{} checksums were given for its {} vectors",
+                of_vectors.len(),
+                opened.count
+            ),
+        });
+    }
+    let frames_start = opened.layout.frames_start();
+    let start = frames_start + 8 * of_vectors.len();
+    let places = segment[start..].as_chunks_mut::<4>().0;
+    for (place, checksum) in places.iter_mut().zip(of_vectors) {
+        *place = checksum.to_le_bytes();
+    }
+    segment[REST_CHECKSUM..REST_CHECKSUM + 4].copy_from_slice(&of_rest.to_le_bytes());
+    seal(segment, frames_start);
+    Ok(())
 }
 
 /// Whether `bytes` begin like a blob of this version of [`crate::SegmentBuilder::finish`] or [`crate::merge`]. Says nothing
@@ -173,8 +221,8 @@ pub fn is_segment(bytes: &[u8]) -> bool {
 
 /// A packed segment, served from bytes that someone else owns.
 ///
-/// Opening looks at the header alone. The checksum of the rest is the caller's affair; bytes that are damaged all the same
-/// make searches miss vectors or report an error, and no more.
+/// Opening looks at the header alone. Whether the rest is intact is asked by [`Segment::is_intact`]; bytes that are damaged
+/// all the same make searches miss vectors or report an error, and no more.
 #[derive(Clone, Copy)]
 pub struct Segment<'a> {
     layout: Layout,
@@ -182,7 +230,12 @@ pub struct Segment<'a> {
     sample: u64,
     centre: &'a [u8],
     frames: &'a [[u8; 8]],
+    checksums: &'a [[u8; 4]],
     blocks: &'a [u8],
+    /// Frames, checksums and blocks.
+    body: &'a [u8],
+    body_checksum: u32,
+    rest_checksum: u32,
 }
 
 impl std::fmt::Debug for Segment<'_> {
@@ -250,18 +303,41 @@ impl<'a> Segment<'a> {
         if !numbers(centre).all(f32::is_finite) {
             return Err("its centre is not finite".to_owned());
         }
-        let (frames, blocks) = bytes
-            .get(frames_start..)
-            .and_then(|rest| rest.split_at_checked(8 * count))
-            .ok_or_else(short)?;
+        let body = bytes.get(frames_start..).ok_or_else(short)?;
+        let (frames, rest) = body.split_at_checked(8 * count).ok_or_else(short)?;
+        let (checksums, blocks) = rest.split_at_checked(4 * count).ok_or_else(short)?;
+        let checksum = |at| short_number(bytes, at).ok_or_else(short);
         Ok(Self {
             layout,
             count,
             sample: number(bytes, 32).ok_or_else(short)?,
             centre,
             frames: frames.as_chunks().0,
+            checksums: checksums.as_chunks().0,
             blocks,
+            body,
+            body_checksum: checksum(BODY_CHECKSUM)?,
+            rest_checksum: checksum(REST_CHECKSUM)?,
         })
+    }
+
+    /// Whether everything behind the header is as it was written. Reads all of it.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        crc32fast::hash(self.body) == self.body_checksum
+    }
+
+    /// CRC-32 of a vector as it is stored.
+    #[inline]
+    #[must_use]
+    pub fn checksum(&self, ordinal: usize) -> Option<u32> {
+        self.checksums.get(ordinal).copied().map(u32::from_le_bytes)
+    }
+
+    /// CRC-32 of what else the vectors are read by, see [`set_checksums`]; 0 without it.
+    #[must_use]
+    pub fn rest_checksum(&self) -> u32 {
+        self.rest_checksum
     }
 
     /// Reads everything, and finds what is not as [`crate::SegmentBuilder`] writes it.
@@ -269,6 +345,9 @@ impl<'a> Segment<'a> {
     /// Fails with [`Error::CorruptSegment`].
     pub fn verify(&self) -> Result<()> {
         let corrupt = |message: String| Err(Error::CorruptSegment { message });
+        if !self.is_intact() {
+            return corrupt("the checksum of its body is wrong".to_owned());
+        }
         for (ordinal, pair) in self.frames.windows(2).enumerate() {
             if u64::from_le_bytes(pair[0]) >= u64::from_le_bytes(pair[1]) {
                 return corrupt(format!(

@@ -1,6 +1,6 @@
 //! Building segments.
 
-use crate::blob::{Centre, Encoding, Layout, Segment, pack};
+use crate::blob::{Centre, Encoding, Entries, Layout, Segment, pack};
 use crate::encode::{Blocks, Encoder};
 use crate::error::{Error, Result};
 use crate::vectors::check_finite;
@@ -21,7 +21,7 @@ pub(crate) const SAMPLE: usize = 1024;
 /// let blob = builder.finish();
 ///
 /// let vectors = MemoryVectors { numbers: &numbers, dimension: 2 };
-/// let source = Source { segment: Segment::open(&blob)?, vectors: &vectors };
+/// let source = Source { segment: Segment::open(&blob)?, vectors: &vectors, verified: None };
 /// let hits = search(&[source], &Request::new(&[3.0, 0.0], 2))?.hits;
 /// assert_eq!(hits.iter().map(|hit| hit.frame_id).collect::<Vec<_>>(), [10, 11]);
 /// assert_eq!(hits[0].similarity, 1.0);
@@ -33,7 +33,9 @@ pub struct SegmentBuilder {
     encoder: Option<Encoder>,
     /// Vectors that wait for a centre.
     waiting: Vec<f32>,
-    frames: Vec<u64>,
+    entries: Entries,
+    /// The bytes of a vector while their checksum is computed.
+    bytes: Vec<u8>,
     blocks: Blocks,
 }
 
@@ -54,7 +56,8 @@ impl SegmentBuilder {
             layout,
             encoder: None,
             waiting: Vec::new(),
-            frames: Vec::new(),
+            entries: Entries::default(),
+            bytes: Vec::new(),
             blocks: Blocks::new(layout),
         })
     }
@@ -67,7 +70,8 @@ impl SegmentBuilder {
             layout,
             encoder: Some(Encoder::new(layout, segment.centre())),
             waiting: Vec::new(),
-            frames: Vec::new(),
+            entries: Entries::default(),
+            bytes: Vec::new(),
             blocks: Blocks::new(layout),
         }
     }
@@ -91,7 +95,7 @@ impl SegmentBuilder {
             check_finite(vector)?;
         }
         let centre = Encoder::around(layout, vectors).centre;
-        Ok(pack(layout, &centre, &[], &[]))
+        Ok(pack(layout, &centre, &Entries::default(), &[]))
     }
 
     /// Adds the vector of a frame. Its length does not matter, except that zeros are similar to nothing.
@@ -106,25 +110,43 @@ impl SegmentBuilder {
             });
         }
         check_finite(vector)?;
-        if let Some(previous) = self.frames.last().copied().filter(|last| *last >= frame_id) {
+        if let Some(previous) = self
+            .entries
+            .frames
+            .last()
+            .copied()
+            .filter(|last| *last >= frame_id)
+        {
             return Err(Error::FrameOrder { frame_id, previous });
         }
-        if self.frames.len() >= u32::MAX as usize {
+        if self.entries.frames.len() >= u32::MAX as usize {
             return Err(Error::TooMany {
-                count: self.frames.len() as u64 + 1,
+                count: self.entries.frames.len() as u64 + 1,
             });
         }
-        self.frames.push(frame_id);
+        let checksum = self.checksum(vector);
+        self.entries.frames.push(frame_id);
+        self.entries.checksums.push(checksum);
         match &mut self.encoder {
             Some(encoder) => encoder.encode(vector, &mut self.blocks),
             None => {
                 self.waiting.extend_from_slice(vector);
-                if self.frames.len() == SAMPLE {
+                if self.entries.frames.len() == SAMPLE {
                     self.encode_waiting();
                 }
             }
         }
         Ok(())
+    }
+
+    /// CRC-32 of the numbers as [`crate::StridedVectors`] holds them.
+    fn checksum(&mut self, vector: &[f32]) -> u32 {
+        self.bytes.resize(size_of_val(vector), 0);
+        let places = self.bytes.as_chunks_mut::<4>().0;
+        for (place, number) in places.iter_mut().zip(vector) {
+            *place = number.to_le_bytes();
+        }
+        crc32fast::hash(&self.bytes)
     }
 
     fn encode_waiting(&mut self) {
@@ -140,7 +162,7 @@ impl SegmentBuilder {
     /// How many vectors were added.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.frames.len()
+        self.entries.frames.len()
     }
 
     /// The segment.
@@ -154,6 +176,6 @@ impl SegmentBuilder {
             sample: 0,
         };
         let centre = self.encoder.map_or(none, |encoder| encoder.centre);
-        pack(self.layout, &centre, &self.frames, &self.blocks.bytes)
+        pack(self.layout, &centre, &self.entries, &self.blocks.bytes)
     }
 }

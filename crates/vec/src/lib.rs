@@ -20,7 +20,7 @@ mod rotation;
 mod search;
 mod vectors;
 
-pub use blob::{Encoding, MAX_DIMENSION, Segment, is_segment};
+pub use blob::{Encoding, MAX_DIMENSION, Segment, is_segment, set_checksums};
 pub use build::SegmentBuilder;
 pub use error::{Error, Result};
 pub use frame_set::FrameSet;
@@ -28,4 +28,4 @@ pub use kernel::Kernel;
 pub use merge::merge;
 pub use product::{CENTROIDS, Codebook, PIECE, QuantisedVectors, SAMPLE as CODEBOOK_SAMPLE};
 pub use search::{Accept, Hit, Request, SearchResult, Source, search};
-pub use vectors::{MemoryVectors, Products, StridedVectors, Vectors};
+pub use vectors::{MemoryVectors, Products, StridedVectors, Vectors, Verified};

@@ -1,6 +1,6 @@
 //! Joining segments.
 
-use crate::blob::pack;
+use crate::blob::{Entries, pack};
 use crate::build::SAMPLE;
 use crate::encode::{Blocks, Encoder};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ const OUTGROWN: u64 = 16;
 
 /// Merges segments, given in the order of their frames, into one.
 ///
-/// Codes are copied as they are. Only those of segments with another centre than the largest one has are made anew from
+/// Codes and the checksums of vectors are copied as they are. Only codes of segments with another centre than the largest one has are made anew from
 /// the vectors; so are all of them when the largest segment's centre was taken of so few vectors that it says little about
 /// what there is now: a small number of times in the life of an index. Vectors whose frame `keep` does not want are left
 /// out.
@@ -50,7 +50,10 @@ pub fn merge(sources: &[Source<'_>], keep: &dyn Fn(u64) -> bool) -> Result<Vec<u
     } else {
         Encoder::new(layout, largest.centre())
     };
-    let mut frames: Vec<u64> = Vec::with_capacity(total as usize);
+    let mut entries = Entries {
+        frames: Vec::with_capacity(total as usize),
+        checksums: Vec::with_capacity(total as usize),
+    };
     let mut blocks = Blocks::new(layout);
     for (source_index, source) in sources.iter().enumerate() {
         let segment = &source.segment;
@@ -69,10 +72,18 @@ pub fn merge(sources: &[Source<'_>], keep: &dyn Fn(u64) -> bool) -> Result<Vec<u
             if !keep(frame_id) {
                 continue;
             }
-            if let Some(previous) = frames.last().copied().filter(|last| *last >= frame_id) {
+            if let Some(previous) = entries
+                .frames
+                .last()
+                .copied()
+                .filter(|last| *last >= frame_id)
+            {
                 return Err(Error::FrameOrder { frame_id, previous });
             }
-            frames.push(frame_id);
+            entries.frames.push(frame_id);
+            entries
+                .checksums
+                .push(segment.checksum(ordinal).unwrap_or_default());
             if !fits {
                 let vector = read(sources, source_index, ordinal)?;
                 encoder.encode(&vector, &mut blocks);
@@ -87,7 +98,7 @@ pub fn merge(sources: &[Source<'_>], keep: &dyn Fn(u64) -> bool) -> Result<Vec<u
             blocks.append_range(segment.blocks(), run);
         }
     }
-    Ok(pack(layout, &encoder.centre, &frames, &blocks.bytes))
+    Ok(pack(layout, &encoder.centre, &entries, &blocks.bytes))
 }
 
 /// Calls `visit` with source, ordinal and running number of every vector.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::search::{Hit, Place, Source};
-use crate::vectors::{Products, sum_of_pairs};
+use crate::vectors::{Products, Verified, sum_of_pairs};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -150,6 +150,19 @@ impl<'s, 'a> Reader<'s, 'a> {
         products.as_ref()?.of(place.1)
     }
 
+    /// Compares a vector that is read for the first time with its checksum.
+    #[inline]
+    fn check(&self, place: Place, frame_id: u64) -> Result<()> {
+        let source = &self.sources[place.0];
+        match source.verified {
+            Some(verified) if !verified.contains(place.1) => {
+                check_stored(source, verified, place.1)
+                    .map_err(|problem| Self::corrupt(place, frame_id, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn corrupt(place: Place, frame_id: u64, problem: &'static str) -> Error {
         Error::CorruptVector {
             source_index: place.0,
@@ -160,6 +173,7 @@ impl<'s, 'a> Reader<'s, 'a> {
     }
 
     fn bytes(&mut self, place: Place, frame_id: u64) -> Result<&[u8]> {
+        self.check(place, frame_id)?;
         let source = &self.sources[place.0];
         let bytes = source.vectors.vector(place.1, &mut self.buffer);
         let bytes = bytes.ok_or_else(|| Self::corrupt(place, frame_id, "missing"))?;
@@ -180,7 +194,10 @@ impl<'s, 'a> Reader<'s, 'a> {
     pub(crate) fn at_most(&mut self, place: Place, frame_id: u64) -> Result<f64> {
         let rounding = f64::from(f32::EPSILON) * (ROUNDINGS + self.query.len() / LANES) as f64;
         let (dot, square) = match self.looked_up(place) {
-            Some(products) => products,
+            Some(products) => {
+                self.check(place, frame_id)?;
+                products
+            }
             None => {
                 let (kernel, query) = (self.kernel, self.query);
                 kernel.products(query, self.bytes(place, frame_id)?)
@@ -232,6 +249,21 @@ impl<'s, 'a> Reader<'s, 'a> {
         hits.truncate(limit);
         Ok(hits)
     }
+}
+
+#[cold]
+fn check_stored(
+    source: &Source<'_>,
+    verified: &Verified,
+    ordinal: usize,
+) -> std::result::Result<(), &'static str> {
+    if let Some(stored) = source.vectors.stored(ordinal)
+        && source.segment.checksum(ordinal) != Some(crc32fast::hash(stored))
+    {
+        return Err("not what was written");
+    }
+    verified.insert(ordinal);
+    Ok(())
 }
 
 /// Similarity and length of the vector, in double precision. Not a number if the vector holds numbers that are not finite.

@@ -344,6 +344,11 @@ impl Vectors for QuantisedVectors<'_> {
     }
 
     #[inline]
+    fn stored(&self, ordinal: usize) -> Option<&[u8]> {
+        self.code(ordinal)
+    }
+
+    #[inline]
     fn prefetch(&self, ordinal: usize) {
         if let Some(code) = self.code(ordinal) {
             prefetch(code);

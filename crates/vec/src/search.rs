@@ -7,7 +7,7 @@ use crate::frame_set::FrameSet;
 use crate::kernel::Kernel;
 use crate::nearest::{Nearest, Reader};
 use crate::query::{RotatedQuery, Table};
-use crate::vectors::{Vectors, check_finite, normalise};
+use crate::vectors::{Vectors, Verified, check_finite, normalise};
 use std::ops::Range;
 
 /// Frames that may be hits.
@@ -20,6 +20,8 @@ pub struct Source<'a> {
     pub segment: Segment<'a>,
     /// The vectors in full.
     pub vectors: &'a dyn Vectors,
+    /// Which of them were compared with their checksums; the others are when they are first read. `None`: none ever is.
+    pub verified: Option<&'a Verified>,
 }
 
 /// What to search for, and how.

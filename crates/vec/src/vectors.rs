@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::prefetch;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The vectors of a segment in full precision, by their position in it.
 ///
@@ -12,6 +13,12 @@ pub trait Vectors: Sync {
 
     /// The frame of vector `ordinal`, where it is written down beside it: what a search finds is compared with it.
     fn frame(&self, ordinal: usize) -> Option<u64> {
+        let _ = ordinal;
+        None
+    }
+
+    /// The bytes that vector `ordinal` is read from, where they are the ones that its checksum in the segment is of.
+    fn stored(&self, ordinal: usize) -> Option<&[u8]> {
         let _ = ordinal;
         None
     }
@@ -52,6 +59,11 @@ pub struct StridedVectors<'a> {
 impl Vectors for StridedVectors<'_> {
     #[inline]
     fn vector<'a>(&'a self, ordinal: usize, _: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        self.stored(ordinal)
+    }
+
+    #[inline]
+    fn stored(&self, ordinal: usize) -> Option<&[u8]> {
         let start = ordinal.checked_mul(self.stride)?.checked_add(self.first)?;
         self.bytes
             .get(start..start.checked_add(self.dimension * 4)?)
@@ -74,6 +86,32 @@ impl Vectors for StridedVectors<'_> {
 pub(crate) fn frame_in_front(bytes: &[u8], start: usize, distance: usize) -> Option<u64> {
     let id = bytes.get(start.checked_sub(distance)?..)?;
     Some(u64::from_le_bytes(*id.first_chunk()?))
+}
+
+/// Which vectors of a segment were compared with their checksums. Shared by all searches of it.
+#[derive(Debug, Default)]
+pub struct Verified(Box<[AtomicU64]>);
+
+impl Verified {
+    /// None of `count` vectors yet.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self((0..count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Whether vector `ordinal` was.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, ordinal: usize) -> bool {
+        let word = self.0.get(ordinal / 64);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (ordinal % 64) & 1 == 1)
+    }
+
+    pub(crate) fn insert(&self, ordinal: usize) {
+        if let Some(word) = self.0.get(ordinal / 64) {
+            word.fetch_or(1 << (ordinal % 64), Ordering::Relaxed);
+        }
+    }
 }
 
 /// Vectors in memory, one behind the other.

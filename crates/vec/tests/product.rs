@@ -146,6 +146,7 @@ fn a_search_ranks_by_the_quantised_vectors_with_every_kernel() {
     let sources = [Source {
         segment: Segment::open(&blob).unwrap(),
         vectors: &vectors,
+        verified: None,
     }];
     let (mut found, mut asked) = ([0; 2], [0; 2]);
     for seed in 0..20 {

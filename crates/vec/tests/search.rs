@@ -52,6 +52,7 @@ macro_rules! sources {
             .map(|(stored, vectors)| Source {
                 segment: stored.segment(),
                 vectors,
+                verified: None,
             })
             .collect();
     };
@@ -478,6 +479,7 @@ fn a_vector_that_is_gone_is_an_error() {
         let source = Source {
             segment: stored.segment(),
             vectors,
+            verified: None,
         };
         search(&[source], &Request::new(&[1.0, 0.0], 2)).unwrap_err()
     };

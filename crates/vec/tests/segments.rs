@@ -17,6 +17,7 @@ fn source<'a>(stored: &'a Stored, strided: &'a vec::StridedVectors<'a>) -> Sourc
     Source {
         segment: stored.segment(),
         vectors: strided,
+        verified: None,
     }
 }
 
@@ -70,7 +71,7 @@ proptest! {
                 prop_assert!(at >= header || before == value);
                 let _ = segment.verify();
                 let strided = stored.strided();
-                let sources = [Source { segment, vectors: &strided }];
+                let sources = [Source { segment, vectors: &strided, verified: None }];
                 let query = stored.vectors[3].clone();
                 let _ = search(&sources, &Request::new(&query, 10));
                 let _ = merge(&sources, &|_| true);
@@ -122,7 +123,8 @@ fn a_segment_is_served_from_any_address() {
             find(
                 &[Source {
                     segment,
-                    vectors: &strided
+                    vectors: &strided,
+                    verified: None
                 }],
                 &Request::new(&query, 10)
             ),
@@ -187,6 +189,7 @@ fn segments_around_different_centres_merge_and_search_as_one() {
     let whole = [Source {
         segment: Segment::open(&merged).unwrap(),
         vectors: &vectors,
+        verified: None,
     }];
     for frame_id in [3, 39, 40, 700, 1_399, 1_400, 1_499] {
         let part = stored

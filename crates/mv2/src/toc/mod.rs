@@ -364,6 +364,26 @@ pub fn length(head: &TocHead, frames_length: u64, tail: &TocTail) -> u64 {
     (head_length + writer.len() + 32) as u64 + frames_length
 }
 
+/// CRC-32 of what stands around the frames: of the head, but for the checksum of its first section, which is where this is
+/// kept, and of the tail.
+#[must_use]
+pub fn surroundings(head: &TocHead, tail: &TocTail) -> u32 {
+    let mut writer = Writer::with_capacity(1024 + 64 * head.segments.len());
+    writer.u64(head.toc_version);
+    let mut is_first = true;
+    writer.list(&head.segments, |writer, segment| {
+        let blank = SegmentMeta {
+            primary_checksum: [0; 32],
+            ..segment.clone()
+        };
+        let segment = if is_first { &blank } else { segment };
+        segment.encode(writer);
+        is_first = false;
+    });
+    tail.encode(&mut writer);
+    crc32fast::hash(writer.as_slice())
+}
+
 /// [`encode`] piece by piece, for tables too large to be held: `sink` gets the bytes in order. `frames` hands the encoded
 /// frames to what it is called with, in pieces of any size.
 pub fn write<E>(
