@@ -31,7 +31,9 @@ const WITHOUT_WORDS = new Set([
   'hand-minimal-nolex.mv2',
   'hand-no-time-index.mv2',
 ]);
-const readable = containers.filter(({ name }) => !UNREADABLE.has(name) && name !== DAMAGED_PAYLOAD && name !== DAMAGED_LOG);
+const readable = containers.filter(
+  ({ name }) => !UNREADABLE.has(name) && name !== DAMAGED_PAYLOAD && name !== DAMAGED_LOG,
+);
 
 function copyOf(file: string): string {
   const copy = join(scratch(), 'memory.mv2');
