@@ -236,6 +236,7 @@ pub fn vec_segment(data: &[u8]) {
     let sources = [Source {
         segment,
         vectors: &strided,
+        verified: None,
     }];
     let query = shapes::vector(stored.dimension, seed);
     let mut request = Request::new(&query, 1 + usize::from(how % 16));
