@@ -416,6 +416,8 @@ fn finish(
         crate::writer::check_capacity(limit, end.max(length))?;
     }
     let (toc_offset, toc) = write_table(base, &head, &table, &tail, &mut out)?;
+    // What was copied may not have been there any more.
+    base.check()?;
     output::sync(&base.storage)?;
     Ok(Written {
         toc_offset,

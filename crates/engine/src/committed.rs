@@ -131,6 +131,13 @@ impl Committed {
                 (decoded.head, decoded.tail, directory, is_stored)
             }
         };
+        if map.has_failed() {
+            return Err(Error::corrupt(
+                "file",
+                0,
+                "it was cut off, or could not be read, while it was opened",
+            ));
+        }
         let mut header = located.header;
         if located.header_is_damaged {
             // What a header says of the log, the directory knows, too.
@@ -170,9 +177,18 @@ impl Committed {
         })
     }
 
-    /// MV012 when damage was met in what look-ups are read from: what was read since may lack entries. Asked when an answer
-    /// is made, before it goes out; the next look at the file does without what is damaged.
+    /// MV012 when damage was met in what look-ups are read from, or bytes that the file does not have any more: what was read
+    /// since may lack entries. Asked when an answer is made, before it goes out; the next look at the file does without
+    /// what is damaged.
     pub fn check(&self) -> Result<()> {
+        if self.map.has_failed() {
+            let path = self.storage.path().display();
+            return Err(Error::corrupt(
+                "file",
+                output::length(&self.storage).unwrap_or_default(),
+                format_args!("{path} was cut off, or could not be read, while it was open"),
+            ));
+        }
         match self.directory.damage() {
             None => Ok(()),
             Some(place) => Err(Error::corrupt(

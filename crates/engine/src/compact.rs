@@ -223,6 +223,7 @@ impl Prepared {
             let records = base.payload(base.header.wal_offset + self.log_end, length)?;
             output::write_at(&self.storage, HEADER_SIZE as u64, records)?;
         }
+        base.check()?;
         drop(self.storage);
         take_over_owner(base, self.file.file())?;
         let lock = FileLock::exclusive_on(self.file.file(), path)?;

@@ -180,6 +180,12 @@ impl Error {
                 format_args!("{:?}", path.to_string_lossy()),
                 "a path that the system accepts",
             ),
+            // What is read is where a commit says it is: the file was longer.
+            ErrorKind::UnexpectedEof => Self::new(
+                Code::Corrupt,
+                format!("{operation}: {shown} was cut off while it was open ({source})"),
+                json!({ "path": path.to_string_lossy(), "section": "file", "offset": null }),
+            ),
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::new(
                 Code::Unsupported,
                 format!("{operation}: no permission for {shown} ({source})"),

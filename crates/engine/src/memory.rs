@@ -177,7 +177,6 @@ impl Memory {
         let committed = &current.committed;
         match FileIdentity::and_length_of_path(&self.real)? {
             None => Err(missing(&self.path)),
-            // To touch bytes of the map that are no longer there would kill the process.
             Some((identity, length))
                 if identity == committed.storage.identity() && length < committed.end =>
             {

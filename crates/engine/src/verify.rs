@@ -66,7 +66,7 @@ impl Memory {
     /// Checks this memory as it stands on disk.
     pub fn verify(&self, deep: bool) -> Result<VerifyReport> {
         let snapshot = self.snapshot("verify")?;
-        Ok(report(self.path(), &snapshot.committed, deep))
+        checked(self.path(), &snapshot.committed, deep)
     }
 }
 
@@ -77,7 +77,16 @@ pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
     let storage = Arc::new(FileStorage::open_existing(path, false)?);
     let timeout = std::time::Duration::from_secs(10);
     let committed = load(&storage, timeout, Locked::No, Care::Quick)?;
-    Ok(report(path, &committed, deep))
+    checked(path, &committed, deep)
+}
+
+/// The report; MV012 instead when the file was cut off meanwhile.
+fn checked(path: &Path, committed: &Committed, deep: bool) -> Result<VerifyReport> {
+    let report = report(path, committed, deep);
+    if committed.map.has_failed() {
+        committed.check()?;
+    }
+    Ok(report)
 }
 
 /// MV012 when files of another program stand beside the memory, MV013 when it does not exist.

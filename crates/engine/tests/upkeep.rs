@@ -924,3 +924,46 @@ fn a_damaged_header_is_known_and_read_around() {
         assert_eq!(memory.text(2).unwrap(), "goes on", "byte {at}");
     }
 }
+
+#[test]
+fn a_file_cut_off_in_the_middle_of_a_call_ends_the_call_and_nothing_else() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let documents = (0..3_000)
+        .map(|number| Document::text(format!("keyword{number}x {}", noise(number, 30)), 1))
+        .collect();
+    memory.put(documents, PutOptions::default()).unwrap();
+    memory.close().unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let mut refused = 0;
+    for round in 0..40_u64 {
+        // Everything is mapped anew, so that pages are touched for the first time.
+        let memory = open(&path);
+        std::thread::scope(|scope| {
+            let calls = scope.spawn(|| {
+                let mut refused = 0;
+                for call in 0..30_u64 {
+                    let id = (call * 97 + round * 31) % 3_000;
+                    let request = json!({ "query": format!("keyword{id}x"), "k": 3 });
+                    let found = memory.find(serde_json::from_value(request).unwrap());
+                    match found {
+                        Ok(found) => assert_eq!(found.hits[0].frame_id, id),
+                        Err(error) => {
+                            assert_eq!(error.code, engine::Code::Corrupt, "{error:?}");
+                            refused += 1;
+                        }
+                    }
+                }
+                refused
+            });
+            std::thread::sleep(std::time::Duration::from_micros(150 * round));
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_len(sound.len() as u64 * (round % 7) / 7).unwrap();
+            refused += calls.join().unwrap();
+        });
+        // With its content back, the handle goes on.
+        std::fs::write(&path, &sound).unwrap();
+        assert_eq!(total(&memory, "keyword7x"), 1);
+    }
+    assert!(refused > 100, "{refused}");
+}

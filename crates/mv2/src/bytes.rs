@@ -44,6 +44,16 @@ impl Bytes {
         }
     }
 
+    /// Whether mapped bytes were read that the file does not have any more, because another program cut it off, or that
+    /// the disk could not give. They read as zeros: whatever was made of them must not go out.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        match &*self.owner {
+            Owner::Map(map) => map.has_failed(),
+            Owner::Heap(_) => false,
+        }
+    }
+
     /// A part of these bytes that keeps the whole alive. `None` when the range is not inside.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
