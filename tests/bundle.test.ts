@@ -6,7 +6,8 @@ import { rolldown } from 'rolldown';
 import { describe, expect, it } from 'vitest';
 import { platformOf, thisMachine } from '@memvid/core';
 import { linkedInstallation } from './support/install.ts';
-import { root, scratch } from './support/workspace.ts';
+import { root } from './support/places.ts';
+import { scratch } from './support/workspace.ts';
 
 const APPLICATION = `
 import { create } from '@memvid/sdk';

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { create } from '@memvid/sdk';
 import { runProgram } from './support/child.ts';
 import { seed } from './support/random.ts';
-import { leftOut, paper, scratch } from './support/workspace.ts';
+import { paper } from './support/places.ts';
+import { leftOut, scratch } from './support/workspace.ts';
 
 /** What a program found out about files it damaged at random. */
 interface Outcome {

@@ -8,7 +8,7 @@ import * as discover from '@memvid/sdk/discover';
 import { runIn } from './support/child.ts';
 import { linkedInstallation } from './support/install.ts';
 import { checkedTypes } from './support/types.ts';
-import { root } from './support/workspace.ts';
+import { root } from './support/places.ts';
 
 /** Stands on the line before a block that is only to be read, because it needs what a test has not. */
 const NOT_RUNNABLE = '<!-- not runnable -->';

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { open, unlock, type Memvid } from '@memvid/sdk';
 import { containerFixtures, indexFixtures, type ManifestFrame } from './support/manifests.ts';
 import { reference, referenceFinds } from './support/reference.ts';
-import { expectAlone, leftOut, paper, referenceProgram, scratch } from './support/workspace.ts';
+import { paper, referenceProgram } from './support/places.ts';
+import { expectAlone, leftOut, scratch } from './support/workspace.ts';
 
 const absent = leftOut('files of the reference', paper('fixtures/mv2').missing);
 const noProgram = leftOut('the reference reads fixtures we wrote to', referenceProgram().missing);

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { leftOut, paper, referenceProgram, root, sdkEntry } from './support/workspace.ts';
+import { paper, referenceProgram, root, sdkEntry } from './support/places.ts';
+import { leftOut } from './support/workspace.ts';
 
 const harness = paper('golden/golden.mjs');
 const program = referenceProgram();

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { create, open } from '@memvid/sdk';
 import { reference, referenceFinds } from './support/reference.ts';
-import { leftOut, referenceProgram, scratch } from './support/workspace.ts';
+import { referenceProgram } from './support/places.ts';
+import { leftOut, scratch } from './support/workspace.ts';
 
 const noProgram = leftOut('the reference reads a file with a large log', referenceProgram().missing);
 

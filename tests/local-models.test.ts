@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { linkedInstallation } from './support/install.ts';
-import { leftOut, paper, root } from './support/workspace.ts';
+import { paper, root } from './support/places.ts';
+import { leftOut } from './support/workspace.ts';
 
 /** The packages as an application has them: each finds the others beside it, and nothing above. */
 function program(code: string, ...words: string[]): unknown {

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runProgram } from './support/child.ts';
-import { expectAlone, scratch, sdkEntry } from './support/workspace.ts';
+import { sdkEntry } from './support/places.ts';
+import { expectAlone, scratch } from './support/workspace.ts';
 
 const flags = ['--import', join(import.meta.dirname, 'support/socket-trap.mjs')];
 /** A key and settings that make the reference call its server. */

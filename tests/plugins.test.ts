@@ -12,7 +12,7 @@ import { find } from '../packages/sdk/src/find.ts';
 import { vectorMemory } from '../packages/sdk/test/support/vector-memory.ts';
 import { runIn } from './support/child.ts';
 import { linkedInstallation } from './support/install.ts';
-import { root } from './support/workspace.ts';
+import { root } from './support/places.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { create, lockWho, open } from '@memvid/sdk';
 import { startProgram } from './support/child.ts';
 import { reference, referenceFinds } from './support/reference.ts';
-import { expectAlone, leftOut, referenceProgram, scratch } from './support/workspace.ts';
+import { referenceProgram } from './support/places.ts';
+import { expectAlone, leftOut, scratch } from './support/workspace.ts';
 
 const noFlock = leftOut(
   'a lock held from outside',

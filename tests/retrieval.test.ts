@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { create } from '@memvid/sdk';
-import { leftOut, paper, scratch } from './support/workspace.ts';
+import { paper } from './support/places.ts';
+import { leftOut, scratch } from './support/workspace.ts';
 
 const data = paper('bench/data');
 const absent = leftOut('retrieval on SciFact and LoCoMo', data.missing);

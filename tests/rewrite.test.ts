@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { create, open, type Memvid, type StatsResult } from '@memvid/sdk';
 import { startProgram } from './support/child.ts';
 import { reference, referenceFinds } from './support/reference.ts';
-import { expectAlone, leftOut, referenceProgram, scratch } from './support/workspace.ts';
+import { referenceProgram } from './support/places.ts';
+import { expectAlone, leftOut, scratch } from './support/workspace.ts';
 
 const noProgram = leftOut('the reference reads a rewritten file', referenceProgram().missing);
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { create, HashEmbeddings, open } from '@memvid/sdk';
 import { describe, expect, it } from 'vitest';
 import { reference } from './support/reference.ts';
-import { leftOut, referenceProgram, scratch } from './support/workspace.ts';
+import { referenceProgram } from './support/places.ts';
+import { leftOut, scratch } from './support/workspace.ts';
 
 const noProgram = leftOut('the reference searches and rewrites our vectors', referenceProgram().missing);
 

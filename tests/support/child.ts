@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sdkEntry } from './workspace.ts';
+import { sdkEntry } from './places.ts';
 
 /** Begins every program: `sdk` is the built SDK, `file` and `input` what the test passes. */
 function program(code: string, file: string, input: unknown): string {

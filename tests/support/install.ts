@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, scratch } from './workspace.ts';
+import { root } from './places.ts';
+import { scratch } from './workspace.ts';
 
 /** An empty folder in which the built packages of the workspace are linked, as if installed. */
 export function linkedInstallation(...packages: string[]): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { paper } from './workspace.ts';
+import { paper } from './places.ts';
 
 /** A frame as an independent parser read it. */
 export interface ManifestFrame {

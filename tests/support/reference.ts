@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
-import { referenceProgram } from './workspace.ts';
+import { referenceProgram } from './places.ts';
 
 /** Runs the reference's program, offline. Slow: about half a second a call. */
 export function reference(

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from './workspace.ts';
+import { root } from './places.ts';
 
 /** Checks the types of the modules of a folder, as an application's are. `more`: compiler options beside the strict ones. */
 export function checkedTypes(
