@@ -9,6 +9,22 @@ export function wordOf(name: string): string {
   return `w${name}`;
 }
 
+/** The name of a document in a batch that stays as it was stored. */
+export function keptName(batch: string, count: number, at: number): string {
+  return `${batch}k${at}of${count}`;
+}
+
+/** Which batch a name is of, and of how many documents; `undefined` for one that may be changed. */
+export function keptBatch(name: string): { batch: string; count: number } | undefined {
+  const [, batch, count] = /(\w+)k\d+of(\d+)$/.exec(name) ?? [];
+  return batch === undefined ? undefined : { batch, count: Number(count) };
+}
+
+/** The name that decided a text. */
+export function nameOf(text: string): string {
+  return text.split(' ', 1)[0]?.slice(1) ?? '';
+}
+
 /** Every 13th name has a text that is split into chunks, every 29th one that would fill a small log. */
 export function textOf(name: string): string {
   const number = hash(name);

@@ -1,11 +1,11 @@
 /**
- * Changes a memory without end until it is killed, and tells what it does: a line `{ begun }` before each change and
- * `{ done }` when it was acknowledged. Started by `crash.ts`; its one argument is a `Task` as JSON.
+ * Changes a memory until it is killed, and tells what it does: a line `{ begun }` before each change and
+ * `{ done }` when it was acknowledged. Started by `crash.ts` and `together.ts`; its one argument is a `Task` as JSON.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { open, type Memvid } from '@memvid/sdk';
 import { randomNumbers } from '../support/random.ts';
-import { embedderOf, textOf, uriOf, type Model } from './documents.ts';
+import { embedderOf, keptName, textOf, uriOf, type Model } from './documents.ts';
 
 export interface Task {
   readonly file: string;
@@ -16,6 +16,8 @@ export interface Task {
   readonly model?: Model | undefined;
   /** Whether other writers change the file too: what concerns all of it is left out. */
   readonly shared: boolean;
+  /** After so many writes of documents it closes the memory and ends; absent: it goes on until it is killed. */
+  readonly most?: number;
   /** A file with the documents it may change: `[id, name]` each. */
   readonly known: string;
 }
@@ -46,6 +48,8 @@ class Writer {
   #model: Model | undefined;
   #changes = 0;
   #names = 0;
+  /** Writes of documents that were acknowledged. */
+  writes = 0;
 
   constructor(task: Task, memory: Memvid) {
     this.#task = task;
@@ -85,6 +89,7 @@ class Writer {
     say({ begun: number, change });
     const result = await run();
     say({ done: number, ...(ids === undefined ? {} : { ids: ids(result) }) });
+    if ('names' in change || 'uris' in change || 'uri' in change) this.writes += 1;
     return result;
   }
 
@@ -99,7 +104,12 @@ class Writer {
   }
 
   async putMany(count: number): Promise<void> {
-    const names = Array.from({ length: count }, () => this.#name());
+    // Half of the batches are never changed again: who reads them can tell a part from the whole.
+    const isKept = this.#below(2) === 0;
+    const batch = this.#name();
+    const names = Array.from({ length: count }, (_, at) =>
+      isKept ? keptName(batch, count, at) : `${batch}m${at}`,
+    );
     const documents = names.map((name) => ({ title: name, text: textOf(name), uri: uriOf(name) }));
     const ids = await this.#tell(
       { call: 'putMany', names },
@@ -113,6 +123,7 @@ class Writer {
             ),
       (given) => given,
     );
+    if (isKept) return;
     names.forEach((name, at) => this.#known.push({ id: ids[at] ?? '', uri: uriOf(name) }));
   }
 
@@ -168,6 +179,10 @@ class Writer {
     await this.#tell({ call: 'seal' }, () => this.#memory.seal());
   }
 
+  close(): Promise<void> {
+    return this.#memory.close();
+  }
+
   /** Repairs and rewrites. */
   async maintain(): Promise<void> {
     const kinds: Record<string, () => Promise<unknown>> = {
@@ -211,4 +226,5 @@ function say(line: Line): void {
 const task = JSON.parse(process.argv[2] ?? '') as Task;
 const writer = new Writer(task, await Writer.open(task, task.model));
 writeSync(1, 'ready\n');
-for (;;) await writer.step();
+while (writer.writes < (task.most ?? Infinity)) await writer.step();
+await writer.close();

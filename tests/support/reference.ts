@@ -1,24 +1,33 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
 import { referenceProgram } from './places.ts';
+
+/** What the program sees of this process: no network, and a home of its own. */
+function environment(home: string): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    MEMVID_OFFLINE: '1',
+    NO_COLOR: '1',
+    LD_LIBRARY_PATH: dirname(referenceProgram().path),
+  };
+}
+
+/** Starts the reference's program, offline. */
+export function startReference(home: string, ...words: string[]): ChildProcess {
+  return spawn(referenceProgram().path, words, { stdio: 'ignore', env: environment(home) });
+}
 
 /** Runs the reference's program, offline. Slow: about half a second a call. */
 export function reference(
   home: string,
   ...words: string[]
 ): { status: number | null; output: string; error: string } {
-  const { path } = referenceProgram();
-  const run = spawnSync(path, words, {
+  const run = spawnSync(referenceProgram().path, words, {
     input: '',
     encoding: 'utf8',
     timeout: 60_000,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: home,
-      MEMVID_OFFLINE: '1',
-      NO_COLOR: '1',
-      LD_LIBRARY_PATH: dirname(path),
-    },
+    env: environment(home),
   });
   return { status: run.status, output: run.stdout, error: run.stderr };
 }

@@ -16,6 +16,7 @@ use mv2::atomic::AtomicFile;
 use mv2::frame::{Frame, FrameStatus};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
+use mv2::reference_writer::turn_away;
 use mv2::storage::FileStorage;
 use mv2::toc::{SegmentMeta, TocTail};
 use mv2::view::PayloadPlace;
@@ -229,6 +230,12 @@ impl Prepared {
         let lock = FileLock::exclusive_on(self.file.file(), path)?;
         // It syncs the file before it gives it the name.
         self.file.persist(true)?;
+        turn_away(
+            &base.storage,
+            &base.header,
+            current.pending.head,
+            current.pending.last_sequence + 1,
+        );
         let storage = FileStorage::open_existing(path, true);
         let committed = storage
             .ok()

@@ -7,7 +7,10 @@ use mv2::atomic::AtomicFile;
 use mv2::footer::{FOOTER_SIZE, Footer};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header, set_toc_length};
 use mv2::lock::FileLock;
+use mv2::reference_writer::turn_away;
+use mv2::storage::FileStorage;
 use mv2::toc::{self, TicketRef, TocTail};
+use mv2::wal;
 use serde_json::json;
 
 use crate::commit::{directory_head, frames_start, register_directory};
@@ -15,6 +18,7 @@ use crate::compression;
 use crate::directory::Parts;
 use crate::error::{Code, Error, Result};
 use crate::options::{OpenMode, OpenOptions};
+use crate::output;
 
 /// Written so that the reference goes on writing to the file, bytes. It is no limit here.
 const TICKET_CAPACITY: u64 = 1 << 40;
@@ -35,7 +39,7 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
         ));
     }
     let replace = options.mode == OpenMode::Create;
-    let _lock = if replace && path.exists() {
+    let lock = if replace && path.exists() {
         let timeout = options.lock_timeout;
         let lock = FileLock::exclusive(path, timeout);
         Some(lock.map_err(|error| crate::lock::describe(error.into(), path, Duration::ZERO))?)
@@ -53,8 +57,31 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
     match file.persist(replace) {
         // Two processes opened with `auto` at the same time: the other one's memory is as empty as ours.
         Err(mv2::Error::AlreadyExists { .. }) if options.mode == OpenMode::Auto => Ok(()),
-        other => Ok(other.map(|_| ())?),
+        other => {
+            other?;
+            if let Some(lock) = lock {
+                turn_away_from(&lock, path);
+            }
+            Ok(())
+        }
     }
+}
+
+/// Keeps a program of the reference that waits for the memory that was emptied from putting it back.
+fn turn_away_from(lock: &FileLock, path: &Path) {
+    // Best effort: what cannot be read as a memory the reference cannot write either.
+    let turned_away = || -> Result<()> {
+        let handle = lock.file().try_clone();
+        let handle = handle.map_err(|error| Error::io("open", path, &error))?;
+        let storage = FileStorage::from_file(handle, path, true)?;
+        let bytes = output::map(&storage, output::length(&storage)?)?;
+        let header = Header::decode(&bytes)?;
+        let scan = wal::scan(wal::region(&bytes, &header)?, header.wal_sequence);
+        let sequence = scan.last_sequence(header.wal_sequence) + 1;
+        turn_away(&storage, &header, scan.head, sequence);
+        Ok(())
+    };
+    let _ = turned_away();
 }
 
 /// What follows the frames in a memory without frames.

@@ -177,16 +177,8 @@ impl Memory {
         let committed = &current.committed;
         match FileIdentity::and_length_of_path(&self.real)? {
             None => Err(missing(&self.path)),
-            Some((identity, length))
-                if identity == committed.storage.identity() && length < committed.end =>
-            {
-                Err(Error::corrupt(
-                    "file",
-                    length,
-                    format_args!("{} was cut off while it was open", self.path.display()),
-                ))
-            }
-            Some((identity, _)) => Ok(identity != committed.storage.identity()
+            Some((identity, length)) => Ok(identity != committed.storage.identity()
+                || length < committed.end
                 || committed.check().is_err()
                 || committed.header_changed()
                 || writer::has_new_records(committed, &current.pending)),
@@ -196,10 +188,14 @@ impl Memory {
     fn reload(&self, current: &Snapshot, locked: Locked) -> Result<Snapshot> {
         let lex = self.lex_is_enabled();
         let storage = &current.committed.storage;
-        let replaced = FileIdentity::of_path(&self.real)? != Some(storage.identity());
+        let (identity, length) =
+            FileIdentity::and_length_of_path(&self.real)?.ok_or_else(|| missing(&self.path))?;
+        let replaced = identity != storage.identity();
+        // The reference that finds records in the log applies them in place, and the file may be shorter afterwards.
+        let is_cut = !replaced && length < current.committed.end;
         let care = match current.committed.check() {
-            Ok(()) => Care::Quick,
-            Err(_) => Care::Thorough,
+            Ok(()) if !is_cut => Care::Quick,
+            _ => Care::Thorough,
         };
         if !replaced && care == Care::Quick && !current.committed.header_changed() {
             let mut next = current.clone();
@@ -212,7 +208,16 @@ impl Memory {
         } else {
             Arc::clone(storage)
         };
-        let committed = load(&storage, self.options.lock_timeout, locked, care)?;
+        let committed = match load(&storage, self.options.lock_timeout, locked, care) {
+            Err(error) if is_cut && error.code == Code::Corrupt => {
+                return Err(Error::corrupt(
+                    "file",
+                    length,
+                    format_args!("{} was cut off while it was open", self.path.display()),
+                ));
+            }
+            loaded => loaded?,
+        };
         let pending = writer::load_pending(&committed, lex)?;
         Ok(Snapshot {
             committed: Arc::new(committed),

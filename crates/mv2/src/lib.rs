@@ -6,8 +6,8 @@
 //! ```
 //!
 //! This crate knows bytes, not search: every `decode` is a pure function over a slice that may hold anything, every
-//! `encode` gives the exact bytes. Only [`storage`], [`disk`], [`lock`], [`registry`], [`neighbours`], [`atomic`] and [`capsule`]
-//! touch the file system. All integers are little-endian; hashes are 32-byte BLAKE3.
+//! `encode` gives the exact bytes. Only [`storage`], [`disk`], [`lock`], [`registry`], [`neighbours`], [`reference_writer`],
+//! [`atomic`] and [`capsule`] touch the file system. All integers are little-endian; hashes are 32-byte BLAKE3.
 //!
 //! The last valid footer of the file decides what it contains: see [`recover::locate`].
 //!
@@ -38,6 +38,7 @@ mod mmap;
 pub mod neighbours;
 pub mod payload;
 pub mod recover;
+pub mod reference_writer;
 pub mod registry;
 pub mod search_text;
 pub mod sketch;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::reference_writer;
 use crate::storage::FileIdentity;
 
 /// Pause between attempts at first: most locks are held for a few milliseconds.
@@ -55,7 +56,8 @@ impl FileLock {
         timeout: Duration,
     ) -> Result<Self> {
         if let Some(KeptFile(file, identity)) = kept {
-            Self::wait(file, path, Instant::now(), timeout, Mode::Exclusive)?;
+            let start = Instant::now();
+            Self::wait_for_all(file, path, start, timeout, Mode::Exclusive)?;
             return Ok(Self {
                 file: Arc::clone(file),
                 path: path.to_path_buf(),
@@ -119,7 +121,7 @@ impl FileLock {
         let start = Instant::now();
         loop {
             let file = open(path, mode)?;
-            Self::wait(&file, path, start, timeout, mode)?;
+            Self::wait_for_all(&file, path, start, timeout, mode)?;
             let metadata = file
                 .metadata()
                 .map_err(|error| Error::io("look up", path, error))?;
@@ -135,6 +137,29 @@ impl FileLock {
             if start.elapsed() > timeout && !timeout.is_zero() {
                 return Err(locked(path, start));
             }
+        }
+    }
+
+    /// [`FileLock::wait`], and writers also wait for those who write without a lock on what the path names.
+    fn wait_for_all(
+        file: &File,
+        path: &Path,
+        start: Instant,
+        timeout: Duration,
+        mode: Mode,
+    ) -> Result<()> {
+        loop {
+            Self::wait(file, path, start, timeout, mode)?;
+            if mode == Mode::Shared || !reference_writer::is_at_work(path) {
+                return Ok(());
+            }
+            file.unlock()
+                .map_err(|error| Error::io("unlock", path, error))?;
+            let left = timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(locked(path, start));
+            }
+            std::thread::sleep(LONG_PAUSE.min(left));
         }
     }
 

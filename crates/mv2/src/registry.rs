@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::lock::FileLock;
+use crate::reference_writer;
 use crate::storage::FileIdentity;
 use crate::time;
 
@@ -234,6 +235,14 @@ pub fn who(path: &Path) -> Result<Who> {
                 owner,
             });
         }
+    }
+    // A program of the reference goes on writing without a lock on what the path names.
+    if reference_writer::is_at_work(path) {
+        return Ok(Who {
+            locked: true,
+            stale: false,
+            owner: reference_writer::process(path).and_then(|pid| process::describe(pid, path)),
+        });
     }
     Ok(match record {
         Some(record) if record.is_stale() => Who {

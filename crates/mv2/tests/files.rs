@@ -149,6 +149,87 @@ fn a_replacement_is_locked_before_and_after_it_has_the_name() {
 }
 
 #[test]
+fn a_writer_waits_for_one_of_the_reference_that_writes_without_a_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.mv2");
+    std::fs::write(&path, b"x").unwrap();
+    let side_file = folder.path().join("x.manifest.wal");
+    let open = std::fs::File::create(&side_file).unwrap();
+    let start = Instant::now();
+    let refused = FileLock::exclusive(&path, Duration::from_millis(60));
+    assert!(matches!(refused, Err(Error::Locked { waited_ms, .. }) if waited_ms >= 60));
+    assert!(start.elapsed() < Duration::from_secs(5));
+    FileLock::shared(&path, Duration::ZERO).expect("readers go on");
+    let who = registry::who(&path).unwrap();
+    assert!(who.locked && !who.stale);
+    if cfg!(target_os = "linux") {
+        assert_eq!(
+            who.owner.map(|owner| owner.pid),
+            Some(std::process::id()),
+            "who has the side file open"
+        );
+    }
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    open.set_modified(long_ago).unwrap();
+    if cfg!(target_os = "linux") {
+        let refused = FileLock::exclusive(&path, Duration::ZERO);
+        assert!(matches!(refused, Err(Error::Locked { .. })), "still open");
+    }
+    // What a process that died left behind holds nobody up, and stays: it is not ours.
+    drop(open);
+    for _ in 0..2 {
+        FileLock::exclusive(&path, Duration::ZERO).unwrap();
+    }
+    assert!(!registry::who(&path).unwrap().locked);
+    // The next one writes it anew.
+    std::fs::write(&side_file, b"MVSGWAL1").unwrap();
+    let refused = FileLock::exclusive(&path, Duration::ZERO);
+    assert!(matches!(refused, Err(Error::Locked { .. })));
+    std::fs::remove_file(&side_file).unwrap();
+    FileLock::exclusive(&path, Duration::ZERO).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_lost_its_name_turns_writers_of_the_reference_away() {
+    use mv2::reference_writer::turn_away;
+    use mv2::wal::{self, WalEntry};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.mv2");
+    std::fs::write(&path, minimal_file(&[])).unwrap();
+    let storage = FileStorage::open_existing(&path, true).unwrap();
+    let bytes = |storage: &FileStorage| storage.map(storage.len().unwrap()).unwrap();
+    let header = mv2::Header::decode(&bytes(&storage)).unwrap();
+    let before = bytes(&storage).to_vec();
+    turn_away(&storage, &header, 0, 1);
+    assert_eq!(&*bytes(&storage), before, "a file with a name stays");
+    std::fs::remove_file(&path).unwrap();
+    for (head, room) in [
+        (0, true),
+        (header.wal_size - 49, true),
+        (header.wal_size - 48, false),
+    ] {
+        storage
+            .write_at(header.wal_offset, &vec![0; header.wal_size as usize])
+            .unwrap();
+        turn_away(&storage, &header, head, 7);
+        let bytes = bytes(&storage);
+        let region = wal::region(&bytes, &header).unwrap();
+        let scan = wal::scan(&region[head as usize..], 0);
+        assert_eq!(scan.records.len(), usize::from(room), "at {head}");
+        for record in &scan.records {
+            assert!(record.pending && record.sequence == 7);
+            let payload = &region[head as usize..][record.payload.clone()];
+            assert!(WalEntry::decode(payload).is_err());
+        }
+        assert_eq!(
+            bytes[header.wal_offset as usize + header.wal_size as usize..],
+            before[header.wal_offset as usize + header.wal_size as usize..]
+        );
+    }
+}
+
+#[test]
 fn neighbours_are_listed_by_the_rules() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.mv2");

@@ -52,6 +52,17 @@ pub(super) fn holder(path: &Path, identity: FileIdentity) -> Option<OwnerRecord>
             .then(|| pid.parse().ok())
             .flatten()
     })?;
+    describe(pid, path)
+}
+
+/// Other systems have no such table.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn holder(_path: &Path, _identity: FileIdentity) -> Option<OwnerRecord> {
+    None
+}
+
+/// What the system tells about a process that writes the memory at `path` and has no record.
+pub(super) fn describe(pid: u32, path: &Path) -> Option<OwnerRecord> {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&command).replace('\0', " ");
     let now = crate::time::to_rfc3339(std::time::SystemTime::now());
@@ -64,10 +75,4 @@ pub(super) fn holder(path: &Path, identity: FileIdentity) -> Option<OwnerRecord>
         heartbeat_ms: 0,
         last_heartbeat: now,
     })
-}
-
-/// Other systems have no such table.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn holder(_path: &Path, _identity: FileIdentity) -> Option<OwnerRecord> {
-    None
 }
