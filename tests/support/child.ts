@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sdkEntry } from './places.ts';
 
 /** Begins every program: `sdk` is the built SDK, `file` and `input` what the test passes. */
-function program(code: string, file: string, input: unknown): string {
+export function program(code: string, file: string, input: unknown): string {
   return [
     `const sdk = await import(${JSON.stringify(sdkEntry)});`,
     `const file = ${JSON.stringify(file)};`,

@@ -23,8 +23,17 @@ export function reference(
   home: string,
   ...words: string[]
 ): { status: number | null; output: string; error: string } {
+  return referenceWithInput(home, '', ...words);
+}
+
+/** The same for a command that reads its standard input. */
+export function referenceWithInput(
+  home: string,
+  input: string,
+  ...words: string[]
+): { status: number | null; output: string; error: string } {
   const run = spawnSync(referenceProgram().path, words, {
-    input: '',
+    input,
     encoding: 'utf8',
     timeout: 60_000,
     env: environment(home),

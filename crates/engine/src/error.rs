@@ -164,6 +164,13 @@ impl Error {
             return Self::invalid("path", shown, "a path without a loop of links");
         }
         let details = json!({ "path": path.to_string_lossy(), "operation": operation });
+        if let Some(reason) = fault_of_the_system(source) {
+            return Self::new(
+                Code::Unsupported,
+                format!("{operation}: {shown}: {source}"),
+                json!({ "path": path.to_string_lossy(), "operation": operation, "reason": reason }),
+            );
+        }
         match source.kind() {
             ErrorKind::NotFound => Self::new(
                 Code::NotFound,
@@ -205,6 +212,19 @@ impl Error {
             ),
         }
     }
+}
+
+/// What is not a fault of the caller or of this library: too many open files, or a disk that does not work.
+fn fault_of_the_system(source: &std::io::Error) -> Option<&'static str> {
+    /// ENFILE and EMFILE: they have no stable kind.
+    const DESCRIPTORS: [i32; 2] = [23, 24];
+    /// EIO has none either.
+    const DEVICE: i32 = 5;
+    let number = source.raw_os_error().filter(|_| cfg!(unix))?;
+    if DESCRIPTORS.contains(&number) {
+        return Some("descriptors");
+    }
+    (number == DEVICE).then_some("device")
 }
 
 #[cfg(unix)]

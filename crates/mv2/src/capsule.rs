@@ -12,16 +12,20 @@
 //! | 60 |  4 | 1 = chunks, 0 = one piece |
 //!
 //! Chunks: u32 length, then ciphertext and 16 bytes of tag; nonce = first 4 bytes of the base nonce, then the number of the
-//! chunk as u64 **big-endian**. One piece: ciphertext and tag under the base nonce. The header is not authenticated, so
-//! what comes out is also checked to be a memory.
+//! chunk as u64 **big-endian**. One piece: ciphertext and tag under the base nonce.
+//!
+//! The number in the nonce authenticates the place of each chunk, but nothing authenticates the header and the end. So the
+//! lengths of the chunks have to add up to the size, and what comes out has to be a memory that is not older than its own
+//! header, which stands in the first chunk. What anybody can see without the password is refused before the key is derived;
+//! behind that there is one failure, whatever the cause.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroizing;
 
 use crate::atomic::AtomicFile;
@@ -90,16 +94,27 @@ pub fn unlock(input: &Path, output: Option<&Path>, password: &str, force: bool) 
         .map_err(|error| Error::io("read", input, error))?;
     let header = CapsuleHeader::decode(&page).map_err(|reason| refused(reason, input))?;
     check_output(&output, force)?;
+    let longest = if header.chunked {
+        check_chunks(&source, input, &header)?
+    } else {
+        check_piece(&source, input, &header)?
+    };
     check_password(password, input)?;
     let cipher = cipher(password, &header.salt).map_err(|reason| refused(reason, input))?;
     let target = AtomicFile::create(&output)?;
+    // Of the size it needs from the start: one that grows leaves copies of what was in it.
+    let mut buffer = Zeroizing::new(Vec::with_capacity(longest));
     if header.chunked {
-        decrypt_chunks(&source, input, target.file(), &output, &header, &cipher)?;
+        let mut out = (target.file(), output.as_path());
+        decrypt_chunks(&source, input, &mut out, &header, &cipher, &mut buffer)?;
     } else {
-        decrypt_piece(&source, input, target.file(), &output, &header, &cipher)?;
+        read_whole(&source, input, &mut buffer, longest)?;
+        open(&cipher, header.nonce, &mut buffer, input)?;
+        write(target.file(), &output, &buffer)?;
     }
+    drop(buffer);
     if check_memory(target.file(), input).is_err() {
-        return Err(refused(CapsuleReason::ContentNotAMemory, input));
+        return Err(refused(CapsuleReason::WrongPasswordOrDamaged, input));
     }
     target.copy_permissions(&source);
     persist(target, &output, force)
@@ -194,9 +209,21 @@ impl CapsuleHeader {
 fn cipher(password: &str, salt: &[u8; 32]) -> Result<Aes256Gcm, CapsuleReason> {
     let derive = || -> Result<Aes256Gcm, argon2::Error> {
         let params = Params::new(64 * 1024, 3, 4, Some(32))?;
+        // The last blocks determine the key. The library gives its own memory back as it is.
+        let mut blocks = Zeroizing::new(Vec::new());
+        let count = params.block_count();
+        blocks
+            .try_reserve_exact(count)
+            .map_err(|_| argon2::Error::OutOfMemory)?;
+        blocks.resize(count, Block::default());
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut key = Zeroizing::new([0; 32]);
-        argon2.hash_password_into(password.as_bytes(), salt, key.as_mut())?;
+        argon2.hash_password_into_with_memory(
+            password.as_bytes(),
+            salt,
+            key.as_mut(),
+            blocks.as_mut_slice(),
+        )?;
         Ok(Aes256Gcm::new((&*key).into()))
     };
     derive().map_err(|_| CapsuleReason::KeyDerivation)
@@ -205,13 +232,12 @@ fn cipher(password: &str, salt: &[u8; 32]) -> Result<Aes256Gcm, CapsuleReason> {
 fn encrypt(
     source: &File,
     input: &Path,
-    mut target: &File,
+    target: &File,
     output: &Path,
     header: &CapsuleHeader,
     cipher: &Aes256Gcm,
 ) -> Result<()> {
-    let written = |error| Error::io("write", output, error);
-    target.write_all(&header.encode()).map_err(written)?;
+    write(target, output, &header.encode())?;
     let mut buffer = Zeroizing::new(Vec::with_capacity(CHUNK + TAG));
     let mut left = header.size;
     for number in 0u64.. {
@@ -236,96 +262,123 @@ fn encrypt(
             .encrypt_in_place(&header.chunk_nonce(number).into(), b"", &mut *buffer)
             .map_err(|_| refused(CapsuleReason::KeyDerivation, input))?;
         let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-        target.write_all(&length.to_le_bytes()).map_err(written)?;
-        target.write_all(&buffer).map_err(written)?;
+        write(target, output, &length.to_le_bytes())?;
+        write(target, output, &buffer)?;
     }
     Ok(())
 }
 
-fn decrypt_chunks(
-    source: &File,
-    input: &Path,
-    mut target: &File,
-    output: &Path,
-    header: &CapsuleHeader,
-    cipher: &Aes256Gcm,
-) -> Result<()> {
+/// Walks over the chunks of a capsule without decrypting any, and gives the length of the longest. The place of `source` is
+/// behind the header before and after.
+fn check_chunks(mut source: &File, input: &Path, header: &CapsuleHeader) -> Result<usize> {
     let failed = |error| Error::io("read", input, error);
-    let mut buffer = Zeroizing::new(Vec::new());
+    let end = source.metadata().map_err(failed)?.len();
+    let mut at = CAPSULE_HEADER_SIZE as u64;
     let mut found = 0u64;
-    let mismatch = |found| {
-        let reason = CapsuleReason::SizeMismatch {
-            expected: header.size,
-            found,
-        };
-        refused(reason, input)
-    };
-    for number in 0u64.. {
-        buffer.clear();
-        let read = source.take(4).read_to_end(&mut buffer).map_err(failed)?;
-        let length = match (read, buffer.as_slice().try_into()) {
-            (0, _) => break,
-            (_, Ok(bytes)) => u32::from_le_bytes(bytes),
-            _ => return Err(refused(CapsuleReason::Truncated, input)),
-        };
+    let mut longest = 0;
+    while at < end {
+        let mut length = [0; 4];
+        if end - at < length.len() as u64 {
+            return Err(refused(CapsuleReason::Truncated, input));
+        }
+        source.seek(SeekFrom::Start(at)).map_err(failed)?;
+        source.read_exact(&mut length).map_err(failed)?;
+        let length = u32::from_le_bytes(length);
         if (length as usize) <= TAG || length > MAX_CHUNK {
             return Err(refused(CapsuleReason::ChunkLength { length }, input));
         }
-        buffer.clear();
-        let read = source
-            .take(u64::from(length))
-            .read_to_end(&mut buffer)
-            .map_err(failed)?;
-        if read as u64 != u64::from(length) {
+        at += 4 + u64::from(length);
+        if at > end {
             return Err(refused(CapsuleReason::Truncated, input));
         }
-        open(cipher, header.chunk_nonce(number), &mut buffer, input)?;
-        found += buffer.len() as u64;
-        if found > header.size {
-            return Err(mismatch(found));
-        }
-        target
-            .write_all(&buffer)
-            .map_err(|error| Error::io("write", output, error))?;
+        found += u64::from(length) - TAG as u64;
+        longest = longest.max(length as usize);
     }
-    if found == header.size {
-        Ok(())
-    } else {
-        Err(mismatch(found))
-    }
+    check_size(header, found, input)?;
+    let behind_header = SeekFrom::Start(CAPSULE_HEADER_SIZE as u64);
+    source.seek(behind_header).map_err(failed)?;
+    Ok(longest)
 }
 
-/// Nothing of one piece can be authenticated before all of it is there, so it is held in memory.
-fn decrypt_piece(
+/// The length of the one piece. Nothing of it can be authenticated before all of it is there, so it is held in memory: no
+/// program is known that writes this form.
+fn check_piece(source: &File, input: &Path, header: &CapsuleHeader) -> Result<usize> {
+    let metadata = source
+        .metadata()
+        .map_err(|error| Error::io("read", input, error))?;
+    let length = metadata.len().saturating_sub(CAPSULE_HEADER_SIZE as u64);
+    let Some(found) = length.checked_sub(TAG as u64) else {
+        return Err(refused(CapsuleReason::Truncated, input));
+    };
+    check_size(header, found, input)?;
+    usize::try_from(length).map_err(|_| refused(CapsuleReason::Truncated, input))
+}
+
+fn check_size(header: &CapsuleHeader, found: u64, input: &Path) -> Result<()> {
+    if found == header.size {
+        return Ok(());
+    }
+    let expected = header.size;
+    Err(refused(
+        CapsuleReason::SizeMismatch { expected, found },
+        input,
+    ))
+}
+
+/// Decrypts chunks that were walked over before; a capsule that changed since is damaged.
+fn decrypt_chunks(
     source: &File,
     input: &Path,
-    mut target: &File,
-    output: &Path,
+    out: &mut (&File, &Path),
     header: &CapsuleHeader,
     cipher: &Aes256Gcm,
+    buffer: &mut Vec<u8>,
 ) -> Result<()> {
-    let mut buffer = Zeroizing::new(Vec::new());
-    let read = source
-        .take(header.size.saturating_add(TAG as u64 + 1))
-        .read_to_end(&mut buffer)
-        .map_err(|error| Error::io("read", input, error))? as u64;
-    if read != header.size.saturating_add(TAG as u64) {
-        let reason = CapsuleReason::SizeMismatch {
-            expected: header.size,
-            found: read.saturating_sub(TAG as u64),
-        };
-        return Err(refused(reason, input));
+    let mut left = header.size;
+    for number in 0u64.. {
+        if left == 0 {
+            break;
+        }
+        read_whole(source, input, buffer, 4)?;
+        let length = buffer
+            .first_chunk()
+            .map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
+        if length <= TAG || length > buffer.capacity() {
+            return Err(refused(CapsuleReason::WrongPasswordOrDamaged, input));
+        }
+        read_whole(source, input, buffer, length)?;
+        open(cipher, header.chunk_nonce(number), buffer, input)?;
+        left = left
+            .checked_sub(buffer.len() as u64)
+            .ok_or_else(|| refused(CapsuleReason::WrongPasswordOrDamaged, input))?;
+        write(out.0, out.1, buffer)?;
     }
-    open(cipher, header.nonce, &mut buffer, input)?;
-    target
-        .write_all(&buffer)
-        .map_err(|error| Error::io("write", output, error))
+    Ok(())
+}
+
+/// Reads exactly `length` bytes, for which the buffer has room.
+fn read_whole(mut source: &File, input: &Path, buffer: &mut Vec<u8>, length: usize) -> Result<()> {
+    buffer.resize(length, 0);
+    source
+        .read_exact(buffer)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                refused(CapsuleReason::WrongPasswordOrDamaged, input)
+            }
+            _ => Error::io("read", input, error),
+        })
 }
 
 fn open(cipher: &Aes256Gcm, nonce: [u8; 12], buffer: &mut Vec<u8>, input: &Path) -> Result<()> {
     cipher
         .decrypt_in_place(&nonce.into(), b"", buffer)
         .map_err(|_| refused(CapsuleReason::WrongPasswordOrDamaged, input))
+}
+
+fn write(mut target: &File, output: &Path, bytes: &[u8]) -> Result<()> {
+    target
+        .write_all(bytes)
+        .map_err(|error| Error::io("write", output, error))
 }
 
 fn refused(reason: CapsuleReason, path: &Path) -> Error {
@@ -360,7 +413,19 @@ fn check_memory(file: &File, path: &Path) -> Result<()> {
     if !bytes.starts_with(&MAGIC) {
         return Err(refused(CapsuleReason::NotAMemory, path));
     }
-    crate::recover::locate(&bytes, path).map(|_| ())
+    let located = crate::recover::locate(&bytes, path)?;
+    // The header is written behind the commit it names: a file that ends with an older one was cut off.
+    let is_older = located.header.footer_offset > located.toc_offset
+        && crate::toc::stored_checksum(located.toc(&bytes)?)? != located.header.toc_checksum;
+    if is_older {
+        let what = "the last commit is damaged or missing";
+        return Err(Error::corrupt(
+            "table of contents",
+            located.toc_offset,
+            what,
+        ));
+    }
+    Ok(())
 }
 
 fn persist(target: AtomicFile, output: &Path, force: bool) -> Result<PathBuf> {

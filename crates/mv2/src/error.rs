@@ -119,8 +119,9 @@ pub enum CapsuleReason {
         /// Value found.
         value: u32,
     },
-    /// Authentication failed: the two causes cannot be told apart.
-    #[error("wrong password or damaged capsule")]
+    /// Authentication failed, or what was decrypted is no memory: the causes are not told apart, so that nobody learns
+    /// from the answer whether a password was right.
+    #[error("the password is wrong, or the capsule was altered or cut off")]
     WrongPasswordOrDamaged,
     /// The capsule ends inside a chunk.
     #[error("the capsule is cut off")]
@@ -131,17 +132,14 @@ pub enum CapsuleReason {
         /// Length field of the chunk.
         length: u32,
     },
-    /// The decrypted size is not the one in the header: the capsule was cut at a chunk boundary or extended.
-    #[error("{found} bytes were decrypted, the capsule promises {expected}")]
+    /// The size of the content is not the one in the header: the capsule was cut at a chunk boundary or extended.
+    #[error("the capsule holds {found} bytes of a memory and promises {expected}: it is cut off")]
     SizeMismatch {
         /// Size in the capsule header.
         expected: u64,
-        /// Size decrypted.
+        /// Size of what is there.
         found: u64,
     },
-    /// What was decrypted is no readable memory.
-    #[error("the decrypted content is not a readable .mv2 file")]
-    ContentNotAMemory,
     /// The output exists and `force` was not given.
     #[error("the output already exists; use force to replace it")]
     OutputExists,

@@ -179,15 +179,52 @@ fn damaged_capsules_are_refused_and_leave_nothing_behind() {
         attempt(&smaller, PASSWORD),
         CapsuleReason::SizeMismatch { .. }
     ));
+    let sized = |bytes: &[u8], size: u64| {
+        let mut copy = bytes.to_vec();
+        copy[52..60].copy_from_slice(&size.to_le_bytes());
+        copy
+    };
     let mut longer = locked.clone();
     longer.extend_from_slice(&locked[64..64 + chunk]);
-    assert_eq!(
+    assert!(matches!(
         attempt(&longer, PASSWORD),
+        CapsuleReason::SizeMismatch { .. }
+    ));
+    // Whoever edits the size, too, is found out by the numbers of the chunks, or by what comes out.
+    let longer = sized(&longer, size + (1 << 20));
+    assert_eq!(attempt(&longer, PASSWORD), wrong, "a chunk twice");
+    let mut swapped = locked.clone();
+    let (first, second) = swapped[64..].split_at_mut(chunk);
+    first.swap_with_slice(&mut second[..chunk]);
+    assert_eq!(attempt(&swapped, PASSWORD), wrong, "two chunks swapped");
+    let without_first = [&locked[..64], &locked[64 + chunk..]].concat();
+    let without_first = sized(&without_first, size - (1 << 20));
+    assert_eq!(
+        attempt(&without_first, PASSWORD),
         wrong,
-        "a chunk in another place"
+        "the first left out"
     );
-    longer.truncate(locked.len() + 2);
-    assert_eq!(attempt(&longer, PASSWORD), CapsuleReason::Truncated);
+    for chunks in [1, 2] {
+        let cut = sized(cut(64 + chunks * chunk), (chunks as u64) << 20);
+        assert_eq!(attempt(&cut, PASSWORD), wrong, "cut, with the size to it");
+    }
+    assert_eq!(attempt(&sized(cut(64), 0), PASSWORD), wrong, "no chunk");
+    let torn = [&locked[..], &[0, 0]].concat();
+    assert_eq!(attempt(&torn, PASSWORD), CapsuleReason::Truncated);
+}
+
+#[test]
+fn what_can_be_seen_without_the_password_is_refused_before_the_key_is_derived() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = memory(folder.path());
+    let capsule = lock(&path, None, PASSWORD, false).unwrap();
+    let locked = std::fs::read(&capsule).unwrap();
+    std::fs::write(&capsule, &locked[..locked.len() - 1]).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for password in ["", PASSWORD, "another password"] {
+        let reason = reason(unlock(&capsule, None, password, false));
+        assert_eq!(reason, CapsuleReason::Truncated);
+    }
 }
 
 #[test]

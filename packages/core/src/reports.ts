@@ -100,6 +100,19 @@ export function systemReport(error: unknown, path?: string): Report | undefined 
         message: `The disk has no room left for ${where}`,
         details: { ...details, reason: 'disk' },
       };
+    case 'EMFILE':
+    case 'ENFILE':
+      return {
+        code: 'MV018',
+        message: `Too many files are open to open ${where} (${error.code})`,
+        details: { ...details, operation: 'open', reason: 'descriptors' },
+      };
+    case 'EIO':
+      return {
+        code: 'MV018',
+        message: `The disk reports an error at ${where}`,
+        details: { ...details, operation: 'access', reason: 'device' },
+      };
     default:
       return undefined;
   }

@@ -192,6 +192,10 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
       return 'Remove the other names of the file, or copy it to a name of its own.';
     case 'permission':
       return 'Change the permissions of the path, or open it with `readOnly: true` when reading is allowed.';
+    case 'descriptors':
+      return 'Close memories with `close()` that are not needed any more, or raise the limit on open files of the process.';
+    case 'device':
+      return 'The disk or its file system is out of order: check it, then the file with `verifyMemvid(path, { deep: true })`.';
     case 'offline':
       return 'Unset MEMVID_OFFLINE to allow the request, or pass `contextOnly: true`.';
     case 'missing_key':

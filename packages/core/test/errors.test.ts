@@ -273,6 +273,9 @@ describe('fromSystemError', () => {
     ['EACCES', core.UnsupportedOperationError, 'MV018'],
     ['EROFS', core.UnsupportedOperationError, 'MV018'],
     ['ENOSPC', core.CapacityExceededError, 'MV001'],
+    ['EMFILE', core.UnsupportedOperationError, 'MV018'],
+    ['ENFILE', core.UnsupportedOperationError, 'MV018'],
+    ['EIO', core.UnsupportedOperationError, 'MV018'],
   ])('maps %s', (number, constructor, code) => {
     const error = fromSystemError(system(number));
     expect(error).toBeInstanceOf(constructor);
@@ -280,6 +283,11 @@ describe('fromSystemError', () => {
     expect(error?.message).toContain('/data/a.mv2');
     expect(error?.details?.path).toBe('/data/a.mv2');
     expect(error?.suggestion).toMatch(/\w/);
+  });
+
+  it('tells what to do about too many open files and a broken disk', () => {
+    expect(fromSystemError(system('EMFILE'))?.suggestion).toContain('close()');
+    expect(fromSystemError(system('EIO'))?.suggestion).toContain('disk');
   });
 
   it('marks a full disk', () => {
@@ -290,7 +298,7 @@ describe('fromSystemError', () => {
     expect(fromSystemError(system('ENOENT'), 'notes.mv2')?.message).toContain('notes.mv2');
   });
 
-  it.each([new Error('x'), system('EMFILE'), 'ENOENT', undefined])('leaves %s to the caller', (value) => {
+  it.each([new Error('x'), system('EPIPE'), 'ENOENT', undefined])('leaves %s to the caller', (value) => {
     expect(fromSystemError(value)).toBeUndefined();
   });
 });

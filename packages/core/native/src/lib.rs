@@ -20,6 +20,7 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::path::PathBuf;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 use crate::failure::{guard, to_napi};
 use crate::memory::NativeMemory;
@@ -127,6 +128,7 @@ pub fn lock_capsule(
     output: Option<String>,
     force: bool,
 ) -> AsyncTask<Job<String>> {
+    let password = Zeroizing::new(password);
     Job::spawn(move || {
         engine::lock_capsule(
             &PathBuf::from(path),
@@ -144,6 +146,7 @@ pub fn unlock_capsule(
     output: Option<String>,
     force: bool,
 ) -> AsyncTask<Job<String>> {
+    let password = Zeroizing::new(password);
     Job::spawn(move || {
         engine::unlock_capsule(
             &PathBuf::from(path),
