@@ -17,7 +17,8 @@ export interface TogetherFigures {
   /** Writes that were acknowledged, by call. */
   acknowledged: Record<string, number>;
   documents: number;
-  readings: { rounds: number; longestMs: number; longestCall: string }[];
+  /** The longest that each call of a reader took, in milliseconds. */
+  readings: { rounds: number; longest: Record<string, number> }[];
   /** Documents that the reference stored, and how often it gave up waiting for the lock. */
   reference: { stored: number; refused: number; kept: number };
   problems: string[];
@@ -86,10 +87,10 @@ export async function together(options: TogetherOptions): Promise<TogetherFigure
       figures.problems.push(`a reader ended with ${status}: ${reader.complained()}`);
       continue;
     }
-    const { rounds, problems, longest, longestCall } = JSON.parse(
+    const { rounds, problems, longest } = JSON.parse(
       reader.printed().trimEnd().split('\n').at(-1) ?? '',
     ) as Reading;
-    figures.readings.push({ rounds, longestMs: Math.round(longest), longestCall });
+    figures.readings.push({ rounds, longest });
     figures.problems.push(...problems.map((problem) => `a reader: ${problem}`));
   }
   expectation.foreign = THEIRS;

@@ -27,7 +27,7 @@ impl AtomicFile {
     pub fn create(destination: &Path) -> Result<Self> {
         let folder = folder_of(destination);
         #[cfg(target_os = "linux")]
-        if let Some(file) = nameless(folder) {
+        if let Some(file) = nameless(folder)? {
             return Ok(Self {
                 content: Content::Nameless(file),
                 destination: destination.to_path_buf(),
@@ -121,19 +121,24 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn nameless(folder: &Path) -> Option<File> {
+fn nameless(folder: &Path) -> Result<Option<File>> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
-    let create = || {
-        let made = openat(
-            CWD,
-            folder,
-            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
-            // What the user's umask leaves of it, as for any new file.
-            Mode::from_bits_truncate(0o666),
-        )?;
-        Ok(File::from(made))
-    };
-    disk::create(folder, create, |file| file, |_| None).ok()
+    use rustix::io::Errno;
+    let file = openat(
+        CWD,
+        folder,
+        OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+        // What the user's umask leaves of it, as for any new file.
+        Mode::from_bits_truncate(0o666),
+    );
+    match file {
+        Ok(file) => Ok(Some(File::from(file))),
+        // A file with a name would need a descriptor as well.
+        Err(error @ (Errno::MFILE | Errno::NFILE)) => {
+            Err(Error::io("create a file in", folder, error.into()))
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 /// Links a nameless file. A link never replaces, so replacing takes a second name and a rename.
