@@ -72,7 +72,7 @@ describe('several processes', () => {
       const figures = await together({
         writers: 2,
         writes: 40,
-        readers: 0,
+        readers: 1,
         seed: seed('MEMVID_PROCESSES_SEED'),
         withReference: true,
       });

@@ -64,7 +64,8 @@ class Writer {
 
   static open(task: Task, model: Model | undefined): Promise<Memvid> {
     return open(task.file, {
-      lockTimeoutMs: 60_000,
+      // The reference keeps the lock for as long as it rewrites the whole file.
+      lockTimeoutMs: 600_000,
       ...(model === undefined ? {} : { embedder: embedderOf(model) }),
     });
   }

@@ -1,4 +1,4 @@
-import type { Embedder, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
+import type { Embedder, MemvidError, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
 import { Embedders } from './embedding/embedders.js';
 import { InFlight, type Purpose } from './embedding/in-flight.js';
 import { aborted, closed, closedMeanwhile, ended, failureOn, readOnly } from './failures.js';
@@ -30,6 +30,14 @@ interface View {
 const GRACE = 10_000;
 /** The same for questions, and for what a call does behind its embedder. */
 const SHORT_GRACE = 1000;
+
+/**
+ * Whether the file lost bytes under a call that read them. It may be whole again: a program of the reference that finds
+ * records in the log rewrites the file in place.
+ */
+function isOfTheFile(failure: MemvidError): boolean {
+  return failure.code === 'MV012' && failure.details?.['section'] === 'file';
+}
 
 /** One open memory: the native side, its write queue, and the rules every call obeys. */
 export class Handle {
@@ -130,8 +138,14 @@ export class Handle {
   async read<T>(operation: string, read: (native: NativeMemory) => T | Promise<T>): Promise<T> {
     this.#assertHeld(operation);
     const settled = this.#queue.settled;
+    if (settled !== undefined) await settled;
     try {
-      if (settled !== undefined) await settled;
+      return await read(this.#native);
+    } catch (error) {
+      const failure = failureOn(this.path, error);
+      if (!isOfTheFile(failure)) throw failure;
+    }
+    try {
       return await read(this.#native);
     } catch (error) {
       throw failureOn(this.path, error);
