@@ -202,7 +202,7 @@ describe('capsules', () => {
     expect(peak.lock - peak.before).toBeLessThan(96 << 20);
   });
 
-  it('that cannot be written whole leave nothing', async () => {
+  it.skipIf(process.platform === 'win32')('that cannot be written whole leave nothing', async () => {
     const file = await memoryOf(3);
     const folder = dirname(file);
     const capsule = await lock(file, { password: PASSWORD });

@@ -164,8 +164,9 @@ async function live(
   const inject = `inject=${call}:signal=SIGKILL:when=${1 + Math.floor(random() * most)}`;
   const trace = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
   const [program = '', ...rest] = insideCall ? [...trace, ...words] : words;
-  // In a group of its own, so that a program and who traces it are killed together.
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  // In a group of its own, so that a program and who traces it are killed together. Windows has neither.
+  const hasGroups = process.platform !== 'win32';
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], detached: hasGroups });
   let [printed, complained] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complained += text));
@@ -176,7 +177,9 @@ async function live(
   let inTime = true;
   const timer = setTimeout(() => {
     inTime = false;
-    if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL');
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (hasGroups) process.kill(-(child.pid ?? 0), 'SIGKILL');
+    else child.kill('SIGKILL');
   }, moment);
   await ended;
   clearTimeout(timer);
