@@ -133,11 +133,11 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         ..base.header.clone()
     };
     if let Err(error) = publish(storage, header, &written.toc, base.generation + 1) {
-        // The log still holds everything that was acknowledged: the old header puts it in force again.
-        let length = base
-            .end
-            .saturating_sub(base.toc_offset + mv2::footer::FOOTER_SIZE as u64);
-        let _ = write_header(storage, &base.header, length);
+        // The log still holds everything that was acknowledged: the old header puts it in force again. Whoever searches for
+        // the last footer must not find the one of this commit either.
+        let footer = written.toc_offset + written.toc.length;
+        let _ = output::write_at(storage, footer, &[0; mv2::footer::FOOTER_SIZE]);
+        let _ = write_header(storage, &base.header, base.toc_length);
         return Err(error);
     }
     Ok(Committed::load(Arc::clone(storage), Care::Quick).ok())

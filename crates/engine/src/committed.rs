@@ -41,6 +41,8 @@ pub struct Committed {
     pub generation: u64,
     /// Where the table of contents starts.
     pub toc_offset: u64,
+    /// Its length, bytes. What follows is the footer, if that is not missing.
+    pub toc_length: u64,
     /// Where the next commit may write: behind everything this one refers to.
     pub end: u64,
     /// Everything before the frames.
@@ -158,6 +160,7 @@ impl Committed {
             header,
             generation,
             toc_offset: located.toc_offset,
+            toc_length: located.footer_offset - located.toc_offset,
             end,
             head,
             tail,

@@ -347,12 +347,8 @@ fn payloads(committed: &Committed) -> Check {
 }
 
 fn table_of_contents(committed: &Committed) -> Check {
-    let length = committed
-        .end
-        .saturating_sub(committed.toc_offset)
-        .saturating_sub(mv2::footer::FOOTER_SIZE as u64);
     let outcome = committed
-        .payload(committed.toc_offset, length)
+        .payload(committed.toc_offset, committed.toc_length)
         .map_err(|error| error.message)
         .and_then(|bytes| {
             mv2::toc::verify_checksum(bytes).map_err(|error| error.to_string())?;

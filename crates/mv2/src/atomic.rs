@@ -85,7 +85,11 @@ impl AtomicFile {
                 renamed.map_err(failed)?
             }
         };
-        sync_folder(&destination).map_err(failed)?;
+        // The name is taken and cannot be given back: a disk that fails for a moment is asked once more, so that nothing that
+        // is acknowledged later stands in a file whose name is lost with the power.
+        sync_folder(&destination)
+            .or_else(|_| sync_folder(&destination))
+            .map_err(failed)?;
         Ok(file)
     }
 }

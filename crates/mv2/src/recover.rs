@@ -130,7 +130,8 @@ pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
             .is_none_or(|(position, _)| header.footer_offset > *position)
     {
         let start = header.footer_offset;
-        let generation = last_footer.map_or(0, |(_, footer)| footer.generation);
+        // Each commit counts one further.
+        let generation = last_footer.map_or(0, |(_, footer)| footer.generation.saturating_add(1));
         return without_footer(bytes, header, start, end, generation);
     }
     if let Some((footer_offset, footer)) = last_footer {

@@ -28,43 +28,43 @@ pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
     let Some((first, newest)) = found.first().zip(found.last()) else {
         return Judgement::Torn;
     };
+    let header = region.get(position..).unwrap_or_default();
+    let claim = Claim::read(header).ok();
+    // A header is written last, from front to end: without a checksum it is not there.
+    let plausible = claim.filter(|claim| {
+        claim.checksum != [0; 32]
+            && claim.sequence == last.saturating_add(1)
+            && !claim.is_refuted()
+            && position + RECORD_HEADER_SIZE + claim.length as usize == first.position
+    });
+    let payload = position + RECORD_HEADER_SIZE..first.position;
+    let is_whole = claim.is_some_and(|claim| {
+        region
+            .get(payload.clone())
+            .is_some_and(|payload| crate::hash(payload) == claim.checksum)
+    });
+    // Whatever was put behind it later: taking back a batch that failed may have been interrupted in this header, and what
+    // is written afterwards goes behind the records that are found then.
+    if plausible.is_none() && is_whole && first.claim.sequence == last.saturating_add(2) {
+        return Judgement::Mended(WalRecord {
+            position: position as u64,
+            sequence: last + 1,
+            // Whether it belongs to the batch behind it or was one of its own: both are complete if what follows is.
+            batch_remaining: first.claim.batch_remaining.saturating_add(1),
+            is_checked: false,
+            pending: true,
+            payload,
+        });
+    }
     // Only one batch can be on its way: what was acknowledged before it is complete.
     let end = newest.claim.batch_end();
     if found.iter().any(|found| found.claim.batch_end() != end) {
         return Judgement::Damaged;
     }
-    let header = region.get(position..).unwrap_or_default();
-    let Ok(claim) = Claim::read(header) else {
-        return Judgement::Torn;
-    };
-    // A header is written last, from front to end: without a checksum it is not there.
-    let is_plausible = claim.checksum != [0; 32]
-        && claim.sequence == last.saturating_add(1)
-        && !claim.is_refuted()
-        && position + RECORD_HEADER_SIZE + claim.length as usize == first.position;
-    if is_plausible {
-        return if claim.batch_end() == end {
-            Judgement::Torn
-        } else {
-            Judgement::Damaged
-        };
+    match plausible {
+        Some(claim) if claim.batch_end() != end => Judgement::Damaged,
+        _ => Judgement::Torn,
     }
-    let payload = position + RECORD_HEADER_SIZE..first.position;
-    let is_whole = region
-        .get(payload.clone())
-        .is_some_and(|payload| crate::hash(payload) == claim.checksum);
-    if !is_whole || first.claim.sequence != last.saturating_add(2) {
-        return Judgement::Torn;
-    }
-    Judgement::Mended(WalRecord {
-        position: position as u64,
-        sequence: last + 1,
-        // Whether it belongs to the batch behind it or was one of its own: both are complete if what follows is.
-        batch_remaining: first.claim.batch_remaining.saturating_add(1),
-        is_checked: false,
-        pending: true,
-        payload,
-    })
 }
 
 /// The intact records from `start` on whose sequences ascend from `last`.

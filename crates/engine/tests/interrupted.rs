@@ -1,0 +1,61 @@
+//! What a power loss leaves of a commit, where it is not what was written last.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::path::Path;
+
+use engine::{Document, Memory, SelectionRequest};
+use support::{create, fresh, open, put_document};
+
+const FOOTER: usize = 56;
+
+/// The file before and after a commit of one document from the log.
+fn commit_of_one(path: &Path) -> (Vec<u8>, Vec<u8>) {
+    let memory = create(path);
+    put_document(&memory, Document::text("keyword1x is in the log", 1));
+    let before = std::fs::read(path).unwrap();
+    memory.seal().unwrap();
+    (before, std::fs::read(path).unwrap())
+}
+
+fn is_whole(memory: &Memory) {
+    assert_eq!(memory.select(&SelectionRequest::default()).unwrap(), [0]);
+    assert_eq!(memory.text(0).unwrap(), "keyword1x is in the log");
+    let report = memory.verify(true).unwrap();
+    let of_table = |check: &&engine::Check| check.name == "TableOfContentsChecksum";
+    let check = report.checks.iter().find(of_table).unwrap();
+    assert_eq!(check.status, "passed", "{:?}", check.details);
+}
+
+#[test]
+fn a_commit_whose_footer_did_not_arrive_is_whole() {
+    let (_folder, path) = fresh();
+    let (_, mut file) = commit_of_one(&path);
+    let end = file.len();
+    file[end - FOOTER..].fill(0);
+    std::fs::write(&path, &file).unwrap();
+    let memory = open(&path);
+    is_whole(&memory);
+    assert_eq!(put_document(&memory, Document::text("another", 2)), 1);
+    memory.close().unwrap();
+    let report = open(&path).verify(true).unwrap();
+    assert_eq!(report.overall_status, "passed", "{:?}", report.checks);
+}
+
+#[test]
+fn a_log_is_not_applied_twice_when_the_header_arrived_in_part() {
+    let (_folder, path) = fresh();
+    let (before, after) = commit_of_one(&path);
+    // Where the table of contents is, but not yet which records it contains.
+    for cut in [16, 24, 32, 40] {
+        let mut file = after.clone();
+        let end = file.len();
+        file[end - FOOTER..].fill(0);
+        file[cut..4096].copy_from_slice(&before[cut..4096]);
+        // The log was not emptied yet.
+        file[4096..4096 + 48].copy_from_slice(&before[4096..4096 + 48]);
+        std::fs::write(&path, &file).unwrap();
+        is_whole(&open(&path));
+    }
+}
