@@ -1,0 +1,396 @@
+//! Going down at every moment of a run, and looking at what is left.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use engine::{Memory, OpenMode, PutOptions};
+use fastrand::Rng;
+use serde_json::Map;
+
+use crate::check::{Depth, Finding, compare, verify};
+use crate::image::{Crash, DiskState, Folder};
+use crate::model::{Model, Planned};
+use crate::recording::{Event, watch};
+use crate::run::{NAME, Run, guarded, open, scratch};
+
+/// One in so many images is recovered under watch, and goes down again meanwhile.
+const AGAIN: u64 = 12;
+/// Moments of such a recovery that are looked at.
+const MOMENTS_AGAIN: usize = 3;
+
+/// A moment of a run, and one of the things that can be left then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// Before the event with this number.
+    pub event: usize,
+    /// Which of the things: even ones for a killed process, odd ones for a power loss.
+    pub variant: u32,
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}", self.event, self.variant)
+    }
+}
+
+impl FromStr for Point {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('.').and_then(|(event, variant)| {
+            Some(Self {
+                event: event.parse().ok()?,
+                variant: variant.parse().ok()?,
+            })
+        });
+        parts.ok_or_else(|| format!("{text} is no point: EVENT.VARIANT"))
+    }
+}
+
+/// How much was tried.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Crashes whose remains were opened, compared, written to and opened again.
+    pub points: u64,
+    /// Those of a killed process.
+    pub killed: u64,
+    /// Those of a power loss.
+    pub power_losses: u64,
+    /// Crashes of recoveries from crashes.
+    pub again: u64,
+}
+
+impl Counts {
+    /// Adds up.
+    pub fn add(&mut self, other: Self) {
+        self.points += other.points;
+        self.killed += other.killed;
+        self.power_losses += other.power_losses;
+        self.again += other.again;
+    }
+}
+
+/// What is wrong at a point.
+#[derive(Debug, Clone)]
+pub struct Loss {
+    /// Where.
+    pub point: Point,
+    /// How it went down.
+    pub crash: Crash,
+    /// Number of the step that was under way, or that ended last.
+    pub step: usize,
+    /// What is wrong.
+    pub finding: Finding,
+}
+
+/// Which points are looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Points {
+    /// So many, spread over the run.
+    Some(usize),
+    /// So many, in the part from this event on.
+    From(usize, usize),
+    /// This one.
+    One(Point),
+}
+
+/// Looks at points of a run. `possible` are states that steps which failed may have left, until something is synced after
+/// them.
+pub fn explore(
+    seed: u64,
+    run: &Run,
+    points: Points,
+    possible: &BTreeMap<usize, Model>,
+    counts: &mut Counts,
+) -> Result<(), Loss> {
+    let folder = scratch().map_err(|error| unusable(&error.to_string()))?;
+    explore_in(folder.path(), seed, run, points, possible, true, counts)
+}
+
+fn unusable(finding: &str) -> Loss {
+    Loss {
+        point: Point {
+            event: 0,
+            variant: 0,
+        },
+        crash: Crash::Killed,
+        step: 0,
+        finding: finding.to_owned(),
+    }
+}
+
+/// A random number generator for one of many things.
+fn random_of(seed: u64, point: Point) -> Rng {
+    let mut random = Rng::with_seed(seed ^ 0xCAB1_E000);
+    let event = Rng::with_seed(random.u64(..) ^ point.event as u64).u64(..);
+    Rng::with_seed(event ^ u64::from(point.variant))
+}
+
+fn choose(seed: u64, run: &Run, points: Points) -> Vec<Point> {
+    let (first, count) = match points {
+        Points::One(point) => return vec![point],
+        Points::Some(count) => (0, count),
+        Points::From(first, count) => (first, count),
+    };
+    let last = run.events.len();
+    let mut random = Rng::with_seed(seed ^ 0x5A3B);
+    let rounds = count.div_ceil(last - first.min(last) + 1) as u32 + 1;
+    let mut chosen: Vec<Point> = (first..=last)
+        .flat_map(|event| (0..rounds.max(4)).map(move |variant| Point { event, variant }))
+        .filter(|point| {
+            // A killed process leaves the same until something is written or named.
+            let next = run.events.get(point.event);
+            let is_write = matches!(next, Some(Event::Wrote { .. }));
+            !point.variant.is_multiple_of(2) || point.variant == 0 || is_write
+        })
+        .collect();
+    random.shuffle(&mut chosen);
+    chosen.truncate(count);
+    chosen.sort_unstable();
+    chosen
+}
+
+fn explore_in(
+    folder: &Path,
+    seed: u64,
+    run: &Run,
+    points: Points,
+    possible: &BTreeMap<usize, Model>,
+    may_go_down_again: bool,
+    counts: &mut Counts,
+) -> Result<(), Loss> {
+    let chosen = choose(seed, run, points);
+    let mut disk = DiskState::new(&run.initial);
+    let mut at = 0;
+    let (mut ended, mut begun) = (0, 0);
+    let mut left_by_failure: Option<&Model> = None;
+    for point in chosen {
+        while at < point.event {
+            let Some(event) = run.events.get(at) else {
+                break;
+            };
+            disk.apply(event);
+            match event {
+                Event::Begins(step) => begun = *step,
+                Event::Ends(step) => {
+                    ended = *step;
+                    left_by_failure = possible.get(step).or(left_by_failure);
+                }
+                Event::Synced { .. } if ended == begun => {}
+                Event::Synced { .. } => left_by_failure = None,
+                _ => {}
+            }
+            at += 1;
+        }
+        let mut candidates = Vec::new();
+        if begun > ended {
+            candidates.extend(possible.get(&begun));
+            candidates.extend(run.between.get(&begun));
+            candidates.extend(run.models.get(begun));
+        }
+        candidates.extend(run.models.get(ended));
+        candidates.extend(left_by_failure);
+        let mut random = random_of(seed, point);
+        let crash = if point.variant.is_multiple_of(2) {
+            Crash::Killed
+        } else {
+            Crash::PowerLoss
+        };
+        let next = run.events.get(at);
+        let cut = cut(next, point.variant, &mut random);
+        let image = disk.after(crash, next.map(|event| (event, cut)), &mut random);
+        counts.points += 1;
+        match crash {
+            Crash::Killed => counts.killed += 1,
+            Crash::PowerLoss => counts.power_losses += 1,
+        }
+        let again = may_go_down_again && random.u64(0..AGAIN) == 0;
+        let recovered = guarded(|| {
+            // The header of a log record is written last, as a whole: a killed process leaves no torn one.
+            let may_be_torn =
+                crash == Crash::PowerLoss || cut > 0 || !may_go_down_again || run.has_failed;
+            recover(folder, &image, &candidates, may_be_torn, again, &mut random)
+        });
+        let recovered = recovered.and_then(|watched| {
+            let Some(watched) = watched else {
+                return Ok(());
+            };
+            let mut inner = Counts::default();
+            let points = Points::Some(MOMENTS_AGAIN);
+            let none = BTreeMap::new();
+            explore_in(
+                folder,
+                random.u64(..),
+                &watched,
+                points,
+                &none,
+                false,
+                &mut inner,
+            )
+            .map_err(|loss| format!("down again at {}: {}", loss.point, loss.finding))?;
+            counts.again += inner.points;
+            Ok(())
+        });
+        if recovered.is_err()
+            && let Some(kept) = std::env::var_os("SIMULATION_KEEP")
+        {
+            // To be looked at; that it cannot be written does not matter to what is reported.
+            let _ = std::fs::create_dir_all(&kept)
+                .and_then(|()| write_folder(Path::new(&kept), &image));
+        }
+        recovered.map_err(|finding| Loss {
+            point,
+            crash,
+            step: begun.max(ended),
+            finding,
+        })?;
+    }
+    Ok(())
+}
+
+/// How much of a write arrives.
+fn cut(next: Option<&Event>, variant: u32, random: &mut Rng) -> usize {
+    let Some(Event::Wrote { bytes, .. }) = next else {
+        return 0;
+    };
+    if variant < 2 {
+        return 0;
+    }
+    let length = bytes.len();
+    match random.u8(0..5) {
+        0 => 1.min(length),
+        1 => length.saturating_sub(1),
+        2 => random.usize(0..=length.min(64)),
+        3 => (random.usize(0..=length) / 512 * 512).min(length),
+        _ => random.usize(0..=length),
+    }
+}
+
+/// Puts files into a folder, in place of what is there.
+fn write_folder(path: &Path, image: &Folder) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        std::fs::remove_file(entry.path())?;
+    }
+    for (name, bytes) in image {
+        std::fs::write(path.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+/// Opens what is left, compares it with what it may hold, writes to it and opens it again. With `under_watch` it gives
+/// what the disk saw meanwhile.
+fn recover(
+    folder: &Path,
+    image: &Folder,
+    candidates: &[&Model],
+    may_be_torn: bool,
+    under_watch: bool,
+    random: &mut Rng,
+) -> Result<Option<Run>, Finding> {
+    let may_be_absent = candidates.iter().any(|model| !model.exists);
+    if !image.contains_key(NAME) {
+        return if may_be_absent {
+            Ok(None)
+        } else {
+            Err("the memory is gone".to_owned())
+        };
+    }
+    let unusable = |error: std::io::Error| format!("the simulation itself failed: {error}");
+    write_folder(folder, image).map_err(unusable)?;
+    let path = folder.join(NAME);
+    let watch = under_watch
+        .then(|| watch(folder))
+        .transpose()
+        .map_err(unusable)?;
+    let memory = open(&path, OpenMode::Open, true).map_err(|error| format!("open: {error}"))?;
+    let model = which(&memory, candidates, random)?;
+    verify(&memory, may_be_torn)?;
+    let mark = |event| {
+        if let Some(watch) = &watch {
+            watch.mark(event);
+        }
+    };
+    let mut models = vec![model.clone()];
+    mark(Event::Begins(1));
+    let model = put_one_more(&memory, model)?;
+    models.push(model.clone());
+    mark(Event::Ends(1));
+    compare(&memory, &model, Depth::Sample, random)
+        .map_err(|finding| format!("after another put: {finding}"))?;
+    let closes = random.bool();
+    if closes {
+        models.push(model.clone());
+        mark(Event::Begins(2));
+        memory.close().map_err(|error| format!("close: {error}"))?;
+        mark(Event::Ends(2));
+    }
+    drop(memory);
+    let events = watch.map(|watch| watch.events());
+    let memory =
+        open(&path, OpenMode::Open, true).map_err(|error| format!("open again: {error}"))?;
+    compare(&memory, &model, Depth::Sample, random)
+        .map_err(|finding| format!("opened again: {finding}"))?;
+    if random.u8(0..4) == 0 {
+        // A commit writes the header anew.
+        verify(&memory, may_be_torn && !closes)
+            .map_err(|finding| format!("opened again: {finding}"))?;
+    }
+    Ok(events.map(|events| Run {
+        initial: image.clone(),
+        events,
+        operations: vec![0; models.len()],
+        models,
+        failed: Vec::new(),
+        between: BTreeMap::new(),
+        calls: (0, 0),
+        has_failed: false,
+    }))
+}
+
+/// Which of the states a memory is in.
+fn which<'a>(
+    memory: &Memory,
+    candidates: &[&'a Model],
+    random: &mut Rng,
+) -> Result<&'a Model, Finding> {
+    let mut findings = Vec::new();
+    let depth = if random.u8(0..8) == 0 {
+        Depth::Whole
+    } else {
+        Depth::Sample
+    };
+    for model in candidates.iter().filter(|model| model.exists) {
+        match compare(memory, model, depth, random) {
+            Ok(()) => return Ok(model),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings.dedup();
+    Err(findings.join("; or "))
+}
+
+fn put_one_more(memory: &Memory, model: &Model) -> Result<Model, Finding> {
+    let planned = Planned {
+        word: Some("keywordagainx".to_owned()),
+        content: b"keywordagainx was put after a crash".to_vec(),
+        names: Default::default(),
+        keywords: Default::default(),
+        timestamp: 1_800_000_000,
+        metadata: Map::new(),
+        vector: None,
+    };
+    let stored = memory
+        .put(vec![planned.document()], PutOptions::default())
+        .map_err(|error| format!("another put: {error}"))?;
+    let mut next = model.clone();
+    for id in stored.ids {
+        if next.documents.contains_key(&id) || next.removed.contains(&id) {
+            return Err(format!("another put got the id {id}, which is taken"));
+        }
+        next.store(id, Arc::new(planned.clone()), None);
+    }
+    Ok(next)
+}

@@ -1,0 +1,105 @@
+//! A part of what `npm run simulate` tries, and what it found.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use engine::Dedupe;
+use simulation::crash::Counts;
+use simulation::fault::{Damage, try_fault};
+use simulation::recording::{Fault, FaultKind};
+use simulation::run::run;
+use simulation::simulate::{Plan, simulate};
+use simulation::workload::{Operation, Workload};
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost_in_a_crash() {
+    let plan = Plan {
+        seed: 1,
+        workloads: 50,
+        points: 5_600,
+        faults: 50,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let report = simulate(&plan, |_, _| {});
+    for failure in &report.failures {
+        println!("{failure}");
+    }
+    assert!(
+        report.failures.is_empty(),
+        "see above; `npm run simulate` replays it"
+    );
+    assert!(report.crashes.points >= 5_000, "{report:?}");
+}
+
+/// A workload with a call of each kind that writes in a way of its own.
+fn of_each_kind() -> Workload {
+    let drawn = (0..)
+        .map(Workload::draw)
+        .find(|workload| workload.starts_with.len() > 20 && workload.starts_with.len() < 60);
+    let mut workload = drawn.unwrap();
+    let plans = std::mem::take(&mut workload.starts_with);
+    let put = |from: usize, to: usize, slices| Operation::Put {
+        documents: plans[from.min(plans.len() - 1)..to.min(plans.len())].to_vec(),
+        dedupe: Dedupe::Keep,
+        quantises: false,
+        slices,
+        fails_at: None,
+    };
+    let stage = Operation::Stage {
+        dimension: 24,
+        model: "second".to_owned(),
+        one_in: 1,
+    };
+    workload.operations = [
+        Operation::Create { lex: true },
+        put(0, 2, None),
+        Operation::Seal,
+        put(2, 3, None),
+        Operation::Remove { picks: vec![0] },
+        put(3, 20, None),
+        put(4, 20, Some(5)),
+        stage,
+        put(20, 21, None),
+        Operation::Discard,
+        Operation::SetVectorCompression(true),
+        Operation::Update {
+            pick: 1,
+            plan: plans[plans.len() - 1].clone(),
+        },
+        Operation::Compact,
+        put(0, 1, None),
+    ]
+    .into_iter()
+    .map(|operation| (0, operation))
+    .collect();
+    workload
+}
+
+#[test]
+fn every_call_that_changes_the_disk_may_fail() {
+    let workload = of_each_kind();
+    let whole = run(&workload, None)
+        .map_err(|problem| problem.finding)
+        .unwrap();
+    let mut counts = Counts::default();
+    for call in 0..whole.calls.0 {
+        let fault = Fault {
+            call,
+            reads: false,
+            kind: FaultKind::ALL[usize::try_from(call).unwrap() % 3],
+            lasts: false,
+        };
+        match try_fault(&workload, &whole, fault, &mut counts) {
+            Ok(_) => {}
+            Err(Damage::Live(problem)) => {
+                panic!("{fault:?}, call {}: {}", problem.operation, problem.finding)
+            }
+            Err(Damage::Crash(loss)) => {
+                panic!("{fault:?}, later at {}: {}", loss.point, loss.finding)
+            }
+        }
+    }
+    assert!(
+        whole.calls.0 > 60 && counts.points > 300,
+        "{} {counts:?}",
+        whole.calls.0
+    );
+}
