@@ -10,6 +10,7 @@
 //! new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use mv2::atomic::AtomicFile;
@@ -167,8 +168,7 @@ pub fn rewrite_thoroughly(
 }
 
 /// MV018 when the file has other names: they would keep the old content.
-pub fn refuse_other_names(snapshot: &Snapshot, operation: &str) -> Result<()> {
-    let storage = &snapshot.committed.storage;
+pub fn refuse_other_names(storage: &FileStorage, operation: &str) -> Result<()> {
     if !has_other_names(storage.file()) {
         return Ok(());
     }
@@ -226,7 +226,7 @@ impl Prepared {
         }
         base.check()?;
         drop(self.storage);
-        take_over_owner(base, self.file.file())?;
+        take_over_owner(base.storage.path(), base.storage.file(), self.file.file())?;
         let lock = FileLock::exclusive_on(self.file.file(), path)?;
         // It syncs the file before it gives it the name.
         self.file.persist(true)?;
@@ -244,12 +244,34 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// The commit in the new file, to be looked at before it gets the name.
+    pub fn committed(&self) -> Result<Committed> {
+        Committed::load(Arc::clone(&self.storage), Care::Thorough)
+    }
+
+    /// Gives the new file the name in place of `old`, which it was not made from directly. Gives the lock on it.
+    pub fn replace(self, old: &FileStorage) -> Result<FileLock> {
+        let path = old.path();
+        drop(self.storage);
+        take_over_owner(path, old.file(), self.file.file())?;
+        let lock = FileLock::exclusive_on(self.file.file(), path)?;
+        self.file.persist(true)?;
+        Ok(lock)
+    }
+}
+
 /// Writes the live content and what the log holds to a new file.
 pub fn prepare(snapshot: &Snapshot, options: &CommitOptions) -> Result<Prepared> {
     prepare_to(snapshot, options, Extent::Worthwhile)
 }
 
-fn prepare_to(snapshot: &Snapshot, options: &CommitOptions, extent: Extent) -> Result<Prepared> {
+/// [`prepare`] to a given extent.
+pub fn prepare_to(
+    snapshot: &Snapshot,
+    options: &CommitOptions,
+    extent: Extent,
+) -> Result<Prepared> {
     let base = &snapshot.committed;
     let path = base.storage.path();
     let file = AtomicFile::create(path)?;
@@ -361,10 +383,9 @@ fn prepare_to(snapshot: &Snapshot, options: &CommitOptions, extent: Extent) -> R
 }
 
 /// Gives the new file the permissions and the owner of the old one. Where that is not allowed the file is not rewritten.
-fn take_over_owner(base: &Committed, new: &File) -> Result<()> {
-    let path = base.storage.path();
+fn take_over_owner(path: &Path, old: &File, new: &File) -> Result<()> {
     let failed = |error: std::io::Error| Error::io("take over the permissions of", path, &error);
-    let old = base.storage.file().metadata().map_err(failed)?;
+    let old = old.metadata().map_err(failed)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

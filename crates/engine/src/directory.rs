@@ -291,6 +291,19 @@ impl Directory {
         })
     }
 
+    /// Bytes of the section that starts with `section`, as its own counts say.
+    #[must_use]
+    pub fn length_at(section: &[u8]) -> Option<usize> {
+        let header = section.get(..HEADER)?;
+        let body = (u64_at(header, 24).checked_mul(RECORD as u64)?)
+            .checked_add(u64_at(header, 88).checked_mul(CHUNK as u64)?)?
+            .checked_add(u64_at(header, 96).checked_mul(URI as u64)?)?;
+        let length = body
+            .checked_add(body.div_ceil(BLOCK as u64) * 4)?
+            .checked_add(HEADER as u64)?;
+        usize::try_from(length).ok()
+    }
+
     /// Bytes of a section with these counts.
     #[must_use]
     pub fn length(frames: u64, chunks: u64, uris: u64) -> u64 {

@@ -72,7 +72,7 @@ impl Memory {
     /// The fields of a frame. Superseded versions can be read, removed frames cannot.
     pub fn frame(&self, id: u64) -> Result<FrameInfo> {
         self.answer("getFrameInfo", |snapshot| {
-            let view = readable(snapshot, id)?;
+            let view = readable(snapshot, id).map_err(|error| self.lost(id, error))?;
             let brief = snapshot
                 .brief(id)
                 .ok_or_else(|| Error::frame_not_found(id))?;
@@ -130,7 +130,7 @@ impl Memory {
     /// The whole text of a frame, byte for byte.
     pub fn text(&self, id: u64) -> Result<String> {
         self.answer("view", |snapshot| {
-            let view = readable(snapshot, id)?;
+            let view = readable(snapshot, id).map_err(|error| self.lost(id, error))?;
             snapshot.text(id, &view)
         })
     }
@@ -138,7 +138,8 @@ impl Memory {
     /// The stored bytes of a document; a chunk gives its document's.
     pub fn asset(&self, id: u64) -> Result<Asset> {
         self.answer("extractAsset", |snapshot| {
-            let document = readable(snapshot, id)?.parent_id.unwrap_or(id);
+            let asked = readable(snapshot, id).map_err(|error| self.lost(id, error))?;
+            let document = asked.parent_id.unwrap_or(id);
             let view = readable(snapshot, document)?;
             Ok(Asset {
                 data: snapshot.content(document, &view)?,

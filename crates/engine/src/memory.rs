@@ -1,6 +1,7 @@
 //! The handle applications hold: one memory, shared by threads, refreshed when other processes write.
 
 mod put;
+mod repair;
 mod rewriting;
 mod staging;
 mod upkeep;
@@ -30,6 +31,7 @@ use crate::options::{OpenMode, OpenOptions, PutOptions};
 use crate::pending::Pending;
 use crate::snapshot::Snapshot;
 use crate::writer::{self, Applied, Changes};
+pub use repair::Salvaged;
 pub use staging::Swap;
 pub use upkeep::{CompactReport, PurgeReport, PurgeRequest};
 use vectors::{check_dimensions, keeps_embedding};
@@ -59,6 +61,8 @@ pub struct Memory {
     rewriting: AtomicBool,
     /// Generation of which a rewrite failed: it is not tried again beside; who finds the log full tries it once more.
     rewrite_failed: AtomicU64,
+    /// What was rescued and what is lost, of a memory that is open for salvage.
+    salvaged: Option<Salvaged>,
 }
 
 impl Memory {
@@ -87,6 +91,9 @@ impl Memory {
             _ => create::create(&real, &options)?,
         }
         let real = resolve(&real)?;
+        if options.salvage {
+            return Self::open_salvage(path, real, options);
+        }
         let storage = Arc::new(FileStorage::open_existing(&real, !options.read_only)?);
         let committed = load(&storage, options.lock_timeout, Locked::No, Care::Quick)?;
         let lex = options.enable_lex && lex_enabled(&committed);
@@ -95,7 +102,17 @@ impl Memory {
             committed: Arc::new(committed),
             pending,
         };
-        let memory = Self {
+        let memory = Self::of(path, real, options, snapshot, lex);
+        if let Some(is_on) = memory.options.vector_compression
+            && !memory.options.read_only
+        {
+            memory.set_vector_compression(is_on)?;
+        }
+        Ok(memory)
+    }
+
+    fn of(path: &Path, real: PathBuf, options: OpenOptions, snapshot: Snapshot, lex: bool) -> Self {
+        Self {
             path: path.to_path_buf(),
             real,
             options,
@@ -105,13 +122,8 @@ impl Memory {
             lex: AtomicBool::new(lex),
             rewriting: AtomicBool::new(false),
             rewrite_failed: AtomicU64::new(0),
-        };
-        if let Some(is_on) = memory.options.vector_compression
-            && !memory.options.read_only
-        {
-            memory.set_vector_compression(is_on)?;
+            salvaged: None,
         }
-        Ok(memory)
     }
 
     /// The path as given.
@@ -174,6 +186,9 @@ impl Memory {
     }
 
     fn is_stale(&self, current: &Snapshot) -> Result<bool> {
+        if self.salvaged.is_some() {
+            return Ok(false);
+        }
         let committed = &current.committed;
         match FileIdentity::and_length_of_path(&self.real)? {
             None => Err(missing(&self.path)),

@@ -30,6 +30,8 @@ pub struct OpenOptions {
     pub lock_timeout: Duration,
     /// The largest file allowed, in bytes.
     pub capacity: Option<u64>,
+    /// Read what can be rescued of a file, however damaged it is; only together with `read_only`.
+    pub salvage: bool,
 }
 
 impl Default for OpenOptions {
@@ -42,6 +44,7 @@ impl Default for OpenOptions {
             vector_compression: None,
             lock_timeout: Duration::from_secs(10),
             capacity: None,
+            salvage: false,
         }
     }
 }

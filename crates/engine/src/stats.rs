@@ -45,7 +45,8 @@ impl Memory {
         let live = live_bytes(snapshot);
         let beyond_reference = beyond_reference(snapshot);
         let (compression, reason) = compression::described(committed, vectors, dimension)?;
-        Ok(json!({
+        let size = self.salvaged().map_or(size, |salvaged| salvaged.size);
+        let mut stats = json!({
             "frame_count": snapshot.frame_count(),
             "active_frame_count": active,
             "size_bytes": size,
@@ -80,7 +81,11 @@ impl Memory {
             "lex_segment_count": committed.lex_sections().len(),
             "reference_compatible": beyond_reference.is_none(),
             "reference_incompatible_reason": beyond_reference,
-        }))
+        });
+        if let Some(salvaged) = self.salvaged() {
+            stats["salvage"] = json!(salvaged);
+        }
+        Ok(stats)
     }
 }
 

@@ -66,7 +66,9 @@ pub fn kind_of(id: u64) -> Option<(Kind, u32)> {
     }
 }
 
-fn id_of(kind: Kind, number: u32) -> u64 {
+/// The id of an entry of ours.
+#[must_use]
+pub fn id_of(kind: Kind, number: u32) -> u64 {
     let tag = match kind {
         Kind::Vectors => VECTORS_TAG,
         Kind::Codes => CODES_TAG,

@@ -66,6 +66,10 @@ impl Memory {
     /// Checks this memory as it stands on disk.
     pub fn verify(&self, deep: bool) -> Result<VerifyReport> {
         let snapshot = self.snapshot("verify")?;
+        if self.salvaged().is_some() {
+            // The file itself, not what was rescued of it.
+            return verify_file(self.path(), deep);
+        }
         checked(self.path(), &snapshot.committed, deep)
     }
 }
@@ -102,7 +106,8 @@ pub fn verify_single_file(path: &Path) -> Result<()> {
     refuse_neighbours(path, &mv2::neighbours::offenders(path))
 }
 
-fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {
+/// Checks a commit.
+pub fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {
     let mut checks = vec![time_index_count(committed)];
     if deep {
         checks.push(time_index_order(committed));

@@ -484,7 +484,8 @@ fn removal_targets(snapshot: &Snapshot, removals: &[u64]) -> Vec<u64> {
         .collect()
 }
 
-fn tombstone(target: u64) -> FrameEntry {
+/// The record that removes a frame.
+pub fn tombstone(target: u64) -> FrameEntry {
     FrameEntry {
         op: EntryOperation::Tombstone,
         target_frame_id: Some(target),

@@ -101,6 +101,14 @@ pub fn find_last(bytes: &[u8]) -> Option<(u64, Footer)> {
     None
 }
 
+/// All footers in a file from front to end, with their places. Nothing is hashed: look-alikes are among them.
+pub fn find_all(bytes: &[u8]) -> impl Iterator<Item = (u64, Footer)> + '_ {
+    memchr::memmem::find_iter(bytes, &FOOTER_MAGIC).filter_map(|position| {
+        let footer = Footer::decode(bytes.get(position..)?).ok()?;
+        (footer.toc_len <= position as u64).then_some((position as u64, footer))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -126,6 +126,18 @@ fn decode_zstd(stored: &[u8], limit: u64) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// First bytes of a compressed payload.
+pub const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+
+/// Length of the compressed payload at the start of `bytes`, whatever follows it; `None` when there is none that is whole.
+#[must_use]
+pub fn compressed_length(bytes: &[u8]) -> Option<usize> {
+    if !bytes.starts_with(&ZSTD_MAGIC) {
+        return None;
+    }
+    zstd::zstd_safe::find_frame_compressed_size(bytes).ok()
+}
+
 /// The stored bytes of a frame's payload inside the whole file; empty when it has none.
 pub fn stored<'a>(file: &'a [u8], frame: &Frame) -> Result<&'a [u8]> {
     crate::view::payload_range(file, frame.id, frame.payload_offset, frame.payload_length)

@@ -117,6 +117,11 @@ pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
         return locate_without_header(bytes);
     }
     let header = read_header(bytes, path)?;
+    locate_with(bytes, header)
+}
+
+/// [`locate`] for a file whose header is known, or made up because the stored one is damaged.
+pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
     if let Some(located) = at_header(bytes, &header)
         && crate::hash(located.toc(bytes)?) == located.footer.toc_hash
     {

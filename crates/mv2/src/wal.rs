@@ -175,6 +175,82 @@ pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> Wa
     }
 }
 
+/// A place of a log where records are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Where it begins in the region.
+    pub position: u64,
+    /// Where the next intact record stands; `None`: none follows.
+    pub end: Option<u64>,
+    /// Sequences that are missing: at least one.
+    pub missing: u64,
+}
+
+/// Every intact record of a log, also behind damage, and where others are missing. A batch at the end that is not complete
+/// was never acknowledged and is left out, as [`scan`] does; of one that was damaged the intact records are given.
+#[must_use]
+pub fn salvage(region: &[u8], applied_sequence: u64) -> (Vec<WalRecord>, Vec<Gap>) {
+    /// More separate places are no damage that anybody could make sense of.
+    const MOST_GAPS: usize = 64;
+    let mut records: Vec<WalRecord> = Vec::new();
+    let mut gaps: Vec<Gap> = Vec::new();
+    let mut position = 0;
+    // Records up to this one stand in front of a gap.
+    let mut settled = 0;
+    while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
+        let previous = records.get(settled..).and_then(<[WalRecord]>::last);
+        let read = read_record(region, header, position, previous, applied_sequence);
+        if let Ok(Some(mut record)) = read {
+            position = record.payload.end;
+            if let Some(sequence) = sequence_in_truth(region, &record, previous, applied_sequence) {
+                record.sequence = sequence;
+                record.pending = sequence > applied_sequence;
+            }
+            records.push(record);
+            continue;
+        }
+        let last = records.last().map_or(applied_sequence, |record| {
+            record.sequence.max(applied_sequence)
+        });
+        match rest::judge(region, position, last) {
+            rest::Judgement::Mended(record) if gaps.len() < MOST_GAPS => {
+                position = record.payload.end;
+                records.push(record);
+            }
+            rest::Judgement::Damaged if gaps.len() < MOST_GAPS => {
+                let Some((next, sequence)) = rest::next(region, position, last) else {
+                    break;
+                };
+                gaps.push(Gap {
+                    position: position as u64,
+                    end: Some(next as u64),
+                    missing: sequence.saturating_sub(last + 1),
+                });
+                settled = records.len();
+                position = next;
+            }
+            _ => {
+                if read.is_err() {
+                    gaps.push(Gap {
+                        position: position as u64,
+                        end: None,
+                        missing: 1,
+                    });
+                }
+                break;
+            }
+        }
+    }
+    while records.len() > settled
+        && records
+            .last()
+            .is_some_and(|record| record.pending && record.batch_remaining > 0)
+    {
+        records.pop();
+    }
+    (records, gaps)
+}
+
 /// The sequence of a record of another writer that claims one it cannot have, because of its neighbours. Nothing checks such a
 /// sequence: a flipped bit in one would store an old document a second time, or lose the ones behind it.
 fn sequence_in_truth(

@@ -11,6 +11,11 @@ export interface NativeBinding {
   readonly NativeFeed: new () => NativeFeed;
   /** JSON of a verify report. Never writes. */
   verifyFile(path: string, deep: boolean): Promise<string>;
+  /**
+   * Repairs a file that need not be open; JSON of a doctor report. `optionsJson` is `{ rebuildTimeIndex?, rebuildLexIndex?,
+   * rebuildVecIndex?, vacuum?, dryRun?, quiet? }`. Damage of any extent is no failure.
+   */
+  doctorFile(path: string, optionsJson: string, lockTimeoutMs: number): Promise<string>;
   /** Encrypts a memory into a capsule; resolves to the path of the output. */
   lockCapsule(path: string, password: string, output: string | null, force: boolean): Promise<string>;
   /** Decrypts a capsule; resolves to the path of the output. */
@@ -45,6 +50,8 @@ export interface NativeOpenOptions {
   forceWritable: boolean;
   /** Upper bound of the file in bytes; absent: none. */
   capacityBytes?: number;
+  /** Read what can be rescued of a damaged file; together with `readOnly`. */
+  salvage?: boolean;
 }
 
 /** A document to store: `text` or `bytes`, never both. */
@@ -212,6 +219,8 @@ export interface NativeMemory {
   setVectorCompression(isOn: boolean): Promise<void>;
   /** All or nothing; MV010 when one of the ids is unknown. */
   remove(ids: number[]): Promise<{ sequence: number; removed: number }>;
+  /** Repairs the file and goes on with it; JSON of a doctor report, for options as `doctorFile` takes them. */
+  doctor(optionsJson: string): Promise<string>;
   /**
    * Writes the file anew without anything dead; JSON `{ bytes_before, bytes_after, dead_bytes_before, duration_ms }`. MV018 for a
    * file with several names.

@@ -16,7 +16,8 @@ const GENERAL: Readonly<Record<ErrorCode, string>> = {
   MV009: 'Call `unbindMemory()` first.',
   MV010: 'List what the memory holds with `timeline()`, `listTables()` or `sessionList()`.',
   MV011: 'Open with `enableVec: true`, and store documents with an `embedder` or `enableEmbedding: true`.',
-  MV012: 'Run `doctor(path)` to repair the file, or restore it from a copy.',
+  MV012:
+    'Repair the file with `use.doctor(path)`, or restore it from a copy; `open(path, { salvage: true })` reads what is left of it.',
   MV013: 'Make a new memory with `create(path)` or `mode: "auto"`, or correct the path.',
   MV014:
     'Use the model the file was written with (`embedding_identity` in the answer of `stats()`), or give every document a vector of another with `reembed({ embedder })`.',

@@ -1,44 +1,150 @@
+import { loadNative } from '@memvid/core';
+import { optionalBoolean, optionsOf, pathOf } from './check.js';
+import { failureOn } from './failures.js';
+import type { Handle } from './handle.js';
+import { DEFAULT_LOCK_TIMEOUT_MS } from './lock-info.js';
 import type { VerifyReport } from './verify.js';
-import { pathOf, optionalBoolean, optionsOf } from './check.js';
-import { notYet } from './failures.js';
 
 export interface DoctorOptions {
+  /** Make the time index anew. Default `false`, as for all of these. */
   rebuildTimeIndex?: boolean | undefined;
+  /** Make the index of words anew, or for the first time. */
   rebuildLexIndex?: boolean | undefined;
+  /** Make what vectors are searched by anew. The vectors stay. */
   rebuildVecIndex?: boolean | undefined;
   /** Write the file anew without the bytes of removed documents. */
   vacuum?: boolean | undefined;
   /** Say what would be done and change nothing. */
   dryRun?: boolean | undefined;
+  /** Nothing is printed either way. */
   quiet?: boolean | undefined;
 }
 
+/** Something that is not as it should be. */
 export interface DoctorFinding {
   code: string;
+  /** `info`: nothing to do; `warning`: nothing is lost; `error`: something is lost. */
   severity: 'info' | 'warning' | 'error';
   message: string;
+  /** The frames, bytes or records that are meant. */
   detail: string | null;
 }
 
-export interface DoctorReport {
-  status: 'clean' | 'healed' | 'partial' | 'failed' | 'plan_only';
-  findings: DoctorFinding[];
-  verification: VerifyReport | null;
-  phases: unknown[];
-  metrics: Record<string, unknown>;
-  plan: Record<string, unknown>;
+export type DoctorPhaseName =
+  | 'header_healing'
+  | 'wal_replay'
+  | 'vacuum'
+  | 'index_rebuild'
+  | 'finalize'
+  | 'verify';
+
+export type DoctorActionName =
+  | 'heal_header_pointer'
+  | 'heal_toc_checksum'
+  | 'replay_wal'
+  | 'discard_wal'
+  | 'rebuild_time_index'
+  | 'rebuild_lex_index'
+  | 'rebuild_vec_index'
+  | 'vacuum_compaction'
+  | 'recompute_toc'
+  | 'update_header'
+  | 'deep_verify';
+
+type Status = 'executed' | 'skipped' | 'failed';
+
+export interface DoctorPhase {
+  phase: DoctorPhaseName;
+  status: Status;
+  duration_ms: number;
+  actions: { action: DoctorActionName; status: Status; detail: string | null }[];
 }
 
-const SWITCHES = ['rebuildTimeIndex', 'rebuildLexIndex', 'rebuildVecIndex', 'vacuum', 'dryRun', 'quiet'];
+export interface DoctorMetrics {
+  actions_completed: number;
+  actions_skipped: number;
+  total_duration_ms: number;
+  phase_durations: { phase: DoctorPhaseName; duration_ms: number }[];
+}
 
-/** Repairs a memory. Not available in this version: rejects with MV018, and the file stays as it is. */
+export interface DoctorPlan {
+  version: 1;
+  file_path: string;
+  options: {
+    rebuild_time_index: boolean;
+    rebuild_lex_index: boolean;
+    rebuild_vec_index: boolean;
+    vacuum: boolean;
+    dry_run: boolean;
+    quiet: boolean;
+  };
+  findings: DoctorFinding[];
+  phases: {
+    phase: DoctorPhaseName;
+    actions: {
+      action: DoctorActionName;
+      required: boolean;
+      reasons: string[];
+      note: string | null;
+      detail: Record<string, unknown> | null;
+    }[];
+  }[];
+}
+
+export interface DoctorReport {
+  /**
+   * `clean`: nothing to do, the file was not written; `healed`: all is well again; `partial`: what is lost is in
+   * `findings`, everything else is well; `failed`: the file is as it was; `plan_only`: a dry run found work.
+   */
+  status: 'clean' | 'healed' | 'partial' | 'failed' | 'plan_only';
+  findings: DoctorFinding[];
+  /** Of the file as it is now, or of the repaired one that was not good enough. */
+  verification: VerifyReport | null;
+  phases: DoctorPhase[];
+  metrics: DoctorMetrics;
+  plan: DoctorPlan;
+}
+
+const SWITCHES = [
+  'rebuildTimeIndex',
+  'rebuildLexIndex',
+  'rebuildVecIndex',
+  'vacuum',
+  'dryRun',
+  'quiet',
+] as const;
+
+function switchesOf(options: unknown): Record<(typeof SWITCHES)[number], boolean> {
+  const given = optionsOf(options);
+  const read = SWITCHES.map((name) => [name, optionalBoolean(given[name], name, false)] as const);
+  return Object.fromEntries(read) as Record<(typeof SWITCHES)[number], boolean>;
+}
+
+/** Repairs a file that need not be open. It is replaced when its repaired copy is whole, and not before. */
 export async function doctorMemvid(path: string, options?: DoctorOptions): Promise<DoctorReport> {
   const file = pathOf(path, 'path');
-  const given = optionsOf(options);
-  for (const name of SWITCHES) optionalBoolean(given[name], name, false);
-  throw notYet(
-    'doctor',
-    `${file} was not changed`,
-    'Check the file with `verify({ deep: true })`; opening it already falls back to its last complete commit.',
-  );
+  const switches = JSON.stringify(switchesOf(options));
+  try {
+    return JSON.parse(await loadNative().doctorFile(file, switches, DEFAULT_LOCK_TIMEOUT_MS)) as DoctorReport;
+  } catch (error) {
+    throw failureOn(file, error);
+  }
+}
+
+/** Repairs an open memory, which goes on with the repaired file. */
+export async function doctor(handle: Handle, options?: DoctorOptions): Promise<DoctorReport> {
+  handle.assertWhole('doctor');
+  const switches = switchesOf(options);
+  const json = JSON.stringify(switches);
+  if (switches.dryRun) {
+    return JSON.parse(await handle.read('doctor', (native) => native.doctor(json))) as DoctorReport;
+  }
+  handle.assertWritable('doctor');
+  return JSON.parse(await handle.write('doctor', (native) => native.doctor(json))) as DoctorReport;
+}
+
+/** Makes the time index anew. */
+export async function rebuildTimeIndex(handle: Handle): Promise<void> {
+  handle.assertWhole('rebuildTimeIndex');
+  await doctor(handle, { rebuildTimeIndex: true, quiet: true });
 }

@@ -66,7 +66,17 @@ export {
 } from './configure.js';
 export type { Correction, CorrectOptions } from './correct.js';
 export type { CompactResult, KeptTrack, PurgeOptions, PurgeResult } from './upkeep.js';
-export { doctorMemvid, type DoctorFinding, type DoctorOptions, type DoctorReport } from './doctor.js';
+export {
+  doctorMemvid,
+  type DoctorActionName,
+  type DoctorFinding,
+  type DoctorMetrics,
+  type DoctorOptions,
+  type DoctorPhase,
+  type DoctorPhaseName,
+  type DoctorPlan,
+  type DoctorReport,
+} from './doctor.js';
 export type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 export type { VectorInput } from './embedding/document-vectors.js';
 export type { EmbeddingVector } from './embedding/given-vector.js';

@@ -3,7 +3,6 @@ import type { Handle } from './handle.js';
 
 /** The calls of the contract that reject in this version. */
 export type LaterCall =
-  | 'rebuildTimeIndex'
   | 'putPdfTables'
   | 'getTable'
   | 'memories'
@@ -22,10 +21,6 @@ export type LaterCall =
 
 /** What each waits for, and what can be done instead today. */
 const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: string]>> = {
-  rebuildTimeIndex: [
-    'repairs come with a later one',
-    'Check the file with `verify()`; an index that cannot be read is rebuilt in memory.',
-  ],
   putPdfTables: ['tables come with a later one', 'Store the text of the table with `put({ text })`.'],
   getTable: ['tables come with a later one', 'Read the frame of the table with `view(id)`.'],
   memories: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],

@@ -1,6 +1,9 @@
 import { callNative, loadNative } from '@memvid/core';
 import { pathOf } from './check.js';
 
+/** How long a changing call waits for another writer unless the caller says otherwise, in milliseconds. */
+export const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+
 export interface LockOwner {
   pid: number;
   cmd: string;

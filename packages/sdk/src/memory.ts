@@ -5,7 +5,7 @@ import { guarded } from './border.js';
 
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
 import { compact, purge, type CompactResult, type PurgeOptions, type PurgeResult } from './upkeep.js';
-import { doctorMemvid, type DoctorOptions, type DoctorReport } from './doctor.js';
+import { doctor, rebuildTimeIndex, type DoctorOptions, type DoctorReport } from './doctor.js';
 import { find, type FindInput, type FindResult } from './find.js';
 import { getFrameInfo, type FrameInfo } from './frame-info.js';
 import type { Handle } from './handle.js';
@@ -225,6 +225,13 @@ export class Memvid {
     return guarded(setVectorCompression(this.#handle, on));
   }
 
+  /** Looks for damage and repairs it; the report says what was found, done and lost. */
+  doctor(options?: DoctorOptions): Promise<DoctorReport> {
+    return guarded(doctor(this.#handle, options));
+  }
+  rebuildTimeIndex(): Promise<void> {
+    return guarded(rebuildTimeIndex(this.#handle));
+  }
   /** Writes the file anew without anything dead, and says what that won. Readers go on undisturbed. */
   compact(): Promise<CompactResult> {
     return guarded(compact(this.#handle));
@@ -239,13 +246,6 @@ export class Memvid {
 
   // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
 
-  async doctor(options?: DoctorOptions): Promise<DoctorReport> {
-    this.#handle.assertWhole('doctor');
-    return doctorMemvid(this.#handle.path, options);
-  }
-  rebuildTimeIndex(): Promise<never> {
-    return later.refuse(this.#handle, 'rebuildTimeIndex');
-  }
   putPdfTables(_path: string, _embedRows?: boolean): Promise<never> {
     return later.refuse(this.#handle, 'putPdfTables');
   }

@@ -22,11 +22,12 @@ import {
 } from './check.js';
 import { checkMemvidKey, pluginsOf } from './configure.js';
 import { doctorMemvid } from './doctor.js';
+import { DEFAULT_LOCK_TIMEOUT_MS } from './lock-info.js';
 import { reading } from './border.js';
 import { embedderInput, type EmbedderInput } from './embedding/embedder-input.js';
 import { Embedders, type EmbedderSources } from './embedding/embedders.js';
 import { providerOfName } from './embedding/models.js';
-import { failureOn, notYet } from './failures.js';
+import { failureOn } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
 import { Memvid } from './memory.js';
@@ -55,6 +56,11 @@ export interface OpenOptions {
   forceWritable?: boolean | undefined;
   /** A cap on the file in bytes. Default: none. */
   capacityBytes?: number | undefined;
+  /**
+   * Read what is left of a damaged file, however damaged it is: `stats()` then has `salvage`, which says what is lost.
+   * Implies `readOnly`. Default `false`.
+   */
+  salvage?: boolean | undefined;
   /** Accepted for code written for the reference; there is no control plane here. */
   memvidApiKey?: string | undefined;
   memoryId?: string | undefined;
@@ -89,7 +95,6 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
 const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
   [...OPTION_NAMES].map((name) => [simplified(name), name]),
 );
-const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
 /** Whose a key is that came without a provider's name, where the embedder has no name that tells. */
 const DEFAULT_KEY_PROVIDER = 'openai';
 type Argument = ApiKey | OpenOptions | undefined;
@@ -253,13 +258,13 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
   const given = optionalOneOf(options['mode'], 'mode', ['open', 'create', 'auto']);
   if (forced !== undefined && given !== undefined && given !== forced) refuseMode(given);
   const mode = forced ?? given ?? 'open';
-  const readOnly = optionalBoolean(options['readOnly'], 'readOnly', false);
+  const salvage = salvageOf(options, forced ?? given);
+  const readOnly = salvage || optionalBoolean(options['readOnly'], 'readOnly', false);
   const forceWritable = optionalBoolean(options['forceWritable'], 'forceWritable', false);
   if (readOnly && mode === 'create') {
     throw invalidInput('readOnly', true, 'left out when a memory is created');
   }
   if (readOnly && forceWritable) throw invalidInput('forceWritable', true, 'left out when readOnly is true');
-  refuseSalvage(path, options['salvage']);
   const force = options['force'] ?? undefined;
   const key = optionalString(options['memvidApiKey'], 'memvidApiKey');
   if (key !== undefined) checkMemvidKey(key, 'memvidApiKey');
@@ -288,6 +293,7 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
     ...(force === undefined ? {} : { force: checkOneOf('force', force, ['stale_only']) }),
     forceWritable,
     ...(capacity === undefined ? {} : { capacityBytes: capacity }),
+    ...(salvage ? { salvage } : {}),
   };
 }
 
@@ -299,12 +305,15 @@ function refuseMode(mode: 'open' | 'auto'): never {
   });
 }
 
-/** Said instead of passed over: who asks to read past damage must not take what comes for everything that is left. */
-function refuseSalvage(path: string, value: unknown): void {
-  if (!optionalBoolean(value, 'salvage', false)) return;
-  throw notYet(
-    'open with salvage',
-    `${path} was not opened`,
-    'Open it without `salvage`: that already falls back to the last complete commit. `verifyMemvid(path, { deep: true })` lists the damage.',
-  );
+/** Whether to read past damage. That never writes, and there is nothing to make. */
+function salvageOf(options: Options, mode: string | undefined): boolean {
+  const salvage = optionalBoolean(options['salvage'], 'salvage', false);
+  if (!salvage) return false;
+  if (mode !== undefined && mode !== 'open') {
+    throw invalidInput('salvage', true, `left out when mode is "${mode}"`);
+  }
+  if (optionalBoolean(options['readOnly'], 'readOnly', true) === false) {
+    throw invalidInput('readOnly', false, 'true, or left out, when salvage is true');
+  }
+  return true;
 }

@@ -72,6 +72,10 @@ export class ScopedMemory implements NativeMemory {
     return this.#native.remove(ids);
   }
 
+  async doctor(): Promise<string> {
+    throw ofTheWholeFile('doctor', this.#scope);
+  }
+
   async compact(): Promise<string> {
     throw ofTheWholeFile('compact', this.#scope);
   }

@@ -1,3 +1,4 @@
+import type { DoctorFinding } from './doctor.js';
 import type { Handle } from './handle.js';
 
 /** Which model made vectors; `null` where the file does not say. */
@@ -64,6 +65,16 @@ export interface StatsResult {
   reference_compatible: boolean;
   /** Which limit of the reference the memory has passed. */
   reference_incompatible_reason: string | null;
+  /** Of a memory that was opened with `salvage`: what is wrong with the file, and what is lost. */
+  salvage?: {
+    findings: DoctorFinding[];
+    /** Frames of which nothing is left but their number. */
+    lost_frames: number[];
+    /** Frames whose content is damaged; the rest of them is intact. */
+    lost_content: number[];
+    /** Active frames whose vector is damaged. */
+    lost_vectors: number[];
+  };
 }
 
 /** Who made the vectors of a file, as far as it says. */

@@ -188,7 +188,7 @@ const ROWS: readonly Row[] = [
   row('maskPii', () => sdk.maskPii(wrong(5)), 'MV019', 'text'),
   row('configure', () => sdk.configure({ apiKey: 'wrong' }), 'MV008', 'apiKey'),
   row('aclMetadataFromScope', () => sdk.aclMetadataFromScope(wrong({})), 'MV019', 'tenantId'),
-  row('doctorMemvid', (_, f) => sdk.doctorMemvid(join(f, 'a.md')), 'MV018', 'doctor'),
+  row('doctorMemvid', (_, f) => sdk.doctorMemvid(join(f, 'none.mv2')), 'MV013', 'none.mv2'),
 ];
 
 describe('bad input', () => {

@@ -3,7 +3,6 @@ import type { LaterCall } from '../src/later.ts';
 import { freshMemory } from './support/memory.ts';
 
 const CALLS: readonly LaterCall[] = [
-  'rebuildTimeIndex',
   'putPdfTables',
   'getTable',
   'memories',
@@ -22,7 +21,7 @@ const CALLS: readonly LaterCall[] = [
 ];
 
 describe('calls of later versions', () => {
-  it.each([...CALLS, 'doctor'] as const)('%s says that it is not available', async (name) => {
+  it.each(CALLS)('%s says that it is not available', async (name) => {
     await using memory = await freshMemory();
     await expect(
       (memory[name] as (argument: unknown) => Promise<unknown>).call(memory, undefined),

@@ -9,6 +9,7 @@ const WHOLE = [
   ['verify', (memory: Memvid) => memory.verify()],
   ['enableLex', (memory: Memvid) => memory.enableLex()],
   ['doctor', (memory: Memvid) => memory.doctor()],
+  ['rebuildTimeIndex', (memory: Memvid) => memory.rebuildTimeIndex()],
   ['compact', (memory: Memvid) => memory.compact()],
   ['purge', (memory: Memvid) => memory.purge('0')],
 ] as const;

@@ -150,7 +150,7 @@ impl Memory {
         self.check_writable(operation)?;
         let mut writer = self.writer.lock();
         let (_lock, snapshot) = self.lock_alone(operation, &mut writer)?;
-        compact::refuse_other_names(&snapshot, operation)?;
+        compact::refuse_other_names(&snapshot.committed.storage, operation)?;
         let targets = plan(&snapshot)?;
         let options = self.commit_options(&snapshot);
         // Into the old file first: what the log holds of removed documents is then a frame like any other.

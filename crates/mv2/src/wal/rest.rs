@@ -67,6 +67,14 @@ pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
     }
 }
 
+/// Place and sequence of the first intact record behind `position`.
+pub fn next(region: &[u8], position: usize, last: u64) -> Option<(usize, u64)> {
+    let found = find(region, position + 1, last);
+    found
+        .first()
+        .map(|found| (found.position, found.claim.sequence))
+}
+
 /// The intact records from `start` on whose sequences ascend from `last`.
 fn find(region: &[u8], start: usize, last: u64) -> Vec<Found> {
     let mut found = Vec::new();

@@ -58,6 +58,7 @@ pub struct NativeOpenOptions {
     pub force: Option<String>,
     pub force_writable: Option<bool>,
     pub capacity_bytes: Option<f64>,
+    pub salvage: Option<bool>,
 }
 
 impl NativeOpenOptions {
@@ -99,6 +100,7 @@ impl NativeOpenOptions {
                 .map(|bytes| whole("capacityBytes", bytes))
                 .transpose()?
                 .map(|bytes| bytes as u64),
+            salvage: self.salvage == Some(true),
         })
     }
 }
@@ -114,6 +116,16 @@ pub fn open_memory(options: NativeOpenOptions) -> AsyncTask<Job<NativeMemory>> {
 #[napi(ts_return_type = "Promise<string>")]
 pub fn verify_file(path: String, deep: bool) -> AsyncTask<Job<String>> {
     Job::spawn(move || task::json(&engine::verify_file(&PathBuf::from(path), deep)?))
+}
+
+#[napi(ts_return_type = "Promise<string>")]
+pub fn doctor_file(path: String, options: String, lock_timeout_ms: f64) -> AsyncTask<Job<String>> {
+    Job::spawn(move || {
+        let options = engine::parse_request(&options)?;
+        let timeout = Duration::from_millis(lock_timeout_ms.max(0.0) as u64);
+        let report = engine::doctor_file(&PathBuf::from(path), &options, timeout)?;
+        Ok(report.to_string())
+    })
 }
 
 #[napi(ts_return_type = "Promise<void>")]

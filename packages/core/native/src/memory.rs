@@ -327,6 +327,18 @@ impl NativeMemory {
         self.writer.run(env, work, || ())
     }
 
+    /// JSON of a doctor report.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn doctor<'env>(&self, env: &'env Env, options: String) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || {
+            Ok(memory
+                .doctor(&engine::parse_request(&options)?)?
+                .to_string())
+        };
+        self.writer.run(env, work, || ())
+    }
+
     /// JSON of what `compact` won.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn compact<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {

@@ -1,0 +1,180 @@
+//! The log of a damaged file: every record that is intact, in its order, with a place for those that are lost.
+
+use mv2::header::{HEADER_SIZE, Header};
+use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
+
+use super::survey::Survey;
+
+/// What stands in the log.
+#[derive(Debug, Clone)]
+pub enum Logged {
+    /// A record.
+    Entry(u64, Box<FrameEntry>),
+    /// A document that was stored, and is lost.
+    LostInsert(u64),
+}
+
+/// Reads the records that the frames do not contain yet. `end` is where the log must end. Gives the sequence of the first
+/// record there is.
+pub fn gather(
+    survey: &mut Survey,
+    header: Option<&Header>,
+    is_applied_known: bool,
+    end: u64,
+) -> Option<u64> {
+    // Records that follow a commit of which nothing is left: nobody knows how many frames were in it.
+    let is_behind_lost = survey.findings.has("commit_lost");
+    let (start, length) = match header {
+        Some(header) => (header.wal_offset, header.wal_size),
+        None => (HEADER_SIZE as u64, end.saturating_sub(HEADER_SIZE as u64)),
+    };
+    let available = (survey.map.len() as u64).saturating_sub(start);
+    let region = survey.map.section(start, length.min(available))?;
+    let (records, gaps) = wal::salvage(&region, survey.applied_sequence);
+    // Records behind a gap are only told from older ones by their sequence.
+    let gaps = if is_applied_known { gaps } else { Vec::new() };
+    let mut gap = gaps.iter().peekable();
+    let mut lost = 0;
+    let committed = survey.frames.len() as u64;
+    let mut uncertain_from = is_behind_lost.then_some(committed);
+    let mut unusable = 0;
+    let mut inserts = 0;
+    let mut kept_removals = 0;
+    let unapplied = if is_applied_known {
+        0
+    } else {
+        first_unapplied(survey, &region, &records)
+    };
+    for record in records.iter().skip(unapplied) {
+        while let Some(gap) = gap.next_if(|gap| gap.position < record.position) {
+            let sequence = record.sequence.saturating_sub(gap.missing);
+            let removals = gap.missing * (RECORD_HEADER_SIZE + tombstone_length()) as u64;
+            let bytes = gap.end.unwrap_or(gap.position).saturating_sub(gap.position);
+            lost += gap.missing;
+            // Records that only remove have one length: others take more.
+            if bytes == removals {
+                continue;
+            }
+            if gap.missing > 1 {
+                uncertain_from.get_or_insert(committed + inserts);
+            }
+            for number in 0..gap.missing {
+                survey.log.push(Logged::LostInsert(sequence + number));
+                inserts += 1;
+            }
+        }
+        if !record.pending {
+            continue;
+        }
+        let payload = region.get(record.payload.clone()).unwrap_or_default();
+        let entry = match WalEntry::decode(payload) {
+            Ok(WalEntry::Frame(entry)) => *entry,
+            Ok(WalEntry::Lex(_)) => continue,
+            Err(_) => {
+                unusable += 1;
+                continue;
+            }
+        };
+        let entry = match entry.op {
+            EntryOperation::Insert => {
+                let is_uncertain =
+                    uncertain_from.is_some_and(|from| entry.supersedes_frame_id >= Some(from));
+                inserts += 1;
+                FrameEntry {
+                    supersedes_frame_id: entry.supersedes_frame_id.filter(|_| !is_uncertain),
+                    ..entry
+                }
+            }
+            // Which frame is meant is not known any more: better a document too many than one that is gone.
+            EntryOperation::Tombstone
+                if uncertain_from.is_some_and(|from| entry.target_frame_id >= Some(from)) =>
+            {
+                kept_removals += 1;
+                continue;
+            }
+            EntryOperation::Tombstone => entry,
+        };
+        survey
+            .log
+            .push(Logged::Entry(record.sequence, Box::new(entry)));
+    }
+    for gap in gap {
+        lost += gap.missing;
+    }
+    if is_behind_lost && inserts > 0 {
+        let message = format!(
+            "{inserts} documents and parts of documents in the log stand behind the commit that is lost: they are kept, and have other ids"
+        );
+        survey.findings.error("ids_changed", message, None);
+    }
+    report(survey, &gaps, start, lost, unusable, kept_removals);
+    records.first().map(|record| record.sequence)
+}
+
+/// The first record of which the frames hold nothing, where nobody says which that is: programs that do not clear the log
+/// leave all of them there.
+fn first_unapplied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> usize {
+    let is_there = |record: &wal::WalRecord| {
+        let payload = region.get(record.payload.clone()).unwrap_or_default();
+        let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) else {
+            return true;
+        };
+        if entry.op == EntryOperation::Tombstone {
+            return true;
+        }
+        let checksum = *blake3::hash(&entry.payload).as_bytes();
+        survey.frames.iter().flatten().any(|rescued| {
+            let frame = &rescued.frame;
+            frame.timestamp == entry.timestamp
+                && frame.checksum == checksum
+                && (entry.uri.is_none() || entry.uri == frame.uri)
+        })
+    };
+    let first = records.iter().position(|record| !is_there(record));
+    first.unwrap_or(records.len())
+}
+
+fn report(
+    survey: &mut Survey,
+    gaps: &[wal::Gap],
+    start: u64,
+    lost: u64,
+    unusable: u64,
+    kept_removals: u64,
+) {
+    if lost > 0 {
+        let places: Vec<String> = gaps
+            .iter()
+            .map(|gap| format!("byte {}", start + gap.position))
+            .collect();
+        let message = match gaps.last() {
+            Some(gap) if gap.end.is_none() => format!(
+                "the log ends in a record that is not whole; {} before it are intact",
+                survey.log.len()
+            ),
+            _ => format!("{lost} records of the log are damaged; all others are intact"),
+        };
+        let detail = Some(places.join(", "));
+        survey.findings.error("log_records_lost", message, detail);
+    }
+    if unusable > 0 {
+        let message =
+            format!("{unusable} records of the log say nothing that this version understands");
+        survey
+            .findings
+            .warning("log_records_unusable", message, None);
+    }
+    if kept_removals > 0 {
+        let message = format!(
+            "{kept_removals} documents that were removed behind lost records are kept: which ones were meant is not known"
+        );
+        survey.findings.warning("removals_unknown", message, None);
+    }
+}
+
+/// Bytes of a record of ours that removes a frame, without its header.
+fn tombstone_length() -> usize {
+    WalEntry::Frame(Box::new(crate::writer::tombstone(0)))
+        .encode()
+        .len()
+}

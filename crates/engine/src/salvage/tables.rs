@@ -1,0 +1,472 @@
+//! Tables of contents, in force and superseded, intact and damaged, and the frames in them.
+
+use mv2::bytes::Bytes;
+use mv2::codec::Reader;
+use mv2::footer::{self, FOOTER_SIZE};
+use mv2::header::{self, Header};
+use mv2::recover;
+use mv2::toc::{self, TocHead, TocTail};
+use mv2::view::FrameView;
+
+use crate::directory::{Directory, is_directory};
+
+/// Where a table of contents stands, or stood before it was damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// First byte.
+    pub start: u64,
+    /// Byte behind the last, or the end of what is left of it.
+    pub end: u64,
+    /// Generation, as far as it is known.
+    pub generation: u64,
+    /// Whether its bytes have the hash that they should have.
+    pub is_intact: bool,
+    /// Whether its footer is there.
+    pub has_footer: bool,
+}
+
+/// The tables of a file.
+pub struct Places {
+    /// The one that counts.
+    pub newest: Option<Place>,
+    /// Others that are intact, from new to old.
+    pub older: Vec<Place>,
+    /// Whether the header leads to the one that counts.
+    pub header_is_current: bool,
+    /// Bytes behind its footer.
+    pub trailing: u64,
+}
+
+/// Finds the tables of contents of a file. `stored` is its header, if that can be read.
+pub fn places(map: &[u8], stored: Option<&Header>) -> Places {
+    // Anything a search can start behind, when the header says nothing.
+    let header = stored.cloned().unwrap_or(Header {
+        wal_size: 1,
+        ..Header::default()
+    });
+    let located = recover::locate_with(map, header.clone()).ok();
+    let mut intact: Vec<Place> = Vec::new();
+    let mut damaged: Vec<Place> = Vec::new();
+    if let Some(located) = &located {
+        intact.push(Place {
+            start: located.toc_offset,
+            end: located.footer_offset,
+            generation: located.footer.generation,
+            is_intact: true,
+            has_footer: !located.footer_missing,
+        });
+    }
+    let mut budget = (map.len() as u64).saturating_mul(4) + (64 << 20);
+    for (position, footer) in footer::find_all(map) {
+        let start = position - footer.toc_len;
+        if start < header.wal_offset || intact.iter().any(|place| place.start == start) {
+            continue;
+        }
+        let Some(left) = budget.checked_sub(footer.toc_len) else {
+            break;
+        };
+        budget = left;
+        let bytes = part(map, start, position);
+        let place = Place {
+            start,
+            end: position,
+            generation: footer.generation,
+            is_intact: bytes
+                .is_some_and(|bytes| *blake3::hash(bytes).as_bytes() == footer.toc_hash),
+            has_footer: true,
+        };
+        if place.is_intact {
+            intact.push(place);
+        } else {
+            damaged.push(place);
+        }
+    }
+    intact.sort_by_key(|place| std::cmp::Reverse(place.start));
+    // What the header names was durable. Without a header, the last footer there is may be of a commit that never came
+    // into force; its frames are checked one by one anyway.
+    let last_intact = intact.first().map_or(0, |place| place.start);
+    let named = stored.filter(|header| header.footer_offset > last_intact);
+    let newest_damaged = match (stored, named) {
+        (Some(_), Some(header)) => named_place(map, header, &damaged),
+        (Some(_), None) => None,
+        (None, _) => damaged
+            .iter()
+            .filter(|place| place.start > last_intact)
+            .max_by_key(|place| place.start)
+            .copied(),
+    };
+    // A place that holds nothing like a table is no better than the intact one before it.
+    let newest_damaged = newest_damaged.filter(|place| {
+        intact.is_empty()
+            || part(map, place.start, place.end).is_some_and(looks_like_table)
+            || has_directory(map, intact.first(), place)
+    });
+    let newest = newest_damaged.or(intact.first().copied());
+    let older = intact
+        .into_iter()
+        .filter(|place| newest.is_none_or(|newest| newest.start != place.start))
+        .collect();
+    let is_current = |place: &Place| {
+        stored.is_some_and(|header| {
+            header.footer_offset == place.start
+                && (!place.is_intact
+                    || part(map, place.start, place.end)
+                        .and_then(|bytes| toc::stored_checksum(bytes).ok())
+                        == Some(header.toc_checksum))
+        })
+    };
+    Places {
+        header_is_current: newest.as_ref().is_some_and(is_current),
+        trailing: newest.as_ref().map_or(0, |place| {
+            let footer = if place.has_footer {
+                FOOTER_SIZE as u64
+            } else {
+                0
+            };
+            (map.len() as u64).saturating_sub(place.end + footer)
+        }),
+        newest,
+        older,
+    }
+}
+
+/// Where the header says that the table of contents is, damaged as it may be.
+fn named_place(map: &[u8], header: &Header, damaged: &[Place]) -> Option<Place> {
+    let start = header.footer_offset;
+    if let Some(place) = damaged.iter().find(|place| place.start == start) {
+        return Some(*place);
+    }
+    let length = map.len() as u64;
+    if start < header.wal_end() {
+        return None;
+    }
+    if start >= length {
+        // Cut off in front of it. Its directory may be left, and tells what there was.
+        return Some(Place {
+            start: length,
+            end: length,
+            generation: 0,
+            is_intact: false,
+            has_footer: false,
+        });
+    }
+    let end = match header::toc_length(map).and_then(|noted| start.checked_add(noted)) {
+        Some(end) => end.min(length),
+        // Other writers end the file with it.
+        None => length.saturating_sub(FOOTER_SIZE as u64).max(start),
+    };
+    Some(Place {
+        start,
+        end,
+        generation: 0,
+        is_intact: false,
+        has_footer: false,
+    })
+}
+
+/// Whether a damaged table still has a beginning or a frame.
+fn looks_like_table(bytes: &[u8]) -> bool {
+    toc::decode_head(bytes).is_ok() || next_frame(bytes, 0, 0, u64::MAX).is_some()
+}
+
+/// Whether a directory stands between the last intact commit and a damaged table.
+fn has_directory(map: &[u8], intact: Option<&Place>, place: &Place) -> bool {
+    let from = intact.map_or(0, |intact| intact.end);
+    part(map, from, place.start).is_some_and(|between| {
+        memchr::memmem::rfind_iter(between, b"MVDIR\0")
+            .take(16)
+            .any(|at| {
+                let section = between.get(at..).unwrap_or_default();
+                Directory::length_at(section).is_some_and(|length| {
+                    Directory::parse(
+                        Bytes::from(section.get(..length).unwrap_or_default().to_vec()),
+                        0,
+                        length,
+                    )
+                    .is_ok_and(|directory| directory.section_offset() == from + at as u64)
+                })
+            })
+    })
+}
+
+fn part(map: &[u8], start: u64, end: u64) -> Option<&[u8]> {
+    map.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+}
+
+/// A frame as it stands in the file: place and length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoded {
+    /// Offset in the file.
+    pub offset: usize,
+    /// Bytes.
+    pub length: usize,
+    /// Whether a checksum says that it is as it was written.
+    pub is_checked: bool,
+}
+
+/// What a table says.
+pub struct Table {
+    /// What stands in front of the frames; `None` when that is lost.
+    pub head: Option<TocHead>,
+    /// What stands behind them; `None` when that is lost.
+    pub tail: Option<TocTail>,
+    /// Its frames by id; `None` for those that are lost.
+    pub frames: Vec<Option<Encoded>>,
+    /// Its directory, if that can be read, and whether every byte of it is intact.
+    pub directory: Option<(Directory, bool)>,
+}
+
+/// Reads a table of contents that is intact.
+pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
+    let bytes = part(map, place.start, place.end)?;
+    let (head, count, frames_start) = toc::decode_head(bytes).ok()?;
+    let mut frames = Vec::new();
+    let mut at = usize::try_from(frames_start).ok()?;
+    for item in toc::frame_views(bytes, count, frames_start) {
+        let (offset, view) = item.ok()?;
+        at = usize::try_from(offset).ok()?;
+        frames.push(Some(Encoded {
+            offset: usize::try_from(place.start).ok()? + at,
+            length: view.encoded.len(),
+            is_checked: true,
+        }));
+        at += view.encoded.len();
+    }
+    let tail = toc::decode_tail(bytes.get(at..)?).ok()?;
+    let directory = directory_of(map, Some(&head), place);
+    let directory = directory.filter(|(directory, _)| {
+        directory.frames() == count
+            && directory.generation() == place.generation
+            && directory.frames_range().0 == frames_start
+    });
+    Some(Table {
+        head: Some(head),
+        tail: Some(tail),
+        frames,
+        directory,
+    })
+}
+
+/// Reads what is left of a damaged table of contents.
+pub fn read_damaged(map: &Bytes, place: &Place) -> Table {
+    let bytes = part(map, place.start, place.end).unwrap_or_default();
+    let decoded = toc::decode_head(bytes).ok();
+    let directory = directory_of(map, decoded.as_ref().map(|(head, ..)| head), place)
+        .filter(|(directory, _)| !place.has_footer || directory.generation() == place.generation);
+    let is_described = directory.is_some();
+    let (table, end) = read_described(map, place, decoded.clone(), directory);
+    // A directory of a commit before knows nothing of the frames that came since.
+    let count = table.frames.len() as u64;
+    if is_described && frame_at(bytes, end, count).is_some() {
+        return read_described(map, place, decoded, None).0;
+    }
+    table
+}
+
+/// What [`toc::decode_head`] gives.
+type DecodedHead = (TocHead, u64, u64);
+
+/// Also gives where the frames end inside the table.
+fn read_described(
+    map: &Bytes,
+    place: &Place,
+    decoded: Option<DecodedHead>,
+    directory: Option<(Directory, bool)>,
+) -> (Table, usize) {
+    let bytes = part(map, place.start, place.end).unwrap_or_default();
+    // The directory knows both; a head whose numbers are other ones is damaged.
+    let known = directory
+        .as_ref()
+        .map(|(directory, _)| (directory.frames(), directory.frames_range().0));
+    let decoded = decoded.filter(|(_, count, start)| {
+        known.is_none_or(|known| known == (*count, *start))
+            && is_plausible_head(bytes, *count, *start)
+    });
+    let (count, frames_start) = match (known, &decoded) {
+        (Some(known), _) => (Some(known.0), known.1),
+        (None, Some((_, count, start))) => (Some(*count), *start),
+        (None, None) => (None, 0),
+    };
+    let base = usize::try_from(place.start).unwrap_or(usize::MAX);
+    let mut frames: Vec<Option<Encoded>> = Vec::new();
+    let mut cursor = usize::try_from(frames_start).unwrap_or(usize::MAX);
+    // Whether the frame that is expected next stands at the cursor.
+    let mut is_there = decoded.is_some() || known.is_some();
+    let limit = count.unwrap_or(u64::MAX);
+    let mut id = 0;
+    while id < limit {
+        let found = directory
+            .as_ref()
+            .and_then(|(directory, _)| by_directory(bytes, directory, id));
+        // Where the directory knows the place, it knows the checksum, too: what does not have that is damaged.
+        let is_known = directory
+            .as_ref()
+            .is_some_and(|(directory, _)| directory.record(id).is_some());
+        let found = found.or_else(|| {
+            (!is_known && is_there)
+                .then(|| frame_at(bytes, cursor, id))
+                .flatten()
+                .map(|length| (cursor, length, false))
+        });
+        match found {
+            Some((offset, length, is_checked)) => {
+                cursor = offset + length;
+                is_there = true;
+                frames.push(Some(Encoded {
+                    offset: base + offset,
+                    length,
+                    is_checked,
+                }));
+                id += 1;
+            }
+            None if directory.is_some() => {
+                is_there = false;
+                frames.push(None);
+                id += 1;
+            }
+            None => {
+                let Some((offset, next)) = next_frame(bytes, cursor, id, limit) else {
+                    // What follows is lost; where nobody says how many there were, nothing is known to be.
+                    if count.is_some() {
+                        frames.resize(usize::try_from(limit).unwrap_or(0), None);
+                    }
+                    break;
+                };
+                // The one in front of the damage may be damaged itself, unless a checksum says otherwise.
+                if let Some(last) = frames
+                    .last_mut()
+                    .filter(|last| last.is_some_and(|last| !last.is_checked))
+                {
+                    let suspect = last.and_then(|last| {
+                        part(map, last.offset as u64, (last.offset + last.length) as u64)
+                    });
+                    if suspect.is_some_and(has_zero_text) {
+                        *last = None;
+                    }
+                }
+                frames.resize(usize::try_from(next).unwrap_or(0), None);
+                cursor = offset;
+                is_there = true;
+                id = next;
+            }
+        }
+    }
+    let tail_start = directory
+        .as_ref()
+        .and_then(|(directory, _)| usize::try_from(directory.frames_range().1).ok())
+        .unwrap_or(cursor);
+    let tail = bytes
+        .get(tail_start..)
+        .and_then(|bytes| toc::decode_tail(bytes).ok());
+    let table = Table {
+        head: decoded.map(|(head, ..)| head),
+        tail,
+        frames,
+        directory,
+    };
+    (table, tail_start)
+}
+
+/// Whether the first frame stands where a head says, or there is none.
+fn is_plausible_head(bytes: &[u8], count: u64, start: u64) -> bool {
+    let Ok(start) = usize::try_from(start) else {
+        return false;
+    };
+    // Zeros read as a head without frames.
+    if count == 0 {
+        return next_frame(bytes, start, 0, u64::MAX).is_none();
+    }
+    frame_at(bytes, start, 0).is_some() || next_frame(bytes, start, 1, count).is_some()
+}
+
+fn by_directory(bytes: &[u8], directory: &Directory, id: u64) -> Option<(usize, usize, bool)> {
+    let record = directory.record(id)?;
+    let offset = directory.frames_range().0.checked_add(record.toc_offset)?;
+    let offset = usize::try_from(offset).ok()?;
+    let length = frame_at(bytes, offset, id)?;
+    let encoded = bytes.get(offset..offset + length)?;
+    (crc32fast::hash(encoded) == record.checksum).then_some((offset, length, true))
+}
+
+/// Length of frame `id`, if it stands at `offset`.
+fn frame_at(bytes: &[u8], offset: usize, id: u64) -> Option<usize> {
+    let rest = bytes.get(offset..)?;
+    if u64::from_le_bytes(*rest.first_chunk()?) != id {
+        return None;
+    }
+    let mut reader = Reader::new(rest);
+    let view = FrameView::read(&mut reader).ok()?;
+    // Zeros read as a frame, too; but no content, not even none, has such a hash.
+    (view.checksum != [0; 32]).then(|| reader.position())
+}
+
+/// The next place at or behind `from` where a frame with an id of at least `least` stands, which another one or the end of
+/// the frames follows.
+fn next_frame(bytes: &[u8], from: usize, least: u64, limit: u64) -> Option<(usize, u64)> {
+    /// The shortest frame there can be.
+    const SHORTEST: usize = 110;
+    let end = bytes.len().checked_sub(SHORTEST)?;
+    for offset in from..=end {
+        let id = u64::from_le_bytes(*bytes.get(offset..)?.first_chunk()?);
+        // As many as fit into what is between, and no more.
+        let most = least.saturating_add(((offset - from) / SHORTEST) as u64 + 1);
+        if id < least || id > most || id >= limit {
+            continue;
+        }
+        let Some(length) = frame_at(bytes, offset, id) else {
+            continue;
+        };
+        let behind = offset + length;
+        let is_followed = frame_at(bytes, behind, id + 1).is_some()
+            || (id + 1 == limit || limit == u64::MAX)
+                && bytes
+                    .get(behind..)
+                    .is_some_and(|rest| toc::decode_tail(rest).is_ok());
+        if is_followed {
+            return Some((offset, id));
+        }
+    }
+    None
+}
+
+/// Whether a text of the frame holds a zero, which no writer writes.
+fn has_zero_text(encoded: &[u8]) -> bool {
+    let Ok(view) = FrameView::parse(encoded) else {
+        return true;
+    };
+    [view.uri, view.title, view.search_text, view.mime]
+        .into_iter()
+        .flatten()
+        .any(|text| text.contains('\0'))
+}
+
+/// The directory that belongs to a table: the one its head names, else the last one in front of it.
+fn directory_of(map: &Bytes, head: Option<&TocHead>, place: &Place) -> Option<(Directory, bool)> {
+    let whole = |directory: Directory| {
+        let is_whole = directory.is_intact();
+        (directory, is_whole)
+    };
+    if let Some(first) = head.and_then(|head| head.segments.first()) {
+        let start = usize::try_from(first.bytes_offset).ok()?;
+        let length = usize::try_from(first.bytes_length).ok()?;
+        return Directory::parse(map.clone(), start, length).ok().map(whole);
+    }
+    let end = usize::try_from(place.start).ok()?;
+    let in_front = map.get(..end)?;
+    for start in memchr::memmem::rfind_iter(in_front, b"MVDIR\0").take(16) {
+        let section = map.get(start..).unwrap_or_default();
+        if !is_directory(section) {
+            continue;
+        }
+        let Some(length) = Directory::length_at(section) else {
+            continue;
+        };
+        let parsed = Directory::parse(map.clone(), start, length);
+        if let Ok(directory) = parsed
+            && directory.section_offset() == start as u64
+        {
+            return Some(whole(directory));
+        }
+    }
+    None
+}

@@ -1,0 +1,434 @@
+//! Vectors of a damaged file: sections that are intact stay as they are, of others every vector is looked at.
+//!
+//! A section has one checksum for all its vectors. Which of them are damaged, its codes tell: the code of a vector is
+//! computed again, and has other factors when a number changed.
+
+use mv2::bytes::Bytes;
+use mv2::toc::SegmentMeta;
+
+use super::survey::Survey;
+use super::tables::Table;
+use crate::embedding::names_vector;
+use crate::quantised;
+use crate::vec_sections::{Kind, id_of, kind_of};
+use crate::vectors::{COUNT, ENTRY_HEAD, numbers, stride, uniform, write_entry};
+
+/// Vectors of one section.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// Its entry as it was registered; the place is in the damaged file.
+    pub entry: SegmentMeta,
+    /// Its codes, if they are intact.
+    pub codes: Option<SegmentMeta>,
+    /// What is left of it, as a blob of the same kind; `None`: it is intact where it stands.
+    pub rescued: Option<Vec<u8>>,
+}
+
+impl Blob {
+    /// Whether its vectors are quantised.
+    pub fn is_quantised(&self) -> bool {
+        matches!(kind_of(self.entry.id), Some((Kind::Quantised, _)))
+    }
+}
+
+/// The vectors of a file.
+#[derive(Debug, Clone, Default)]
+pub struct Vectors {
+    /// From old to new.
+    pub blobs: Vec<Blob>,
+    /// Whether vectors of another program, which the tail names, are copied as they are.
+    pub keeps_foreign: bool,
+}
+
+/// Finds the vectors, and which frames lost theirs.
+pub fn gather(survey: &mut Survey, table: &Table) {
+    let mut sections = own_sections(survey, table);
+    let named = survey.tail.indexes.vec.clone();
+    let is_listed = |offset: u64| {
+        sections
+            .iter()
+            .any(|(entry, _)| entry.bytes_offset == offset)
+    };
+    let is_ours = named
+        .as_ref()
+        .is_some_and(|named| is_listed(named.bytes_offset));
+    if let Some(named) = named.filter(|named| !is_ours && named.bytes_length > COUNT as u64) {
+        let bytes = survey.map.section(named.bytes_offset, named.bytes_length);
+        let sound = bytes.is_some_and(|bytes| *blake3::hash(&bytes).as_bytes() == named.checksum);
+        if table.head.is_none() || !sound {
+            // Our base, whose list is lost; or a flat blob of another program that is damaged.
+            let entry = SegmentMeta {
+                id: id_of(Kind::Vectors, 0),
+                frame_from: 0,
+                frame_to: survey.frames.len() as u64,
+                primary_checksum: named.checksum,
+                compression: mv2::toc::SegmentCompression::None,
+                bytes_offset: named.bytes_offset,
+                bytes_length: named.bytes_length,
+            };
+            sections.insert(0, (entry, None));
+        } else {
+            survey.vectors.keeps_foreign = true;
+        }
+    }
+    let mut faulty = false;
+    for (entry, codes) in sections {
+        let sound = intact(survey, &entry);
+        let codes_are_sound = codes.as_ref().is_some_and(|codes| intact(survey, codes));
+        if sound {
+            if codes.is_some() && !codes_are_sound {
+                let place = Some(format!("byte {}", entry.bytes_offset));
+                let message = "codes of vectors do not match their checksum; the vectors do";
+                survey.findings.warning("vec_codes_damaged", message, place);
+            }
+            survey.vectors.blobs.push(Blob {
+                entry,
+                codes: codes.filter(|_| codes_are_sound),
+                rescued: None,
+            });
+            continue;
+        }
+        faulty = true;
+        let place = Some(format!("byte {}", entry.bytes_offset));
+        let codes = codes.as_ref().filter(|_| codes_are_sound);
+        let rescued = match kind_of(entry.id) {
+            Some((Kind::Quantised, _)) => rescued_quantised(survey, &entry, codes),
+            _ => rescued_flat(survey, &entry, codes),
+        };
+        let (kept, of) = rescued
+            .as_ref()
+            .map_or((0, 0), |rescued| (rescued.kept, rescued.of));
+        let message = format!(
+            "a section of vectors does not match its checksum; {kept} of {of} vectors in it are intact"
+        );
+        survey.findings.error("vec_index_damaged", message, place);
+        if let Some(rescued) = rescued.filter(|_| kept > 0) {
+            survey.vectors.blobs.push(Blob {
+                entry,
+                codes: None,
+                rescued: Some(rescued.blob),
+            });
+        }
+    }
+    if faulty || table.head.is_none() {
+        survey.lost_vectors = without_vector(survey);
+    }
+}
+
+fn intact(survey: &Survey, entry: &SegmentMeta) -> bool {
+    survey
+        .map
+        .section(entry.bytes_offset, entry.bytes_length)
+        .is_some_and(|bytes| *blake3::hash(&bytes).as_bytes() == entry.primary_checksum)
+}
+
+/// Sections of ours with their codes; without a list, those whose codes are found.
+fn own_sections(survey: &Survey, table: &Table) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
+    let Some(head) = &table.head else {
+        return found_sections(survey);
+    };
+    let codes_of = |number: u32| {
+        let mut segments = head.segments.iter();
+        segments.find(|segment| kind_of(segment.id) == Some((Kind::Codes, number)))
+    };
+    head.segments
+        .iter()
+        .filter_map(|segment| match kind_of(segment.id)? {
+            (Kind::Codes, _) => None,
+            (_, number) => Some((segment.clone(), codes_of(number).cloned())),
+        })
+        .collect()
+}
+
+/// Flat sections that stand right in front of intact codes of the same frames.
+fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
+    let map = &survey.map;
+    let mut found: Vec<(SegmentMeta, Option<SegmentMeta>)> = Vec::new();
+    for at in memchr::memmem::find_iter(map, b"VECSEGv1") {
+        let Some(length) = map
+            .get(at + 16..)
+            .and_then(|rest| rest.first_chunk())
+            .map(|length| u64::from_le_bytes(*length))
+        else {
+            continue;
+        };
+        let Some(bytes) = map.section(at as u64, length) else {
+            continue;
+        };
+        let Ok(segment) = vec::Segment::open(&bytes) else {
+            continue;
+        };
+        let blob_length = COUNT + segment.count() * stride(segment.dimension());
+        let Some(start) = at.checked_sub(blob_length) else {
+            continue;
+        };
+        let Some(blob) = map.section(start as u64, blob_length as u64) else {
+            continue;
+        };
+        let first = blob.get(COUNT..).and_then(|rest| rest.first_chunk());
+        let is_of_these = uniform(&blob) == Some((segment.count(), segment.dimension()))
+            && first.map(|first| u64::from_le_bytes(*first)) == segment.frame(0);
+        if !is_of_these {
+            continue;
+        }
+        let number = found.len() as u32;
+        let entry = |kind: Kind, offset: usize, bytes: &Bytes| SegmentMeta {
+            id: id_of(kind, number),
+            frame_from: segment.frame(0).unwrap_or(0),
+            frame_to: segment.frame_range().map_or(0, |(_, last)| last + 1),
+            primary_checksum: *blake3::hash(bytes).as_bytes(),
+            compression: mv2::toc::SegmentCompression::None,
+            bytes_offset: offset as u64,
+            bytes_length: bytes.len() as u64,
+        };
+        found.push((
+            entry(Kind::Vectors, start, &blob),
+            Some(entry(Kind::Codes, at, &bytes)),
+        ));
+    }
+    found
+}
+
+/// What is left of a damaged section.
+struct Left {
+    blob: Vec<u8>,
+    kept: usize,
+    /// Vectors that it had.
+    of: usize,
+}
+
+/// What is left of a flat section.
+fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta>) -> Option<Left> {
+    let available = (survey.map.len() as u64).saturating_sub(entry.bytes_offset);
+    let bytes = survey
+        .map
+        .section(entry.bytes_offset, entry.bytes_length.min(available))?;
+    let codes = codes.and_then(|codes| survey.map.section(codes.bytes_offset, codes.bytes_length));
+    let segment = codes
+        .as_ref()
+        .and_then(|codes| vec::Segment::open(codes).ok());
+    let entries = flat_entries(&bytes, entry.bytes_length, segment.as_ref())?;
+    let mut is_sound: Vec<bool> = entries
+        .iter()
+        .map(|(_, vector)| is_finite(vector))
+        .collect();
+    match segment.filter(|segment| segment.count() == entries.len()) {
+        Some(segment) => {
+            let mut builder = vec::SegmentBuilder::like(&segment);
+            let zeros = vec![0.0; segment.dimension()];
+            for (ordinal, ((_, vector), is_sound)) in entries.iter().zip(&mut is_sound).enumerate()
+            {
+                *is_sound &= vector.len() == segment.dimension();
+                let vector = if *is_sound { vector } else { &zeros };
+                builder.add(segment.frame(ordinal)?, vector).ok()?;
+            }
+            let again = builder.finish();
+            let again = vec::Segment::open(&again).ok()?;
+            for (ordinal, ((frame, _), is_sound)) in entries.iter().zip(&mut is_sound).enumerate() {
+                *is_sound &=
+                    segment.frame(ordinal) == Some(*frame) && segment.code_is_like(&again, ordinal);
+            }
+        }
+        // Without codes the frames alone tell: they ascend, and exist.
+        None => {
+            let mut last = None;
+            for ((frame, vector), is_sound) in entries.iter().zip(&mut is_sound) {
+                *is_sound &= last < Some(*frame)
+                    && *frame < survey.frames.len() as u64
+                    && vector.iter().any(|number| *number != 0.0);
+                if *is_sound {
+                    last = Some(*frame);
+                }
+            }
+        }
+    }
+    let mut blob = vec![0; COUNT];
+    let mut kept = 0;
+    for ((frame, vector), _) in entries.iter().zip(is_sound).filter(|(_, sound)| *sound) {
+        if *frame < survey.frames.len() as u64 {
+            write_entry(*frame, vector, &mut blob);
+            kept += 1;
+        }
+    }
+    blob.splice(..COUNT, (kept as u64).to_le_bytes());
+    Some(Left {
+        blob,
+        kept,
+        of: entries.len(),
+    })
+}
+
+/// What is left of a quantised section. Its codes are of the vectors as they were given and tell nothing of these. All
+/// vectors need all centroids: without those there are none. Else an entry is damaged when its head is, or a neighbour's.
+fn rescued_quantised(
+    survey: &Survey,
+    entry: &SegmentMeta,
+    codes: Option<&SegmentMeta>,
+) -> Option<Left> {
+    let bytes = survey.map.section(entry.bytes_offset, entry.bytes_length)?;
+    let of = bytes.len().saturating_sub(quantised::HEAD) / quantised::STRIDE;
+    let (codebook, entries) = quantised::open(&bytes)?;
+    let codes = codes.and_then(|codes| survey.map.section(codes.bytes_offset, codes.bytes_length));
+    let segment = codes
+        .as_ref()
+        .and_then(|codes| vec::Segment::open(codes).ok());
+    let entries: Vec<&[u8]> = entries.chunks_exact(quantised::STRIDE).collect();
+    let mut last = None;
+    let mut heads = Vec::with_capacity(entries.len());
+    for (ordinal, entry) in entries.iter().enumerate() {
+        let number = |at: usize| {
+            let bytes = entry.get(at..).and_then(|rest| rest.first_chunk());
+            bytes.map(|bytes| u64::from_le_bytes(*bytes))
+        };
+        let frame = number(0);
+        let is_sound = number(8) == Some((quantised::STRIDE - quantised::ENTRY_HEAD) as u64)
+            && frame.is_some_and(|frame| frame < survey.frames.len() as u64)
+            && match &segment {
+                Some(segment) => segment.frame(ordinal) == frame,
+                None => last < frame,
+            };
+        if is_sound {
+            last = frame;
+        }
+        heads.push(is_sound);
+    }
+    let is_sound = |ordinal: usize| {
+        let near = ordinal.saturating_sub(1)..(ordinal + 2).min(heads.len());
+        heads
+            .get(near)
+            .is_some_and(|heads| heads.iter().all(|is_sound| *is_sound))
+    };
+    let kept: Vec<&[u8]> = entries
+        .iter()
+        .enumerate()
+        .filter(|(ordinal, _)| is_sound(*ordinal))
+        .map(|(_, entry)| *entry)
+        .collect();
+    if !is_sound_codebook(codebook.numbers(), &kept) {
+        return Some(Left {
+            blob: Vec::new(),
+            kept: 0,
+            of,
+        });
+    }
+    let mut blob = quantised::head(&codebook, kept.len());
+    blob.extend(kept.iter().flat_map(|entry| entry.iter()));
+    Some(Left {
+        blob,
+        kept: kept.len(),
+        of,
+    })
+}
+
+/// Whether centroids look like ones: numbers of a size that embeddings have, and none that is used and nothing but zeros
+/// (those that no vector needs may be).
+fn is_sound_codebook(numbers: &[f32], entries: &[&[u8]]) -> bool {
+    const LARGEST: f32 = 1e6;
+    if numbers
+        .iter()
+        .any(|number| number.abs() > LARGEST || !number.is_finite())
+    {
+        return false;
+    }
+    let mut zeros = 0;
+    for entry in entries {
+        let code = entry.get(quantised::ENTRY_HEAD..).unwrap_or_default();
+        for (piece, number) in code.iter().enumerate() {
+            let start = (piece * vec::CENTROIDS + usize::from(*number)) * vec::PIECE;
+            let centroid = numbers.get(start..start + vec::PIECE).unwrap_or_default();
+            zeros += u64::from(centroid.iter().all(|number| *number == 0.0));
+        }
+        // A vector may have four zeros in a row, but not most vectors.
+        if zeros > 8 + entries.len() as u64 {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_finite(vector: &[f32]) -> bool {
+    vector.iter().all(|number| number.is_finite())
+}
+
+type Entries = Vec<(u64, Vec<f32>)>;
+
+/// Entries of a flat blob of `length` bytes, of which these are left. One that is damaged in front has another size than
+/// most, or another frame than its neighbours.
+fn flat_entries(bytes: &Bytes, length: u64, segment: Option<&vec::Segment<'_>>) -> Option<Entries> {
+    let body = bytes.get(COUNT..)?;
+    let dimension = segment
+        .map(vec::Segment::dimension)
+        .or_else(|| dimension_of(body, length))?;
+    let entries = body.chunks_exact(stride(dimension)).map(|entry| {
+        let number = |at: usize| {
+            let bytes = entry.get(at..).and_then(|rest| rest.first_chunk());
+            bytes.map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes))
+        };
+        let frame = if number(8) == dimension as u64 {
+            number(0)
+        } else {
+            u64::MAX
+        };
+        (
+            frame,
+            numbers(entry.get(ENTRY_HEAD..).unwrap_or_default()).collect(),
+        )
+    });
+    let mut entries: Entries = entries.collect();
+    // What was cut off counts among those that are lost.
+    let expected = (length as usize).saturating_sub(COUNT) / stride(dimension);
+    entries.resize(
+        expected.max(entries.len()).min(entries.len() + (1 << 24)),
+        (u64::MAX, Vec::new()),
+    );
+    Some(entries)
+}
+
+/// The size that the blob's length and most of its entries agree on.
+fn dimension_of(body: &[u8], length: u64) -> Option<usize> {
+    let length = usize::try_from(length).ok()?.checked_sub(COUNT)?;
+    (1..=vec::MAX_DIMENSION).find(|&dimension| {
+        let stride = stride(dimension);
+        let names = |entry: &&[u8]| {
+            let bytes = entry.get(8..).and_then(|rest| rest.first_chunk());
+            bytes.map(|bytes| u64::from_le_bytes(*bytes)) == Some(dimension as u64)
+        };
+        length % stride == 0 && {
+            let count = body.chunks_exact(stride).filter(names).count();
+            count * 2 > body.len() / stride
+        }
+    })
+}
+
+/// Active frames that name the model of a vector and have none.
+fn without_vector(survey: &Survey) -> Vec<u64> {
+    let mut with: std::collections::BTreeSet<u64> = std::collections::BTreeSet::new();
+    for blob in &survey.vectors.blobs {
+        let stored;
+        let bytes: &[u8] = match &blob.rescued {
+            Some(bytes) => bytes,
+            None => {
+                stored = survey
+                    .map
+                    .section(blob.entry.bytes_offset, blob.entry.bytes_length);
+                stored.as_deref().unwrap_or_default()
+            }
+        };
+        let (body, stride) = if blob.is_quantised() {
+            (bytes.get(quantised::HEAD..), quantised::STRIDE)
+        } else {
+            let dimension = uniform(bytes).map_or(1, |(_, dimension)| dimension);
+            (bytes.get(COUNT..), stride(dimension))
+        };
+        for entry in body.unwrap_or_default().chunks_exact(stride) {
+            with.extend(entry.first_chunk().map(|frame| u64::from_le_bytes(*frame)));
+        }
+    }
+    let lost = survey.frames.iter().flatten().filter(|rescued| {
+        let encoded = rescued.frame.to_bytes();
+        survey.is_active(rescued.frame.id)
+            && !with.contains(&rescued.frame.id)
+            && mv2::view::FrameView::parse(&encoded).is_ok_and(|view| names_vector(&view))
+    });
+    lost.map(|rescued| rescued.frame.id).collect()
+}
