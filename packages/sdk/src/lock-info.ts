@@ -13,7 +13,8 @@ export interface LockOwner {
   file_path: string;
 }
 
-export type LockState = { locked: false } | { locked: true; owner: LockOwner; stale: boolean };
+/** `owner` is null where the system does not tell who holds a lock: only Linux does. */
+export type LockState = { locked: false } | { locked: true; owner: LockOwner | null; stale: boolean };
 
 /** Who is writing to a memory right now, in this process or another. */
 export async function lockWho(path: string): Promise<LockState> {
