@@ -147,10 +147,16 @@ fn at_least_99_percent_of_the_documents_are_rescued_wherever_64_kib_are_damaged(
         ));
     }
     places.push(("end of the file".to_owned(), bytes.len() - RANGE));
+    // All of them take a minute of a processor; the worst are always tried.
+    let all = std::env::var_os("MEMVID_EVERY_PLACE").is_some();
     let mut worst = (DOCUMENTS, String::new());
     let mut worst_titles = DOCUMENTS;
     let mut slowest = Duration::ZERO;
     for (number, (name, at)) in places.iter().enumerate() {
+        let is_bad = name.starts_with("payloads") || name.starts_with("table of contents");
+        if !all && !is_bad && number % 4 != 1 {
+            continue;
+        }
         let is_zero = number % 2 == 0;
         std::fs::write(&path, damaged(&bytes, *at, is_zero)).unwrap();
         let started = Instant::now();
@@ -182,7 +188,7 @@ fn at_least_99_percent_of_the_documents_are_rescued_wherever_64_kib_are_damaged(
     }
     let share = worst.0 as f64 / DOCUMENTS as f64 * 100.0;
     println!(
-        "worst of {} places: {share:.2} % of the documents ({}); titles {:.2} %; slowest salvage {slowest:?}",
+        "worst of up to {} places: {share:.2} % of the documents ({}); titles {:.2} %; slowest salvage {slowest:?}",
         places.len(),
         worst.1,
         worst_titles as f64 / DOCUMENTS as f64 * 100.0
