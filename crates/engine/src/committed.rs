@@ -14,6 +14,7 @@ use mv2::storage::FileStorage;
 use mv2::time_index::TimeIndex;
 use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
 use mv2::view::FrameView;
+use serde_json::Value;
 
 use crate::describe::{
     Care, is_of_this_header, is_sound, refuse_older_commit, settle_directory, stored_directory,
@@ -26,6 +27,7 @@ use crate::lex_sections::{part_of, same_range};
 use crate::output;
 use crate::selected::Selected;
 use crate::shown::Intact;
+use crate::staged::{Staged, is_staged};
 use crate::stats::RemovedShares;
 use crate::vectors::VectorIndex;
 
@@ -39,6 +41,8 @@ pub struct Committed {
     pub header: Header,
     /// Generation of the footer.
     pub generation: u64,
+    /// Whether the footer is damaged or missing. Without a directory of ours the generation is then not known.
+    pub footer_is_damaged: bool,
     /// Where the table of contents starts.
     pub toc_offset: u64,
     /// Its length, bytes. What follows is the footer, if that is not missing.
@@ -66,6 +70,9 @@ pub struct Committed {
     time_index_is_intact: OnceLock<bool>,
     lex_sections: OnceLock<Vec<SegmentMeta>>,
     lex: OnceLock<Result<LexIndex>>,
+    /// Frames that are not in it, because they are damaged.
+    not_indexed: OnceLock<u64>,
+    staged: OnceLock<(Value, bool)>,
     vectors: OnceLock<Result<VectorIndex>>,
     identities: OnceLock<BTreeMap<Identity, u64>>,
     removed_shares: OnceLock<RemovedShares>,
@@ -119,10 +126,15 @@ impl Committed {
         } else {
             located.footer_offset + mv2::footer::FOOTER_SIZE as u64
         };
-        let generation = located.footer.generation;
-        let stored = stored_directory(&map, toc_bytes, generation, care);
+        let known = (!located.footer_missing).then_some(located.footer.generation);
+        let stored = stored_directory(&map, toc_bytes, known, care)
+            // Nothing checks the generation in a footer. Where the directory describes these very frames it is damaged.
+            .or_else(|| stored_directory(&map, toc_bytes, None, Care::Thorough));
         let (head, tail, directory, directory_is_stored) = match stored {
-            Some(found) if is_of_this_header(&found.2, &located) => {
+            Some(found)
+                if is_of_this_header(&found.2, &located)
+                    && known.is_none_or(|known| known == found.2.generation()) =>
+            {
                 (found.0, found.1, found.2, true)
             }
             stored => {
@@ -140,6 +152,12 @@ impl Committed {
                 "it was cut off, or could not be read, while it was opened",
             ));
         }
+        let generation = if directory_is_stored {
+            directory.generation()
+        } else {
+            located.footer.generation
+        };
+        let footer_is_damaged = located.footer_missing || generation != located.footer.generation;
         let mut header = located.header;
         if located.header_is_damaged {
             // What a header says of the log, the directory knows, too.
@@ -159,6 +177,7 @@ impl Committed {
             map,
             header,
             generation,
+            footer_is_damaged,
             toc_offset: located.toc_offset,
             toc_length: located.footer_offset - located.toc_offset,
             end,
@@ -174,6 +193,8 @@ impl Committed {
             time_index_is_intact: OnceLock::new(),
             lex_sections: OnceLock::new(),
             lex: OnceLock::new(),
+            not_indexed: OnceLock::new(),
+            staged: OnceLock::new(),
             vectors: OnceLock::new(),
             identities: OnceLock::new(),
             removed_shares: OnceLock::new(),
@@ -331,7 +352,9 @@ impl Committed {
                 .is_ok_and(lex::is_segment)
                     && (self.directory_is_stored || self.section_is_intact(segment))
             };
-            if !(joins && is_sound()) {
+            // One of another version does not count. Whether it is one or damaged, its checksum tells.
+            let is_damaged = || self.directory_is_stored && !self.section_is_intact(segment);
+            if !(joins && (is_sound() || is_damaged())) {
                 break;
             }
             group.push(segment.clone());
@@ -410,10 +433,31 @@ impl Committed {
         for segment in self.lex_sections() {
             sections.push(self.section(segment)?);
         }
+        let mut damaged = 0;
         for built in index_range(self, self.lex_covered(), self.frame_count())? {
+            damaged += built.damaged;
             sections.push(lex::OwnedBytes::new(built.bytes));
         }
+        let _ = self.not_indexed.set(damaged);
         Ok(LexIndex::open(sections)?)
+    }
+
+    /// What is said of the vectors that wait, and whether any are damaged. Looked at once: it takes hashing them.
+    #[must_use]
+    pub fn staged(&self) -> &(Value, bool) {
+        self.staged.get_or_init(|| {
+            let entries = self.head.segments.iter();
+            let is_damaged = entries
+                .filter(|entry| is_staged(entry))
+                .any(|entry| !self.section_is_intact(entry));
+            (Staged::checked(self).to_value(), is_damaged)
+        })
+    }
+
+    /// How many frames the full-text index lacks, because they are damaged.
+    #[must_use]
+    pub fn not_indexed(&self) -> u64 {
+        self.not_indexed.get().copied().unwrap_or(0)
     }
 }
 

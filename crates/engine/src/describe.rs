@@ -26,11 +26,11 @@ pub enum Care {
 }
 
 /// A directory read from the file, with the parts of the table of contents around the frames; `None` when there is
-/// none for this very table of contents.
+/// none for this very table of contents. Without a footer nobody knows its generation: then the hash in the table tells.
 pub fn stored_directory(
     map: &Bytes,
     toc_bytes: &[u8],
-    generation: u64,
+    generation: Option<u64>,
     care: Care,
 ) -> Option<(TocHead, TocTail, Directory)> {
     let (head, count, frames_start) = toc::decode_head(toc_bytes).ok()?;
@@ -43,7 +43,14 @@ pub fn stored_directory(
     )
     .ok()?;
     let (from, to) = directory.frames_range();
-    if directory.generation() != generation
+    let is_of_it = match generation {
+        Some(generation) => directory.generation() == generation,
+        None => {
+            let section = slice_of(map, first.bytes_offset, first.bytes_length, "directory");
+            *blake3::hash(section.ok()?).as_bytes() == first.primary_checksum
+        }
+    };
+    if !is_of_it
         || directory.frames() != count
         || from != frames_start
         || directory.section_offset() != first.bytes_offset
@@ -70,7 +77,7 @@ pub fn is_sound(map: &Bytes, located: &Located, care: Care) -> bool {
         return false;
     };
     let described = || {
-        stored_directory(map, toc_bytes, located.footer.generation, care)
+        stored_directory(map, toc_bytes, Some(located.footer.generation), care)
             .is_some_and(|(_, _, directory)| is_of_this_header(&directory, located))
     };
     (located.footer.toc_len > HASHED_AT_OPEN && described())

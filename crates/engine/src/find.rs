@@ -704,6 +704,12 @@ impl PreparedFind {
         if self.vector.is_some() {
             warnings.extend(self.loss()?);
         }
+        let damaged = self.snapshot.committed.not_indexed();
+        if damaged > 0 && self.query.is_some() {
+            warnings.push(format!(
+                "{damaged} frames are damaged and were not searched; verify({{ deep: true }}) names them."
+            ));
+        }
         Ok(FindResult {
             query: self.request.query.clone(),
             engine,

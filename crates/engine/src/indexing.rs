@@ -19,6 +19,8 @@ pub struct Built {
     pub from: u64,
     /// Frame behind the last one it covers.
     pub to: u64,
+    /// Frames among them whose text cannot be read.
+    pub damaged: u64,
 }
 
 /// Indexes committed frames anew, in as many segments as the memory budget asks for.
@@ -28,36 +30,41 @@ pub fn index_range(committed: &Committed, from: u64, to: u64) -> Result<Vec<Buil
     while start < to {
         let mut builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
         let mut id = start;
+        let mut damaged = 0;
         while id < to && !builder.is_full() {
-            index_frame(&mut builder, committed, id)?;
+            damaged += u64::from(!index_frame(&mut builder, committed, id)?);
             id += 1;
         }
         built.push(Built {
             bytes: builder.finish()?,
             from: start,
             to: id,
+            damaged,
         });
         start = id;
     }
     Ok(built)
 }
 
-/// Adds a committed frame to an index being built; removed frames and frames without text are left out.
-fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id: u64) -> Result<()> {
+/// Adds a committed frame to an index being built; removed frames and frames without text are left out. Gives whether the
+/// text could be read.
+fn index_frame(builder: &mut lex::SegmentBuilder, committed: &Committed, id: u64) -> Result<bool> {
     let Some(record) = committed.directory.record(id) else {
-        return Ok(());
+        return Ok(true);
     };
     if record.flags.status() == FrameStatus::Deleted as u32 || record.flags.has_chunks() {
-        return Ok(());
+        return Ok(true);
     }
     let view = committed.frame(id)?;
     // A damaged payload must not make the other frames unfindable; `verify({ deep: true })` names it.
     let body = text::search_body(&view, &|offset, length| committed.payload(offset, length));
-    let Ok(Some(body)) = body else { return Ok(()) };
+    let Ok(body) = body else { return Ok(false) };
+    let Some(body) = body else { return Ok(true) };
     let parent = record
         .parent
         .and_then(|parent| committed.frame(u64::from(parent)).ok());
-    add_to_index(builder, id, &view, parent.as_ref(), &body)
+    add_to_index(builder, id, &view, parent.as_ref(), &body)?;
+    Ok(true)
 }
 
 /// Adds one frame with its text. A chunk is found under its document's title.

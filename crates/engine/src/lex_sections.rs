@@ -56,10 +56,19 @@ pub fn cover(
     out: &mut Output,
 ) -> Result<()> {
     let covered = sections.last().map_or(0, |section| section.frame_to);
-    for built in index_range(base, covered, to)? {
+    for built in undamaged(index_range(base, covered, to)?).0 {
         sections.push(write_section(&built.bytes, built.from, built.to, out)?);
     }
     Ok(())
+}
+
+/// The sections in front of the first that lacks a damaged frame, and whether there is one. Such a section is not stored:
+/// who indexes its frames anew knows that one is missing, and says so.
+fn undamaged(mut built: Vec<Built>) -> (Vec<Built>, bool) {
+    let whole = built.iter().take_while(|built| built.damaged == 0).count();
+    let is_damaged = whole < built.len();
+    built.truncate(whole);
+    (built, is_damaged)
 }
 
 /// Indexes what no section covers yet, and merges sections that have become many.
@@ -82,7 +91,10 @@ pub fn build(
     let base = &snapshot.committed;
     let first = base.frame_count();
     let covered = sections.last().map_or(0, |section| section.frame_to);
-    let mut built = index_range(base, covered, first)?;
+    let (mut built, is_damaged) = undamaged(index_range(base, covered, first)?);
+    if is_damaged {
+        return Ok(built);
+    }
     built.extend(build_sections(snapshot, additions, additions, first)?);
     Ok(built)
 }
@@ -112,6 +124,7 @@ fn build_sections(
                 bytes: builder.finish()?,
                 from: start,
                 to: id,
+                damaged: 0,
             });
             builder = lex::SegmentBuilder::new(SEGMENT_MEMORY)?;
             start = id;
@@ -122,6 +135,7 @@ fn build_sections(
             bytes: builder.finish()?,
             from: start,
             to: id,
+            damaged: 0,
         });
     }
     Ok(built)

@@ -124,6 +124,7 @@ fn merge(snapshot: &Snapshot, part: &[Group], out: &mut Output) -> Result<Built>
         bytes: merge_or_rebuild(snapshot, segments)?,
         from: part.first().map_or(0, |group| group.from),
         to: part.last().map_or(0, |group| group.to),
+        damaged: 0,
     })
 }
 

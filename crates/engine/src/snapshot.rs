@@ -208,7 +208,13 @@ impl Snapshot {
             let frame = self.pending.frames.get(index);
             return Ok(frame.and_then(|frame| frame.vector.clone()));
         }
-        Ok(self.committed.vectors()?.vector(id)?.map(Arc::from))
+        let index = self.committed.vectors()?;
+        let vector = index.vector(id)?;
+        if vector.is_none() {
+            // It may be among those that cannot be read.
+            index.check_readable()?;
+        }
+        Ok(vector.map(Arc::from))
     }
 
     /// The vector of a frame with what made it, whatever its status.

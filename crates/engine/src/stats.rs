@@ -13,7 +13,6 @@ use crate::memory::{Memory, lex_enabled};
 use crate::output;
 use crate::selection::{Selection, SelectionRequest};
 use crate::snapshot::{AsOf, Snapshot};
-use crate::staged::Staged;
 use crate::vec_sections;
 
 /// The largest integer that JavaScript holds exactly: "no limit".
@@ -67,7 +66,7 @@ impl Memory {
             "vectors_lost": snapshot.vectors_lost()?,
             "vector_compression": compression,
             "vector_compression_reason": reason,
-            "staged_vectors": Staged::open(committed).to_value(),
+            "staged_vectors": committed.staged().0,
             "embedding_identity": embedding_identity(&identities),
             "embedding_identity_summary": summary(&identities, vectors, identified),
             "seq_no": committed.tail.ticket_ref.seq_no,
@@ -85,8 +84,30 @@ impl Memory {
         if let Some(salvaged) = self.salvaged() {
             stats["salvage"] = json!(salvaged);
         }
+        if let Some(damage) = damage(committed)? {
+            stats["damage"] = damage.into();
+        }
         Ok(stats)
     }
+}
+
+/// What is not counted because it is damaged.
+fn damage(committed: &Committed) -> Result<Option<String>> {
+    let mut damage = committed.vectors()?.problems().to_vec();
+    let mut sections = committed.lex_sections().iter();
+    let is_readable = |section| {
+        let bytes = committed.section(section).ok();
+        bytes
+            .and_then(|bytes| lex::document_count(&bytes))
+            .is_some()
+    };
+    if !sections.all(is_readable) {
+        damage.push("a full-text section is damaged".to_owned());
+    }
+    if committed.staged().1 {
+        damage.push("vectors that wait are damaged".to_owned());
+    }
+    Ok((!damage.is_empty()).then(|| damage.join("; ")))
 }
 
 /// Counts of the frames of a selection.

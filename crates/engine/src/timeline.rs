@@ -38,6 +38,9 @@ pub struct TimelineEntry {
     pub preview: String,
     /// Its chunks.
     pub child_frames: Vec<u64>,
+    /// Why there is no preview, when the text is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
 }
 
 impl Memory {
@@ -158,13 +161,17 @@ fn entry(snapshot: &Snapshot, id: u64) -> Result<TimelineEntry> {
             .and_then(|chunk| snapshot.text(first, &chunk)),
         _ => snapshot.text(id, &view),
     };
-    // One damaged payload must not hide the others: its entry has no preview, `view` and `verify` say why.
-    let text = text.unwrap_or_default();
+    // One damaged payload must not hide the others: its entry has no preview, and says why.
+    let (text, damage) = match text {
+        Ok(text) => (text, None),
+        Err(error) => (String::new(), Some(error.message)),
+    };
     Ok(TimelineEntry {
         frame_id: id,
         uri: view.uri.unwrap_or_default().to_owned(),
         timestamp: view.timestamp,
         preview: text.chars().take(PREVIEW_CHARACTERS).collect(),
         child_frames: chunks,
+        damage,
     })
 }

@@ -144,7 +144,13 @@ pub fn is_segment(bytes: &[u8]) -> bool {
 /// # Ok::<(), lex::Error>(())
 /// ```
 pub fn document_count(bytes: &[u8]) -> Option<u64> {
-    number(bytes, 24).filter(|_| is_segment(bytes))
+    number(bytes, 24).filter(|_| is_segment(bytes) && has_intact_header(bytes))
+}
+
+fn has_intact_header(bytes: &[u8]) -> bool {
+    let end = number(bytes, FIXED_HEADER).and_then(|end| usize::try_from(end).ok());
+    let header = end.and_then(|end| bytes.get(12..end));
+    header.is_some_and(|header| Some(crc32fast::hash(header)) == short_number(bytes, 8))
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {

@@ -49,6 +49,8 @@ export interface StatsResult {
   vector_compression_reason: string | null;
   /** Vectors of a `reembed` that was ended: they wait in the file, and no search looks at them. */
   staged_vectors: { identity: StoredIdentity; count: number; bytes: number } | null;
+  /** What is not counted because it is damaged; absent where nothing is known to be. */
+  damage?: string;
   seq_no: number;
   tier: string;
   capacity_bytes: number;

@@ -26,6 +26,8 @@ export interface TimelineEntry {
   preview: string;
   /** The chunks of a long document. */
   child_frames: number[];
+  /** Why `preview` is empty, when the text is damaged. */
+  damage?: string;
 }
 
 const DEFAULT_LIMIT = 50;
