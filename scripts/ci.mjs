@@ -11,6 +11,12 @@ const checks = [
   ['TypeScript format', 'oxfmt', ['--check']],
   ['Rust format', 'cargo', ['fmt', '--all', '--check']],
   ['Rust lint', 'cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']],
+  // A minute of all targets together, in the profile that the tests have built already.
+  [
+    'fuzzing',
+    'cargo',
+    ['run', '--locked', '-p', 'hostile', '--bin', 'fuzz', '--', '--seconds', '7', '--seed', '1'],
+  ],
   ['types', 'turbo', ['run', 'check', '--continue', '--output-logs=errors-only']],
   ['types of scripts', 'tsc', ['-p', '.']],
   ['unused code', 'knip', []],

@@ -15,6 +15,14 @@ pub struct Shape {
     pub dimension: Option<usize>,
 }
 
+impl Shape {
+    /// Whether this engine wrote it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        !self.name.starts_with("mv2")
+    }
+}
+
 const WORDS: [&str; 48] = [
     "lighthouse",
     "keeper",

@@ -1,5 +1,5 @@
 //! The whole damage matrix: `cargo run --release -p hostile --bin damage -- [--flips N] [--cuts N] [--seed N]
-//! [--writing-one-in N] [--shape NAME] [--case flip:POSITION:BITS] [--writing] [--show N]`.
+//! [--writing-one-in N] [--shape NAME] [--case flip:POSITION:BITS] [--writing] [--show N] [--dump FOLDER]`.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -29,6 +29,13 @@ fn main() -> ExitCode {
     all.extend(shapes::of_the_reference());
     if let Some(name) = value("--shape") {
         all.retain(|shape| shape.name.contains(&name));
+    }
+    if let Some(folder) = value("--dump") {
+        for shape in &all {
+            let path = std::path::Path::new(&folder).join(shape.name.replace('/', "-"));
+            std::fs::write(path, &shape.bytes).unwrap();
+        }
+        return ExitCode::SUCCESS;
     }
     if let Some(case) = value("--case") {
         let case: Damage = case.parse().unwrap();
