@@ -194,11 +194,7 @@ class Writer {
     };
     const call = Object.keys(kinds)[this.#below(4)] as 'compact' | 'purge' | 'doctor' | 'vacuum';
     await this.#tell({ call }, async () => {
-      try {
-        await kinds[call]?.();
-      } catch (error) {
-        if (!String(error).includes('not available in this version')) throw error;
-      }
+      await kinds[call]?.();
     });
   }
 

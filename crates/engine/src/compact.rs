@@ -32,6 +32,7 @@ use crate::commit::{
     write_time_index,
 };
 use crate::committed::{Committed, decode_frame};
+use crate::create::turn_away_from;
 use crate::describe::Care;
 use crate::directory::Flags;
 use crate::error::{Code, Error, Result};
@@ -257,6 +258,7 @@ impl Prepared {
         take_over_owner(path, old.file(), self.file.file())?;
         let lock = FileLock::exclusive_on(self.file.file(), path)?;
         self.file.persist(true)?;
+        turn_away_from(old);
         Ok(lock)
     }
 }

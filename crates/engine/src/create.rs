@@ -59,26 +59,24 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
         Err(mv2::Error::AlreadyExists { .. }) if options.mode == OpenMode::Auto => Ok(()),
         other => {
             other?;
-            if let Some(lock) = lock {
-                turn_away_from(&lock, path);
+            let old = lock.as_ref().and_then(|lock| lock.file().try_clone().ok());
+            if let Some(old) = old.and_then(|old| FileStorage::from_file(old, path, true).ok()) {
+                turn_away_from(&old);
             }
             Ok(())
         }
     }
 }
 
-/// Keeps a program of the reference that waits for the memory that was emptied from putting it back.
-fn turn_away_from(lock: &FileLock, path: &Path) {
+/// Keeps a program of the reference that waits for a file which was replaced from putting it back.
+pub fn turn_away_from(old: &FileStorage) {
     // Best effort: what cannot be read as a memory the reference cannot write either.
     let turned_away = || -> Result<()> {
-        let handle = lock.file().try_clone();
-        let handle = handle.map_err(|error| Error::io("open", path, &error))?;
-        let storage = FileStorage::from_file(handle, path, true)?;
-        let bytes = output::map(&storage, output::length(&storage)?)?;
+        let bytes = output::map(old, output::length(old)?)?;
         let header = Header::decode(&bytes)?;
         let scan = wal::scan(wal::region(&bytes, &header)?, header.wal_sequence);
         let sequence = scan.last_sequence(header.wal_sequence) + 1;
-        turn_away(&storage, &header, scan.head, sequence);
+        turn_away(old, &header, scan.head, sequence);
         Ok(())
     };
     let _ = turned_away();
