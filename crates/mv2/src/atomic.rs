@@ -128,18 +128,25 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 fn nameless(folder: &Path) -> Result<Option<File>> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
     use rustix::io::Errno;
-    let file = openat(
-        CWD,
-        folder,
-        OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
-        // What the user's umask leaves of it, as for any new file.
-        Mode::from_bits_truncate(0o666),
-    );
+    let create = || {
+        let made = openat(
+            CWD,
+            folder,
+            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+            // What the user's umask leaves of it, as for any new file.
+            Mode::from_bits_truncate(0o666),
+        )?;
+        Ok(File::from(made))
+    };
+    let file = disk::create(folder, create, |file| file, |_| None);
+    let is_out_of_descriptors = |error: &io::Error| {
+        [Errno::MFILE, Errno::NFILE].contains(&Errno::from_io_error(error).unwrap_or(Errno::IO))
+    };
     match file {
-        Ok(file) => Ok(Some(File::from(file))),
+        Ok(file) => Ok(Some(file)),
         // A file with a name would need a descriptor as well.
-        Err(error @ (Errno::MFILE | Errno::NFILE)) => {
-            Err(Error::io("create a file in", folder, error.into()))
+        Err(error) if is_out_of_descriptors(&error) => {
+            Err(Error::io("create a file in", folder, error))
         }
         Err(_) => Ok(None),
     }
