@@ -8,7 +8,10 @@
 //!
 //! The same workloads run on a disk that fails at some call, once or from then on ([`fault`]).
 
+#![cfg(unix)]
+
 pub mod check;
+pub mod command;
 pub mod crash;
 pub mod fault;
 pub mod image;

@@ -117,6 +117,41 @@ pub struct Fault {
     pub lasts: bool,
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = if self.reads { "read" } else { "change" };
+        let how_long = if self.lasts { "lasting" } else { "once" };
+        write!(formatter, "{what},{},{:?},{how_long}", self.call, self.kind)
+    }
+}
+
+impl std::str::FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split(',').collect();
+        let [
+            what @ ("read" | "change"),
+            call,
+            kind,
+            how_long @ ("once" | "lasting"),
+        ] = parts[..]
+        else {
+            return Err(format!("{text} is no fault: change,NUMBER,KIND,once"));
+        };
+        let kinds = FaultKind::ALL.into_iter();
+        Ok(Self {
+            call: call.parse().map_err(|_| format!("{call} is no number"))?,
+            reads: what == "read",
+            kind: kinds
+                .into_iter()
+                .find(|known| format!("{known:?}") == kind)
+                .ok_or_else(|| format!("{kind} is none of {:?}", FaultKind::ALL))?,
+            lasts: how_long == "lasting",
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     events: Vec<Event>,

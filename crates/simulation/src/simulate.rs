@@ -49,8 +49,8 @@ pub struct Report {
 pub struct Failure {
     /// The workload.
     pub seed: u64,
-    /// The fault, with its number.
-    pub fault: Option<(u64, Fault)>,
+    /// The fault.
+    pub fault: Option<Fault>,
     /// The crash; none when it showed in the running program.
     pub point: Option<Point>,
     /// What happened then.
@@ -67,7 +67,7 @@ impl Failure {
     pub fn replay(&self) -> String {
         let mut text = self.seed.to_string();
         match (&self.fault, &self.point) {
-            (Some((number, _)), _) => text.push_str(&format!(":fault={number}")),
+            (Some(fault), _) => text.push_str(&format!(":{fault}")),
             (None, Some(point)) => text.push_str(&format!(":{point}")),
             (None, None) => {}
         }
@@ -82,8 +82,11 @@ impl fmt::Display for Failure {
             "seed {}, call {}, {}",
             self.seed, self.operation, self.how
         )?;
-        if let Some((number, fault)) = &self.fault {
-            write!(formatter, ", fault {number} ({fault:?})")?;
+        if let Some(point) = &self.point {
+            write!(formatter, " at {point}")?;
+        }
+        if let Some(fault) = &self.fault {
+            write!(formatter, ", fault {fault}")?;
         }
         write!(
             formatter,
@@ -99,8 +102,10 @@ impl fmt::Display for Failure {
 pub struct Share {
     /// Crashes.
     pub points: Points,
-    /// Numbers of faults: from, to.
-    pub faults: (u64, u64),
+    /// How many faults.
+    pub faults: u64,
+    /// This one, too.
+    pub fault: Option<Fault>,
 }
 
 /// Puts one workload through crashes and faults. Stops at the first thing that is wrong.
@@ -143,13 +148,13 @@ pub fn try_workload(
             loss.finding,
         )
     })?;
-    for number in share.faults.0..share.faults.1 {
-        let fault = fault::draw(seed, number, whole.calls);
+    let drawn = (0..share.faults).map(|number| fault::draw(seed, number, whole.calls));
+    for fault in drawn.chain(share.fault) {
         match try_fault(workload, &whole, fault, &mut report.crashes_after_faults) {
             Ok(came) => report.faults += u64::from(came),
             Err(Damage::Live(problem)) => {
                 return Err(failure(
-                    Some((number, fault)),
+                    Some(fault),
                     None,
                     "running".to_owned(),
                     problem.operation,
@@ -159,7 +164,7 @@ pub fn try_workload(
             Err(Damage::Crash(loss)) => {
                 let operation = whole.operations.get(loss.step).copied().unwrap_or(0);
                 return Err(failure(
-                    Some((number, fault)),
+                    Some(fault),
                     Some(loss.point),
                     format!("{:?}", loss.crash),
                     operation,
@@ -192,7 +197,8 @@ pub fn simulate(plan: &Plan, progress: impl Fn(u64, &Report) + Sync) -> Report {
             let scale = if workload.is_large { LARGE } else { 1 };
             let share = Share {
                 points: Points::Some(usize::try_from(each / scale).unwrap_or(usize::MAX)),
-                faults: (0, faults.div_ceil(scale)),
+                faults: faults.div_ceil(scale),
+                fault: None,
             };
             let mut report = Report::default();
             let result = try_workload(&workload, share, &mut report);

@@ -1,4 +1,5 @@
 //! A part of what `npm run simulate` tries, and what it found.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use engine::Dedupe;
