@@ -178,8 +178,11 @@ fn explore_in(
                     ended = *step;
                     left_by_failure = possible.get(step).or(left_by_failure);
                 }
-                Event::Synced { .. } if ended == begun => {}
-                Event::Synced { .. } => left_by_failure = None,
+                // What undid it is durable now, or the file has been replaced by another one.
+                Event::Synced { file } if ended < begun && disk.named(NAME) == Some(*file) => {
+                    left_by_failure = None;
+                }
+                Event::FolderSynced if ended < begun => left_by_failure = None,
                 _ => {}
             }
             at += 1;

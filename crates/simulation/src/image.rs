@@ -233,6 +233,12 @@ impl DiskState {
         state
     }
 
+    /// The file that has a name now.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<FileNumber> {
+        self.names.get(name).copied()
+    }
+
     fn file(&mut self, number: FileNumber) -> &mut FileState {
         if self.files.len() <= number {
             self.files.resize_with(number + 1, FileState::default);
