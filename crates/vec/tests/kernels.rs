@@ -8,12 +8,11 @@ use vec::{Encoding, Kernel, Request, Source, search};
 
 #[test]
 fn all_versions_find_the_same_among_few_vectors() {
-    for (encoding, dimension, count) in [
-        (Encoding::Bytes, 7, 35),
-        (Encoding::Bytes, 32, 5),
-        (Encoding::Bits, 64, 33),
-        (Encoding::Bits, 130, 40),
-    ] {
+    let mut shapes = vec![(Encoding::Bytes, 7, 3), (Encoding::Bits, 16, 33)];
+    if !cfg!(miri) {
+        shapes.extend([(Encoding::Bytes, 32, 35), (Encoding::Bits, 130, 40)]);
+    }
+    for (encoding, dimension, count) in shapes {
         let mut random = Random(dimension as u64);
         let vectors = (0..count).map(|_| random.vector(dimension)).collect();
         let stored = Stored::new(encoding, (0..count).collect(), vectors);
