@@ -365,11 +365,22 @@ fn which<'a>(
     } else {
         Depth::Sample
     };
+    let mut possible = Vec::new();
     for model in candidates.iter().filter(|model| model.exists) {
         match compare(memory, model, depth, random) {
-            Ok(()) => return Ok(model),
+            Ok(()) => possible.push(*model),
             Err(finding) => findings.push(finding),
         }
+    }
+    // A sample may not tell them apart.
+    let last = possible.pop();
+    for model in possible {
+        if compare(memory, model, Depth::Whole, random).is_ok() {
+            return Ok(model);
+        }
+    }
+    if let Some(model) = last {
+        return Ok(model);
     }
     findings.dedup();
     Err(findings.join("; or "))
