@@ -235,7 +235,7 @@ impl Prepared {
             &base.storage,
             &base.header,
             current.pending.head,
-            current.pending.last_sequence + 1,
+            current.pending.last_sequence.saturating_add(1),
         );
         let storage = FileStorage::open_existing(path, true);
         let committed = storage

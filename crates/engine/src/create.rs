@@ -75,7 +75,7 @@ pub fn turn_away_from(old: &FileStorage) {
         let bytes = output::map(old, output::length(old)?)?;
         let header = Header::decode(&bytes)?;
         let scan = wal::scan(wal::region(&bytes, &header)?, header.wal_sequence);
-        let sequence = scan.last_sequence(header.wal_sequence) + 1;
+        let sequence = scan.last_sequence(header.wal_sequence).saturating_add(1);
         turn_away(old, &header, scan.head, sequence);
         Ok(())
     };

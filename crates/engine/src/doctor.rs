@@ -19,6 +19,7 @@ use crate::memory::{lex_enabled, refuse_neighbours, refuse_special};
 use crate::output;
 use crate::salvage::{Finding, Findings, Logged, Purpose, Survey, image, survey};
 use crate::verify::{self, VerifyReport};
+use crate::writer::load_pending;
 
 /// What is to be done besides repairing damage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -197,8 +198,22 @@ fn repair(
     let is_whole = verification.checks.iter().all(|check| {
         check.status != "failed" || check.name == "VecIndexDecode" && vectors_are_missing
     });
+    // Whatever the survey took for the newest commit: what an ordinary look shows is not given up for less.
+    let is_less = shows_less(&committed, storage);
     drop(committed);
     outcome.durations.push(("verify", begun.elapsed()));
+    if is_less {
+        outcome.status = "failed";
+        outcome.failure = Some(Finding {
+            code: "repair_failed",
+            severity: "error",
+            message: "the repaired file would hold fewer documents than can be read now; the file was left as it is"
+                .to_owned(),
+            detail: None,
+        });
+        outcome.verification = Some(verification);
+        return Ok(outcome);
+    }
     if !is_whole {
         outcome.status = "failed";
         outcome.failure = Some(Finding {
@@ -238,6 +253,17 @@ fn repair(
     }
     outcome.verification = Some(verification);
     Ok(outcome)
+}
+
+/// Whether the file as it is shows frames that the repaired one does not have, not even as lost ones.
+fn shows_less(repaired: &Committed, storage: &FileStorage) -> bool {
+    let frames = || -> Result<u64> {
+        let storage = FileStorage::open_existing(storage.path(), false)?;
+        let committed = Committed::load(Arc::new(storage), Care::Thorough)?;
+        let pending = load_pending(&committed, false)?;
+        Ok(committed.frame_count() + pending.frames.len() as u64)
+    };
+    frames().is_ok_and(|frames| repaired.frame_count() < frames)
 }
 
 fn faults(verification: &VerifyReport) -> Option<String> {

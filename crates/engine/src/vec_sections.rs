@@ -395,6 +395,22 @@ fn known<'a>(
     }
 }
 
+/// MV012 when vectors are damaged. Reads all of them.
+pub fn check_sound(base: &Committed) -> Result<()> {
+    let index = base.vectors()?;
+    index.check_whole()?;
+    let sections = index
+        .parts()
+        .iter()
+        .filter_map(|part| part.sections.as_ref());
+    for (section, _) in sections {
+        if !base.section_is_intact(section) {
+            return Err(vectors::damaged(section.bytes_offset));
+        }
+    }
+    Ok(())
+}
+
 /// The parts as they can be copied into a section with a checksum of its own: codes that are damaged are made anew.
 /// `None` when vectors are damaged: nothing may hide that.
 fn sound(base: &Committed, parts: &[Part]) -> Result<Option<Vec<Part>>> {

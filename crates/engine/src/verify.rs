@@ -292,6 +292,15 @@ fn log_records(committed: &Committed) -> Check {
             ));
         }
         let pending = scan.records.iter().filter(|record| record.pending).count();
+        // Where a log begins with zeros, it looks empty.
+        let (all, _) = wal::salvage(region, applied);
+        let intact = all.iter().filter(|record| record.pending).count();
+        if intact > pending {
+            return Err(format!(
+                "{} acknowledged records stand behind damage",
+                intact - pending
+            ));
+        }
         let applied = load_pending(committed, false).map_err(|error| error.message)?;
         // Records in the log are durable and part of the memory: they are no fault, but another program only sees them
         // after `seal`.

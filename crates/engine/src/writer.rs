@@ -43,6 +43,14 @@ pub fn load_pending_onto(
     pending.lex = index;
     extend_pending(committed, &mut pending, with_lex)?;
     if pending.is_empty() {
+        let region = log_region(committed)?;
+        if wal::has_lost_front(region, applied) && !committed.header_changed() {
+            return Err(Error::corrupt(
+                "log",
+                committed.header.wal_offset,
+                "its first records are gone, and acknowledged ones stand behind them",
+            ));
+        }
         // Everything in the log is applied: the next record goes to its front, where all other handles look for it too.
         pending.head = 0;
     }
@@ -121,6 +129,22 @@ pub fn extend_pending(
             continue;
         }
         if record.pending {
+            // Our writers count on without a gap: a commit that contained what is missing is no longer there, and ids of
+            // what follows would be those of other frames.
+            if record.is_checked
+                && committed.directory_is_stored
+                && record.sequence > pending.last_sequence.saturating_add(1)
+                && !committed.header_changed()
+            {
+                return Err(Error::corrupt(
+                    "log",
+                    committed.header.wal_offset + pending.head + record.position,
+                    format_args!(
+                        "record {} follows {}: a later commit is lost",
+                        record.sequence, pending.last_sequence
+                    ),
+                ));
+            }
             let payload = rest.get(record.payload.clone()).unwrap_or_default();
             // A record that names a frame that is not there, or that no version of the format explains, was never
             // acknowledged by a correct writer: the records around it stand for themselves.

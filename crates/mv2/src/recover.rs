@@ -80,9 +80,12 @@ pub fn locate_noted(bytes: &[u8], path: &Path) -> Result<Option<Located>> {
         return Ok(None);
     }
     let header = read_header(bytes, path)?;
-    Ok(header::toc_length(bytes)
-        .and_then(|length| header.footer_offset.checked_add(length))
-        .and_then(|footer_offset| at_footer(bytes, &header, footer_offset)))
+    Ok(noted(bytes, &header))
+}
+
+fn noted(bytes: &[u8], header: &Header) -> Option<Located> {
+    let length = header::toc_length(bytes)?;
+    at_footer(bytes, header, header.footer_offset.checked_add(length)?)
 }
 
 fn at_header(bytes: &[u8], header: &Header) -> Option<Located> {
@@ -128,6 +131,17 @@ pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
         return Ok(located);
     }
     let last_footer = footer::find_last(bytes);
+    // What stands behind the commit that the header names counts only if it is the next one: a crash may have come between
+    // footer and header. Anything else with a footer is an older commit, or a memory inside this one.
+    if let Some(noted) = noted(bytes, &header)
+        && crate::hash(noted.toc(bytes)?) == noted.footer.toc_hash
+        && last_footer.as_ref().is_none_or(|(position, last)| {
+            *position <= noted.footer_offset
+                || Some(last.generation) != noted.footer.generation.checked_add(1)
+        })
+    {
+        return Ok(noted);
+    }
     // A table that the header names behind all valid footers is newer than they are: its footer was damaged.
     if let Some(end) = end_at_header(bytes, &header)
         && last_footer

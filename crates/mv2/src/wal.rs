@@ -175,6 +175,21 @@ pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> Wa
     }
 }
 
+/// Whether a log that begins with zeros, and so looks empty, has lost its first records: records of several writes stand
+/// behind them that the table of contents does not contain. Looks at its beginning alone.
+#[must_use]
+pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
+    const LOOKED_AT: usize = 16 << 10;
+    let front = region
+        .get(..LOOKED_AT.min(region.len()))
+        .unwrap_or_default();
+    front.starts_with(&[0; RECORD_HEADER_SIZE])
+        && matches!(
+            rest::judge(front, 0, applied_sequence),
+            rest::Judgement::Damaged
+        )
+}
+
 /// A place of a log where records are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -221,10 +236,13 @@ pub fn salvage(region: &[u8], applied_sequence: u64) -> (Vec<WalRecord>, Vec<Gap
                 let Some((next, sequence)) = rest::next(region, position, last) else {
                     break;
                 };
+                // No more can be missing than there was room for.
+                let room = (next.saturating_sub(position) / (RECORD_HEADER_SIZE + 1)) as u64;
+                let missing = sequence.saturating_sub(last.saturating_add(1));
                 gaps.push(Gap {
                     position: position as u64,
                     end: Some(next as u64),
-                    missing: sequence.saturating_sub(last + 1),
+                    missing: missing.min(room.max(1)),
                 });
                 settled = records.len();
                 position = next;

@@ -31,7 +31,8 @@
 use crate::error::{Error, Result};
 use crate::vectors::numbers;
 
-const MAGIC: &[u8; 8] = b"VECSEGv2";
+/// What a segment of this version begins with.
+pub const MAGIC: &[u8; 8] = b"VECSEGv2";
 const FIXED_HEADER: usize = 56;
 const BODY_CHECKSUM: usize = 44;
 const REST_CHECKSUM: usize = 48;
@@ -423,31 +424,6 @@ impl<'a> Segment<'a> {
     pub fn frame_range(&self) -> Option<(u64, u64)> {
         let last = self.frames.last().copied().map(u64::from_le_bytes)?;
         Some((self.frame(0)?, last))
-    }
-
-    /// Whether the code of a vector is the same in `other`, a segment made with the same centre of what the vectors are now.
-    /// A vector that was changed has other factors.
-    #[must_use]
-    pub fn code_is_like(&self, other: &Self, ordinal: usize) -> bool {
-        let factors = |segment: &Self| {
-            let layout = segment.layout;
-            let start = ordinal / BLOCK * layout.block_length() + layout.codes_length();
-            let at = |column: usize| {
-                let start = start + 4 * (column * BLOCK + ordinal % BLOCK);
-                let bytes = segment.blocks.get(start..start + 4)?.first_chunk()?;
-                Some(f32::from_le_bytes(*bytes))
-            };
-            Some([at(0)?, at(1)?])
-        };
-        let is_near = |(left, right): (f32, f32)| {
-            (left - right).abs() <= 1e-4 * left.abs().max(right.abs()).max(1e-3)
-        };
-        match (factors(self), factors(other)) {
-            (Some(left), Some(right)) => {
-                self.layout == other.layout && left.into_iter().zip(right).all(is_near)
-            }
-            _ => false,
-        }
     }
 
     pub(crate) fn layout(&self) -> Layout {

@@ -20,7 +20,7 @@ mod rotation;
 mod search;
 mod vectors;
 
-pub use blob::{Encoding, MAX_DIMENSION, Segment, is_segment, set_checksums};
+pub use blob::{Encoding, MAGIC, MAX_DIMENSION, Segment, is_segment, set_checksums};
 pub use build::SegmentBuilder;
 pub use error::{Error, Result};
 pub use frame_set::FrameSet;

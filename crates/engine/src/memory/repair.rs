@@ -104,7 +104,7 @@ impl Memory {
         // One that fails leaves the file as it is.
         let _ = self.end_rewrite(&mut writer);
         writer.kept = None;
-        let report = doctor_file(&self.path, options, self.options.lock_timeout)?;
+        let report = doctor_file(&self.real, options, self.options.lock_timeout)?;
         // An index of words that was made is there for this handle too.
         if self.options.enable_lex
             && let Ok(snapshot) = self.snapshot(OPERATION)

@@ -152,6 +152,8 @@ impl Memory {
         let (_lock, snapshot) = self.lock_alone(operation, &mut writer)?;
         compact::refuse_other_names(&snapshot.committed.storage, operation)?;
         let targets = plan(&snapshot)?;
+        // Before anything is removed: nobody could say whose vectors are damaged.
+        crate::vec_sections::check_sound(&snapshot.committed)?;
         let options = self.commit_options(&snapshot);
         // Into the old file first: what the log holds of removed documents is then a frame like any other.
         let snapshot = if targets.is_empty() {

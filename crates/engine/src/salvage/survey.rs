@@ -148,12 +148,13 @@ pub fn survey(map: Bytes, path: &Path) -> Result<Survey> {
         || survey.first_reference(&table),
         |size| HEADER_SIZE as u64 + size,
     );
-    log::gather(
+    let first = log::gather(
         &mut survey,
         header.as_ref(),
         applied_sequence.is_some(),
         end,
     );
+    survey.compare_with_log(first, table.directory.is_some());
     survey.report();
     if survey.map.has_failed() {
         return Err(Error::corrupt(
@@ -286,6 +287,23 @@ fn report_place(
         let message = format!("{} bytes stand behind the last commit", places.trailing);
         let at = map.len() as u64 - places.trailing;
         findings.warning("trailing_bytes", message, Some(format!("byte {at}")));
+    }
+}
+
+impl Survey {
+    /// Our writers count log records without a gap: where the first one is not the next, a commit is gone.
+    fn compare_with_log(&mut self, first: Option<u64>, is_ours: bool) {
+        let next = self.applied_sequence.saturating_add(1);
+        let Some(first) = first.filter(|first| is_ours && *first > next) else {
+            return;
+        };
+        if !self.findings.has("commit_lost") {
+            let message = format!(
+                "records of the log begin with {first}, the commit that was found contains them up to {}: a later commit is lost, and documents of the log get other ids",
+                self.applied_sequence
+            );
+            self.findings.error("commit_lost", message, None);
+        }
     }
 }
 

@@ -81,7 +81,10 @@ pub fn places(map: &[u8], stored: Option<&Header>) -> Places {
             damaged.push(place);
         }
     }
-    intact.sort_by_key(|place| std::cmp::Reverse(place.start));
+    // The one that an ordinary look finds is the newest; of the others the place tells. Older commits may stand behind it,
+    // too, where somebody put them.
+    let found = located.as_ref().map(|located| located.toc_offset);
+    intact.sort_by_key(|place| std::cmp::Reverse((Some(place.start) == found, place.start)));
     // What the header names was durable. Without a header, the last footer there is may be of a commit that never came
     // into force; its frames are checked one by one anyway.
     let last_intact = intact.first().map_or(0, |place| place.start);

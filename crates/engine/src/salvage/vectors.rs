@@ -1,7 +1,7 @@
 //! Vectors of a damaged file: sections that are intact stay as they are, of others every vector is looked at.
 //!
-//! A section has one checksum for all its vectors. Which of them are damaged, its codes tell: the code of a vector is
-//! computed again, and has other factors when a number changed.
+//! A section has one checksum for all its vectors. Which of them are damaged, its codes tell: they have a checksum of each,
+//! and of the centroids.
 
 use mv2::bytes::Bytes;
 use mv2::toc::SegmentMeta;
@@ -144,7 +144,7 @@ fn own_sections(survey: &Survey, table: &Table) -> Vec<(SegmentMeta, Option<Segm
 fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
     let map = &survey.map;
     let mut found: Vec<(SegmentMeta, Option<SegmentMeta>)> = Vec::new();
-    for at in memchr::memmem::find_iter(map, b"VECSEGv1") {
+    for at in memchr::memmem::find_iter(map, vec::MAGIC) {
         let Some(length) = map
             .get(at + 16..)
             .and_then(|rest| rest.first_chunk())
@@ -207,26 +207,22 @@ fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta
     let segment = codes
         .as_ref()
         .and_then(|codes| vec::Segment::open(codes).ok());
-    let entries = flat_entries(&bytes, entry.bytes_length, segment.as_ref())?;
+    let mut entries = flat_entries(&bytes, entry.bytes_length, segment.as_ref())?;
     let mut is_sound: Vec<bool> = entries
         .iter()
         .map(|(_, vector)| is_finite(vector))
         .collect();
     match segment.filter(|segment| segment.count() == entries.len()) {
         Some(segment) => {
-            let mut builder = vec::SegmentBuilder::like(&segment);
-            let zeros = vec![0.0; segment.dimension()];
-            for (ordinal, ((_, vector), is_sound)) in entries.iter().zip(&mut is_sound).enumerate()
-            {
-                *is_sound &= vector.len() == segment.dimension();
-                let vector = if *is_sound { vector } else { &zeros };
-                builder.add(segment.frame(ordinal)?, vector).ok()?;
-            }
-            let again = builder.finish();
-            let again = vec::Segment::open(&again).ok()?;
-            for (ordinal, ((frame, _), is_sound)) in entries.iter().zip(&mut is_sound).enumerate() {
-                *is_sound &=
-                    segment.frame(ordinal) == Some(*frame) && segment.code_is_like(&again, ordinal);
+            let pairs = entries.iter_mut().zip(&mut is_sound);
+            for (ordinal, ((frame, vector), is_sound)) in pairs.enumerate() {
+                let bytes: Vec<u8> = vector
+                    .iter()
+                    .flat_map(|number| number.to_le_bytes())
+                    .collect();
+                *is_sound &= segment.checksum(ordinal) == Some(crc32fast::hash(&bytes));
+                // The codes know whose it is, too.
+                *frame = segment.frame(ordinal)?;
             }
         }
         // Without codes the frames alone tell: they ascend, and exist.
@@ -258,8 +254,7 @@ fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta
     })
 }
 
-/// What is left of a quantised section. Its codes are of the vectors as they were given and tell nothing of these. All
-/// vectors need all centroids: without those there are none. Else an entry is damaged when its head is, or a neighbour's.
+/// What is left of a quantised section. All vectors need all centroids: without those there are none.
 fn rescued_quantised(
     survey: &Survey,
     entry: &SegmentMeta,
@@ -271,11 +266,45 @@ fn rescued_quantised(
     let codes = codes.and_then(|codes| survey.map.section(codes.bytes_offset, codes.bytes_length));
     let segment = codes
         .as_ref()
-        .and_then(|codes| vec::Segment::open(codes).ok());
+        .and_then(|codes| vec::Segment::open(codes).ok())
+        .filter(|segment| segment.count() == of);
     let entries: Vec<&[u8]> = entries.chunks_exact(quantised::STRIDE).collect();
+    let Some(segment) = segment else {
+        return quantised_by_heads(survey, &codebook, &entries);
+    };
+    let mut kept = Vec::new();
+    let mut count = 0;
+    if quantised::checksum(&codebook) == segment.rest_checksum() {
+        for (ordinal, entry) in entries.iter().enumerate() {
+            let code = entry.get(quantised::ENTRY_HEAD..).unwrap_or_default();
+            let frame = segment.frame(ordinal)?;
+            if segment.checksum(ordinal) == Some(crc32fast::hash(code))
+                && frame < survey.frames.len() as u64
+            {
+                quantised::write_entry(frame, code, &mut kept);
+                count += 1;
+            }
+        }
+    }
+    let mut blob = quantised::head(&codebook, count);
+    blob.append(&mut kept);
+    Some(Left {
+        blob,
+        kept: count,
+        of,
+    })
+}
+
+/// Without codes, an entry is damaged when its head is, or a neighbour's.
+fn quantised_by_heads(
+    survey: &Survey,
+    codebook: &vec::Codebook,
+    entries: &[&[u8]],
+) -> Option<Left> {
+    let of = entries.len();
     let mut last = None;
     let mut heads = Vec::with_capacity(entries.len());
-    for (ordinal, entry) in entries.iter().enumerate() {
+    for entry in entries {
         let number = |at: usize| {
             let bytes = entry.get(at..).and_then(|rest| rest.first_chunk());
             bytes.map(|bytes| u64::from_le_bytes(*bytes))
@@ -283,10 +312,7 @@ fn rescued_quantised(
         let frame = number(0);
         let is_sound = number(8) == Some((quantised::STRIDE - quantised::ENTRY_HEAD) as u64)
             && frame.is_some_and(|frame| frame < survey.frames.len() as u64)
-            && match &segment {
-                Some(segment) => segment.frame(ordinal) == frame,
-                None => last < frame,
-            };
+            && last < frame;
         if is_sound {
             last = frame;
         }
@@ -311,7 +337,7 @@ fn rescued_quantised(
             of,
         });
     }
-    let mut blob = quantised::head(&codebook, kept.len());
+    let mut blob = quantised::head(codebook, kept.len());
     blob.extend(kept.iter().flat_map(|entry| entry.iter()));
     Some(Left {
         blob,

@@ -121,8 +121,13 @@ mod unix {
         info: *mut libc::siginfo_t,
         context: *mut libc::c_void,
     ) {
-        // SAFETY: the system passes a valid `info` to a handler with SA_SIGINFO; of SIGBUS it holds an address.
-        let address = unsafe { (*info).si_addr() } as usize;
+        // SAFETY: the system passes a valid `info` to a handler with SA_SIGINFO; of SIGBUS it holds an address, unless
+        // somebody sent it.
+        let (address, was_sent) = unsafe { ((*info).si_addr() as usize, (*info).si_code <= 0) };
+        if was_sent {
+            forward(signal, info, context, true);
+            return;
+        }
         let used = USED.load(Ordering::Acquire).min(SLOTS);
         for slot in TABLE.iter().take(used) {
             let end = slot.end.load(Ordering::Acquire);
@@ -130,26 +135,27 @@ mod unix {
             if start != 0 && (start..end).contains(&address) {
                 // First: another thread may read the zeros as soon as they are there.
                 slot.has_failed.store(true, Ordering::SeqCst);
-                if replace(address, end) {
+                if replace(address) {
                     return;
                 }
             }
         }
-        forward(signal, info, context);
+        forward(signal, info, context, false);
     }
 
-    /// Puts zeros where the file has nothing any more, from the page of `address` to the end of the map.
-    fn replace(address: usize, end: usize) -> bool {
+    /// Puts zeros in the place of the page that could not be read, and of no other: should the table have changed meanwhile,
+    /// nobody loses anything but what was unreadable.
+    fn replace(address: usize) -> bool {
         let page = PAGE.load(Ordering::Acquire);
         let from = address & !(page - 1);
-        // SAFETY: the pages belong to a map of ours, which is read-only, and stay mapped: nobody's memory is changed but
+        // SAFETY: the page belongs to a map of ours, which is read-only, and stays mapped: nobody's memory is changed but
         // what was unreadable. The error number of the interrupted code is put back.
         unsafe {
             let number = error_number();
             let saved = *number;
             let mapped = libc::mmap(
                 from as *mut libc::c_void,
-                end - from,
+                page,
                 libc::PROT_READ,
                 libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED,
                 -1,
@@ -161,14 +167,26 @@ mod unix {
     }
 
     /// Does what would have been done without us.
-    fn forward(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    fn forward(
+        signal: libc::c_int,
+        info: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+        was_sent: bool,
+    ) {
         // SAFETY: `PREVIOUS` was written before this handler was put in place, by sigaction(2); its handler is called as it
         // wants to be. With the default in place again, going back to what failed ends the process as it would have.
         unsafe {
             let previous = PREVIOUS.0.get().cast::<libc::sigaction>();
             let handler = (*previous).sa_sigaction;
+            if was_sent && handler == libc::SIG_IGN {
+                return;
+            }
             if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
                 libc::sigaction(signal, previous, std::ptr::null_mut());
+                if was_sent {
+                    // It is delivered when this handler returns.
+                    libc::raise(signal);
+                }
             } else if (*previous).sa_flags & libc::SA_SIGINFO != 0 {
                 let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
                     std::mem::transmute(handler);
