@@ -6,8 +6,8 @@ mod support;
 use std::path::Path;
 
 use engine::{
-    Code, Content, Dedupe, Document, Error, FindRequest, Memory, OpenOptions, PutOptions,
-    PutResult, Result, TimelineRequest,
+    Code, Content, Dedupe, DoctorOptions, Document, Error, FindRequest, Memory, OpenOptions,
+    PutOptions, PutResult, Result, TimelineRequest,
 };
 use serde_json::json;
 use support::{create, fresh, open};
@@ -217,10 +217,15 @@ fn sections_of_one_batch_cover_its_frames_only_together() {
     let places: Vec<usize> = (0..bytes.len() - magic.len())
         .filter(|&at| &bytes[at..at + magic.len()] == magic)
         .collect();
-    // One section is damaged beyond recognition: the batch is indexed anew from its frames.
+    // One section is damaged beyond recognition: the batch is not found by halves.
     bytes[*places.last().unwrap()] ^= 0xFF;
     std::fs::write(&path, &bytes).unwrap();
     let memory = open(&path);
+    let request = serde_json::from_value(json!({ "query": "keyword0x", "k": 1 })).unwrap();
+    assert_eq!(memory.find(request).unwrap_err().code, Code::Corrupt);
+    // It is indexed anew from its frames.
+    let report = memory.doctor(&DoctorOptions::default()).unwrap();
+    assert_eq!(report["status"], "healed");
     for number in [0, 1999, 2000, 3998] {
         assert_eq!(hits(&memory, &format!("keyword{number}x")).0, 1, "{number}");
     }
