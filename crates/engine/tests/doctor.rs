@@ -700,3 +700,93 @@ fn random_damage_never_changes_a_text_and_what_is_repaired_is_whole() {
         rounds * texts.iter().flatten().count() as u64
     );
 }
+
+fn put_each(memory: &Memory, name: &str, count: usize) {
+    for number in 0..count {
+        let document = Document::text(format!("{name} number {number} keyword{name}{number}x"), 1);
+        memory.put(vec![document], PutOptions::default()).unwrap();
+    }
+}
+
+#[test]
+fn an_older_commit_behind_a_sound_one_is_nothing() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, "a", 30);
+    memory.seal().unwrap();
+    let older = std::fs::read(&path).unwrap();
+    memory.remove(&[3]).unwrap();
+    put_each(&memory, "b", 59);
+    memory.close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_slice(&older);
+    std::fs::write(&path, &bytes).unwrap();
+    for is_repaired in [false, true] {
+        if is_repaired {
+            let options = DoctorOptions::default();
+            let report = doctor_file(&path, &options, Duration::from_secs(10)).unwrap();
+            assert_eq!(report["status"], "healed", "{report}");
+        }
+        let memory = open(&path);
+        assert_eq!(memory.stats().unwrap()["frame_count"], 89);
+        assert!(memory.text(3).is_err());
+        assert!(memory.text(88).unwrap().starts_with("b number 58 "));
+    }
+}
+
+#[test]
+fn a_log_that_lost_its_first_record_is_not_taken_for_an_empty_one() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, "a", 20);
+    memory.seal().unwrap();
+    put_each(&memory, "b", 20);
+    let mut bytes = std::fs::read(&path).unwrap();
+    drop(memory);
+    bytes[4096..4096 + 48].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    let opened = Memory::open(&path, OpenOptions::default());
+    assert_eq!(opened.err().unwrap().code, Code::Corrupt);
+    let options = DoctorOptions::default();
+    let report = doctor_file(&path, &options, Duration::from_secs(10)).unwrap();
+    assert_eq!(report["status"], "partial", "{report}");
+    let memory = open(&path);
+    assert_eq!(memory.stats().unwrap()["active_frame_count"], 39);
+    assert!(memory.text(39).unwrap().starts_with("b number 19 "));
+}
+
+#[test]
+fn a_lost_tail_is_never_called_healed() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let mut ends = vec![std::fs::metadata(&path).unwrap().len()];
+    for name in ["a", "b", "c"] {
+        put_each(&memory, name, 6);
+        memory.seal().unwrap();
+        ends.push(std::fs::metadata(&path).unwrap().len());
+    }
+    put_each(&memory, "d", 6);
+    let sound = std::fs::read(&path).unwrap();
+    drop(memory);
+    for window in ends.windows(2) {
+        for from in (window[0]..window[1]).step_by(97) {
+            let mut bytes = sound.clone();
+            bytes[from as usize..].fill(0);
+            std::fs::write(&path, &bytes).unwrap();
+            let options = DoctorOptions::default();
+            let report = doctor_file(&path, &options, Duration::from_secs(10)).unwrap();
+            let is_whole = || {
+                let memory = open(&path);
+                (0..24_usize).all(|id| {
+                    let name = ["a", "b", "c", "d"][id / 6];
+                    let text = memory.text(id as u64);
+                    text.is_ok_and(|text| text.starts_with(&format!("{name} number {} ", id % 6)))
+                })
+            };
+            assert!(
+                report["status"] != "healed" || is_whole(),
+                "from byte {from}: {report}"
+            );
+        }
+    }
+}

@@ -102,6 +102,15 @@ pub fn survey(map: Bytes, path: &Path) -> Result<Survey> {
     };
     report_place(&map, &newest, &places, header.as_ref(), &mut findings);
     let directory = table.directory.as_ref();
+    // Nobody can say then how many frames it had. In files of another program no directory ever says so.
+    let is_ours = header::toc_length(&map).is_some();
+    if is_ours && !newest.is_intact && directory.is_none() && !findings.has("commit_lost") {
+        findings.error(
+            "commit_lost",
+            "neither the table of contents of the newest commit nor its directory is whole: documents of it may be missing",
+            Some(format!("byte {}", newest.start)),
+        );
+    }
     let applied_sequence = directory
         .map(|(directory, _)| directory.applied_sequence())
         .or(header.as_ref().map(|header| header.wal_sequence));
