@@ -604,6 +604,32 @@ fn move_payload(
     Ok(place)
 }
 
+/// Hands place and length of each track besides those of words, vectors and time to `visit`.
+pub fn each_track(
+    tail: &mut TocTail,
+    visit: &mut dyn FnMut(&mut u64, u64) -> Result<()>,
+) -> Result<()> {
+    if let Some(manifest) = &mut tail.indexes.clip {
+        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.temporal_track {
+        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.memories_track {
+        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.logic_mesh {
+        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
+    }
+    if let Some(manifest) = &mut tail.replay_manifest {
+        visit(&mut manifest.segment_offset, manifest.segment_size)?;
+    }
+    for segment in &mut tail.segment_catalog.temporal_segments {
+        visit(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
+    }
+    Ok(())
+}
+
 /// Copies what other parts of the product or the reference keep in the file, byte for byte.
 fn move_tracks(base: &Committed, tail: &mut TocTail, out: &mut Output) -> Result<()> {
     let mut copy = |offset: &mut u64, length: u64| -> Result<()> {
@@ -615,27 +641,10 @@ fn move_tracks(base: &Committed, tail: &mut TocTail, out: &mut Output) -> Result
     if let Some(manifest) = &mut tail.indexes.vec {
         copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
     }
-    if let Some(manifest) = &mut tail.indexes.clip {
-        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.temporal_track {
-        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.memories_track {
-        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.logic_mesh {
-        copy(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.replay_manifest {
-        copy(&mut manifest.segment_offset, manifest.segment_size)?;
-    }
     for segment in &mut tail.segment_catalog.vec_segments {
         copy(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
     }
-    for segment in &mut tail.segment_catalog.temporal_segments {
-        copy(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
-    }
+    each_track(tail, &mut copy)?;
     // Second lists of the same sections, used by nobody (indexes.md §0.2); the reference's vacuum drops them too.
     tail.segment_catalog.time_segments.clear();
     tail.segment_catalog.index_segments.clear();

@@ -24,7 +24,7 @@
 //! | 116| 8  | offset of this section in the file |
 //! | 124| 8  | stored payload bytes of frames that are not deleted |
 //! | 132| 8  | frames that are deleted |
-//! | 140| 4  | CRC-32 of what stands around the frames, see [`toc::surroundings`] |
+//! | 140| 4  | CRC-32 of what stands around the frames, see [`mv2::toc::surroundings`] |
 //! | 144| 8  | bytes of the log region |
 //! | 152| 8  | zero |
 //! | 160| 32 × frames | frame records, see [`FrameRecord`] |
@@ -44,8 +44,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
-#[allow(unused_imports)] // for the documentation
-use mv2::toc;
 
 use crate::error::{Error, Result};
 
@@ -149,7 +147,7 @@ pub struct Parts {
     pub totals: Totals,
     /// Where the section will stand in the file; 0 when it is only in memory.
     pub section_offset: u64,
-    /// See [`toc::surroundings`].
+    /// See [`mv2::toc::surroundings`].
     pub surroundings: u32,
     /// Bytes of the log region.
     pub log_size: u64,

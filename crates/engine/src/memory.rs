@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use mv2::lock::{FileLock, KeptFile};
 use mv2::storage::{FileIdentity, FileStorage};
+use mv2::toc::TocTail;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -581,7 +582,12 @@ fn document_of_any(snapshot: &Snapshot, id: u64) -> Result<u64> {
 /// Whether a commit declares a full-text index.
 #[must_use]
 pub fn lex_enabled(committed: &Committed) -> bool {
-    let tail = &committed.tail;
+    declares_lex(&committed.tail)
+}
+
+/// Whether a table of contents declares a full-text index.
+#[must_use]
+pub fn declares_lex(tail: &TocTail) -> bool {
     tail.segment_catalog.lex_enabled
         || tail.indexes.lex.is_some()
         || !tail.indexes.lex_segments.is_empty()

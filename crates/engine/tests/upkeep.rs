@@ -837,23 +837,28 @@ fn dead_space_is_bounded_whatever_is_done_and_the_file_is_seldom_rewritten() {
     }
 }
 
-#[test]
-fn a_damaged_directory_is_told_and_then_done_without() {
-    let (_folder, path) = fresh();
+/// A memory of 40,000 documents, with bits changed in the record of frame 30,000 in the directory, at byte `at` of it.
+fn with_damaged_record(at: usize, bits: u8) -> (tempfile::TempDir, std::path::PathBuf) {
+    let (folder, path) = fresh();
     let memory = create(&path);
     let documents = (0..40_000)
         .map(|number| Document::text(format!("keyword{number}x"), number))
         .collect();
     memory.put(documents, PutOptions::default()).unwrap();
     memory.close().unwrap();
-    let sound = std::fs::read(&path).unwrap();
-    let located = mv2::recover::locate(&sound, &path).unwrap();
-    let toc = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let located = mv2::recover::locate(&bytes, &path).unwrap();
+    let toc = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap();
     let directory = toc.head.segments[0].bytes_offset as usize;
+    bytes[directory + 160 + 30_000 * 32 + at] ^= bits;
+    std::fs::write(&path, &bytes).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_damaged_directory_is_told_and_then_done_without() {
     // The status of frame 30,000: what it says would be believed.
-    let mut damaged = sound.clone();
-    damaged[directory + 160 + 30_000 * 32 + 28] ^= 2;
-    std::fs::write(&path, &damaged).unwrap();
+    let (_folder, path) = with_damaged_record(28, 2);
     let memory = open(&path);
     assert_eq!(memory.text(7).unwrap(), "keyword7x");
     assert_eq!(total(&memory, "keyword7x"), 1);
@@ -875,19 +880,8 @@ fn a_damaged_directory_is_told_and_then_done_without() {
 
 #[test]
 fn a_commit_does_not_copy_a_damaged_directory() {
-    let (_folder, path) = fresh();
-    let memory = create(&path);
-    let documents = (0..40_000)
-        .map(|number| Document::text(format!("keyword{number}x"), number))
-        .collect();
-    memory.put(documents, PutOptions::default()).unwrap();
-    memory.close().unwrap();
-    let mut damaged = std::fs::read(&path).unwrap();
-    let located = mv2::recover::locate(&damaged, &path).unwrap();
-    let toc = mv2::toc::decode(located.toc(&damaged).unwrap()).unwrap();
-    let directory = toc.head.segments[0].bytes_offset as usize;
-    damaged[directory + 160 + 30_000 * 32 + 8] ^= 1;
-    std::fs::write(&path, &damaged).unwrap();
+    // The time of frame 30,000.
+    let (_folder, path) = with_damaged_record(8, 1);
     let memory = open(&path);
     let id = put(&memory, "in the log");
     // Either way: the commit is refused, and the next one reads the frames.

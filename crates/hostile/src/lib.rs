@@ -12,6 +12,7 @@
 )]
 
 pub mod checksums;
+pub mod command;
 pub mod damage;
 pub mod fuzz;
 pub mod questions;

@@ -16,8 +16,10 @@ use super::log::Logged;
 use super::survey::{Content, Rescued, Survey};
 use crate::commit::{clear_reference_lex, directory_head, write_root, write_time_index};
 use crate::committed::Committed;
+use crate::compact::each_track;
 use crate::describe::Care;
 use crate::error::{Error, Result};
+use crate::memory::declares_lex;
 use crate::output::Output;
 use crate::pending::Pending;
 use crate::quantised;
@@ -62,7 +64,7 @@ pub fn image(
     let mut out = Output::new(Arc::clone(&storage), HEADER_SIZE as u64);
     out.write(&[0; LOG as usize])?;
     let mut tail = survey.tail.clone();
-    let lex_enabled = is_searched(&tail);
+    let lex_enabled = declares_lex(&tail);
     clear_reference_lex(&mut tail, lex_enabled);
     tail.sketch_track = None;
     tail.segment_catalog.time_segments.clear();
@@ -116,14 +118,6 @@ pub fn image(
         lost_in_log,
         unapplied,
     })
-}
-
-/// Whether the file kept an index of words.
-fn is_searched(tail: &TocTail) -> bool {
-    tail.segment_catalog.lex_enabled
-        || tail.indexes.lex.is_some()
-        || !tail.indexes.lex_segments.is_empty()
-        || !tail.segment_catalog.tantivy_segments.is_empty()
 }
 
 fn section(survey: &Survey, offset: u64, length: u64) -> Result<mv2::bytes::Bytes> {
@@ -276,31 +270,12 @@ fn write_vectors(
 }
 
 fn copy_tracks(survey: &Survey, tail: &mut TocTail, out: &mut Output) -> Result<()> {
-    let mut copy = |offset: &mut u64, length: u64| -> Result<()> {
+    each_track(tail, &mut |offset, length| {
         if length > 0 {
             *offset = out.write(&section(survey, *offset, length)?)?;
         }
         Ok(())
-    };
-    if let Some(track) = &mut tail.indexes.clip {
-        copy(&mut track.bytes_offset, track.bytes_length)?;
-    }
-    if let Some(track) = &mut tail.temporal_track {
-        copy(&mut track.bytes_offset, track.bytes_length)?;
-    }
-    if let Some(track) = &mut tail.memories_track {
-        copy(&mut track.bytes_offset, track.bytes_length)?;
-    }
-    if let Some(track) = &mut tail.logic_mesh {
-        copy(&mut track.bytes_offset, track.bytes_length)?;
-    }
-    if let Some(track) = &mut tail.replay_manifest {
-        copy(&mut track.segment_offset, track.segment_size)?;
-    }
-    for segment in &mut tail.segment_catalog.temporal_segments {
-        copy(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
-    }
-    Ok(())
+    })
 }
 
 /// Applies the records of the log. Those that are lost get a frame, so that the ids of all others stay what they were.

@@ -269,7 +269,7 @@ fn report_place(
         );
     }
     if let Some(header) = header.filter(|_| !places.header_is_current) {
-        if header.footer_offset > newest.start && header.footer_offset != newest.start {
+        if header.footer_offset > newest.start {
             findings.error(
                 "commit_lost",
                 format!(
@@ -568,33 +568,27 @@ impl Survey {
 
     /// What is lost for good.
     fn report(&mut self) {
-        let count = |what: &[u64]| what.len();
-        if !self.lost.is_empty() {
-            let message = format!("{} frames are lost", count(&self.lost));
-            let detail = Some(format!("frames {}", ranges(self.lost.iter().copied())));
-            self.findings.error("frames_lost", message, detail);
-        }
-        if !self.lost_content.is_empty() {
-            let message = format!(
-                "the content of {} frames is damaged; their titles, uris and metadata are not",
-                count(&self.lost_content)
-            );
-            let detail = Some(format!(
-                "frames {}",
-                ranges(self.lost_content.iter().copied())
-            ));
-            self.findings.error("payload_damaged", message, detail);
-        }
-        if !self.lost_vectors.is_empty() {
-            let message = format!(
-                "the vectors of {} frames are damaged",
-                count(&self.lost_vectors)
-            );
-            let detail = Some(format!(
-                "frames {}",
-                ranges(self.lost_vectors.iter().copied())
-            ));
-            self.findings.error("vectors_damaged", message, detail);
+        let kinds = [
+            (&self.lost, "frames_lost", "", " frames are lost"),
+            (
+                &self.lost_content,
+                "payload_damaged",
+                "the content of ",
+                " frames is damaged; their titles, uris and metadata are not",
+            ),
+            (
+                &self.lost_vectors,
+                "vectors_damaged",
+                "the vectors of ",
+                " frames are damaged",
+            ),
+        ];
+        for (frames, code, before, behind) in kinds {
+            if !frames.is_empty() {
+                let message = format!("{before}{}{behind}", frames.len());
+                let detail = Some(format!("frames {}", ranges(frames.iter().copied())));
+                self.findings.error(code, message, detail);
+            }
         }
     }
 

@@ -8,20 +8,11 @@
 
 use std::process::ExitCode;
 
+use hostile::command::{has, value};
 use hostile::damage::{Damage, Effort, Report, Verdict, try_one, try_shape};
 use hostile::shapes;
 
 fn main() -> ExitCode {
-    let given: Vec<String> = std::env::args().skip(1).collect();
-    let value = |name: &str| {
-        let at = given.iter().position(|argument| argument == name)?;
-        Some(
-            given
-                .get(at + 1)
-                .unwrap_or_else(|| panic!("{name} needs a value"))
-                .clone(),
-        )
-    };
     let number =
         |name: &str, otherwise: usize| value(name).map_or(otherwise, |text| text.parse().unwrap());
     let show = number("--show", 3);
@@ -40,11 +31,7 @@ fn main() -> ExitCode {
     if let Some(case) = value("--case") {
         let case: Damage = case.parse().unwrap();
         for shape in &all {
-            let report = try_one(
-                shape,
-                case,
-                given.iter().any(|argument| argument == "--writing"),
-            );
+            let report = try_one(shape, case, has("--writing"));
             println!("{}\n{report}\n{:#?}", shape.name, report.failures);
         }
         return ExitCode::SUCCESS;

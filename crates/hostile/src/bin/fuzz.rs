@@ -9,20 +9,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hostile::command::value;
 use hostile::fuzz::{fuzz, try_input};
 use hostile::targets::{TARGETS, named};
 
 fn main() -> ExitCode {
-    let given: Vec<String> = std::env::args().skip(1).collect();
-    let value = |name: &str| {
-        let at = given.iter().position(|argument| argument == name)?;
-        Some(
-            given
-                .get(at + 1)
-                .unwrap_or_else(|| panic!("{name} needs a value"))
-                .clone(),
-        )
-    };
     let only =
         value("--target").map(|name| named(&name).unwrap_or_else(|| panic!("no target {name}")));
     if let Some(input) = value("--input") {
