@@ -11,6 +11,7 @@ export default defineConfig({
       'packages/embed-cohere',
       'packages/embed-voyage',
       'packages/embed-nvidia',
+      'packages/clip',
       'packages/plugin-kit',
       'tests',
       'bench',

@@ -381,11 +381,12 @@ const ROWS: readonly Row[] = [
   {
     code: 'MV016',
     className: 'ClipDisabledError',
-    what: 'CLIP without its plugin',
-    call: () => compat.getClipProvider('local').embedText('a cat'),
-    names: ['mobileclip-s2', '@memvid/clip'],
-    suggests: /npm install @memvid\/clip.*MEMVID_MODELS_DIR/s,
-    details: ['reason', 'model'],
+    // Without its plugin: tests/pictures.test.ts, because here every package of the workspace is found.
+    what: 'CLIP without its model',
+    call: () => compat.getClipProvider('local', { directory: 'no-models' }).embedText('a cat'),
+    names: ['mobileclip-s2', 'vision_model.onnx', 'no-models'],
+    suggests: /installModel\('mobileclip-s2'\).*MEMVID_MODELS_DIR/s,
+    details: ['reason', 'model', 'directory'],
   },
   {
     code: 'MV017',

@@ -23,5 +23,5 @@ export type {
 } from './session.js';
 export { openSession, type OpenOptions } from './shared-sessions.js';
 export { defaultThreads } from './threads.js';
-export { type Encoded, loadTokenizer, type TextTokenizer } from './tokenizer.js';
+export { type Encoded, loadTokenizer, type TextTokenizer, tokenizerFrom } from './tokenizer.js';
 export { type WeightFormat, weightFormatOf } from './weight-format.js';

@@ -49,13 +49,20 @@ export async function loadTokenizer(path: string, fail: Failure): Promise<TextTo
     });
   if (description === undefined) throw invalid(new Error('there is no such file'));
   try {
-    return tokenizerOf(description, config ?? {});
+    return tokenizerFrom(description, config ?? {});
   } catch (error) {
     throw invalid(error);
   }
 }
 
-function tokenizerOf(description: Record<string, unknown>, config: Record<string, unknown>): TextTokenizer {
+/**
+ * The tokenizer that a parsed `tokenizer.json` describes; `config` is what `tokenizer_config.json` says. Throws an ordinary
+ * error when it cannot be used.
+ */
+export function tokenizerFrom(
+  description: Record<string, unknown>,
+  config: Record<string, unknown> = {},
+): TextTokenizer {
   const tokenizer: LibraryTokenizer = new Tokenizer(description, config);
   const { before, after } = marksOf(tokenizer);
   const kind = (description['pre_tokenizer'] as { type?: unknown } | null | undefined)?.type;

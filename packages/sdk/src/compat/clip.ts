@@ -66,7 +66,12 @@ abstract class Facade implements ClipProvider {
         },
       );
     const Provider = classOf<ClipProvider>(await loadPackage(PACKAGE, absent), this.#className);
-    if (Provider === undefined) throw absent(undefined);
+    if (Provider === undefined) {
+      throw new UnsupportedOperationError(`${PACKAGE} has no ${this.#className}: use LocalClip`, {
+        details: { operation: this.#className, package: PACKAGE },
+        suggestion: 'Pass "local": it is the one picture provider there is.',
+      });
+    }
     return new Provider(this.#config);
   }
 }
