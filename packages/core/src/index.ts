@@ -83,6 +83,14 @@ export {
   platformOf,
   thisMachine,
 } from './platform.js';
+export type {
+  DocumentPage,
+  DocumentParser,
+  DocumentSource,
+  DocumentTable,
+  ParsedDocument,
+  ParseDocumentOptions,
+} from './providers/document-parser.js';
 export type { Embedder, EmbeddingIdentity, EmbedOptions, EmbedResult } from './providers/embedder.js';
 export type {
   EntityExtractor,

@@ -1,3 +1,8 @@
+export {
+  documentParserContract,
+  type DocumentParserContract,
+  type SampleDocument,
+} from './document-parser-contract.js';
 export { embedderContract, type EmbedderContract } from './embedder-contract.js';
 export {
   embeddingServiceContract,

@@ -17,6 +17,7 @@ const SPECS = {
   imageEmbedders: 'image-embedder/v1',
   entityExtractors: 'entity-extractor/v1',
   tableExtractors: 'table-extractor/v1',
+  documentParsers: 'document-parser/v1',
 } as const;
 
 /** What every plugin has to be. */

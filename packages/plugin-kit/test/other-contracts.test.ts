@@ -1,4 +1,5 @@
 import type {
+  DocumentParser,
   EntityExtractor,
   ImageEmbedder,
   ImageInput,
@@ -9,6 +10,7 @@ import type {
 import { HashEmbeddings } from '@memvid/core';
 import { describe, expect, it } from 'vitest';
 import {
+  documentParserContract,
   entityExtractorContract,
   imageEmbedderContract,
   languageModelContract,
@@ -100,12 +102,35 @@ const documents = [
   },
 ];
 
+const parser: DocumentParser = {
+  spec: 'document-parser/v1',
+  name: 'pages',
+  mimeTypes: ['text/x-pages'],
+  async parse({ data }, { maxPages = Infinity, signal } = {}) {
+    signal?.throwIfAborted();
+    const [head, ...rest] = new TextDecoder().decode(data).split('\f').slice(0, maxPages);
+    if (head?.startsWith('pages:') !== true) throw new Error('no document of pages');
+    const pages = [head, ...rest].map((text, at) => ({ number: at + 1, text }));
+    const text = pages.map((page) => page.text).join('\n\n');
+    return { type: 'pages', created: '2024-01-01', text, unit: 'page', pages, tables: [], warnings: [] };
+  },
+};
+const samples = [
+  {
+    source: { data: new TextEncoder().encode('pages: one\ftwo'), filename: 'a.pages' },
+    sentences: ['one', 'two'],
+    pages: 2,
+    tables: 0,
+  },
+];
+
 const plugin = (): Plugin => ({
   spec: 'plugin/v1',
   name: '@acme/embed',
   version: '1.2.3',
   embedders: { 'acme-hash': () => new HashEmbeddings() },
   languageModels: { words: () => ({ ...model }) },
+  documentParsers: { pages: () => ({ ...parser }) },
 });
 
 const suites = {
@@ -115,6 +140,8 @@ const suites = {
   names: (create: () => EntityExtractor) => (runner: Runner) => entityExtractorContract(runner, { create }),
   tables: (create: () => TableExtractor) => (runner: Runner) =>
     tableExtractorContract(runner, { create, documents }),
+  parser: (create: () => DocumentParser) => (runner: Runner) =>
+    documentParserContract(runner, { create, documents: samples }),
   plugin: (create: () => Plugin) => (runner: Runner) => pluginContract(runner, { create }),
 };
 
@@ -122,6 +149,7 @@ suites.clip(() => clip)({ describe, it });
 suites.model(() => model)({ describe, it });
 suites.names(() => names)({ describe, it });
 suites.tables(() => tables)({ describe, it });
+suites.parser(() => parser)({ describe, it });
 suites.plugin(plugin)({ describe, it });
 
 type Broken = [what: string, suite: (runner: Runner) => void, test: RegExp];
@@ -250,6 +278,53 @@ const broken: Broken[] = [
     suites.tables(() => ({
       ...tables,
       extract: async (source, options) => tables.extract(source, options).catch(() => ({ tables: [] })),
+    })),
+    /cannot be read/,
+  ],
+  [
+    'pages that are not in the text',
+    suites.parser(() => ({
+      ...parser,
+      parse: async (source, options) => ({ ...(await parser.parse(source, options)), text: 'one two' }),
+    })),
+    /all of the text/,
+  ],
+  [
+    'a date that is none',
+    suites.parser(() => ({
+      ...parser,
+      parse: async (source, options) => ({ ...(await parser.parse(source, options)), created: 'yesterday' }),
+    })),
+    /all of the text/,
+  ],
+  [
+    'a table beside its page',
+    suites.parser(() => ({
+      ...parser,
+      parse: async (source, options) => ({
+        ...(await parser.parse(source, options)),
+        tables: [{ headers: ['a'], rows: [], page: 7 }],
+      }),
+    })),
+    /all of the text/,
+  ],
+  [
+    'all pages where one is asked for',
+    suites.parser(() => ({ ...parser, parse: async (source) => parser.parse(source) })),
+    /no more pages/,
+  ],
+  [
+    'an empty document for what is none',
+    suites.parser(() => ({
+      ...parser,
+      parse: async (source, options) =>
+        parser.parse(source, options).catch(() => ({
+          type: 'pages',
+          text: '',
+          pages: [{ number: 1, text: '' }],
+          tables: [],
+          warnings: [],
+        })),
     })),
     /cannot be read/,
   ],

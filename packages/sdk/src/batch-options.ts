@@ -91,9 +91,9 @@ export function* takenNow(docs: Iterable<unknown>): Generator<unknown, void, und
 }
 
 /** Calls `onProgress` and waits for it. What it throws is given back: it must not hide that documents are stored. */
-export async function report(
-  onProgress: ((progress: PutManyProgress) => unknown) | undefined,
-  progress: PutManyProgress,
+export async function report<T>(
+  onProgress: ((progress: T) => unknown) | undefined,
+  progress: T,
 ): Promise<MemvidError | undefined> {
   try {
     await onProgress?.(progress);

@@ -8,6 +8,8 @@ import {
   toMemvidError,
   type NativeDocument,
 } from '@memvid/core';
+import { ownValue } from './check.js';
+import type { DocumentParsers, ParsedFile } from './document-parsers.js';
 import { textDocument, type Fields, type Switches } from './document.js';
 import { pluginMissing } from './failures.js';
 
@@ -33,15 +35,30 @@ export const TEXT_KINDS: Readonly<Record<string, string>> = {
 };
 
 /** File kinds that the documents package takes apart into pages, sheets and slides. */
-export const DOCUMENT_KINDS: readonly string[] = ['pdf', 'xlsx', 'xls', 'pptx', 'ppt', 'docx', 'doc'];
+export const DOCUMENT_KINDS: readonly string[] = [
+  'pdf',
+  'xlsx',
+  'xls',
+  'pptx',
+  'ppt',
+  'docx',
+  'doc',
+  'epub',
+  'rtf',
+  'eml',
+];
 const DOCUMENTS_PACKAGE = '@memvid/documents';
+const TEXT = 'text/plain';
 
 export interface TextFile {
   readonly name: string;
   /** Lower case, without the dot; empty when the name has none. */
   readonly extension: string;
+  /** Of `text`. */
   readonly mime: string;
   readonly text: string;
+  /** What its parser says, where a plugin has one for its kind. */
+  readonly parsed?: ParsedFile | undefined;
 }
 
 /** Lower-case extension of a path without its dot. */
@@ -90,16 +107,33 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** A file of a kind the core reads, or MV018 that names the package for the others. Nothing is stored. */
-export async function readTextFile(operation: string, path: string): Promise<TextFile> {
-  const bytes = await readInput(path);
+/**
+ * A file of a kind that a plugin or the core reads. MV018 for the others, with the package that is missing; nothing is
+ * stored.
+ */
+export async function readFile(
+  operation: string,
+  path: string,
+  parsers: DocumentParsers,
+  signal?: AbortSignal,
+): Promise<TextFile & { readonly data: Uint8Array }> {
+  const data = await readInput(path);
   const [name, extension] = [basename(path), extensionOf(path)];
-  const mime = extension === '' ? 'text/plain' : TEXT_KINDS[extension];
-  const text = DOCUMENT_KINDS.includes(extension) ? undefined : textOf(bytes);
+  const factory = await parsers.find(extension);
+  if (factory !== undefined) {
+    const parsed = await parsers.parse(operation, factory, { name, extension, data }, signal);
+    return { name, extension, mime: parsed.mimeType ?? TEXT, text: parsed.text, parsed, data };
+  }
+  const text = DOCUMENT_KINDS.includes(extension) ? undefined : textOf(data);
   // Source code and the like: no known kind, but text all the same.
-  if (text !== undefined) return { name, extension, mime: mime ?? 'text/plain', text };
-  const known = [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS].map((kind) => `.${kind}`).join(' ');
-  throw pluginMissing(operation, `${name} is not a text file (known types: ${known})`, DOCUMENTS_PACKAGE);
+  if (text !== undefined) return { name, extension, mime: mimeOf(extension), text, data };
+  const known = [...new Set([...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions])];
+  const what = `${name} is not a text file (known types: ${known.map((kind) => `.${kind}`).join(' ')})`;
+  throw pluginMissing(operation, what, DOCUMENTS_PACKAGE);
+}
+
+function mimeOf(extension: string): string {
+  return ownValue(TEXT_KINDS, extension) ?? TEXT;
 }
 
 /** The label of a file's document when none is given: its ending. */
@@ -107,31 +141,42 @@ export function fileLabel(path: string): string {
   return extensionOf(path) || 'file';
 }
 
-/** The document `put({ file })` stores: the file's bytes, found by its text or by the `searchText` given with it. */
+/**
+ * The document `put({ file })` stores: the file's bytes, found by its text, by what its parser reads in it, or by the
+ * `searchText` given with it.
+ */
 export async function readFileDocument(
   fields: Fields,
   operation: string,
   path: string,
   switches: Switches,
+  parsers: DocumentParsers,
+  signal?: AbortSignal,
 ): Promise<NativeDocument> {
   const name = basename(path);
+  const extension = extensionOf(path);
   const defaults = {
     title: fields.title ?? name.slice(0, name.length - extname(name).length),
     uri: fields.uri ?? `mv2://files/${name}`,
     labels: fields.labels ?? [fileLabel(path)],
     filename: name,
   };
-  if (fields.searchText === undefined) {
-    const read = await readTextFile(operation, path);
-    return { ...textDocument(fields, read.text, switches), ...defaults, mime: read.mime };
-  }
   // The caller's words describe it, so bytes of any kind may be kept.
-  const bytes = await readInput(path);
-  const described = textDocument(fields, fields.searchText, switches);
-  const text = textOf(bytes);
+  const isDescribed = fields.searchText !== undefined;
+  const file = isDescribed ? undefined : await readFile(operation, path, parsers, signal);
+  const words = fields.searchText ?? file?.text ?? '';
+  const bytes = file?.data ?? (await readInput(path));
+  const text = file?.parsed === undefined ? (file?.text ?? textOf(bytes)) : textOf(bytes);
+  const described = { ...textDocument(fields, words, switches), ...defaults };
   if (text !== undefined) {
-    return { ...described, ...defaults, text, mime: TEXT_KINDS[extensionOf(path)] ?? 'text/plain' };
+    const searched = text === words ? {} : { searchText: words };
+    return { ...described, ...searched, text, mime: mimeOf(extension) };
   }
   delete described.text;
-  return { ...described, ...defaults, bytes, mime: 'application/octet-stream' };
+  return {
+    ...described,
+    searchText: words,
+    bytes,
+    mime: file?.parsed?.fileMime ?? 'application/octet-stream',
+  };
 }

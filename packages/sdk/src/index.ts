@@ -108,7 +108,13 @@ export {
   type UseOptions,
 } from './open.js';
 export type { FileContent, PutFields, PutInput, TextContent } from './put.js';
-export type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
+export type {
+  PutFileOptions,
+  PutFileResult,
+  PutFilesOptions,
+  PutFilesProgress,
+  PutFilesResult,
+} from './put-file.js';
 export type { PutManyOptions } from './put-many.js';
 export type { PutManyItem, PutManyReport, PutManyStreamOptions } from './put-stream.js';
 export type { ReembedInput, ReembedProgress, ReembedResult } from './reembed.js';

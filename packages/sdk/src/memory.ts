@@ -92,11 +92,11 @@ export class Memvid {
   ): Promise<string[] | PutManyReport> {
     return guarded(putMany(this.#handle, docs, options));
   }
-  /** Stores a text file. */
+  /** Stores a text file, or a document that a plugin reads: a frame a page, sheet, slide or chapter. */
   putFile(path: string, options?: PutFileOptions): Promise<PutFileResult> {
     return this.#lasting(putFile(this.#handle, path, options));
   }
-  /** Stores the text files of a folder; a bad one does not stop the others. */
+  /** Stores the files of a folder that can be read; a bad one does not stop the others. */
   putFiles(dir: string, options?: PutFilesOptions): Promise<PutFilesResult> {
     return this.#lasting(putFiles(this.#handle, dir, options));
   }

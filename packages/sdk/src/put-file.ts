@@ -1,16 +1,19 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import {
   FileNotFoundError,
   fromSystemError,
   invalidInput,
   type MemvidError,
+  type ParsedDocument,
   toMemvidError,
   type NativeDocument,
   type NativePutOptions,
 } from '@memvid/core';
-import { signalOf } from './batch-options.js';
+import { report, signalOf } from './batch-options.js';
 import {
+  optionalBoolean,
+  optionalFunction,
   optionalNumber,
   optionalString,
   optionalStrings,
@@ -19,6 +22,7 @@ import {
   refuseOptions,
   type Options,
 } from './check.js';
+import { DocumentParsers } from './document-parsers.js';
 import {
   compressionOf,
   DEFAULT_LEVEL,
@@ -39,11 +43,11 @@ import {
   type VectorRequest,
   withVector,
 } from './embedding/document-vectors.js';
-import { putEmbedded } from './embedding/put-embedded.js';
+import { putEmbedded, putMade } from './embedding/put-embedded.js';
 import { aborted, ended, isEnvironmental } from './failures.js';
-import { DOCUMENT_KINDS, extensionOf, readTextFile, TEXT_KINDS, type TextFile } from './file-document.js';
+import { DOCUMENT_KINDS, extensionOf, readFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
-import { store as storeTogether } from './write-queue.js';
+import { storedIds, store as storeTogether } from './write-queue.js';
 
 export interface PutFileOptions
   extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
@@ -62,23 +66,43 @@ export interface PutFileOptions
 export interface PutFilesOptions extends PutFileOptions {
   /** File endings to take, with or without the dot. Default: every known one. */
   extensions?: readonly string[] | undefined;
+  /** Take the files of sub-folders too; they are named by their path in the folder. Default `false`. */
+  recursive?: boolean | undefined;
+  /** Called behind each file, and waited for. When it throws, the files behind it are left out, with that error. */
+  onProgress?: ((progress: PutFilesProgress) => unknown) | undefined;
+}
+
+export interface PutFilesProgress {
+  /** Files that are done, of `total`: stored or left out. */
+  readonly processed: number;
+  readonly total: number;
+  readonly stored: number;
+  readonly failed: number;
+  /** Of the file that was read last. */
+  readonly filename: string;
 }
 
 export interface PutFileResult {
   framesAdded: number;
+  /** `text`, or what the parser of a plugin calls it. */
   type: string;
   filename: string;
+  /** What could not be read of it, in words; absent when there is nothing to be said. */
+  warnings?: string[] | undefined;
 }
 
 export interface PutFilesResult {
   filesProcessed: number;
   framesAdded: number;
-  files: { filename: string; framesAdded: number; type: string }[];
+  files: PutFileResult[];
   /** Files that were left out, and why; the others are stored. */
   errors: { filename: string; code: string; message: string }[];
 }
 
-/** Stores a text file as a document, or as several when `chunkSize` is given. */
+/**
+ * Stores a file: a text file as a document, or as several when `chunkSize` is given; what a plugin reads as a document a
+ * page, sheet, slide or chapter.
+ */
 export async function putFile(
   handle: Handle,
   path: string,
@@ -87,24 +111,40 @@ export async function putFile(
   handle.assertWritable('putFile');
   const file = pathOf(path, 'path');
   const plan = planOf(handle, 'putFile', optionsOf(options));
-  const { signal, vectors } = plan;
+  const { signal, vectors, parsers } = plan;
   if (signal?.aborted === true) throw aborted('putFile', signal);
-  const stored =
-    vectors === undefined
-      ? await handle.write('putFile', async (native) => {
-          const documents = await read('putFile', file, plan);
-          if (signal?.aborted === true) throw aborted('putFile', signal);
-          return storeTogether(native, documents, plan.store);
-        })
-      : await putEmbedded(handle, 'putFile', read('putFile', file, plan), vectors, {
-          store: plan.store,
-          signal,
-          nameOf: () => 'the text of the file',
-        });
-  return { framesAdded: stored.length, type: 'text', filename: basename(file) };
+  let told: FileDocuments | undefined;
+  const read = async (): Promise<readonly NativeDocument[]> => {
+    told = await readDocuments('putFile', file, basename(file), plan);
+    return told.documents;
+  };
+  let stored: { readonly length: number };
+  if (vectors !== undefined) {
+    stored = await putEmbedded(handle, 'putFile', read(), vectors, {
+      store: plan.store,
+      signal,
+      nameOf: () => 'the text of the file',
+    });
+  } else if (parsers.has(extensionOf(file))) {
+    stored = await putMade(handle, 'putFile', read(), signal, (native, documents) =>
+      storedIds(native, documents, plan.store),
+    );
+  } else {
+    stored = await handle.write('putFile', async (native) => {
+      const documents = await read();
+      if (signal?.aborted === true) throw aborted('putFile', signal);
+      return storeTogether(native, documents, plan.store);
+    });
+  }
+  return {
+    framesAdded: stored.length,
+    type: told?.type ?? 'text',
+    filename: basename(file),
+    ...told?.warned,
+  };
 }
 
-/** Stores every known file of a folder (not of its sub-folders), in the order of their names. */
+/** Stores every known file of a folder, in the order of their names; a bad one does not stop the others. */
 export async function putFiles(
   handle: Handle,
   dir: string,
@@ -114,21 +154,22 @@ export async function putFiles(
   const folder = pathOf(dir, 'dir');
   const given = optionsOf(options);
   const wanted = optionalStrings(given['extensions'], 'extensions');
-  const extensions = new Set(
-    (wanted ?? [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS]).map((name) =>
-      name.replace(/^\./, '').toLowerCase(),
-    ),
-  );
+  const recursive = optionalBoolean(given['recursive'], 'recursive', false);
+  const onProgress: PutFilesOptions['onProgress'] = optionalFunction(given['onProgress'], 'onProgress');
   const plan = planOf(handle, 'putFiles', given);
-  const { signal, vectors } = plan;
+  const { signal, vectors, parsers } = plan;
   if (signal?.aborted === true) throw aborted('putFiles', signal);
   // Nothing is read before it is known that its vectors can be made.
   if (vectors !== undefined) {
     await documentVectors(handle, 'putFiles', vectors, [], { signal, nameOf: String });
   }
+  const names = wanted ?? [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions];
+  const extensions = new Set(names.map((name) => name.replace(/^\./, '').toLowerCase()));
+  const filenames = (await filesOf(folder, recursive)).filter((name) => extensions.has(extensionOf(name)));
   const files = new Files(handle, plan);
-  for (const filename of await filesOf(folder)) {
-    if (extensions.has(extensionOf(filename))) await files.add(filename, join(folder, filename));
+  for (const filename of filenames) {
+    await files.add(filename, join(folder, filename));
+    await files.report(onProgress, filename, filenames.length);
   }
   return files.result();
 }
@@ -142,7 +183,7 @@ class Files {
   readonly #handle: Handle;
   readonly #plan: Plan;
   readonly #result: PutFilesResult = { filesProcessed: 0, framesAdded: 0, files: [], errors: [] };
-  #gathered: { readonly filename: string; readonly documents: readonly NativeDocument[] }[] = [];
+  #gathered: (FileDocuments & { readonly filename: string })[] = [];
   #documents = 0;
   #characters = 0;
   /** What would meet every other file too: a refused key, a locked memory. The rest is not tried. */
@@ -161,8 +202,9 @@ class Files {
       return;
     }
     try {
-      const documents = await read('putFiles', path, this.#plan);
-      this.#gathered.push({ filename, documents });
+      const read = await readDocuments('putFiles', path, filename, this.#plan);
+      const { documents } = read;
+      this.#gathered.push({ ...read, filename });
       this.#documents += documents.length;
       for (const document of documents) this.#characters += textToEmbed(document).length;
     } catch (error) {
@@ -170,6 +212,13 @@ class Files {
     }
     const isFull = this.#documents >= MOST_DOCUMENTS || this.#characters >= MOST_CHARACTERS;
     if (vectors === undefined || isFull) await this.#flush();
+  }
+
+  async report(onProgress: PutFilesOptions['onProgress'], filename: string, total: number): Promise<void> {
+    const { filesProcessed: stored, errors } = this.#result;
+    const progress = { processed: stored + errors.length, total, stored, failed: errors.length, filename };
+    const failure = await report(onProgress, progress);
+    this.#fatal ??= failure;
   }
 
   async result(): Promise<PutFilesResult> {
@@ -202,7 +251,7 @@ class Files {
       const whole = file.documents.map((document, at) =>
         withVector(document, made?.vectors[places[at] ?? 0]),
       );
-      if (error === undefined) fault = await this.#store(file.filename, whole);
+      if (error === undefined) fault = await this.#store(file, whole);
       else this.#refuse(file.filename, error);
     }
     this.#fatal ??= fault;
@@ -218,14 +267,17 @@ class Files {
   }
 
   /** Gives the error that would meet every other file too. */
-  async #store(filename: string, documents: readonly NativeDocument[]): Promise<MemvidError | undefined> {
+  async #store(
+    { filename, type, warned }: FileDocuments & { readonly filename: string },
+    documents: readonly NativeDocument[],
+  ): Promise<MemvidError | undefined> {
     try {
       const stored = await this.#handle.write('putFiles', (native) =>
         storeTogether(native, documents, this.#plan.store),
       );
       this.#result.filesProcessed += 1;
       this.#result.framesAdded += stored.length;
-      this.#result.files.push({ filename, framesAdded: stored.length, type: 'text' });
+      this.#result.files.push({ filename, framesAdded: stored.length, type, ...warned });
       return undefined;
     } catch (thrown) {
       const error = toMemvidError(thrown);
@@ -239,12 +291,13 @@ class Files {
   }
 }
 
-async function filesOf(folder: string): Promise<string[]> {
+/** The files of a folder by their paths in it. */
+async function filesOf(folder: string, recursive: boolean): Promise<string[]> {
   try {
-    const entries = await readdir(folder, { withFileTypes: true });
+    const entries = await readdir(folder, { withFileTypes: true, recursive });
     return entries
       .filter((entry) => entry.isFile())
-      .map((entry) => entry.name)
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
       .toSorted();
   } catch (error) {
     const failure = fromSystemError(error, folder);
@@ -266,6 +319,7 @@ interface Plan {
   readonly switches: Switches;
   readonly fields: Fields;
   readonly vectors: VectorRequest | undefined;
+  readonly parsers: DocumentParsers;
   readonly signal: AbortSignal | undefined;
   readonly store: NativePutOptions;
 }
@@ -287,34 +341,105 @@ function planOf(handle: Handle, operation: string, options: Options): Plan {
     fields: fieldsOf({ label, metadata: options['metadata'] }, ''),
     // A file gets its vectors from an embedder, or none.
     vectors: vectorRequest(handle, operation, options, [{}], false),
+    parsers: new DocumentParsers(handle),
     signal: signalOf(options['signal']),
     store: { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep', ...compressionOf(options) },
   };
 }
 
-async function read(operation: string, path: string, plan: Plan): Promise<NativeDocument[]> {
-  return documentsOf(await readTextFile(operation, path), plan);
+/** The documents of a file. */
+interface FileDocuments {
+  readonly documents: readonly NativeDocument[];
+  readonly type: string;
+  /** For the result. */
+  readonly warned: { warnings?: string[] };
 }
 
-function documentsOf(file: TextFile, { chunkSize, switches, fields }: Plan): NativeDocument[] {
-  const chunks = chunkSize === undefined ? [file.text] : splitAtWords(file.text, chunkSize);
-  return chunks.map((text, index) => {
+async function readDocuments(
+  operation: string,
+  path: string,
+  filename: string,
+  plan: Plan,
+): Promise<FileDocuments> {
+  const file = await readFile(operation, path, plan.parsers, plan.signal);
+  const { type = 'text', warnings = [] } = file.parsed ?? {};
+  const warned = warnings.length === 0 ? {} : { warnings: [...warnings] };
+  const parts = partsOf(file.parsed) ?? [{ text: file.text, named: '', anchor: '', metadata: {} }];
+  const about = { doc_name: filename, doc_type: type, ...saidOf(file.parsed) };
+  const documents = parts.flatMap((part) => documentsOf({ ...file, name: filename }, part, about, plan));
+  return { documents, type, warned };
+}
+
+/** What a document says about itself, for the metadata of its frames. */
+function saidOf(parsed: ParsedDocument | undefined): Record<string, string> {
+  const { title, author, created } = parsed ?? {};
+  return {
+    ...(title === undefined ? {} : { doc_title: title }),
+    ...(author === undefined ? {} : { doc_author: author }),
+    ...(created === undefined ? {} : { doc_created: created }),
+  };
+}
+
+/** A page of a file, or all of it. */
+interface Part {
+  readonly text: string;
+  /** Behind the name of the file, in titles and in uris. */
+  readonly named: string;
+  readonly anchor: string;
+  readonly metadata: Record<string, unknown>;
+}
+
+/** The pages of a document that have text; `undefined` for one that is one piece. */
+function partsOf(parsed: ParsedDocument | undefined): Part[] | undefined {
+  const unit = parsed?.unit;
+  if (parsed === undefined || unit === undefined) return undefined;
+  const total = parsed.pages.length;
+  const filled = parsed.pages.filter(({ text }) => text.trim() !== '');
+  return (filled.length === 0 ? parsed.pages.slice(0, 1) : filled).map(({ number, name, title, text }) => {
+    const isSheet = unit === 'sheet';
+    const place = isSheet
+      ? { sheet_name: name ?? String(number), sheet_index: number - 1 }
+      : { [`${unit}_number`]: number };
+    return {
+      text,
+      named: isSheet
+        ? ` [Sheet: ${name ?? number}]`
+        : ` [${unit[0]?.toUpperCase()}${unit.slice(1)} ${number}]`,
+      anchor: `#${unit}-${number}`,
+      metadata: {
+        ...place,
+        ...(title === undefined ? {} : { [`${unit}_title`]: title }),
+        [`total_${unit}s`]: total,
+      },
+    };
+  });
+}
+
+function documentsOf(
+  file: TextFile,
+  { text, named, anchor, metadata: place }: Part,
+  about: Record<string, unknown>,
+  { chunkSize, switches, fields }: Plan,
+): NativeDocument[] {
+  const chunks = chunkSize === undefined ? [text] : splitAtWords(text, chunkSize);
+  return chunks.map((chunk, index) => {
     const split = chunks.length > 1;
     // Parsed anew for each: an object made by JSON has every key as its own, `__proto__` too.
     const metadata = JSON.parse(fields.metadata ?? '{}') as Record<string, unknown>;
-    Object.assign(metadata, { doc_name: file.name, doc_type: 'text' });
+    Object.assign(metadata, about, place);
     if (split) Object.assign(metadata, { chunk_index: index, total_chunks: chunks.length });
+    const fragment = split ? `${anchor === '' ? '#' : `${anchor}-`}chunk-${index + 1}` : anchor;
     const document = textDocument(
       {
         ...fields,
-        title: split ? `${file.name} [Chunk ${index + 1}/${chunks.length}]` : file.name,
-        uri: `mv2://files/${file.name}${split ? `#chunk-${index + 1}` : ''}`,
+        title: `${file.name}${named}${split ? ` [Chunk ${index + 1}/${chunks.length}]` : ''}`,
+        uri: `mv2://files/${file.name}${fragment}`,
         metadata: JSON.stringify(metadata),
       },
-      text,
+      chunk,
       switches,
     );
-    return Object.assign(document, { mime: file.mime }, split ? {} : { filename: file.name });
+    return Object.assign(document, { mime: file.mime }, fragment === '' ? { filename: file.name } : {});
   });
 }
 

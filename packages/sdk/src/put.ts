@@ -1,14 +1,15 @@
-import { checkString, invalidInput } from '@memvid/core';
+import { checkString, invalidInput, type NativeDocument } from '@memvid/core';
 import { signalOf } from './batch-options.js';
 import { optionalOneOf, pathOf, recordOf, refuseOptions } from './check.js';
+import { DocumentParsers } from './document-parsers.js';
 import { compressionOf, DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { fitsOwn, vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
-import { putEmbedded } from './embedding/put-embedded.js';
+import { putEmbedded, putMade } from './embedding/put-embedded.js';
 import { aborted } from './failures.js';
-import { fileLabel, readFileDocument } from './file-document.js';
+import { extensionOf, fileLabel, readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
-import { store } from './write-queue.js';
+import { store, storedIds } from './write-queue.js';
 
 /** One document: `text` or `file`, exactly one of them. */
 export type PutInput = PutFields & (TextContent | FileContent);
@@ -19,7 +20,10 @@ export interface TextContent {
 }
 
 export interface FileContent {
-  /** Path of a text file (plain text, Markdown, JSON, CSV, HTML …). Its bytes come back from `extractAsset`. */
+  /**
+   * Path of a text file (plain text, Markdown, JSON, CSV, HTML …), or of a document that a plugin reads. Its bytes come back
+   * from `extractAsset`.
+   */
   file: string;
   text?: undefined;
 }
@@ -73,8 +77,11 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   }
   const path = pathOf(file, 'file');
   const fields = fieldsOf(given, '', fileLabel(path));
+  const parsers = new DocumentParsers(handle);
+  const read = async (): Promise<NativeDocument> =>
+    readFileDocument(fields, 'put', path, switches, parsers, signal);
   if (request !== undefined) {
-    const reading = readFileDocument(fields, 'put', path, switches).then((document) => [document]);
+    const reading = read().then((document) => [document]);
     const [id = ''] = await putEmbedded(handle, 'put', reading, request, {
       store: options,
       signal,
@@ -82,11 +89,17 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
     });
     return id;
   }
+  if (parsers.has(extensionOf(path))) {
+    const making = read().then((document) => [document]);
+    const [id = ''] = await putMade(handle, 'put', making, signal, (native, documents) =>
+      storedIds(native, documents, options),
+    );
+    return id;
+  }
   // The file is read when the turn of this call has come, so that the order of the calls is kept.
   return handle.write('put', async (native) => {
     if (signal?.aborted === true) throw aborted('put', signal);
-    const document = await readFileDocument(fields, 'put', path, switches);
-    const [stored] = await store(native, [document], options);
+    const [stored] = await store(native, [await read()], options);
     return String(stored?.id);
   });
 }

@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { DocumentParser, ParsedDocument } from '@memvid/core';
+import { create } from '../src/index.ts';
 import { freshMemory, scratch } from './support/memory.ts';
 
 describe('putFile', () => {
@@ -63,6 +65,111 @@ describe('putFiles', () => {
     expect(await memory.putFiles(folder, { extensions: ['.MD'] })).toMatchObject({
       filesProcessed: 1,
       errors: [],
+    });
+  });
+});
+
+describe('a parser of a plugin', () => {
+  const parsed: ParsedDocument = {
+    type: 'acme',
+    text: 'first\n\nsecond',
+    unit: 'page',
+    pages: [
+      { number: 1, text: 'first' },
+      { number: 2, text: ' ' },
+      { number: 3, text: 'second' },
+    ],
+    tables: [],
+    warnings: [],
+  };
+  const memoryWith = (parse: DocumentParser['parse'], made: unknown[] = []) => {
+    const documentParsers = {
+      Acme: () => {
+        made.push(1);
+        return {
+          spec: 'document-parser/v1',
+          name: 'acme',
+          mimeTypes: ['application/x-acme'],
+          parse,
+        } as const;
+      },
+    };
+    const plugin = { spec: 'plugin/v1', name: '@acme/documents', documentParsers } as const;
+    return create(join(scratch(), 'memory.mv2'), { plugins: [plugin] });
+  };
+  const file = (folder: string = scratch(), name = 'a.ACME'): string => {
+    const path = join(folder, name);
+    writeFileSync(path, Buffer.from([0xff, 0, 1]));
+    return path;
+  };
+
+  it('reads the files with its ending, and pages without text are no frames', async () => {
+    const made: unknown[] = [];
+    await using memory = await memoryWith(async () => parsed, made);
+    expect(made).toEqual([]);
+    expect(await memory.putFile(file())).toEqual({ framesAdded: 2, type: 'acme', filename: 'a.ACME' });
+    expect(await memory.getFrameInfo(1)).toMatchObject({
+      title: 'a.ACME [Page 3]',
+      metadata: { page_number: 3, total_pages: 3 },
+    });
+    const folder = scratch();
+    for (const name of ['a.acme', 'b.acme']) file(folder, name);
+    expect(await memory.putFiles(folder)).toMatchObject({ filesProcessed: 2, framesAdded: 4, errors: [] });
+    // One for each call.
+    expect(made).toHaveLength(2);
+  });
+
+  it.each([
+    ['throws', async () => Promise.reject(new Error('no acme'))],
+    ['gives nothing', async () => undefined as never],
+    ['gives pages without text', async () => ({ ...parsed, pages: [{ number: 1 } as never] })],
+    ['finds no text', async () => ({ ...parsed, text: '', pages: [], warnings: ['pictures only'] })],
+  ] as [string, DocumentParser['parse']][])(
+    'that %s is an error, and nothing is stored',
+    async (_, parse) => {
+      await using memory = await memoryWith(parse);
+      const path = file();
+      for (const call of [memory.putFile(path), memory.put({ file: path })]) {
+        await expect(call).rejects.toMatchObject({
+          code: 'MV018',
+          message: expect.stringContaining('a.ACME'),
+        });
+      }
+      expect((await memory.stats()).frame_count).toBe(0);
+    },
+  );
+
+  it('is no parser when it says nothing of it', async () => {
+    const plugin = {
+      spec: 'plugin/v1',
+      name: '@acme/documents',
+      documentParsers: { acme: () => ({}) as never },
+    } as const;
+    await using memory = await create(join(scratch(), 'memory.mv2'), { plugins: [plugin] });
+    await expect(memory.putFile(file())).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'parser' },
+    });
+  });
+});
+
+describe('putFiles of folders', () => {
+  it('takes those within when it is told to, by their paths', async () => {
+    await using memory = await freshMemory();
+    const folder = scratch();
+    mkdirSync(join(folder, 'b/c'), { recursive: true });
+    for (const name of ['z.txt', 'b/a.txt', 'b/c/d.txt']) writeFileSync(join(folder, name), name);
+    const names: string[] = [];
+    const onProgress = ({ filename }: { filename: string }): unknown => names.push(filename);
+    const { files } = await memory.putFiles(folder, { recursive: true, onProgress });
+    expect(files.map(({ filename }) => filename)).toEqual(['b/a.txt', 'b/c/d.txt', 'z.txt']);
+    expect(names).toEqual(['b/a.txt', 'b/c/d.txt', 'z.txt']);
+    expect(await memory.getFrameInfo(1)).toMatchObject({ uri: 'mv2://files/b/c/d.txt', title: 'b/c/d.txt' });
+    await expect(memory.putFiles(folder, { recursive: 'yes' as never })).rejects.toMatchObject({
+      code: 'MV019',
+    });
+    await expect(memory.putFiles(folder, { onProgress: 1 as never })).rejects.toMatchObject({
+      code: 'MV019',
     });
   });
 });

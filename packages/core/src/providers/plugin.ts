@@ -1,3 +1,4 @@
+import type { DocumentParser } from './document-parser.js';
 import type { Embedder } from './embedder.js';
 import type { EntityExtractor } from './entity-extractor.js';
 import type { ImageEmbedder } from './image-embedder.js';
@@ -24,6 +25,8 @@ export interface Plugin {
   readonly imageEmbedders?: Readonly<Record<string, Factory<ImageEmbedder>>> | undefined;
   readonly entityExtractors?: Readonly<Record<string, Factory<EntityExtractor>>> | undefined;
   readonly tableExtractors?: Readonly<Record<string, Factory<TableExtractor>>> | undefined;
+  /** By the endings of the files they read, without the dot: `docx`. */
+  readonly documentParsers?: Readonly<Record<string, Factory<DocumentParser>>> | undefined;
 }
 
 /** Gives a plugin its type, names included, and changes nothing. */

@@ -54,7 +54,7 @@ export class Embedders {
 
   /** The names that plugins registered, in their order. */
   get names(): string[] {
-    return [...new Set(this.#plugins.flatMap(({ embedders }) => Object.keys(embedders ?? {})))];
+    return [...new Set(this.plugins.flatMap(({ embedders }) => Object.keys(embedders ?? {})))];
   }
 
   /** The embedder that was given, or that of the name that was. */
@@ -64,7 +64,7 @@ export class Embedders {
 
   /** The embedder of a name, a short name of a model, a model's own name, or `provider:model`. */
   async named(name: string): Promise<Embedder> {
-    const found = await this.#search(() => this.#byName(name));
+    const found = await this.search(() => this.#byName(name));
     if (found === undefined) throw this.missing(name);
     return this.#make(found, name);
   }
@@ -76,7 +76,7 @@ export class Embedders {
   async ofIdentity({ provider, model }: EmbeddingIdentity): Promise<Embedder | undefined> {
     if (provider === undefined || model === undefined) return undefined;
     const wanted = { provider: provider.toLowerCase(), model };
-    const found = await this.#search(() => this.#ofIdentity(wanted));
+    const found = await this.search(() => this.#ofIdentity(wanted));
     return found === undefined ? undefined : this.#make(found, `${provider}:${model}`);
   }
 
@@ -91,16 +91,18 @@ export class Embedders {
     return missing(name, this.names, (provider) => this.#sources.apiKeys.has(provider));
   }
 
-  get #plugins(): readonly Plugin[] {
+  /** The plugins of this memory and of the process, as far as they are known. */
+  get plugins(): readonly Plugin[] {
     return [...this.#sources.plugins, ...configuredPlugins(), ...this.#discovered];
   }
 
-  async #search(look: () => Found | undefined): Promise<Found | undefined> {
-    const found = look();
+  /** What `look` finds in the plugins, also in those that are installed where these are looked for. */
+  async search<T>(look: (plugins: readonly Plugin[]) => T | undefined): Promise<T | undefined> {
+    const found = look(this.plugins);
     const { discover } = this.#sources;
     if (found !== undefined || discover === undefined || this.#discovered.length > 0) return found;
     this.#discovered = await discover();
-    return look();
+    return look(this.plugins);
   }
 
   #ofIdentity(wanted: ModelName): Found | undefined {
@@ -151,7 +153,7 @@ export class Embedders {
 
   #registered(name: string): Found | undefined {
     const wanted = name.trim().toLowerCase();
-    for (const { embedders } of this.#plugins) {
+    for (const { embedders } of this.plugins) {
       for (const [own, factory] of Object.entries(embedders ?? {})) {
         if (own.toLowerCase() === wanted) return { factory, name: wanted };
       }
