@@ -12,6 +12,7 @@ export default defineConfig({
       'packages/embed-voyage',
       'packages/embed-nvidia',
       'packages/clip',
+      'packages/documents',
       'packages/plugin-kit',
       'tests',
       'bench',

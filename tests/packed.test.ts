@@ -61,7 +61,9 @@ describe('packed packages', () => {
     expect(names.filter((name) => name.startsWith('@memvid/core-'))).toHaveLength(1);
     const plugins = names.filter((name) => !/^@memvid\/(core|sdk)/.test(name));
     expect(plugins).toHaveLength(names.length - 3);
-    expect(plugins.filter((name) => !/^@memvid\/(embed-\w+|onnx|plugin-kit)$/.test(name))).toEqual([]);
+    expect(
+      plugins.filter((name) => !/^@memvid\/(clip|documents|embed-\w+|onnx|plugin-kit)$/.test(name)),
+    ).toEqual([]);
   });
 
   it('weigh little: the engine at most 6 MB, the JavaScript of SDK and core at most 86 kB gzipped', () => {

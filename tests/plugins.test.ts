@@ -196,6 +196,55 @@ describe('a question in the model of the file', () => {
   });
 });
 
+describe('@memvid/documents', () => {
+  const hooks = `
+    import { registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({ resolve(name, context, next) { const found = next(name, context); loaded.push(found.url); return found; } });
+  `;
+
+  it('loads a library with the first file that needs it, and not before', async () => {
+    const folder = linkedInstallation('core', 'sdk', 'documents');
+    const code = `${hooks}
+      const { documentsPlugin, parse } = await import('@memvid/documents');
+      const libraries = () => [...new Set(loaded.flatMap((url) => /\\.pnpm\\/([^@/]+)@/.exec(url)?.[1] ?? []))].sort();
+      documentsPlugin();
+      const before = libraries();
+      const data = new TextEncoder().encode('<p>Seen</p>');
+      const { text } = await parse({ filename: 'a.html', data });
+      console.log(JSON.stringify([before, text, libraries()]));
+    `;
+    const { printed, complained } = await runIn(folder, code);
+    expect(complained).toBe('');
+    const [before, text, libraries] = JSON.parse(printed) as [string[], string, string[]];
+    expect([before, text]).toEqual([[], 'Seen']);
+    expect(libraries).toContain('htmlparser2');
+    expect(libraries.filter((name) => /yauzl|papaparse|postal-mime/.test(name))).toEqual([]);
+  });
+
+  it('is found when it is installed, by discoverPlugins and by the compat entry', async () => {
+    const folder = linkedInstallation('core', 'sdk', 'documents');
+    const code = `
+      import { writeFileSync } from 'node:fs';
+      import { create } from '@memvid/sdk/compat';
+      import { create as plain } from '@memvid/sdk';
+      import { discoverPlugins } from '@memvid/sdk/discover';
+      writeFileSync('a.rtf', String.raw\`{\\rtf1 Words}\`);
+      const names = (await discoverPlugins()).map(({ name }) => name);
+      const memory = await create('a.mv2');
+      const stored = await memory.putFile('a.rtf');
+      const other = await plain('b.mv2');
+      const missing = await other.putFile('a.rtf').catch(({ code, details }) => [code, details.package]);
+      await memory.close();
+      await other.close();
+      console.log(JSON.stringify([names, stored.type, missing]));
+    `;
+    const { printed, complained } = await runIn(folder, code);
+    expect(complained).toBe('');
+    expect(JSON.parse(printed)).toEqual([['@memvid/documents'], 'rtf', ['MV018', '@memvid/documents']]);
+  });
+});
+
 it('the SDK and its entries load no plugin', async () => {
   const folder = linkedInstallation('core', 'sdk', ...Object.keys(REMOTE).map((name) => `embed-${name}`));
   const code = `

@@ -1,0 +1,44 @@
+import { decode } from './encoding.js';
+import { notADocument } from './failures.js';
+import type { Draft, Reading } from './reading.js';
+
+/** The text of a file in whatever encoding; how it was taken is said where it was guessed. */
+export function textOf(reading: Reading, declared?: string): string {
+  const decoded = decode(reading.data, declared, reading.limits.encoding);
+  if (decoded === undefined) throw notADocument(reading.filename, 'text', 'its bytes are no text');
+  if (decoded.isGuessed) reading.warn(`read as ${decoded.encoding}, which nothing in the file says`);
+  return reading.text(decoded.text);
+}
+
+const MIME_TYPES: readonly (readonly [endings: RegExp, mimeType: string])[] = [
+  [/\.(md|markdown|mdx)$/i, 'text/markdown'],
+  [/\.jsonl?$/i, 'application/json'],
+  [/\.ya?ml$/i, 'application/yaml'],
+  [/\.toml$/i, 'application/toml'],
+];
+
+/** Plain text and what is read as such. It comes as it stands, with the first heading of Markdown as its title. */
+export function read(reading: Reading): Draft {
+  const mimeType = MIME_TYPES.find(([endings]) => endings.test(reading.filename))?.[1];
+  const text = textOf(reading);
+  const shown = mimeType === 'application/json' ? unescaped(text) : text;
+  const title = mimeType === 'text/markdown' ? titleOf(text) : undefined;
+  return { title, mimeType, pages: [{ number: 1, text: shown }] };
+}
+
+/** The title in the head of a Markdown file, or its first heading. */
+function titleOf(text: string): string | undefined {
+  const head = /^---\r?\n([\s\S]{0,10000}?)\r?\n---/.exec(text)?.[1];
+  const said = head === undefined ? undefined : /^title:[ \t]*(["']?)([^\r\n]*?)\1[ \t]*$/m.exec(head)?.[2];
+  return said ?? /^#[ \t]+([^\r\n]*?)[ \t]*#*[ \t]*$/m.exec(text)?.[1];
+}
+
+/** JSON whose letters are written as `\u00e9` is found by its letters. It says the same as before. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\(?:u([0-9a-fA-F]{4})|[\s\S])/g, (whole, code: string | undefined) => {
+    if (code === undefined) return whole;
+    const unit = Number.parseInt(code, 16);
+    // Marks of ends of lines, and halves of characters that come alone, stay as they are.
+    return unit < 0xa0 || unit === 0x2028 || unit === 0x2029 ? whole : String.fromCharCode(unit);
+  });
+}

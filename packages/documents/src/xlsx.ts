@@ -1,0 +1,258 @@
+import type { DocumentPage } from '@memvid/core';
+import type { Archive } from './archive.js';
+import { builtInFormat, type CellFormat, customFormat, shownNumber } from './cell-format.js';
+import {
+  drawingText,
+  isSet,
+  openOffice,
+  readPart,
+  relationId,
+  relationships,
+  targets,
+  type Relationship,
+} from './office.js';
+import type { Draft, Reading } from './reading.js';
+
+interface Sheet {
+  readonly name: string;
+  readonly id: string;
+  readonly isHidden: boolean;
+}
+
+/** Excel: a page a sheet, a line a row, the values of cells as they are shown. */
+export async function read(reading: Reading): Promise<Draft> {
+  const older = { program: 'Excel', instead: 'xlsx' };
+  const { archive, main, properties } = await openOffice(reading, 'Excel', older, 'xl/workbook.xml');
+  const related = await relationships(reading, archive, main);
+  const { sheets, is1904 } = await workbook(reading, archive, main);
+  const strings = await sharedStrings(reading, archive, targets(related, 'sharedStrings')[0]);
+  const formats = await cellFormats(reading, archive, targets(related, 'styles')[0]);
+  const pages: DocumentPage[] = [];
+  for (const [index, sheet] of sheets.entries()) {
+    if (pages.length >= reading.maxPages) break;
+    const part = related.get(sheet.id);
+    if (part === undefined || !archive.has(part.target)) {
+      reading.warn(`the sheet "${sheet.name}" is missing`);
+      continue;
+    }
+    if (sheet.isHidden) reading.warn(`the sheet "${sheet.name}" is hidden`);
+    const number = index + 1;
+    const rows =
+      part.type === 'worksheet'
+        ? await rowsOf(reading, archive, part.target, { strings, formats, is1904 })
+        : [];
+    reading.table(number, withoutBlankColumns(rows));
+    const notes = await textsBeside(reading, archive, part);
+    const lines = rows.map((row) => row.filter((cell) => cell !== '').join('\t'));
+    const text = [lines.join('\n'), ...notes].filter((block) => block !== '').join('\n\n');
+    pages.push({ number, name: sheet.name, text });
+  }
+  return { ...properties, unit: 'sheet', pages };
+}
+
+async function workbook(
+  reading: Reading,
+  archive: Archive,
+  part: string,
+): Promise<{ sheets: Sheet[]; is1904: boolean }> {
+  const sheets: Sheet[] = [];
+  let is1904 = false;
+  await readPart(reading, archive, part, {
+    open(name, attributes) {
+      if (name === 'workbookPr') is1904 = isSet(attributes['date1904']);
+      if (name !== 'sheet') return;
+      sheets.push({
+        name: attributes['name'] ?? `Sheet${sheets.length + 1}`,
+        id: relationId(attributes),
+        isHidden: /^(very)?hidden$/i.test(attributes['state'] ?? ''),
+      });
+    },
+  });
+  return { sheets, is1904 };
+}
+
+/** The texts that cells refer to by number; readings of characters are left out. */
+async function sharedStrings(
+  reading: Reading,
+  archive: Archive,
+  part: string | undefined,
+): Promise<string[]> {
+  const strings: string[] = [];
+  if (part === undefined || !archive.has(part)) return strings;
+  let text = '';
+  let isText = false;
+  await readPart(
+    reading,
+    archive,
+    part,
+    {
+      open(name) {
+        if (name === 'si') text = '';
+        isText = name === 't';
+      },
+      text(piece) {
+        if (isText) text += piece;
+      },
+      close(name) {
+        isText = false;
+        if (name === 'si') strings.push(reading.text(text));
+      },
+    },
+    READINGS,
+  );
+  return strings;
+}
+
+const READINGS: ReadonlySet<string> = new Set(['rPh', 'phoneticPr']);
+
+/** How the cells of each style are shown. */
+async function cellFormats(
+  reading: Reading,
+  archive: Archive,
+  part: string | undefined,
+): Promise<CellFormat[]> {
+  const own = new Map<number, CellFormat>();
+  const styles: CellFormat[] = [];
+  if (part === undefined || !archive.has(part)) return styles;
+  let isOfCells = false;
+  await readPart(reading, archive, part, {
+    open(name, { numFmtId = '0', formatCode = '' }) {
+      if (name === 'cellXfs') isOfCells = true;
+      if (name === 'numFmt') own.set(Number(numFmtId), customFormat(formatCode));
+      if (name !== 'xf' || !isOfCells) return;
+      styles.push(own.get(Number(numFmtId)) ?? builtInFormat(Number(numFmtId)));
+    },
+    close(name) {
+      if (name === 'cellXfs') isOfCells = false;
+    },
+  });
+  return styles;
+}
+
+interface Book {
+  readonly strings: readonly string[];
+  readonly formats: readonly CellFormat[];
+  readonly is1904: boolean;
+}
+
+/** More columns than a sheet has. */
+const MOST_COLUMNS = 16_384;
+
+/** The rows of a sheet that have a value. */
+async function rowsOf(reading: Reading, archive: Archive, part: string, book: Book): Promise<string[][]> {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let column = 0;
+  let type = '';
+  let format: CellFormat = 'number';
+  let value = '';
+  let isValue = false;
+  await readPart(
+    reading,
+    archive,
+    part,
+    {
+      open(name, attributes) {
+        isValue = name === 'v' || name === 't';
+        if (name === 'row') {
+          row = [];
+          column = 0;
+        } else if (name === 'c') {
+          column = columnOf(attributes['r']) ?? column;
+          type = attributes['t'] ?? 'n';
+          format = book.formats[Number(attributes['s'] ?? -1)] ?? 'number';
+          value = '';
+        }
+      },
+      text(text) {
+        if (isValue) value += text;
+      },
+      close(name) {
+        isValue = false;
+        if (name === 'c') {
+          const shown = shownValue(value, type, format, book);
+          if (shown !== '' && column < MOST_COLUMNS) {
+            // A cell far to the right has blank ones before it, which are counted as it is.
+            const blanks = Math.max(0, column - row.length);
+            reading.cells(blanks + 1);
+            for (let at = 0; at < blanks; at += 1) row.push('');
+            row[column] = reading.text(shown);
+          }
+          column += 1;
+        } else if (name === 'row' && row.length > 0) {
+          rows.push(row);
+          row = [];
+        }
+      },
+    },
+    READINGS,
+  );
+  return rows;
+}
+
+/** The column of `BC12`, from 0. */
+function columnOf(reference: string | undefined): number | undefined {
+  const letters = /^[A-Z]{1,3}/.exec(reference ?? '')?.[0];
+  if (letters === undefined) return undefined;
+  let column = 0;
+  for (const letter of letters) column = column * 26 + letter.charCodeAt(0) - 64;
+  return column - 1;
+}
+
+function shownValue(value: string, type: string, format: CellFormat, { strings, is1904 }: Book): string {
+  switch (type) {
+    case 's':
+      return strings[Number(value)] ?? '';
+    case 'b':
+      return value === '1' ? 'TRUE' : 'FALSE';
+    case 'n':
+      return shownNumber(value, format, is1904);
+    default:
+      return value;
+  }
+}
+
+function withoutBlankColumns(rows: readonly string[][]): string[][] {
+  const used = new Set<number>();
+  for (const row of rows) for (const [at, cell] of row.entries()) if (cell !== '') used.add(at);
+  const columns = [...used].toSorted((left, right) => left - right);
+  return rows.map((row) => columns.map((at) => row[at] ?? ''));
+}
+
+/** Comments on cells, and the texts of boxes and shapes. */
+async function textsBeside(reading: Reading, archive: Archive, sheet: Relationship): Promise<string[]> {
+  const related = await relationships(reading, archive, sheet.target);
+  const texts: string[] = [];
+  for (const type of ['comments', 'threadedComment', 'drawing']) {
+    for (const part of targets(related, type)) {
+      if (!archive.has(part)) continue;
+      const text =
+        type === 'drawing'
+          ? await drawingText(reading, archive, part)
+          : await commentText(reading, archive, part);
+      if (text !== '' && !texts.includes(text)) texts.push(text);
+    }
+  }
+  return texts;
+}
+
+async function commentText(reading: Reading, archive: Archive, part: string): Promise<string> {
+  const comments: string[] = [];
+  let text = '';
+  let isText = false;
+  await readPart(reading, archive, part, {
+    open(name) {
+      isText = name === 't' || (name === 'text' && part.includes('threaded'));
+    },
+    text(piece) {
+      if (isText) text += piece;
+    },
+    close(name) {
+      isText = false;
+      if (name !== 'comment' && name !== 'threadedComment') return;
+      if (text.trim() !== '') comments.push(reading.text(text));
+      text = '';
+    },
+  });
+  return comments.join('\n');
+}

@@ -1,0 +1,292 @@
+import { deflateRawSync } from 'node:zlib';
+import { zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { documentsPlugin, parse } from '../src/index.ts';
+import { archive, office, rels, xml } from './support/archive.ts';
+import { DOCX, EPUB, PPTX, RTF, type Sample, SAMPLES, XLSX } from './support/samples.ts';
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+const ARCHIVES: readonly Sample[] = [DOCX, XLSX, PPTX, EPUB];
+const nobody = { title: '', author: '', created: '' };
+
+function word(body: string): Uint8Array {
+  return office('word/document.xml', { 'word/document.xml': body }, nobody);
+}
+
+describe('what cannot be read is told with the reason', () => {
+  it.each(ARCHIVES)('$filename: other bytes, a cut end, a changed byte', async ({ filename, data }) => {
+    await expect(parse({ filename, data: utf8('junk') })).rejects.toMatchObject({
+      code: 'MV018',
+      message: expect.stringContaining(filename),
+      details: { reason: 'not_a_document' },
+    });
+    await expect(parse({ filename, data: archive({ 'a.txt': 'x' }) })).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'not_a_document' },
+    });
+    await expect(parse({ filename, data: data.slice(0, data.length - 30) })).rejects.toMatchObject({
+      code: 'MV012',
+      suggestion: expect.stringContaining('copy'),
+    });
+  });
+
+  it('an archive whose bytes do not have their checksum', async () => {
+    const data = zipSync(
+      { '[Content_Types].xml': utf8('x'), 'word/document.xml': utf8(xml('<w:document/>')) },
+      { level: 0 },
+    );
+    const at = Buffer.from(data).indexOf('<w:document');
+    data[at + 3] = 0x78;
+    await expect(parse({ filename: 'a.docx', data })).rejects.toMatchObject({
+      code: 'MV012',
+      message: expect.stringContaining('checksum'),
+    });
+  });
+
+  it('a part that is not whole, or missing', async () => {
+    await expect(
+      parse({ filename: 'a.docx', data: word(xml('<w:document><w:body><w:p>')) }),
+    ).rejects.toMatchObject({
+      code: 'MV012',
+      details: { section: 'word/document.xml' },
+    });
+    const data = archive({
+      '[Content_Types].xml': 'x',
+      '_rels/.rels': rels({ a: ['officeDocument', 'word/none.xml'] }),
+    });
+    await expect(parse({ filename: 'a.docx', data })).rejects.toMatchObject({ code: 'MV012' });
+  });
+
+  it.each(['a.docx', 'a.xlsx', 'a.pptx'])(
+    '%s with a password, or of an old program under a new name',
+    async (filename) => {
+      const compound = Buffer.from('d0cf11e0a1b11ae1', 'hex');
+      const locked = Buffer.concat([compound, Buffer.alloc(600), Buffer.from('EncryptedPackage', 'utf16le')]);
+      await expect(parse({ filename, data: locked })).rejects.toMatchObject({
+        code: 'MV018',
+        message: expect.stringContaining('encrypted'),
+        details: { reason: 'encrypted' },
+      });
+      await expect(
+        parse({ filename, data: Buffer.concat([compound, Buffer.alloc(600)]) }),
+      ).rejects.toMatchObject({
+        code: 'MV018',
+        details: { reason: 'legacy_format' },
+      });
+    },
+  );
+
+  it.each(['doc', 'xls', 'ppt'])('.%s says what to save it as', async (ending) => {
+    await expect(parse({ filename: `old.${ending}`, data: utf8('x') })).rejects.toMatchObject({
+      code: 'MV018',
+      suggestion: expect.stringContaining(`.${ending}x`),
+    });
+  });
+
+  it('an RTF file that ends in the middle, mail without a header, and a book with a lock', async () => {
+    const cut = RTF.data.slice(0, RTF.data.length - 5);
+    await expect(parse({ filename: 'a.rtf', data: cut })).rejects.toMatchObject({ code: 'MV012' });
+    await expect(parse({ filename: 'a.eml', data: utf8('\n\nno header') })).rejects.toMatchObject({
+      code: 'MV018',
+    });
+    const book = archive({
+      'META-INF/container.xml': xml(
+        '<container><rootfiles><rootfile full-path="a.opf"/></rootfiles></container>',
+      ),
+      'META-INF/encryption.xml': xml('<encryption><CipherReference URI="one.xhtml"/></encryption>'),
+      'a.opf': xml(
+        '<package><manifest><item id="1" href="one.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="1"/></spine></package>',
+      ),
+      'one.xhtml': 'locked',
+    });
+    await expect(parse({ filename: 'a.epub', data: book })).rejects.toMatchObject({
+      details: { reason: 'encrypted' },
+    });
+  });
+
+  it('a type that nobody reads, a file that is not there, and options that do not fit', async () => {
+    await expect(parse({ filename: 'a.png', data: utf8('x') })).rejects.toMatchObject({
+      code: 'MV018',
+      message: expect.stringMatching(/\.docx.*\.epub/),
+    });
+    await expect(parse('./none/here.docx')).rejects.toMatchObject({
+      code: 'MV013',
+      details: { path: './none/here.docx' },
+    });
+    await expect(parse(import.meta.dirname.concat('.txt/..'))).rejects.toMatchObject({ code: /MV01[389]/ });
+    for (const options of [
+      { maxItems: 0 },
+      { maxBytes: -1 },
+      { encoding: 'klingon' },
+      { maxDepth: 1.5 },
+      'x',
+    ]) {
+      await expect(parse({ filename: 'a.txt', data: utf8('x') }, options as object)).rejects.toMatchObject({
+        code: 'MV019',
+      });
+    }
+    expect(() => documentsPlugin({ maxCells: Number.NaN })).toThrow(
+      expect.objectContaining({ code: 'MV019' }),
+    );
+    await expect(parse({ filename: 'a.txt', data: 'text' as never })).rejects.toMatchObject({
+      code: 'MV019',
+    });
+    await expect(parse({ filename: 'a.txt', data: utf8('x') }, { ocr: true })).rejects.toMatchObject({
+      code: 'MV018',
+    });
+  });
+});
+
+describe('small files that become huge are refused', () => {
+  const refused = async (
+    data: Uint8Array,
+    filename: string,
+    options: object,
+    limit: string,
+  ): Promise<void> => {
+    await expect(parse({ filename, data }, options)).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'too_large', limit },
+      suggestion: expect.stringContaining(limit),
+    });
+  };
+
+  it('a part that unpacks into more than may be unpacked, and one that lies about its size', async () => {
+    const bomb = word(xml(`<w:document>${' '.repeat(5_000_000)}</w:document>`));
+    expect(bomb.length).toBeLessThan(20_000);
+    await refused(bomb, 'a.docx', { maxUnpackedBytes: 1_000_000 }, 'maxUnpackedBytes');
+    // The directory says 100 bytes; there are five million.
+    const lying = Buffer.from(bomb);
+    const name = Buffer.from('word/document.xml');
+    const directory = lying.lastIndexOf(name) - 46;
+    lying.writeUInt32LE(100, directory + 24);
+    await expect(parse({ filename: 'a.docx', data: lying })).rejects.toMatchObject({ code: 'MV012' });
+  });
+
+  it('a text that is told a million times', async () => {
+    const cells = '<c t="s"><v>0</v></c>'.repeat(20_000);
+    const data = office(
+      'xl/workbook.xml',
+      {
+        'xl/workbook.xml': xml(
+          '<workbook xmlns:r="r"><sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>',
+        ),
+        'xl/_rels/workbook.xml.rels': rels({ r1: ['worksheet', 'a.xml'], r2: ['sharedStrings', 's.xml'] }),
+        'xl/s.xml': xml(`<sst><si><t>${'x'.repeat(10_000)}</t></si></sst>`),
+        'xl/a.xml': xml(`<worksheet><sheetData><row>${cells}</row></sheetData></worksheet>`),
+      },
+      nobody,
+    );
+    expect(data.length).toBeLessThan(10_000);
+    await refused(data, 'a.xlsx', {}, 'maxCharacters');
+  });
+
+  it('rows that begin at the right edge', async () => {
+    const rows = '<row><c r="XFD1" t="str"><v>x</v></c></row>'.repeat(20_000);
+    const data = office(
+      'xl/workbook.xml',
+      {
+        'xl/workbook.xml': xml(
+          '<workbook xmlns:r="r"><sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>',
+        ),
+        'xl/_rels/workbook.xml.rels': rels({ r1: ['worksheet', 'a.xml'] }),
+        'xl/a.xml': xml(`<worksheet><sheetData>${rows}</sheetData></worksheet>`),
+      },
+      nobody,
+    );
+    expect(data.length).toBeLessThan(10_000);
+    await refused(data, 'a.xlsx', { maxCharacters: 10_000_000 }, 'maxCharacters');
+  });
+
+  it('elements in elements, groups in groups', async () => {
+    const deep = 100_000;
+    await refused(word(xml('<w:p>'.repeat(deep))), 'a.docx', {}, 'maxDepth');
+    await refused(utf8('<div>'.repeat(deep)), 'a.html', {}, 'maxDepth');
+    await refused(utf8('<a>'.repeat(deep)), 'a.xml', {}, 'maxDepth');
+    await refused(utf8(String.raw`{\rtf1 ${'{'.repeat(deep)}`), 'a.rtf', {}, 'maxDepth');
+    const boundaries = Array.from(
+      { length: 2000 },
+      (_, at) => `Content-Type: multipart/mixed; boundary="b${at}"\n\n--b${at}\n`,
+    );
+    await expect(
+      parse({ filename: 'a.eml', data: utf8(`From: a@b.c\n${boundaries.join('')}`) }),
+    ).rejects.toMatchObject({
+      code: 'MV012',
+    });
+  });
+
+  it('entities that a document declares are not replaced', async () => {
+    const declared = Array.from(
+      { length: 9 },
+      (_, at) => `<!ENTITY l${at + 1} "${`&l${at};`.repeat(10)}">`,
+    ).join('');
+    const bomb = `<!DOCTYPE x [<!ENTITY l0 "lol">${declared}]><x>&l9;</x>`;
+    const { text } = await parse({ filename: 'a.xml', data: utf8(bomb) });
+    expect(text).toBe('&l9;');
+    const outside = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x>&f;</x>';
+    expect((await parse({ filename: 'a.xml', data: utf8(outside) })).text).toBe('&f;');
+  });
+
+  it('a file, and tables that are too large are left out with a word', async () => {
+    await refused(utf8('x'.repeat(100)), 'a.txt', { maxBytes: 99 }, 'maxBytes');
+    const csv = utf8('a,b\n'.repeat(100));
+    const { tables, warnings, text } = await parse({ filename: 'a.csv', data: csv }, { maxCells: 50 });
+    expect([tables, text.length]).toEqual([[], 400]);
+    expect(warnings).toEqual([expect.stringContaining('table')]);
+  });
+
+  it('an archive of very many parts', async () => {
+    const header = Buffer.alloc(46);
+    header.writeUInt32LE(0x02014b50, 0);
+    const count = 150_000;
+    const directory = Buffer.alloc(46 * count);
+    for (let at = 0; at < count; at += 1) header.copy(directory, at * 46);
+    const tail = Buffer.alloc(22);
+    tail.writeUInt32LE(0x06054b50, 0);
+    tail.writeUInt16LE(0xffff, 8);
+    tail.writeUInt16LE(0xfffe, 10);
+    tail.writeUInt32LE(directory.length, 12);
+    tail.writeUInt32LE(4, 16);
+    const data = Buffer.concat([Buffer.from('PK\x03\x04'), directory, tail, deflateRawSync('')]);
+    await expect(parse({ filename: 'a.docx', data })).rejects.toMatchObject({ code: /MV01[28]/ });
+  });
+});
+
+describe('damage', () => {
+  /** The same numbers in every run. */
+  function* numbers(seed: number): Generator<number, never, undefined> {
+    let state = seed;
+    for (;;) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      yield state;
+    }
+  }
+
+  it.each([...SAMPLES])(
+    '$filename: changed bytes and cut ends give a document or a typed error',
+    async (sample) => {
+      const random = numbers(7);
+      const next = (below: number): number => random.next().value % below;
+      for (let round = 0; round < 60; round += 1) {
+        const cut = round % 3 === 0 ? next(sample.data.length) : sample.data.length;
+        const data = sample.data.slice(0, cut);
+        for (let change = 0; data.length > 0 && change < 1 + (round % 4); change += 1) {
+          data[next(data.length)] = next(256);
+        }
+        const outcome = await parse({ filename: sample.filename, data }).then(
+          ({ text }) => typeof text,
+          (error: { code: string }) => error.code,
+        );
+        expect(outcome).toMatch(/^(string|MV012|MV018)$/);
+      }
+    },
+  );
+
+  it('ends when its signal is aborted, with the reason of the signal', async () => {
+    const data = utf8(`<html><body>${'<p>words</p>'.repeat(400_000)}</body></html>`);
+    const stop = new AbortController();
+    const parsing = parse({ filename: 'a.html', data }, { signal: stop.signal });
+    setImmediate(() => stop.abort(new Error('enough')));
+    await expect(parsing).rejects.toThrow('enough');
+  });
+});
