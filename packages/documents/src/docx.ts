@@ -1,6 +1,6 @@
 import type { Archive } from './archive.js';
 import { attribute } from './markup.js';
-import { drawingText, openOffice, readPart, relationships, targets } from './office.js';
+import { chartTexts, drawingText, openOffice, readPart, relationships, targets } from './office.js';
 import { Paragraphs } from './paragraphs.js';
 import type { Draft, Reading } from './reading.js';
 
@@ -13,8 +13,12 @@ const SKIPPED: ReadonlySet<string> = new Set([
   'fldData',
   'sdtPr',
   'binData',
-  'rubyPr',
+  // How characters are read, between them and the next.
+  'rt',
 ]);
+
+/** Stands for the charts among the parts. */
+const CHARTS = '';
 
 /** Word: the body with its tables and boxes, between headers and footers, and notes and comments at the end. */
 export async function read(reading: Reading): Promise<Draft> {
@@ -25,6 +29,7 @@ export async function read(reading: Reading): Promise<Draft> {
     ...targets(related, 'header'),
     main,
     ...targets(related, 'diagramData'),
+    CHARTS,
     ...targets(related, 'footer'),
     ...targets(related, 'footnotes'),
     ...targets(related, 'endnotes'),
@@ -32,6 +37,10 @@ export async function read(reading: Reading): Promise<Draft> {
   ];
   const texts = new Set<string>();
   for (const part of parts) {
+    if (part === CHARTS) {
+      for (const text of await chartTexts(reading, archive, related)) texts.add(text);
+      continue;
+    }
     if (!archive.has(part)) {
       reading.warn(`${part} is missing`);
       continue;

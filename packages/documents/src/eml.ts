@@ -16,16 +16,24 @@ const HEADERS: ReadonlySet<string> = new Set([
   'content-type',
 ]);
 
-/** Mail: who wrote what to whom and when, with the names of what is attached. */
+/** Messages within messages. */
+const MOST_FORWARDED = 10;
+
+/** Mail: who wrote what to whom and when, with forwarded messages, and the names of what else is attached. */
 export async function read(reading: Reading): Promise<Draft> {
-  const { data, filename } = reading;
-  await reading.pause();
-  const email = await parsed(reading);
-  await reading.pause();
+  const email = await parsed(reading, reading.data);
   if (!email.headers.some(({ key }) => HEADERS.has(key))) {
-    throw notADocument(filename, 'mail', 'it has no header of a message');
+    throw notADocument(reading.filename, 'mail', 'it has no header of a message');
   }
-  if (data.length > 0 && email.headers.length === 0) throw notADocument(filename, 'mail', 'it is empty');
+  return {
+    title: email.subject,
+    author: email.from === undefined ? undefined : mailboxOf(email.from),
+    created: email.date,
+    pages: [{ number: 1, text: await textOf(reading, email, 0) }],
+  };
+}
+
+async function textOf(reading: Reading, email: Email, depth: number): Promise<string> {
   const lines = [
     named('From', email.from === undefined ? [] : [email.from]),
     named('To', email.to),
@@ -33,28 +41,32 @@ export async function read(reading: Reading): Promise<Draft> {
     said('Date', email.date),
     said('Subject', email.subject),
   ].filter((line) => line !== undefined);
-  const attached = email.attachments
-    .filter(({ related, filename: own }) => related !== true || own !== null)
-    .map(({ filename: own, mimeType }) => `${own ?? 'unnamed'} (${mimeType})`);
+  const forwarded: string[] = [];
+  const attached: string[] = [];
+  for (const { filename, mimeType, related, content } of email.attachments) {
+    // A picture within the text of a message has no name, and is no attachment to who reads it.
+    if (related === true && filename === null) continue;
+    if (mimeType === 'message/rfc822' && typeof content !== 'string' && depth < MOST_FORWARDED) {
+      forwarded.push(await textOf(reading, await parsed(reading, new Uint8Array(content)), depth + 1));
+    } else {
+      attached.push(`${filename ?? 'unnamed'} (${mimeType})`);
+    }
+  }
   if (attached.length > 0) {
     lines.push(`Attachments: ${attached.join(', ')}`);
     reading.warn(`attachments are named, and not read: ${attached.join(', ')}`);
   }
-  const text = [lines.join('\n'), await bodyOf(reading, email)].filter((part) => part !== '').join('\n\n');
-  return {
-    title: email.subject,
-    author: email.from === undefined ? undefined : mailboxOf(email.from),
-    created: email.date,
-    pages: [{ number: 1, text }],
-  };
+  const parts = [reading.text(lines.join('\n')), await bodyOf(reading, email), ...forwarded];
+  return parts.filter((part) => part !== '').join('\n\n');
 }
 
-async function parsed({ data, filename }: Reading): Promise<Email> {
+async function parsed(reading: Reading, data: Uint8Array): Promise<Email> {
+  await reading.pause();
   try {
     return await PostalMime.parse(data, { maxNestingDepth: 64 });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw damaged(filename, 'the message', `cannot be read (${why})`, error);
+    throw damaged(reading.filename, 'the message', `cannot be read (${why})`, error);
   }
 }
 

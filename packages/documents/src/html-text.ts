@@ -16,6 +16,9 @@ const UNSEEN: ReadonlySet<string> = new Set([
   'textarea',
   'head',
   'title',
+  // How characters are read, between them and the next.
+  'rt',
+  'rp',
 ]);
 
 /** Elements behind which a new line begins. */

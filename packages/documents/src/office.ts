@@ -159,6 +159,44 @@ export async function drawingText(reading: Reading, archive: Archive, part: stri
   return lines.join('\n');
 }
 
+/**
+ * The words of the charts that a part shows: their titles, and the names of their series and categories. `isOfCells`: the
+ * names stand in the sheet already.
+ */
+export async function chartTexts(
+  reading: Reading,
+  archive: Archive,
+  related: ReadonlyMap<string, Relationship>,
+  isOfCells: boolean = false,
+): Promise<string[]> {
+  const texts: string[] = [];
+  for (const part of targets(related, 'chart')) {
+    if (!archive.has(part)) continue;
+    const words = new Set<string>();
+    let word = '';
+    let isNames = false;
+    let isText = false;
+    await readPart(reading, archive, part, {
+      open(name) {
+        if (name === 'strCache') isNames = true;
+        isText = name === 't' || (name === 'v' && isNames && !isOfCells);
+      },
+      text(text) {
+        if (isText) word += text;
+      },
+      close(name) {
+        isText = false;
+        if (name === 'strCache') isNames = false;
+        if (name !== 'p' && name !== 'v') return;
+        if (word.trim() !== '') words.add(reading.text(word));
+        word = '';
+      },
+    });
+    if (words.size > 0) texts.push([...words].join('\n'));
+  }
+  return texts;
+}
+
 /** The `r:id` of an element, which may have an `id` of its own beside it. */
 export function relationId(attributes: Readonly<Record<string, string>>): string {
   const entry = Object.entries(attributes).find(([name]) => name.endsWith(':id'));

@@ -3,6 +3,7 @@ import type { Archive } from './archive.js';
 import { damaged } from './failures.js';
 import { attribute } from './markup.js';
 import {
+  chartTexts,
   drawingText,
   openOffice,
   readPart,
@@ -36,6 +37,7 @@ export async function read(reading: Reading): Promise<Draft> {
     for (const diagram of targets(beside, 'diagramData')) {
       if (archive.has(diagram)) texts.push(await drawingText(reading, archive, diagram));
     }
+    texts.push(...(await chartTexts(reading, archive, beside)));
     for (const notes of targets(beside, 'notesSlide')) {
       if (archive.has(notes)) texts.push((await slideOf(reading, archive, notes, number)).text);
     }

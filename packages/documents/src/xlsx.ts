@@ -2,6 +2,7 @@ import type { DocumentPage } from '@memvid/core';
 import type { Archive } from './archive.js';
 import { builtInFormat, type CellFormat, customFormat, shownNumber } from './cell-format.js';
 import {
+  chartTexts,
   drawingText,
   isSet,
   openOffice,
@@ -147,6 +148,8 @@ async function rowsOf(reading: Reading, archive: Archive, part: string, book: Bo
   let format: CellFormat = 'number';
   let value = '';
   let isValue = false;
+  let isFormula = false;
+  let withoutValue = 0;
   await readPart(
     reading,
     archive,
@@ -154,6 +157,7 @@ async function rowsOf(reading: Reading, archive: Archive, part: string, book: Bo
     {
       open(name, attributes) {
         isValue = name === 'v' || name === 't';
+        isFormula ||= name === 'f';
         if (name === 'row') {
           row = [];
           column = 0;
@@ -171,6 +175,8 @@ async function rowsOf(reading: Reading, archive: Archive, part: string, book: Bo
         isValue = false;
         if (name === 'c') {
           const shown = shownValue(value, type, format, book);
+          if (isFormula && value === '') withoutValue += 1;
+          isFormula = false;
           if (shown !== '' && column < MOST_COLUMNS) {
             // A cell far to the right has blank ones before it, which are counted as it is.
             const blanks = Math.max(0, column - row.length);
@@ -187,6 +193,7 @@ async function rowsOf(reading: Reading, archive: Archive, part: string, book: Bo
     },
     READINGS,
   );
+  if (withoutValue > 0) reading.warn(`${withoutValue} formulas have no result: no program has computed them`);
   return rows;
 }
 
@@ -231,6 +238,8 @@ async function textsBeside(reading: Reading, archive: Archive, sheet: Relationsh
           ? await drawingText(reading, archive, part)
           : await commentText(reading, archive, part);
       if (text !== '' && !texts.includes(text)) texts.push(text);
+      if (type !== 'drawing') continue;
+      texts.push(...(await chartTexts(reading, archive, await relationships(reading, archive, part), true)));
     }
   }
   return texts;

@@ -1,15 +1,22 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, type Memvid } from '@memvid/sdk';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { documentsPlugin } from '../src/index.ts';
 import { DOCX, PPTX, RTF, SAMPLES, XLSX } from './support/samples.ts';
 
 const plugins = [documentsPlugin()];
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 function scratch(): string {
-  return mkdtempSync(join(tmpdir(), 'memvid-documents-'));
+  const folder = mkdtempSync(join(tmpdir(), 'memvid-documents-'));
+  folders.push(folder);
+  return folder;
 }
 
 async function memoryIn(folder: string): Promise<Memvid> {
@@ -166,10 +173,16 @@ describe('putFiles', () => {
       if (isBad && !/\.(txt|md|json|csv|tsv)$/.test(ending)) bad.set(filename, 'MV018');
     }
     const told: [number, number][] = [];
+    const heaps: number[] = [];
     const result = await memory.putFiles(join(folder, 'files'), {
       recursive: true,
-      onProgress: ({ processed, total }) => told.push([processed, total]),
+      onProgress({ processed, total }) {
+        told.push([processed, total]);
+        heaps.push(process.memoryUsage().heapUsed);
+      },
     });
+    // Flat: what the first half left is not added to by the second.
+    expect(Math.max(...heaps.slice(500))).toBeLessThan(Math.max(...heaps.slice(0, 500)) + 64e6);
     expect(new Map(result.errors.map(({ filename, code }) => [filename, code]))).toEqual(bad);
     expect(bad.size).toBeGreaterThan(3);
     expect(result.filesProcessed).toBe(1000 - bad.size);
