@@ -6,6 +6,7 @@ export default defineConfig({
       'packages/core',
       'packages/sdk',
       'packages/onnx',
+      'packages/pdf',
       'packages/embed-local',
       'packages/embed-openai',
       'packages/embed-cohere',

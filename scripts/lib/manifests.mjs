@@ -9,7 +9,8 @@ import { root } from './workspace.mjs';
  * @returns {string[]}
  */
 export function manifests() {
-  const folders = ['.', 'bench', 'tests', 'examples', ...inside('packages'), ...inside('packages/core/npm')];
+  const folders = ['.', 'bench', 'tests', 'examples', ...inside('packages')];
+  folders.push(...inside('packages/core/npm'), ...inside('packages/pdf/npm'));
   return folders.map((folder) => join(folder, 'package.json')).filter((path) => existsSync(join(root, path)));
 }
 

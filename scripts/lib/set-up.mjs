@@ -23,7 +23,10 @@ export async function setUp() {
   const steps = [
     ['Checking the tools', checkTools],
     ['Installing the npm packages', install],
-    ['Building the native engine (Rust; the first time takes some minutes)', buildNative],
+    [
+      'Building the native engine and the reader of PDF (Rust; the first time takes some minutes)',
+      buildNative,
+    ],
     ['Building the TypeScript packages', buildPackages],
   ];
   for (const [index, [title, step]] of steps.entries()) {
@@ -63,10 +66,13 @@ function checkTools() {
   console.log(`      Node ${process.versions.node}, ${cargo}`);
 }
 
-/** The `rust-version` that the crates ask for. */
+/** The newest `rust-version` that a crate asks for: that of the workspace, or of the reader of PDF. */
 function oldestRust() {
-  const manifest = readFileSync(join(root, 'Cargo.toml'), 'utf8');
-  return /^rust-version = "([\d.]+)"/m.exec(manifest)?.[1] ?? '0';
+  const asked = ['Cargo.toml', 'packages/pdf/native/Cargo.toml'].map((path) => {
+    const manifest = readFileSync(join(root, path), 'utf8');
+    return /^rust-version = "([\d.]+)"/m.exec(manifest)?.[1] ?? '0';
+  });
+  return asked.toSorted(compareVersions).at(-1) ?? '0';
 }
 
 /**
@@ -111,7 +117,9 @@ async function install() {
 }
 
 async function buildNative() {
-  await must('pnpm', ['--silent', '--filter', '@memvid/core', 'build:native']);
+  for (const name of ['@memvid/core', '@memvid/pdf']) {
+    await must('pnpm', ['--silent', '--filter', name, 'build:native']);
+  }
 }
 
 async function buildPackages() {
