@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::Read;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::stream::raw::Operation;
 use zstd::zstd_safe::CParameter;
 
 use crate::error::{Error, Result};
@@ -100,6 +101,10 @@ pub fn decompress(
     }
 }
 
+fn unready(source: std::io::Error) -> Error {
+    Error::Compress { source }
+}
+
 fn decode_zstd(stored: &[u8], limit: u64) -> Result<Vec<u8>> {
     let damaged = |error: std::io::Error| {
         Error::corrupt("payload", 0u64, format!("it does not decompress: {error}"))
@@ -129,13 +134,88 @@ fn decode_zstd(stored: &[u8], limit: u64) -> Result<Vec<u8>> {
 /// First bytes of a compressed payload.
 pub const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
-/// Length of the compressed payload at the start of `bytes`, whatever follows it; `None` when there is none that is whole.
-#[must_use]
-pub fn compressed_length(bytes: &[u8]) -> Option<usize> {
-    if !bytes.starts_with(&ZSTD_MAGIC) {
-        return None;
+/// Finds compressed payloads in bytes of any kind. What only looks like one is read, too: together no more than was allowed.
+pub struct PayloadFinder {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    /// Bytes that may still be read and decoded.
+    left: u64,
+}
+
+/// A compressed payload that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPayload {
+    /// Where it stands.
+    pub stored: std::ops::Range<usize>,
+    /// What it holds.
+    pub content: Vec<u8>,
+}
+
+impl PayloadFinder {
+    /// `budget` bytes are read and decoded, and a few more where that ends inside of a payload.
+    ///
+    /// Fails when there is no memory for the decoder.
+    pub fn new(budget: u64) -> Result<Self> {
+        let decoder = zstd::stream::raw::Decoder::new().map_err(unready)?;
+        Ok(Self {
+            decoder,
+            left: budget,
+        })
     }
-    zstd::zstd_safe::find_frame_compressed_size(bytes).ok()
+
+    /// The first one at or behind `from` that is whole; `None` when none follows, or nothing may be read any more.
+    pub fn next(&mut self, bytes: &[u8], from: usize) -> Option<FoundPayload> {
+        let mut position = from;
+        loop {
+            let rest = bytes.get(position..)?;
+            let start = position + memchr::memmem::find(rest, &ZSTD_MAGIC)?;
+            if let Some((length, content)) = self.decode(bytes.get(start..)?)? {
+                let stored = start..start + length;
+                return Some(FoundPayload { stored, content });
+            }
+            position = start + 1;
+        }
+    }
+
+    /// `None` when nothing is left.
+    fn spend(&mut self, bytes: u64) -> Option<()> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.unwrap_or(0);
+        left.map(drop)
+    }
+
+    /// The payload at the start of `bytes`, and its stored length; `Some(None)` when there is none, and `None` when nothing
+    /// is left of the budget.
+    fn decode(&mut self, bytes: &[u8]) -> Option<Option<(usize, Vec<u8>)>> {
+        /// The decoder looks through all that it is given first: a little is enough to find most look-alikes out.
+        const FIRST: usize = 1 << 10;
+        /// What a look-alike costs in any case.
+        const LEAST: u64 = 256;
+        self.spend(LEAST)?;
+        self.decoder.reinit().ok()?;
+        let mut content = Vec::new();
+        let mut piece = vec![0; 16 << 10];
+        let mut read = 0;
+        let mut given = FIRST.min(bytes.len());
+        loop {
+            let input = bytes.get(read..given)?;
+            let Ok(status) = self.decoder.run_on_buffers(input, &mut piece) else {
+                return Some(None);
+            };
+            read += status.bytes_read;
+            content.extend_from_slice(piece.get(..status.bytes_written)?);
+            self.spend((status.bytes_read + status.bytes_written) as u64)?;
+            if status.remaining == 0 {
+                return Some(Some((read, content)));
+            }
+            let is_starved = read == given && status.bytes_written < piece.len();
+            if content.len() as u64 > MAX_PAYLOAD || is_starved && given == bytes.len() {
+                return Some(None);
+            }
+            if is_starved {
+                given = bytes.len().min(given.saturating_mul(4));
+            }
+        }
+    }
 }
 
 /// The stored bytes of a frame's payload inside the whole file; empty when it has none.
@@ -178,6 +258,57 @@ mod tests {
             decompress(&empty, CanonicalEncoding::Zstd, Some(0)).unwrap(),
             b""
         );
+    }
+
+    #[test]
+    fn payloads_are_found_between_other_bytes() {
+        let texts = ["one ".repeat(3), "two ".repeat(40_000), String::new()];
+        let mut bytes = vec![7; 50];
+        for text in &texts {
+            bytes.extend(compress(text.as_bytes(), DEFAULT_LEVEL).unwrap());
+            bytes.extend([0x28, 0xB5, 0x2F, 0xFD, 9]);
+        }
+        // One that is cut off.
+        let cut = compress(texts[1].as_bytes(), DEFAULT_LEVEL).unwrap();
+        bytes.extend(&cut[..cut.len() - 1]);
+        let mut finder = PayloadFinder::new(1 << 20).unwrap();
+        let mut found = Vec::new();
+        let mut position = 0;
+        while let Some(payload) = finder.next(&bytes, position) {
+            position = payload.stored.end;
+            let stored = &bytes[payload.stored];
+            let alone = decompress(stored, CanonicalEncoding::Zstd, None).unwrap();
+            assert_eq!(alone, payload.content);
+            found.push(String::from_utf8(payload.content).unwrap());
+        }
+        assert_eq!(found, texts);
+    }
+
+    /// A beginning of a compressed payload, then empty blocks (or such beginnings inside of stored blocks) to the end.
+    fn chained(count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for _ in 0..count {
+            // A block of 6 bytes that are stored as they are: the beginning of another one, with a window of 1 KiB.
+            bytes.extend([6 << 3, 0, 0]);
+            bytes.extend(ZSTD_MAGIC);
+            bytes.extend([0, 0]);
+        }
+        bytes.extend([0xFF; 16]);
+        bytes
+    }
+
+    #[test]
+    fn payloads_that_never_end_are_not_read_without_end() {
+        let bytes = chained(5000);
+        let budget = 16 * bytes.len() as u64;
+        let mut finder = PayloadFinder::new(budget).unwrap();
+        assert_eq!(finder.next(&bytes, 0), None);
+        assert_eq!(finder.left, 0);
+        // Each of them alone reads to the end.
+        let mut finder = PayloadFinder::new(u64::MAX).unwrap();
+        assert_eq!(finder.next(&bytes, 0), None);
+        let read = u64::MAX - finder.left;
+        assert!(read > 1000 * bytes.len() as u64, "{read} bytes were read");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::toc;
 const SEARCH_WINDOW: usize = 64 << 20;
 /// No table of contents starts with this many zeros.
 const ALL_ZERO: usize = 128;
-/// Bytes of look-alikes that such a search decodes before it gives up.
+/// Bytes of look-alikes that such a search reads before it gives up.
 const SEARCH_BUDGET: usize = 256 << 20;
 
 /// Where the table of contents of a file lies.
@@ -256,11 +256,11 @@ fn search(bytes: &[u8], header: &Header) -> Option<(u64, u64)> {
         if !rest.starts_with(&[0; 8]) || rest.starts_with(&[0; ALL_ZERO]) {
             continue;
         }
-        let Ok(length) = toc::measure(rest) else {
-            budget = budget.checked_sub(64)?;
+        let (measured, read) = toc::measure_counting(rest);
+        budget = budget.checked_sub(read.max(64))?;
+        let Ok(length) = measured else {
             continue;
         };
-        budget = budget.checked_sub(usize::try_from(length).ok()?)?;
         let end = position as u64 + length;
         let to_the_end = bytes.len() as u64 - end;
         if to_the_end <= FOOTER_SIZE as u64 && is_intact(slice(rest, 0, length)) {

@@ -126,7 +126,7 @@ pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> Wa
                 });
                 match rest::judge(region, position, last) {
                     rest::Judgement::Torn => {}
-                    rest::Judgement::Damaged => is_damage = true,
+                    rest::Judgement::Damaged { .. } => is_damage = true,
                     // Each time the rest of the log is looked through: not more often than damage explains.
                     rest::Judgement::Mended(record) if mended < MOST_MENDED => {
                         mended += 1;
@@ -186,7 +186,7 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
     front.starts_with(&[0; RECORD_HEADER_SIZE])
         && matches!(
             rest::judge(front, 0, applied_sequence),
-            rest::Judgement::Damaged
+            rest::Judgement::Damaged { .. }
         )
 }
 
@@ -205,8 +205,17 @@ pub struct Gap {
 /// was never acknowledged and is left out, as [`scan`] does; of one that was damaged the intact records are given.
 #[must_use]
 pub fn salvage(region: &[u8], applied_sequence: u64) -> (Vec<WalRecord>, Vec<Gap>) {
+    salvage_by(region, applied_sequence, &mut rest::Search::default())
+}
+
+fn salvage_by(
+    region: &[u8],
+    applied_sequence: u64,
+    search: &mut rest::Search,
+) -> (Vec<WalRecord>, Vec<Gap>) {
     /// More separate places are no damage that anybody could make sense of.
-    const MOST_GAPS: usize = 64;
+    const MOST_PLACES: usize = 64;
+    let mut places = 0;
     let mut records: Vec<WalRecord> = Vec::new();
     let mut gaps: Vec<Gap> = Vec::new();
     let mut position = 0;
@@ -227,15 +236,13 @@ pub fn salvage(region: &[u8], applied_sequence: u64) -> (Vec<WalRecord>, Vec<Gap
         let last = records.last().map_or(applied_sequence, |record| {
             record.sequence.max(applied_sequence)
         });
-        match rest::judge(region, position, last) {
-            rest::Judgement::Mended(record) if gaps.len() < MOST_GAPS => {
+        places += 1;
+        match search.judge(region, position, last) {
+            rest::Judgement::Mended(record) if places <= MOST_PLACES => {
                 position = record.payload.end;
                 records.push(record);
             }
-            rest::Judgement::Damaged if gaps.len() < MOST_GAPS => {
-                let Some((next, sequence)) = rest::next(region, position, last) else {
-                    break;
-                };
+            rest::Judgement::Damaged { next, sequence } if places <= MOST_PLACES => {
                 // No more can be missing than there was room for.
                 let room = (next.saturating_sub(position) / (RECORD_HEADER_SIZE + 1)) as u64;
                 let missing = sequence.saturating_sub(last.saturating_add(1));
@@ -438,4 +445,53 @@ pub fn encode_batch<P: AsRef<[u8]>>(first_sequence: u64, payloads: &[P]) -> Vec<
     }
     out.extend_from_slice(&[0; RECORD_HEADER_SIZE]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A log in which every second record has a header that is refuted, and whole content.
+    fn alternating(pairs: u64) -> Vec<u8> {
+        let mut region = Vec::new();
+        for pair in 0..pairs {
+            let start = region.len();
+            encode_record(2 * pair + 1, 0, b"refuted", &mut region);
+            region[start + 12] ^= 1;
+            encode_record(2 * pair + 2, 0, b"intact", &mut region);
+        }
+        region.extend_from_slice(&[0; RECORD_HEADER_SIZE]);
+        region
+    }
+
+    #[test]
+    fn a_log_full_of_refuted_headers_is_looked_through_once() {
+        let region = alternating(2000);
+        let mut search = rest::Search::default();
+        let (records, gaps) = salvage_by(&region, 0, &mut search);
+        assert_eq!(search.passes, 1);
+        assert!(search.hashed <= region.len(), "{} bytes", search.hashed);
+        // 64 places and the records between them; what is behind is told.
+        assert_eq!((records.len(), gaps.len()), (128, 1));
+        let scanned = scan(&region, 0);
+        assert_eq!(scanned.records.len(), 8);
+        assert!(scanned.torn.unwrap().is_damage);
+    }
+
+    #[test]
+    fn few_refuted_headers_are_put_right_and_gaps_between_them_are_told() {
+        let mut region = alternating(20);
+        let (records, gaps) = salvage(&region, 0);
+        assert_eq!((records.len(), gaps.len()), (40, 0));
+        // The content of the eleventh record is damaged, too.
+        let length = 2 * RECORD_HEADER_SIZE + b"refuted".len() + b"intact".len();
+        region[5 * length + RECORD_HEADER_SIZE] ^= 1;
+        let (records, gaps) = salvage(&region, 0);
+        assert_eq!((records.len(), gaps.len()), (39, 1));
+        assert_eq!((gaps[0].position, gaps[0].missing), (5 * length as u64, 1));
+        let sequences: Vec<u64> = records.iter().map(|record| record.sequence).collect();
+        let expected: Vec<u64> = (1..=40).filter(|sequence| *sequence != 11).collect();
+        assert_eq!(sequences, expected);
+    }
 }

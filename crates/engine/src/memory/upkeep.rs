@@ -175,10 +175,17 @@ impl Memory {
 
 /// The frames that `request` removes, and the earlier versions of documents that are removed already.
 fn doomed(snapshot: &Snapshot, request: &PurgeRequest) -> Result<BTreeSet<u64>> {
+    let newest_versions = newest_versions(snapshot);
+    let newest_version = |id: u64| {
+        let index = usize::try_from(id).ok();
+        index
+            .and_then(|index| newest_versions.get(index).copied())
+            .unwrap_or(id)
+    };
     let named: BTreeSet<u64> = request
         .ids
         .iter()
-        .map(|&id| Ok(newest_version(snapshot, document_of_any(snapshot, id)?)))
+        .map(|&id| Ok(newest_version(document_of_any(snapshot, id)?)))
         .collect::<Result<_>>()?;
     let mut doomed = BTreeSet::new();
     for id in 0..snapshot.frame_count() {
@@ -190,7 +197,7 @@ fn doomed(snapshot: &Snapshot, request: &PurgeRequest) -> Result<BTreeSet<u64>> 
         }
         let is_superseded = brief.flags.status() == FrameStatus::Superseded as u32;
         let document = brief.parent.filter(|parent| *parent < id).unwrap_or(id);
-        let newest = newest_version(snapshot, document);
+        let newest = newest_version(document);
         let is_gone = snapshot
             .brief(newest)
             .is_none_or(|newest| newest.flags.status() == FrameStatus::Deleted as u32);
@@ -201,17 +208,22 @@ fn doomed(snapshot: &Snapshot, request: &PurgeRequest) -> Result<BTreeSet<u64>> 
     Ok(doomed)
 }
 
-/// The last version of a document.
-fn newest_version(snapshot: &Snapshot, mut id: u64) -> u64 {
-    // Versions ascend: anything else is damage.
-    while let Some(next) = snapshot
-        .brief(id)
-        .and_then(|brief| brief.superseded_by)
-        .filter(|next| *next > id)
-    {
-        id = next;
+/// The last version of the document of each frame. From the end on, so that each step of a long history is taken once.
+fn newest_versions(snapshot: &Snapshot) -> Vec<u64> {
+    let count = snapshot.frame_count();
+    let mut newest: Vec<u64> = (0..count).collect();
+    for id in (0..count).rev() {
+        // Versions ascend: anything else is damage.
+        let next = snapshot
+            .brief(id)
+            .and_then(|brief| brief.superseded_by)
+            .filter(|next| *next > id)
+            .and_then(|next| newest.get(usize::try_from(next).ok()?).copied());
+        if let (Some(next), Some(slot)) = (next, newest.get_mut(id as usize)) {
+            *slot = next;
+        }
     }
-    id
+    newest
 }
 
 /// What the file holds that this program does not read.

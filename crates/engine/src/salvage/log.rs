@@ -1,5 +1,7 @@
 //! The log of a damaged file: every record that is intact, in its order, with a place for those that are lost.
 
+use std::collections::HashSet;
+
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
 
@@ -114,6 +116,16 @@ pub fn gather(
 /// The first record of which the frames hold nothing, where nobody says which that is: programs that do not clear the log
 /// leave all of them there.
 fn first_unapplied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> usize {
+    // Both are as many as the file holds: each record is looked up once.
+    let mut with_uri = HashSet::new();
+    let mut known = HashSet::new();
+    for rescued in survey.frames.iter().flatten() {
+        let frame = &rescued.frame;
+        known.insert((frame.timestamp, frame.checksum));
+        if let Some(uri) = frame.uri.as_deref() {
+            with_uri.insert((frame.timestamp, frame.checksum, uri));
+        }
+    }
     let is_there = |record: &wal::WalRecord| {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) else {
@@ -123,12 +135,10 @@ fn first_unapplied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -
             return true;
         }
         let checksum = *blake3::hash(&entry.payload).as_bytes();
-        survey.frames.iter().flatten().any(|rescued| {
-            let frame = &rescued.frame;
-            frame.timestamp == entry.timestamp
-                && frame.checksum == checksum
-                && (entry.uri.is_none() || entry.uri == frame.uri)
-        })
+        match entry.uri.as_deref() {
+            Some(uri) => with_uri.contains(&(entry.timestamp, checksum, uri)),
+            None => known.contains(&(entry.timestamp, checksum)),
+        }
     };
     let first = records.iter().position(|record| !is_there(record));
     first.unwrap_or(records.len())

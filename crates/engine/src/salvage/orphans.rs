@@ -9,7 +9,7 @@ use mv2::frame::{
     TextChunkRange,
 };
 use mv2::header::Header;
-use mv2::payload::{ZSTD_MAGIC, compressed_length, decompress};
+use mv2::payload::{MAX_PAYLOAD, PayloadFinder};
 use mv2::sketch::{self, ENTRY_SIZE, SKETCH_MAGIC, SketchHasher};
 use mv2::time_index::{TIME_INDEX_MAGIC, TimeIndex};
 use rustc_hash::FxHashMap;
@@ -217,13 +217,23 @@ fn by_sketch(survey: &mut Survey, known: &Known, track: &[u8], taken: Vec<(u64, 
     }
     let mut rescued = Vec::new();
     let mut hasher = SketchHasher::new();
+    // Bytes that were made up may look like payloads everywhere, and hold a thousand times as much: together no more than
+    // one of the longest, and what texts hold.
+    let budget = MAX_PAYLOAD + 16 * survey.map.len() as u64;
+    let Ok(mut finder) = PayloadFinder::new(budget) else {
+        return rescued;
+    };
     let map = survey.map.clone();
     let mut left: usize = wanted.values().map(Vec::len).sum();
     let mut start = 0;
     for (from, to) in taken.into_iter().chain([(map.len() as u64, u64::MAX)]) {
         let free = map.section(start, from.saturating_sub(start));
-        for (offset, stored) in free.iter().flat_map(|free| compressed(free)) {
-            let Some((text, entry)) = text_of(stored, &mut hasher) else {
+        let free = free.as_deref().unwrap_or_default();
+        let mut position = 0;
+        while let Some(found) = finder.next(free, position) {
+            position = found.stored.end;
+            let stored = free.get(found.stored.clone()).unwrap_or_default();
+            let Some((text, entry)) = text_of(found.content, &mut hasher) else {
                 continue;
             };
             let Some(id) = wanted.get_mut(&entry).and_then(Vec::pop) else {
@@ -232,7 +242,7 @@ fn by_sketch(survey: &mut Survey, known: &Known, track: &[u8], taken: Vec<(u64, 
             let Some(lost) = known.0.get(&id) else {
                 continue;
             };
-            let frame = frame_of(lost, &text, start + offset as u64, stored);
+            let frame = frame_of(lost, &text, start + found.stored.start as u64, stored);
             if let Some(slot) = usize::try_from(id)
                 .ok()
                 .and_then(|id| survey.frames.get_mut(id))
@@ -253,29 +263,8 @@ fn by_sketch(survey: &mut Survey, known: &Known, track: &[u8], taken: Vec<(u64, 
     rescued
 }
 
-/// Compressed payloads in bytes, one behind the other.
-fn compressed(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut position = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let rest = bytes.get(position..)?;
-            let at = position + memchr::memmem::find(rest, &ZSTD_MAGIC)?;
-            let stored =
-                compressed_length(bytes.get(at..)?).and_then(|length| bytes.get(at..at + length));
-            match stored {
-                Some(stored) => {
-                    position = at + stored.len();
-                    return Some((at, stored));
-                }
-                None => position = at + 1,
-            }
-        }
-    })
-}
-
-fn text_of(stored: &[u8], hasher: &mut SketchHasher) -> Option<(String, [u8; ENTRY_SIZE])> {
-    let bytes = decompress(stored, CanonicalEncoding::Zstd, None).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
+fn text_of(content: Vec<u8>, hasher: &mut SketchHasher) -> Option<(String, [u8; ENTRY_SIZE])> {
+    let text = String::from_utf8(content).ok()?;
     // A fingerprint knows words and nothing of what is between them. What no text has is damage.
     let is_odd = |character: char| character.is_control() && !character.is_whitespace();
     if text.contains(is_odd) {

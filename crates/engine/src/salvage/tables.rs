@@ -169,7 +169,8 @@ fn named_place(map: &[u8], header: &Header, damaged: &[Place]) -> Option<Place> 
 
 /// Whether a damaged table still has a beginning or a frame.
 fn looks_like_table(bytes: &[u8]) -> bool {
-    toc::decode_head(bytes).is_ok() || next_frame(bytes, 0, 0, u64::MAX).is_some()
+    toc::decode_head(bytes).is_ok()
+        || next_frame(bytes, 0, 0, u64::MAX, &mut Effort::on(bytes)).is_some()
 }
 
 /// Whether a directory stands between the last intact commit and a damaged table.
@@ -260,7 +261,7 @@ pub fn read_damaged(map: &Bytes, place: &Place) -> Table {
     let (table, end) = read_described(map, place, decoded.clone(), directory);
     // A directory of a commit before knows nothing of the frames that came since.
     let count = table.frames.len() as u64;
-    if is_described && frame_at(bytes, end, count).is_some() {
+    if is_described && frame_at(bytes, end, count, &mut Effort::on(bytes)).is_some() {
         return read_described(map, place, decoded, None).0;
     }
     table
@@ -291,6 +292,7 @@ fn read_described(
         (None, None) => (None, 0),
     };
     let base = usize::try_from(place.start).unwrap_or(usize::MAX);
+    let mut effort = Effort::on(bytes);
     let mut frames: Vec<Option<Encoded>> = Vec::new();
     let mut cursor = usize::try_from(frames_start).unwrap_or(usize::MAX);
     // Whether the frame that is expected next stands at the cursor.
@@ -300,14 +302,14 @@ fn read_described(
     while id < limit {
         let found = directory
             .as_ref()
-            .and_then(|(directory, _)| by_directory(bytes, directory, id));
+            .and_then(|(directory, _)| by_directory(bytes, directory, id, &mut effort));
         // Where the directory knows the place, it knows the checksum, too: what does not have that is damaged.
         let is_known = directory
             .as_ref()
             .is_some_and(|(directory, _)| directory.record(id).is_some());
         let found = found.or_else(|| {
             (!is_known && is_there)
-                .then(|| frame_at(bytes, cursor, id))
+                .then(|| frame_at(bytes, cursor, id, &mut effort))
                 .flatten()
                 .map(|length| (cursor, length, false))
         });
@@ -328,7 +330,7 @@ fn read_described(
                 id += 1;
             }
             None => {
-                let Some((offset, next)) = next_frame(bytes, cursor, id, limit) else {
+                let Some((offset, next)) = next_frame(bytes, cursor, id, limit, &mut effort) else {
                     // What follows is lost; where nobody says how many there were, nothing is known to be.
                     if count.is_some() {
                         frames.resize(usize::try_from(limit).unwrap_or(0), None);
@@ -375,56 +377,95 @@ fn is_plausible_head(bytes: &[u8], count: u64, start: u64) -> bool {
     let Ok(start) = usize::try_from(start) else {
         return false;
     };
+    let mut effort = Effort::on(bytes);
     // Zeros read as a head without frames.
     if count == 0 {
-        return next_frame(bytes, start, 0, u64::MAX).is_none();
+        return next_frame(bytes, start, 0, u64::MAX, &mut effort).is_none();
     }
-    frame_at(bytes, start, 0).is_some() || next_frame(bytes, start, 1, count).is_some()
+    frame_at(bytes, start, 0, &mut effort).is_some()
+        || next_frame(bytes, start, 1, count, &mut effort).is_some()
 }
 
-fn by_directory(bytes: &[u8], directory: &Directory, id: u64) -> Option<(usize, usize, bool)> {
+/// Bytes that a search may still read. In bytes that were made up a frame may seem to stand everywhere, each as long as the
+/// rest: whoever reads all of them needs time, and memory, without bound.
+struct Effort(usize);
+
+impl Effort {
+    /// Several times what any table takes, whatever happened to it.
+    fn on(bytes: &[u8]) -> Self {
+        const LEAST: usize = 64 << 20;
+        Self(bytes.len().saturating_mul(16).saturating_add(LEAST))
+    }
+
+    /// `None` when nothing is left.
+    fn spend(&mut self, read: usize) -> Option<()> {
+        let left = self.0.checked_sub(read);
+        self.0 = left.unwrap_or(0);
+        left.map(drop)
+    }
+}
+
+fn by_directory(
+    bytes: &[u8],
+    directory: &Directory,
+    id: u64,
+    effort: &mut Effort,
+) -> Option<(usize, usize, bool)> {
     let record = directory.record(id)?;
     let offset = directory.frames_range().0.checked_add(record.toc_offset)?;
     let offset = usize::try_from(offset).ok()?;
-    let length = frame_at(bytes, offset, id)?;
+    let length = frame_at(bytes, offset, id, effort)?;
     let encoded = bytes.get(offset..offset + length)?;
     (crc32fast::hash(encoded) == record.checksum).then_some((offset, length, true))
 }
 
 /// Length of frame `id`, if it stands at `offset`.
-fn frame_at(bytes: &[u8], offset: usize, id: u64) -> Option<usize> {
+fn frame_at(bytes: &[u8], offset: usize, id: u64, effort: &mut Effort) -> Option<usize> {
     let rest = bytes.get(offset..)?;
     if u64::from_le_bytes(*rest.first_chunk()?) != id {
         return None;
     }
     let mut reader = Reader::new(rest);
-    let view = FrameView::read(&mut reader).ok()?;
+    let view = FrameView::read(&mut reader);
+    effort.spend(reader.position())?;
     // Zeros read as a frame, too; but no content, not even none, has such a hash.
-    (view.checksum != [0; 32]).then(|| reader.position())
+    (view.ok()?.checksum != [0; 32]).then(|| reader.position())
 }
 
 /// The next place at or behind `from` where a frame with an id of at least `least` stands, which another one or the end of
 /// the frames follows.
-fn next_frame(bytes: &[u8], from: usize, least: u64, limit: u64) -> Option<(usize, u64)> {
+fn next_frame(
+    bytes: &[u8],
+    from: usize,
+    least: u64,
+    limit: u64,
+    effort: &mut Effort,
+) -> Option<(usize, u64)> {
     /// The shortest frame there can be.
     const SHORTEST: usize = 110;
     let end = bytes.len().checked_sub(SHORTEST)?;
     for offset in from..=end {
-        let id = u64::from_le_bytes(*bytes.get(offset..)?.first_chunk()?);
+        let rest = bytes.get(offset..)?;
+        let id = u64::from_le_bytes(*rest.first_chunk()?);
         // As many as fit into what is between, and no more.
         let most = least.saturating_add(((offset - from) / SHORTEST) as u64 + 1);
-        if id < least || id > most || id >= limit {
+        // Zeros are no frame, however many there are.
+        if id < least || id > most || id >= limit || rest.starts_with(&[0; SHORTEST]) {
             continue;
         }
-        let Some(length) = frame_at(bytes, offset, id) else {
+        if effort.0 == 0 {
+            return None;
+        }
+        let Some(length) = frame_at(bytes, offset, id, effort) else {
             continue;
         };
         let behind = offset + length;
-        let is_followed = frame_at(bytes, behind, id + 1).is_some()
+        let is_followed = frame_at(bytes, behind, id + 1, effort).is_some()
             || (id + 1 == limit || limit == u64::MAX)
-                && bytes
-                    .get(behind..)
-                    .is_some_and(|rest| toc::decode_tail(rest).is_ok());
+                && bytes.get(behind..).is_some_and(|rest| {
+                    let (is_tail, read) = toc::is_tail(rest);
+                    effort.spend(read).is_some() && is_tail
+                });
         if is_followed {
             return Some((offset, id));
         }
@@ -472,4 +513,58 @@ fn directory_of(map: &Bytes, head: Option<&TocHead>, place: &Place) -> Option<(D
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mv2::frame::Frame;
+
+    use super::*;
+
+    fn frame(id: u64, text: &str) -> Vec<u8> {
+        Frame {
+            id,
+            checksum: [b'c'; 32],
+            search_text: Some(text.to_owned()),
+            ..Frame::default()
+        }
+        .to_bytes()
+    }
+
+    /// Frames that begin inside the text of the one before, each of which reaches to the end.
+    fn nested(count: u64) -> Vec<u8> {
+        let mut inner = String::new();
+        for id in (1..=count).rev() {
+            // The length of a text is part of the text around it, and has to be one, too.
+            while inner.len().to_le_bytes().iter().any(|byte| *byte > 127) {
+                inner.push(' ');
+            }
+            inner = String::from_utf8(frame(id % 100, &inner)).unwrap();
+        }
+        inner.into_bytes()
+    }
+
+    #[test]
+    fn frames_inside_of_frames_are_not_read_without_end() {
+        let bytes = nested(1000);
+        let mut effort = Effort(bytes.len() * 16);
+        // None of them is followed by another one.
+        assert_eq!(next_frame(&bytes, 0, 0, 5000, &mut effort), None);
+        assert_eq!(effort.0, 0);
+        // Each of them alone is read to its end.
+        let mut effort = Effort(usize::MAX);
+        assert_eq!(next_frame(&bytes, 0, 0, 5000, &mut effort), None);
+        assert!(usize::MAX - effort.0 > 400 * bytes.len());
+    }
+
+    #[test]
+    fn a_frame_behind_zeros_is_found_without_effort() {
+        let mut bytes = vec![0; 1 << 20];
+        bytes.extend(frame(0, "first"));
+        bytes.extend(frame(1, "second"));
+        bytes.extend([7; 200]);
+        let mut effort = Effort(bytes.len() / 100);
+        assert_eq!(next_frame(&bytes, 0, 0, 2, &mut effort), Some((1 << 20, 0)));
+    }
 }

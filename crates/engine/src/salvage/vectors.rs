@@ -140,10 +140,17 @@ fn own_sections(survey: &Survey, table: &Table) -> Vec<(SegmentMeta, Option<Segm
         .collect()
 }
 
+/// What opening codes reads at most: the header, which holds a number for each dimension.
+const LARGEST_HEADER: u64 = 4 * vec::MAX_DIMENSION as u64 + 1024;
+
 /// Flat sections that stand right in front of intact codes of the same frames.
 fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
     let map = &survey.map;
     let mut found: Vec<(SegmentMeta, Option<SegmentMeta>)> = Vec::new();
+    // Look-alikes are read and hashed, too: together no more than a few times the file.
+    let mut budget = (map.len() as u64)
+        .saturating_mul(4)
+        .saturating_add(64 << 20);
     for at in memchr::memmem::find_iter(map, vec::MAGIC) {
         let Some(length) = map
             .get(at + 16..)
@@ -155,6 +162,10 @@ fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
         let Some(bytes) = map.section(at as u64, length) else {
             continue;
         };
+        let Some(left) = budget.checked_sub(length.min(LARGEST_HEADER)) else {
+            break;
+        };
+        budget = left;
         let Ok(segment) = vec::Segment::open(&bytes) else {
             continue;
         };
@@ -171,6 +182,10 @@ fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
         if !is_of_these {
             continue;
         }
+        let Some(left) = budget.checked_sub(length.saturating_add(blob_length as u64)) else {
+            break;
+        };
+        budget = left;
         let number = found.len() as u32;
         let entry = |kind: Kind, offset: usize, bytes: &Bytes| SegmentMeta {
             id: id_of(kind, number),
@@ -207,12 +222,12 @@ fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta
     let segment = codes
         .as_ref()
         .and_then(|codes| vec::Segment::open(codes).ok());
-    let mut entries = flat_entries(&bytes, entry.bytes_length, segment.as_ref())?;
+    let (mut entries, of) = flat_entries(&bytes, entry.bytes_length, segment.as_ref())?;
     let mut is_sound: Vec<bool> = entries
         .iter()
         .map(|(_, vector)| is_finite(vector))
         .collect();
-    match segment.filter(|segment| segment.count() == entries.len()) {
+    match segment.filter(|segment| segment.count() == of) {
         Some(segment) => {
             let pairs = entries.iter_mut().zip(&mut is_sound);
             for (ordinal, ((frame, vector), is_sound)) in pairs.enumerate() {
@@ -247,11 +262,7 @@ fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta
         }
     }
     blob.splice(..COUNT, (kept as u64).to_le_bytes());
-    Some(Left {
-        blob,
-        kept,
-        of: entries.len(),
-    })
+    Some(Left { blob, kept, of })
 }
 
 /// What is left of a quantised section. All vectors need all centroids: without those there are none.
@@ -379,8 +390,12 @@ fn is_finite(vector: &[f32]) -> bool {
 type Entries = Vec<(u64, Vec<f32>)>;
 
 /// Entries of a flat blob of `length` bytes, of which these are left. One that is damaged in front has another size than
-/// most, or another frame than its neighbours.
-fn flat_entries(bytes: &Bytes, length: u64, segment: Option<&vec::Segment<'_>>) -> Option<Entries> {
+/// most, or another frame than its neighbours. Also gives how many there were: those that were cut off count.
+fn flat_entries(
+    bytes: &Bytes,
+    length: u64,
+    segment: Option<&vec::Segment<'_>>,
+) -> Option<(Entries, usize)> {
     let body = bytes.get(COUNT..)?;
     let dimension = segment
         .map(vec::Segment::dimension)
@@ -400,14 +415,10 @@ fn flat_entries(bytes: &Bytes, length: u64, segment: Option<&vec::Segment<'_>>) 
             numbers(entry.get(ENTRY_HEAD..).unwrap_or_default()).collect(),
         )
     });
-    let mut entries: Entries = entries.collect();
-    // What was cut off counts among those that are lost.
+    let entries: Entries = entries.collect();
     let expected = (length as usize).saturating_sub(COUNT) / stride(dimension);
-    entries.resize(
-        expected.max(entries.len()).min(entries.len() + (1 << 24)),
-        (u64::MAX, Vec::new()),
-    );
-    Some(entries)
+    let of = expected.max(entries.len());
+    Some((entries, of))
 }
 
 /// The size that the blob's length and most of its entries agree on.

@@ -207,7 +207,11 @@ pub(crate) fn decode_unverified_error(bytes: &[u8]) -> Option<Error> {
 ///
 /// Nothing is verified beyond bounds: enough for a reader that knows the frame offsets from elsewhere.
 pub fn decode_head(bytes: &[u8]) -> Result<(TocHead, u64, u64)> {
-    let mut reader = Reader::new(bytes);
+    read_head(&mut Reader::new(bytes))
+}
+
+fn read_head(reader: &mut Reader<'_>) -> Result<(TocHead, u64, u64)> {
+    let length = reader.remaining();
     let toc_version = reader.u64()?;
     if toc_version > MAX_TOC_VERSION {
         return Err(Error::corrupt(
@@ -225,14 +229,13 @@ pub fn decode_head(bytes: &[u8]) -> Result<(TocHead, u64, u64)> {
     let at = reader.position();
     let frame_count = reader.count("frames", MAX_FRAMES, 64)? as u64;
     let needed = 32 * segments.len() as u64 + 64 * frame_count;
-    if needed > bytes.len() as u64 {
+    if needed > length as u64 {
         return Err(Error::corrupt(
             "toc",
             at,
             format!(
-                "{} segments and {frame_count} frames in {} bytes",
+                "{} segments and {frame_count} frames in {length} bytes",
                 segments.len(),
-                bytes.len()
             ),
         ));
     }
@@ -262,16 +265,40 @@ pub fn decode_tail_variant(bytes: &[u8]) -> Result<(TocTail, TocVariant)> {
     Err(current)
 }
 
+/// Whether `bytes` are what follows the frames, in any form, and how many were read to tell: what looks for one in bytes of
+/// any kind can say when it has looked for long enough.
+#[must_use]
+pub fn is_tail(bytes: &[u8]) -> (bool, usize) {
+    let mut read = 0;
+    let is_it = [TocVariant::Current, TocVariant::V2, TocVariant::V1]
+        .into_iter()
+        .any(|variant| {
+            let mut reader = Reader::new(bytes);
+            let is_it = TocTail::decode(&mut reader, variant, true).is_ok();
+            read += reader.position();
+            is_it
+        });
+    (is_it, read)
+}
+
 /// Measures the current-form table of contents at the start of `bytes`, whatever follows it. Nothing is verified.
 pub fn measure(bytes: &[u8]) -> Result<u64> {
-    let (_, frame_count, frames_start) = decode_head(bytes)?;
+    measure_counting(bytes).0
+}
+
+/// [`measure`], and how many bytes were read to tell.
+pub(crate) fn measure_counting(bytes: &[u8]) -> (Result<u64>, usize) {
     let mut reader = Reader::new(bytes);
-    reader.take(usize::try_from(frames_start).unwrap_or(usize::MAX))?;
-    for _ in 0..frame_count {
-        FrameView::read(&mut reader)?;
-    }
-    TocTail::decode(&mut reader, TocVariant::Current, false)?;
-    Ok(reader.position() as u64)
+    let mut measured = || {
+        let (_, frame_count, _) = read_head(&mut reader)?;
+        for _ in 0..frame_count {
+            FrameView::read(&mut reader)?;
+        }
+        TocTail::decode(&mut reader, TocVariant::Current, false)?;
+        Ok(reader.position() as u64)
+    };
+    let measured = measured();
+    (measured, reader.position())
 }
 
 /// Goes over the frames of a table of contents without allocating.

@@ -11,20 +11,80 @@ pub enum Judgement {
     /// What a write that was interrupted leaves, with everything behind it.
     Torn,
     /// Acknowledged records are missing.
-    Damaged,
+    Damaged {
+        /// Where the first intact one behind them stands.
+        next: usize,
+        /// Its sequence.
+        sequence: u64,
+    },
     /// Its content is whole. Only its header is not, and what that said is known from its neighbours.
     Mended(WalRecord),
 }
 
 /// An intact record somewhere behind.
+#[derive(Clone, Copy)]
 struct Found {
     position: usize,
     claim: Claim,
 }
 
+/// The intact records of a log, found in one pass however many of the others are judged by them.
+#[derive(Default)]
+pub struct Search {
+    found: Option<Vec<Found>>,
+    /// Bytes that were hashed.
+    #[cfg(test)]
+    pub hashed: usize,
+    /// How often the log was looked through.
+    #[cfg(test)]
+    pub passes: usize,
+}
+
+impl Search {
+    /// [`judge`] for records from front to end.
+    pub fn judge(&mut self, region: &[u8], position: usize, last: u64) -> Judgement {
+        let all = match &mut self.found {
+            Some(found) => found,
+            slot => {
+                let mut budget = budget(region);
+                let found = find(region, position + 1, last, Order::Any, &mut budget);
+                #[cfg(test)]
+                {
+                    self.hashed += self::budget(region) - budget;
+                    self.passes += 1;
+                }
+                slot.insert(found)
+            }
+        };
+        let mut last_found = last;
+        let behind = all
+            .iter()
+            .skip(all.partition_point(|found| found.position <= position))
+            .filter(|found| {
+                let is_next = found.claim.sequence > last_found;
+                if is_next {
+                    last_found = found.claim.sequence;
+                }
+                is_next
+            });
+        judge_by(region, position, last, &behind.copied().collect::<Vec<_>>())
+    }
+}
+
+/// Look-alikes are hashed too: their bytes together are bounded, so that a hostile log costs no more than a few passes.
+fn budget(region: &[u8]) -> usize {
+    region.len().saturating_mul(4)
+}
+
 /// Judges the record at `position`, which is not intact. `last` is the sequence before it.
 pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
-    let found = find(region, position + 1, last);
+    let mut budget = budget(region);
+    let found = find(region, position + 1, last, Order::Ascending, &mut budget);
+    judge_by(region, position, last, &found)
+}
+
+/// Judges a record by the intact ones behind it, with ascending sequences.
+fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judgement {
     let Some((first, newest)) = found.first().zip(found.last()) else {
         return Judgement::Torn;
     };
@@ -38,14 +98,15 @@ pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
             && position + RECORD_HEADER_SIZE + claim.length as usize == first.position
     });
     let payload = position + RECORD_HEADER_SIZE..first.position;
-    let is_whole = claim.is_some_and(|claim| {
-        region
-            .get(payload.clone())
-            .is_some_and(|payload| crate::hash(payload) == claim.checksum)
-    });
+    let is_whole = || {
+        let payload = region.get(payload.clone());
+        claim
+            .zip(payload)
+            .is_some_and(|(claim, payload)| crate::hash(payload) == claim.checksum)
+    };
     // Whatever was put behind it later: taking back a batch that failed may have been interrupted in this header, and what
     // is written afterwards goes behind the records that are found then.
-    if plausible.is_none() && is_whole && first.claim.sequence == last.saturating_add(2) {
+    if plausible.is_none() && first.claim.sequence == last.saturating_add(2) && is_whole() {
         return Judgement::Mended(WalRecord {
             position: position as u64,
             sequence: last + 1,
@@ -56,37 +117,42 @@ pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
             payload,
         });
     }
+    let damaged = Judgement::Damaged {
+        next: first.position,
+        sequence: first.claim.sequence,
+    };
     // Only one batch can be on its way: what was acknowledged before it is complete.
     let end = newest.claim.batch_end();
     if found.iter().any(|found| found.claim.batch_end() != end) {
-        return Judgement::Damaged;
+        return damaged;
     }
     match plausible {
-        Some(claim) if claim.batch_end() != end => Judgement::Damaged,
+        Some(claim) if claim.batch_end() != end => damaged,
         _ => Judgement::Torn,
     }
 }
 
-/// Place and sequence of the first intact record behind `position`.
-pub fn next(region: &[u8], position: usize, last: u64) -> Option<(usize, u64)> {
-    let found = find(region, position + 1, last);
-    found
-        .first()
-        .map(|found| (found.position, found.claim.sequence))
+/// Which sequences intact records can have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Each a higher one than the one before it.
+    Ascending,
+    /// Each a higher one than the last one in front of all of them.
+    Any,
 }
 
-/// The intact records from `start` on whose sequences ascend from `last`.
-fn find(region: &[u8], start: usize, last: u64) -> Vec<Found> {
+/// The intact records from `start` on.
+fn find(region: &[u8], start: usize, last: u64, order: Order, budget: &mut usize) -> Vec<Found> {
     let mut found = Vec::new();
     let mut last = last;
     let mut position = start;
-    // Look-alikes are hashed too: their bytes together are bounded, so that a hostile log costs no more than a few passes.
-    let mut budget = region.len().saturating_mul(4);
     while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
-        let end = look_at(region, header, position, last, &mut budget);
+        let end = look_at(region, header, position, last, budget);
         match end {
             Some((claim, end)) => {
-                last = claim.sequence;
+                if order == Order::Ascending {
+                    last = claim.sequence;
+                }
                 found.push(Found { position, claim });
                 position = end;
             }
