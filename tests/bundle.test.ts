@@ -73,7 +73,8 @@ const bundlers = {
       external,
       logLevel: 'warn',
     });
-    await bundle.write({ file: join(folder, 'out/bundle.mjs'), format: 'esm' });
+    // One file: what reads documents is a chunk of its own otherwise.
+    await bundle.write({ file: join(folder, 'out/bundle.mjs'), format: 'esm', codeSplitting: false });
     await bundle.close();
   },
 };

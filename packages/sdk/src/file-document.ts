@@ -9,9 +9,10 @@ import {
   type NativeDocument,
 } from '@memvid/core';
 import { ownValue } from './check.js';
-import type { DocumentParsers, ParsedFile } from './document-parsers.js';
+import type { DocumentParsers } from './document-parsers.js';
 import { textDocument, type Fields, type Switches } from './document.js';
 import { pluginMissing } from './failures.js';
+import type { ParsedFile } from './parsed-file.js';
 
 /** File kinds the core reads by itself, and the media type each is stored with. */
 export const TEXT_KINDS: Readonly<Record<string, string>> = {
@@ -119,11 +120,8 @@ export async function readFile(
 ): Promise<TextFile & { readonly data: Uint8Array }> {
   const data = await readInput(path);
   const [name, extension] = [basename(path), extensionOf(path)];
-  const factory = await parsers.find(extension);
-  if (factory !== undefined) {
-    const parsed = await parsers.parse(operation, factory, { name, extension, data }, signal);
-    return { name, extension, mime: parsed.mimeType ?? TEXT, text: parsed.text, parsed, data };
-  }
+  const parsed = await parsers.parse({ operation, name, extension, data, signal });
+  if (parsed !== undefined) return { name, extension, mime: parsed.mime, text: parsed.text, parsed, data };
   const text = DOCUMENT_KINDS.includes(extension) ? undefined : textOf(data);
   // Source code and the like: no known kind, but text all the same.
   if (text !== undefined) return { name, extension, mime: mimeOf(extension), text, data };

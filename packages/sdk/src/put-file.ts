@@ -5,7 +5,6 @@ import {
   fromSystemError,
   invalidInput,
   type MemvidError,
-  type ParsedDocument,
   toMemvidError,
   type NativeDocument,
   type NativePutOptions,
@@ -47,6 +46,7 @@ import { putEmbedded, putMade } from './embedding/put-embedded.js';
 import { aborted, ended, isEnvironmental } from './failures.js';
 import { DOCUMENT_KINDS, extensionOf, readFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
+import type { Part } from './parsed-file.js';
 import { storedIds, store as storeTogether } from './write-queue.js';
 
 export interface PutFileOptions
@@ -362,58 +362,19 @@ async function readDocuments(
   plan: Plan,
 ): Promise<FileDocuments> {
   const file = await readFile(operation, path, plan.parsers, plan.signal);
-  const { type = 'text', warnings = [] } = file.parsed ?? {};
+  const {
+    type = 'text',
+    warnings = [],
+    said,
+    parts = [{ ...ONE_PIECE, text: file.text }],
+  } = file.parsed ?? {};
   const warned = warnings.length === 0 ? {} : { warnings: [...warnings] };
-  const parts = partsOf(file.parsed) ?? [{ text: file.text, named: '', anchor: '', metadata: {} }];
-  const about = { doc_name: filename, doc_type: type, ...saidOf(file.parsed) };
+  const about = { doc_name: filename, doc_type: type, ...said };
   const documents = parts.flatMap((part) => documentsOf({ ...file, name: filename }, part, about, plan));
   return { documents, type, warned };
 }
 
-/** What a document says about itself, for the metadata of its frames. */
-function saidOf(parsed: ParsedDocument | undefined): Record<string, string> {
-  const { title, author, created } = parsed ?? {};
-  return {
-    ...(title === undefined ? {} : { doc_title: title }),
-    ...(author === undefined ? {} : { doc_author: author }),
-    ...(created === undefined ? {} : { doc_created: created }),
-  };
-}
-
-/** A page of a file, or all of it. */
-interface Part {
-  readonly text: string;
-  /** Behind the name of the file, in titles and in uris. */
-  readonly named: string;
-  readonly anchor: string;
-  readonly metadata: Record<string, unknown>;
-}
-
-/** The pages of a document that have text; `undefined` for one that is one piece. */
-function partsOf(parsed: ParsedDocument | undefined): Part[] | undefined {
-  const unit = parsed?.unit;
-  if (parsed === undefined || unit === undefined) return undefined;
-  const total = parsed.pages.length;
-  const filled = parsed.pages.filter(({ text }) => text.trim() !== '');
-  return (filled.length === 0 ? parsed.pages.slice(0, 1) : filled).map(({ number, name, title, text }) => {
-    const isSheet = unit === 'sheet';
-    const place = isSheet
-      ? { sheet_name: name ?? String(number), sheet_index: number - 1 }
-      : { [`${unit}_number`]: number };
-    return {
-      text,
-      named: isSheet
-        ? ` [Sheet: ${name ?? number}]`
-        : ` [${unit[0]?.toUpperCase()}${unit.slice(1)} ${number}]`,
-      anchor: `#${unit}-${number}`,
-      metadata: {
-        ...place,
-        ...(title === undefined ? {} : { [`${unit}_title`]: title }),
-        [`total_${unit}s`]: total,
-      },
-    };
-  });
-}
+const ONE_PIECE = { named: '', anchor: '', metadata: {} };
 
 function documentsOf(
   file: TextFile,

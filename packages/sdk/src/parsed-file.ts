@@ -1,0 +1,122 @@
+import {
+  type DocumentParser,
+  MemvidError,
+  type ParsedDocument,
+  toMemvidError,
+  UnsupportedOperationError,
+} from '@memvid/core';
+import { isRecord } from './check.js';
+import { aborted } from './failures.js';
+
+export interface FileToParse {
+  readonly operation: string;
+  readonly name: string;
+  readonly extension: string;
+  readonly data: Uint8Array;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A page of a file, or all of it. */
+export interface Part {
+  readonly text: string;
+  /** Behind the name of the file, in titles and in uris. */
+  readonly named: string;
+  readonly anchor: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** A file as its parser read it, on its way into the memory. */
+export interface ParsedFile {
+  readonly type: string;
+  readonly text: string;
+  /** Media type of the texts, and of the file. */
+  readonly mime: string;
+  readonly fileMime: string;
+  readonly parts: readonly Part[];
+  /** What the document says about itself, for the metadata of its frames. */
+  readonly said: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+/** Reads a file. MV018 or MV012 with the reason when that cannot be done. */
+export async function parseFile(
+  { operation, name, data, signal }: FileToParse,
+  make: () => Promise<DocumentParser>,
+): Promise<ParsedFile> {
+  try {
+    const parser = checkParser(await make());
+    const parsed = await parser.parse({ data, filename: name }, { signal });
+    checkParsed(parsed);
+    const { type, text, warnings, mimeType = 'text/plain' } = parsed;
+    if (warnings.length > 0 && text.trim() === '') {
+      throw unreadable(operation, name, `there is no text in it: ${warnings.join('; ')}`, 'no_text');
+    }
+    const fileMime = parser.mimeTypes[0] ?? 'application/octet-stream';
+    return { type, text, warnings, mime: mimeType, fileMime, parts: partsOf(parsed), said: saidOf(parsed) };
+  } catch (error) {
+    if (signal?.aborted === true) throw aborted(operation, signal);
+    if (MemvidError.isMemvidError(error)) throw error;
+    throw unreadable(operation, name, toMemvidError(error).message, 'parser', error);
+  }
+}
+
+/** The pages that have text; one that is blank when none has. */
+function partsOf({ unit, pages, text: whole }: ParsedDocument): Part[] {
+  if (unit === undefined) return [{ text: whole, named: '', anchor: '', metadata: {} }];
+  const filled = pages.filter(({ text }) => text.trim() !== '');
+  return (filled.length === 0 ? pages.slice(0, 1) : filled).map(({ number, name, title, text }) => {
+    const isSheet = unit === 'sheet';
+    const place = isSheet
+      ? { sheet_name: name ?? String(number), sheet_index: number - 1 }
+      : { [`${unit}_number`]: number };
+    const titled = title === undefined ? {} : { [`${unit}_title`]: title };
+    return {
+      text,
+      named: isSheet
+        ? ` [Sheet: ${name ?? number}]`
+        : ` [${unit[0]?.toUpperCase()}${unit.slice(1)} ${number}]`,
+      anchor: `#${unit}-${number}`,
+      metadata: { ...place, ...titled, [`total_${unit}s`]: pages.length },
+    };
+  });
+}
+
+function saidOf({ title, author, created }: ParsedDocument): Record<string, string> {
+  return {
+    ...(title === undefined ? {} : { doc_title: title }),
+    ...(author === undefined ? {} : { doc_author: author }),
+    ...(created === undefined ? {} : { doc_created: created }),
+  };
+}
+
+function checkParser(parser: DocumentParser): DocumentParser {
+  if (isRecord(parser) && parser.spec === 'document-parser/v1' && typeof parser.parse === 'function') {
+    return parser;
+  }
+  throw new TypeError('the plugin gives no parser with spec "document-parser/v1"');
+}
+
+/** Somebody else wrote the parser. */
+function checkParsed({ text, pages, warnings }: ParsedDocument): void {
+  const isWhole =
+    typeof text === 'string' &&
+    Array.isArray(warnings) &&
+    Array.isArray(pages) &&
+    pages.every((page) => typeof page?.text === 'string' && Number.isSafeInteger(page.number));
+  if (!isWhole) throw new TypeError('the parser gives no document with `text`, `pages` and `warnings`');
+}
+
+function unreadable(
+  operation: string,
+  name: string,
+  why: string,
+  reason: string,
+  cause?: unknown,
+): UnsupportedOperationError {
+  return new UnsupportedOperationError(`${name} cannot be read: ${why}`, {
+    details: { operation, filename: name, reason },
+    suggestion:
+      'Store what it says with `put({ text })`, or the file with a description: `put({ file, searchText })`.',
+    cause,
+  });
+}
