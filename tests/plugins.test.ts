@@ -222,6 +222,31 @@ describe('@memvid/documents', () => {
     expect(libraries.filter((name) => /yauzl|papaparse|postal-mime/.test(name))).toEqual([]);
   });
 
+  it('names @memvid/pdf where that is not installed', async () => {
+    const folder = linkedInstallation('core', 'sdk', 'documents');
+    const code = `
+      import { registerHooks } from 'node:module';
+      registerHooks({
+        resolve(name, context, next) {
+          if (name !== '@memvid/pdf') return next(name, context);
+          throw Object.assign(new Error("Cannot find package '@memvid/pdf'"), { code: 'ERR_MODULE_NOT_FOUND' });
+        },
+      });
+      const { parse } = await import('@memvid/documents');
+      const data = new TextEncoder().encode('%PDF-1.7');
+      const report = ({ code, name, details, suggestion }) => [code, name, details.package, suggestion];
+      console.log(JSON.stringify(await parse({ filename: 'a.pdf', data }).catch(report)));
+    `;
+    const { printed, complained } = await runIn(folder, code);
+    expect(complained).toBe('');
+    expect(JSON.parse(printed)).toEqual([
+      'MV018',
+      'PluginMissingError',
+      '@memvid/pdf',
+      'Install it: npm install @memvid/pdf',
+    ]);
+  });
+
   it('is found when it is installed, by discoverPlugins and by the compat entry', async () => {
     const folder = linkedInstallation('core', 'sdk', 'documents');
     const code = `

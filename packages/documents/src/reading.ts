@@ -24,7 +24,7 @@ export class Reading {
   readonly maxPages: number;
   readonly tables: DocumentTable[] = [];
   readonly #warnings = new Set<string>();
-  readonly #signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | undefined;
   #unpacked = 0;
   #characters = 0;
   #cells = 0;
@@ -36,7 +36,7 @@ export class Reading {
     this.data = source.data;
     this.limits = limits;
     this.maxPages = options.maxPages ?? Infinity;
-    this.#signal = options.signal;
+    this.signal = options.signal;
     if (source.data.length > limits.maxBytes) this.#refuse('maxBytes', 'bytes');
   }
 
@@ -90,12 +90,12 @@ export class Reading {
 
   /** Lets other work go on where this has taken its time, and ends it when its signal is aborted. */
   async pause(): Promise<void> {
-    this.#signal?.throwIfAborted();
+    this.signal?.throwIfAborted();
     if (performance.now() - this.#since < TURN) return;
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    this.#signal?.throwIfAborted();
+    this.signal?.throwIfAborted();
     this.#since = performance.now();
   }
 

@@ -1,3 +1,4 @@
+import { PdfWriter } from '../../../pdf/test/pdf-writer.ts';
 import { archive, office, rels, xml } from './archive.ts';
 
 /** Documents of every kind that say known sentences, made part by part, so that each test shows what it is about. */
@@ -8,6 +9,7 @@ export interface Sample {
   readonly sentences: readonly string[];
   /** Words of the file that nobody reads. */
   readonly unsaid?: readonly string[];
+  /** Pages, sheets, slides, chapters. */
   readonly pages?: number;
   readonly tables?: number;
   readonly title?: string;
@@ -432,4 +434,27 @@ const EML: Sample = {
   warnings: [/plan\.pdf/],
 };
 
-export const SAMPLES: readonly Sample[] = [...TEXTS, ...HTMLS, DOCX, XLSX, PPTX, EPUB, RTF, EML];
+function pdf(): Uint8Array {
+  const writer = new PdfWriter();
+  writer.info = '/Title (Tide tables) /Author (Harbour office) /CreationDate (D:20240305100000Z)';
+  writer.page([
+    { x: 72, y: 700, text: 'High water comes at six.', size: 14 },
+    { x: 72, y: 680, text: 'The caf\u00e9 on the pier opens later.' },
+  ]);
+  writer.page([]);
+  writer.page([{ x: 72, y: 700, text: 'Low water follows at noon.' }]);
+  return writer.bytes();
+}
+
+export const PDF: Sample = {
+  filename: 'tides.pdf',
+  data: pdf(),
+  sentences: ['High water comes at six.', 'The café on the pier opens later.', 'Low water follows at noon.'],
+  pages: 3,
+  title: 'Tide tables',
+  author: 'Harbour office',
+  created: '2024-03-05T10:00:00.000Z',
+  warnings: [],
+};
+
+export const SAMPLES: readonly Sample[] = [...TEXTS, ...HTMLS, PDF, DOCX, XLSX, PPTX, EPUB, RTF, EML];
