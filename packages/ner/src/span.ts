@@ -1,0 +1,19 @@
+/** A name as a model finds it: place in the text (UTF-16 units, `end` behind the last), label, and how certain it is. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  /** 0 to 1. */
+  readonly confidence: number;
+}
+
+/** A model that is loaded. */
+export interface EntityModel {
+  /** Labels it can give, as the model calls them. */
+  readonly labels: readonly string[];
+  /** False once it is closed or lost. */
+  readonly usable: boolean;
+  /** The names in a text, in their order; none overlaps another. */
+  find(text: string, signal: AbortSignal | undefined): Promise<Span[]>;
+  close(): Promise<void>;
+}
