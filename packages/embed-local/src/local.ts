@@ -6,9 +6,8 @@ import {
   type EmbedResult,
   invalidInput,
 } from '@memvid/core';
-import { defaultThreads, sha256Of } from '@memvid/onnx';
+import { batchesOf, defaultThreads, type Row, sha256Of } from '@memvid/onnx';
 import { setImmediate } from 'node:timers/promises';
-import { batchesOf, type Row } from './batches.js';
 import { failureOf } from './failure.js';
 import { type FolderRequest, type ModelFolder, readModelFolder } from './model-folder.js';
 import {

@@ -1,14 +1,16 @@
 import {
   type Failure,
+  isTokenInput,
   loadTokenizer,
   openSession,
+  type Row,
   type Runtime,
   type Session,
   type Tensor,
   type TensorInfo,
   type TextTokenizer,
+  tokenInputs,
 } from '@memvid/onnx';
-import type { Row } from './batches.js';
 import type { ModelFolder } from './model-folder.js';
 import type { Hidden } from './pooling.js';
 
@@ -56,7 +58,7 @@ export async function loadNetwork(options: NetworkOptions): Promise<Network> {
       },
       async run(batch, signal) {
         const width = Math.max(...batch.map(({ ids }) => ids.length));
-        const inputs = inputsOf(session.inputs, batch, width, tokenizer.padId);
+        const inputs = tokenInputs(session.inputs, batch, width, tokenizer.padId);
         const { [output]: hidden } = await session.run(inputs, { outputs: [output], signal });
         return hiddenOf(hidden, batch.length, width, options);
       },
@@ -82,9 +84,9 @@ function outputOf(session: Session, { folder, dimensions, fail }: NetworkOptions
   return output.name;
 }
 
-function checkInput({ name, type }: TensorInfo, { folder, fail }: NetworkOptions): void {
-  if (!Object.hasOwn(CONTENTS, name) || (type !== 'int64' && type !== 'int32')) {
-    throw invalid(`asks for ${name} (${type}), which is not known here`, folder, fail);
+function checkInput(input: TensorInfo, { folder, fail }: NetworkOptions): void {
+  if (!isTokenInput(input)) {
+    throw invalid(`asks for ${input.name} (${input.type}), which is not known here`, folder, fail);
   }
 }
 
@@ -93,42 +95,6 @@ function invalid(what: string, { network }: ModelFolder, fail: Failure): Error {
     details: { reason: 'invalid_model', path: network },
     suggestion: 'Put the network of the published model there.',
   });
-}
-
-/** What stands at the place of a token, and behind the last one of a row. */
-const CONTENTS: Readonly<Record<string, { own(id: number): number; padding(padId: number): number }>> = {
-  input_ids: { own: (id) => id, padding: (padId) => padId },
-  attention_mask: { own: () => 1, padding: () => 0 },
-  token_type_ids: { own: () => 0, padding: () => 0 },
-};
-
-function inputsOf(
-  wanted: readonly TensorInfo[],
-  batch: readonly Row[],
-  width: number,
-  padId: number,
-): Record<string, Tensor> {
-  return Object.fromEntries(
-    wanted.map(({ name, type }) => {
-      const content = CONTENTS[name];
-      // A number of 64 bits is two of 32, the lower one first; making each as a BigInt would cost ten times as much.
-      const stride = type === 'int64' ? 2 : 1;
-      const numbers = new Int32Array(batch.length * width * stride);
-      batch.forEach(({ ids }, row) => {
-        for (let at = 0; at < width; at += 1) {
-          const id = ids[at];
-          const value = (id === undefined ? content?.padding(padId) : content?.own(id)) ?? 0;
-          numbers[(row * width + at) * stride] = value;
-        }
-      });
-      const dims = [batch.length, width];
-      const tensor: Tensor =
-        type === 'int64'
-          ? { type: 'int64', dims, data: new BigInt64Array(numbers.buffer) }
-          : { type: 'int32', dims, data: numbers };
-      return [name, tensor];
-    }),
-  );
 }
 
 function hiddenOf(

@@ -15,3 +15,8 @@ export function invalidModel(fail: Failure, path: string, what: string, cause?: 
     ...(cause === undefined ? {} : { cause }),
   });
 }
+
+/** The words of a thrown value. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

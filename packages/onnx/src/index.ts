@@ -1,3 +1,4 @@
+export { batchesOf, type Row } from './batches.js';
 export type { Failure } from './failure.js';
 export { sha256Of } from './file-hash.js';
 export {
@@ -23,5 +24,6 @@ export type {
 } from './session.js';
 export { openSession, type OpenOptions } from './shared-sessions.js';
 export { defaultThreads } from './threads.js';
+export { isTokenInput, tokenInputs } from './token-inputs.js';
 export { type Encoded, loadTokenizer, type TextTokenizer, tokenizerFrom } from './tokenizer.js';
 export { type WeightFormat, weightFormatOf } from './weight-format.js';

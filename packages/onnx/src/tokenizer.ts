@@ -19,6 +19,12 @@ export interface TextTokenizer {
    * padding does not count: some models ship with settings of their last training run in it.
    */
   encode(text: string, limit: number): Encoded;
+  /** The tokens of a piece of text by itself, without marks of beginning and end. */
+  pieces(text: string): readonly number[];
+  /** What stands before and behind the tokens of every text. */
+  readonly marks: { readonly before: readonly number[]; readonly after: readonly number[] };
+  /** How text is split before all else, as `tokenizer.json` calls it; `BertPreTokenizer`, for one. */
+  readonly splitting: string | undefined;
 }
 
 /** The part of the library that is used; its declarations do not resolve with `nodenext`. */
@@ -64,12 +70,17 @@ export function tokenizerFrom(
   config: Record<string, unknown> = {},
 ): TextTokenizer {
   const tokenizer: LibraryTokenizer = new Tokenizer(description, config);
-  const { before, after } = marksOf(tokenizer);
+  const marks = marksOf(tokenizer);
+  const before = marks.before.length;
+  const after = marks.after.length;
   const kind = (description['pre_tokenizer'] as { type?: unknown } | null | undefined)?.type;
   const splitsAtBorders = kind === 'BertPreTokenizer';
 
   return {
     padId: padIdOf(tokenizer, description, config),
+    marks,
+    splitting: typeof kind === 'string' ? kind : undefined,
+    pieces: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
     encode(text, limit) {
       // Before the last border the tokens of a part are the first ones of the whole, and a book is long.
       for (
@@ -104,12 +115,13 @@ function lastBorder(text: string, length: number): number | undefined {
   return undefined;
 }
 
-/** How many tokens the tokenizer puts before and behind every text. */
-function marksOf(tokenizer: LibraryTokenizer): { before: number; after: number } {
+/** The tokens that the tokenizer puts before and behind every text. */
+function marksOf(tokenizer: LibraryTokenizer): TextTokenizer['marks'] {
   const { ids: bare } = tokenizer.encode('a', { add_special_tokens: false });
   const { ids } = tokenizer.encode('a');
   const before = ids.findIndex((_, start) => bare.every((id, index) => ids[start + index] === id));
-  return before < 0 ? { before: 0, after: 0 } : { before, after: ids.length - before - bare.length };
+  if (before < 0) return { before: [], after: [] };
+  return { before: ids.slice(0, before), after: ids.slice(before + bare.length) };
 }
 
 function padIdOf(

@@ -1,4 +1,6 @@
+import { remember } from '../memory.js';
 import { hashOfKey, stringHash } from './murmur-hash.js';
+import { PYTHON_SPACE } from './python-pattern.js';
 import { SYMBOLS } from './symbols.js';
 import { wordShape } from './word-shape.js';
 
@@ -33,15 +35,12 @@ export interface Norms {
 export const ROWS = 4;
 /** Rows of one lexeme. */
 export const LEXEME_ROWS: number = ROWS * 4;
-/** Entries a table of what was seen holds before it begins anew. */
-const MOST_KNOWN = 50_000;
 /** Longer words are not kept. */
 const LONGEST_KNOWN = 64;
 /** A word of so many UTF-16 units has a hundred characters at least, and so no shape. */
 const NO_SHAPE = 200;
 
-/** White space as Python's `str.isspace` has it, which is not quite JavaScript's. */
-const SPACE = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/u;
+const SPACE: RegExp = /* @__PURE__ */ new RegExp(`^[${PYTHON_SPACE}]+$`, 'u');
 
 /** Makes lexemes, and remembers those it has made. */
 export class Lexemes {
@@ -70,7 +69,7 @@ export class Lexemes {
     const first = text.codePointAt(0);
     const prefix = first === undefined ? '' : String.fromCodePoint(first);
     // Three characters have six units at most.
-    const suffix = [...text.slice(-6)].slice(-3).join('');
+    const suffix = Array.from(text.slice(-6)).slice(-3).join('');
     const shape = text.length >= NO_SHAPE ? 'LONG' : wordShape([...text]);
     const rows = new Uint16Array(LEXEME_ROWS);
     [norm, prefix, suffix, shape].forEach((value, attribute) => {
@@ -103,10 +102,4 @@ export class Lexemes {
 function keyOf(text: string): bigint {
   if (text === '') return 0n;
   return Object.hasOwn(SYMBOLS, text) ? BigInt(SYMBOLS[text] ?? 0) : stringHash(text);
-}
-
-/** Forgets everything when there is too much: a text of ever new words must not fill the memory. */
-export function remember<T>(known: Map<string, T>, key: string, value: T): void {
-  if (known.size >= MOST_KNOWN) known.clear();
-  known.set(key, value);
 }

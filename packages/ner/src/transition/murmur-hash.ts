@@ -38,7 +38,7 @@ export function hashOfKey(key: bigint, seed: number): [number, number, number, n
   const product = (key * C1) & MASK;
   const turned = ((product << 31n) | (product >> 33n)) & MASK;
   const length = 8n;
-  let first = (BigInt(seed) ^ ((turned * C2) & MASK)) ^ length;
+  let first = BigInt(seed) ^ ((turned * C2) & MASK) ^ length;
   let second = BigInt(seed) ^ length;
   first = (first + second) & MASK;
   second = (second + first) & MASK;

@@ -1,10 +1,14 @@
 /** Outside brackets JavaScript lets only these stand behind a backslash for themselves. */
 const SYNTAX = '^$\\.*+?()[]{}|/';
+/** White space as Python has it (`str.isspace`, `\\s`), which is not quite JavaScript's: what stands within brackets. */
+export const PYTHON_SPACE =
+  '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+
 /** Classes that mean more in Python, where they are Unicode's. */
 const CLASSES: Readonly<Record<string, string>> = {
   d: '\\p{Nd}',
   w: '\\p{L}\\p{N}_',
-  s: '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000',
+  s: PYTHON_SPACE,
 };
 
 /**

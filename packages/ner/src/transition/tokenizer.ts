@@ -1,6 +1,6 @@
+import { remember } from '../memory.js';
 import type { Lexeme, Lexemes } from './lexemes.js';
-import { remember } from './lexemes.js';
-import { fromPython } from './python-pattern.js';
+import { fromPython, PYTHON_SPACE } from './python-pattern.js';
 
 /** A part of an exception: how it is written and, where it is another one than usual, its norm. */
 export interface ExceptionPart {
@@ -23,8 +23,9 @@ export interface Tokens {
   readonly starts: number[];
 }
 
-/** Where white space begins or ends; see {@link Lexeme.isSpace}. */
-const WORDS = /[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
+const WORDS: RegExp = /* @__PURE__ */ new RegExp(`[^${PYTHON_SPACE}]+`, 'gu');
+/** A longer word is taken apart in parts, because others have to run between them; nobody writes one. */
+const LONGEST_WORD = 8192;
 /** Of a longer piece, only so much of the end can be a suffix, but for a row of full stops. */
 const LONGEST_SUFFIX = 256;
 /** A longer piece is no address. */
@@ -84,32 +85,38 @@ export class Tokenizer {
     }
   }
 
-  /** Gives up the thread after each piece that `pause` says so for; `pause` is told how many tokens there are. */
+  /** The tokens of a text; a pause after each word, in which others may run. */
   *tokens(text: string): Generator<undefined, Tokens> {
     const tokens: Tokens = { lexemes: [], starts: [] };
     let end = 0;
     for (const { index, 0: word } of text.matchAll(WORDS)) {
-      this.#addSpace(tokens, text, end, index);
-      this.#add(tokens, word, index);
+      yield* this.#addSpace(tokens, text, end, index);
+      yield* this.#add(tokens, word, index);
       end = index + word.length;
-      yield;
     }
-    this.#addSpace(tokens, text, end, text.length);
+    yield* this.#addSpace(tokens, text, end, text.length);
     return this.#mended(tokens, text);
   }
 
   /** White space between words: one space is none, and of more the first belongs to the word before it. */
-  #addSpace(tokens: Tokens, text: string, start: number, end: number): void {
+  *#addSpace(tokens: Tokens, text: string, start: number, end: number): Generator<undefined, void> {
     const from = start > 0 && text.charAt(start) === ' ' ? start + 1 : start;
-    if (from < end) this.#add(tokens, text.slice(from, end), from);
+    if (from < end) yield* this.#add(tokens, text.slice(from, end), from);
   }
 
-  #add({ lexemes, starts }: Tokens, piece: string, start: number): void {
+  *#add({ lexemes, starts }: Tokens, word: string, start: number): Generator<undefined, void> {
     let at = start;
-    for (const lexeme of this.#partsOf(piece)) {
-      lexemes.push(lexeme);
-      starts.push(at);
-      at += lexeme.text.length;
+    for (let from = 0; from < word.length;) {
+      let to = Math.min(from + LONGEST_WORD, word.length);
+      // Not in the middle of a character.
+      if (to < word.length && /[\udc00-\udfff]/.test(word.charAt(to)) && to > from + 1) to -= 1;
+      for (const lexeme of this.#partsOf(to - from === word.length ? word : word.slice(from, to))) {
+        lexemes.push(lexeme);
+        starts.push(at);
+        at += lexeme.text.length;
+      }
+      from = to;
+      yield;
     }
   }
 
@@ -205,7 +212,9 @@ export class Tokenizer {
   #mended(tokens: Tokens, text: string): Tokens {
     const spans = this.#tornIn(tokens);
     if (spans.length === 0) return tokens;
-    spans.sort((left, right) => right.end - right.start - (left.end - left.start) || left.start - right.start);
+    spans.sort(
+      (left, right) => right.end - right.start - (left.end - left.start) || left.start - right.start,
+    );
     const taken = new Set<number>();
     const chosen = new Map<number, number>();
     for (const { start, end } of spans) {
@@ -214,12 +223,13 @@ export class Tokenizer {
     }
     const { lexemes, starts } = tokens;
     const mended: Tokens = { lexemes: [], starts: [] };
-    for (let at = 0; at < lexemes.length; ) {
+    for (let at = 0; at < lexemes.length;) {
       const begin = starts[at] ?? 0;
       const end = chosen.get(at) ?? at + 1;
       const last = (starts[end - 1] ?? 0) + (lexemes[end - 1]?.text.length ?? 0);
       // With white space between its parts it is none.
-      const parts = end > at + 1 || chosen.has(at) ? this.#exceptions.get(text.slice(begin, last)) : undefined;
+      const parts =
+        end > at + 1 || chosen.has(at) ? this.#exceptions.get(text.slice(begin, last)) : undefined;
       if (parts === undefined) {
         for (; at < end; at += 1) {
           const lexeme = lexemes[at];
@@ -244,7 +254,7 @@ export class Tokenizer {
     const spans: { start: number; end: number }[] = [];
     for (let start = 0; start < lexemes.length; start += 1) {
       let node: Trie | undefined = this.#torn;
-      for (let end = start; node !== undefined && end < lexemes.length; ) {
+      for (let end = start; node !== undefined && end < lexemes.length;) {
         node = node.next.get(lexemes[end]?.text ?? '');
         end += 1;
         if (node?.ends === true) spans.push({ start, end });

@@ -90,6 +90,11 @@ class TransitionModel implements EntityModel {
       decoder.take(features, from, end - start);
       if (slices.isOver) await slices.rest();
     }
+    // Numbers that are none compare with nothing, and the first action is taken: it begins an entity.
+    if (decoder.spans.some(({ confidence }) => !(confidence > 0))) {
+      const { network, fail } = this.#options;
+      throw invalidModel(fail, network, 'gave numbers that are not finite');
+    }
     return decoder.spans;
   }
 
@@ -242,11 +247,7 @@ function textsIn(value: unknown, name: string, path: string, fail: Failure): Rec
   throw invalidModel(fail, path, `has no texts in \`${name}\``);
 }
 
-function exceptionsIn(
-  value: unknown,
-  path: string,
-  fail: Failure,
-): Record<string, readonly ExceptionPart[]> {
+function exceptionsIn(value: unknown, path: string, fail: Failure): Record<string, readonly ExceptionPart[]> {
   const isPart = (part: unknown): boolean =>
     isObject(part) &&
     typeof part['ORTH'] === 'string' &&
