@@ -44,7 +44,7 @@ const ABSENT = [
 
 /** What an application with the SDK alone must not hold, nor load: plugins, their clients, and what tests them. */
 const OF_PLUGINS = [
-  /from\s*["'](?:openai|cohere-ai|voyageai|onnxruntime-node|htmlparser2|yauzl|papaparse|postal-mime|chardet|@memvid\/(?:embed-|plugin-kit|onnx|documents|pdf|tables)[^"']*)["']/,
+  /from\s*["'](?:openai|cohere-ai|voyageai|onnxruntime-node|htmlparser2|yauzl|papaparse|postal-mime|chardet|@memvid\/(?:embed-|ner|plugin-kit|onnx|documents|pdf|tables)[^"']*)["']/,
   /import\(["'](?:openai|cohere-ai|voyageai|onnxruntime-node|@memvid\/)[^"']*["']\)/,
   /api\.(?:openai|cohere|voyageai)\.com|integrate\.api\.nvidia\.com/,
   /OpenAIEmbeddings|CohereEmbeddings|VoyageEmbeddings|NvidiaEmbeddings/,

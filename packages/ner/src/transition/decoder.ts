@@ -112,6 +112,7 @@ export class Decoder {
   /** The hidden units of a token: the greater of the pieces of each. */
   #hide(features: Float32Array): void {
     const { hidden, pieces, pad, bias } = this.#weights;
+    const units = this.#hidden;
     const width = this.#width;
     const open = this.#open;
     const first: ArrayLike<number> = open?.features ?? pad;
@@ -126,29 +127,29 @@ export class Decoder {
           (bias[index] ?? 0);
         if (sum > most) most = sum;
       }
-      this.#hidden[unit] = most;
+      units[unit] = most;
     }
   }
 
   /** The best of some actions, and its share among them. */
   #best(valid: readonly number[]): { action: number; certainty: number } {
     const { hidden, upper, upperBias } = this.#weights;
+    const units = this.#hidden;
+    const scores = this.#scores;
     let action = valid[0] ?? 0;
     let most = Number.NEGATIVE_INFINITY;
     for (const candidate of valid) {
       let score = upperBias[candidate] ?? 0;
       const row = candidate * hidden;
-      for (let unit = 0; unit < hidden; unit += 1) {
-        score += (upper[row + unit] ?? 0) * (this.#hidden[unit] ?? 0);
-      }
-      this.#scores[candidate] = score;
+      for (let unit = 0; unit < hidden; unit += 1) score += (upper[row + unit] ?? 0) * (units[unit] ?? 0);
+      scores[candidate] = score;
       if (score > most) {
         most = score;
         action = candidate;
       }
     }
     let sum = 0;
-    for (const candidate of valid) sum += Math.exp((this.#scores[candidate] ?? 0) - most);
+    for (const candidate of valid) sum += Math.exp((scores[candidate] ?? 0) - most);
     return { action, certainty: 1 / sum };
   }
 }
