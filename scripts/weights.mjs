@@ -109,7 +109,8 @@ function measure() {
     .filter((folder) => dirname(folder) === join(root, 'packages'))
     .map((folder) => ({ folder, manifest: manifestOf(folder) }))
     .filter(
-      ({ manifest }) => manifest.private !== true && !/\/(core|sdk|ner-model-en|onnx|pdf|plugin-kit)$/.test(manifest.name),
+      ({ manifest }) =>
+        manifest.private !== true && !/\/(core|sdk|ner-model-en|onnx|pdf|plugin-kit)$/.test(manifest.name),
     );
   for (const { folder, manifest } of plugins) {
     const weight = new Map();

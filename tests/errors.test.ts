@@ -391,11 +391,13 @@ const ROWS: readonly Row[] = [
   {
     code: 'MV017',
     className: 'NerModelUnavailableError',
-    what: 'entities without their plugin',
-    call: () => compat.getEntityExtractor('local').extract('Ann lives in Seattle.'),
-    names: ['distilbert-ner', '@memvid/ner'],
-    suggests: /npm install @memvid\/ner.*MEMVID_MODELS_DIR/s,
-    details: ['model', 'searched'],
+    // Without their plugin: tests/entities.test.ts, because here every package of the workspace is found.
+    what: 'entities without their model',
+    call: () =>
+      compat.getEntityExtractor('local', { directory: 'no-models' }).extract('Ann lives in Seattle.'),
+    names: ['distilbert-ner', 'model.onnx', 'no-models'],
+    suggests: /installModel\('distilbert-ner'\).*MEMVID_MODELS_DIR.*npm install @memvid\/ner/s,
+    details: ['model', 'searched', 'directory'],
   },
   ...(['put', 'putMany', 'remove', 'update', 'correct', 'reembed'] as const).map((operation): Row => ({
     code: 'MV018',

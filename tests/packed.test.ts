@@ -62,7 +62,10 @@ describe('packed packages', () => {
     const plugins = names.filter((name) => !/^@memvid\/(core|sdk)/.test(name));
     expect(plugins).toHaveLength(names.length - 3);
     expect(
-      plugins.filter((name) => !/^@memvid\/(clip|documents|embed-\w+|ner|ner-model-en|onnx|pdf(-.+)?|plugin-kit)$/.test(name)),
+      plugins.filter(
+        (name) =>
+          !/^@memvid\/(clip|documents|embed-\w+|ner|ner-model-en|onnx|pdf(-.+)?|plugin-kit)$/.test(name),
+      ),
     ).toEqual([]);
   });
 

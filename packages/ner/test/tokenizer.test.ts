@@ -96,15 +96,15 @@ describe('the tokenizer', () => {
   });
 
   it.each([
-    ['brackets', '('.repeat(200_000)],
-    ['closing brackets', `a${')'.repeat(200_000)}`],
-    ['full stops', '.'.repeat(200_000)],
-    ['colons', `a.b${':'.repeat(200_000)}`],
+    ['brackets', '('.repeat(100_000)],
+    ['closing brackets', `a${')'.repeat(100_000)}`],
+    ['full stops', '.'.repeat(100_000)],
+    ['colons', `a.b${':'.repeat(100_000)}`],
     ['at signs', 'a@'.repeat(1000)],
     ['labels of an address', 'a.'.repeat(1000)],
-    ['letters', 'x'.repeat(200_000)],
+    ['letters', 'x'.repeat(100_000)],
     ['lone surrogates', '\ud83d'.repeat(100_000)],
-    ['faces', ':-)'.repeat(50_000)],
+    ['faces', ':-)'.repeat(30_000)],
     ['white space', ' \n'.repeat(100_000)],
   ])('takes time in proportion to a row of %s', (_, text) => {
     const own = tokenizer();

@@ -46,6 +46,7 @@ export {
   type EntityExtractorProvider,
   type ExtractorConfig,
 } from './compat/entities.js';
+export * as entities from './compat/entities.js';
 export { HashEmbeddings, type HashEmbeddingsConfig } from './compat/hash-embeddings.js';
 export { discoverPlugins } from './discover.js';
 export { LOCAL_EMBEDDING_MODELS, MODEL_DIMENSIONS } from './embedding/models.js';

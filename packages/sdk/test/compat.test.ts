@@ -134,6 +134,11 @@ describe('@memvid/sdk/compat', () => {
       name: 'local:distilbert-ner',
       entityTypes: ['PERSON', 'ORG', 'LOCATION', 'MISC'],
     });
+    expect(compat.entities.LocalNER).toBe(compat.LocalNER);
+    expect(compat.getEntityExtractor('local', { model: 'en-core-web-sm' })).toMatchObject({
+      name: 'local:en-core-web-sm',
+      entityTypes: expect.arrayContaining(['PERSON', 'DATE', 'MONEY']),
+    });
     await expect(local.extract('x')).rejects.toMatchObject({
       code: 'MV017',
       name: 'NerModelUnavailableError',

@@ -12,6 +12,7 @@ export interface Entity {
 export interface EntityExtractorProvider {
   readonly name: string;
   readonly entityTypes: readonly string[];
+  /** `minConfidence`: leave out what is less certain, 0 to 1. Default: 0.5. */
   extract(text: string, minConfidence?: number): Promise<Entity[]>;
   extractBatch(texts: string[], minConfidence?: number): Promise<Entity[][]>;
 }
@@ -25,7 +26,6 @@ export interface ExtractorConfig {
 
 const CLOUD_TYPES = ['PERSON', 'ORG', 'LOCATION', 'DATE', 'PRODUCT', 'EVENT', 'OTHER'];
 const PACKAGE = '@memvid/ner';
-const DEFAULT_CONFIDENCE = 0.5;
 
 abstract class Facade implements EntityExtractorProvider {
   readonly name: string;
@@ -49,10 +49,10 @@ abstract class Facade implements EntityExtractorProvider {
     this.entityTypes = config?.entityTypes ?? types;
   }
 
-  async extract(text: string, minConfidence: number = DEFAULT_CONFIDENCE): Promise<Entity[]> {
+  async extract(text: string, minConfidence?: number): Promise<Entity[]> {
     return (await this.#provider()).extract(text, minConfidence);
   }
-  async extractBatch(texts: string[], minConfidence: number = DEFAULT_CONFIDENCE): Promise<Entity[][]> {
+  async extractBatch(texts: string[], minConfidence?: number): Promise<Entity[][]> {
     return (await this.#provider()).extractBatch(texts, minConfidence);
   }
 
@@ -71,15 +71,23 @@ abstract class Facade implements EntityExtractorProvider {
         },
       );
     const Provider = classOf<EntityExtractorProvider>(await loadPackage(PACKAGE, absent), this.#className);
-    if (Provider === undefined) throw absent(undefined);
+    if (Provider === undefined) {
+      throw new UnsupportedOperationError(`${PACKAGE} has no ${this.#className}`, {
+        details: { operation: this.#className, package: PACKAGE },
+        suggestion: 'Pass "local".',
+      });
+    }
     return new Provider(this.#config);
   }
 }
 
-/** Runs on this machine. */
+/** Runs on this machine. The English model that comes along with the package knows more than names. */
 export class LocalNER extends Facade {
   constructor(config?: ExtractorConfig) {
-    super('LocalNER', 'local', 'distilbert-ner', ['PERSON', 'ORG', 'LOCATION', 'MISC'], config);
+    const types = /^en(?![a-z])/i.test(`${config?.model}`)
+      ? ['PERSON', 'ORG', 'LOCATION', 'DATE', 'MONEY', 'OTHER']
+      : ['PERSON', 'ORG', 'LOCATION', 'MISC'];
+    super('LocalNER', 'local', 'distilbert-ner', types, config);
   }
 }
 
@@ -128,12 +136,9 @@ export function getEntityExtractor(name: string, config?: ExtractorConfig): Enti
     case 'gemini':
       return new GeminiEntities(config);
     default:
-      throw new UnsupportedOperationError(
-        `There is no entity extractor "${name}" (there are: local, openai, claude, gemini)`,
-        {
-          details: { operation: 'getEntityExtractor', provider: name },
-          suggestion: 'Pass "local", "openai", "claude" or "gemini".',
-        },
-      );
+      throw new UnsupportedOperationError(`There is no entity extractor "${name}"`, {
+        details: { operation: 'getEntityExtractor', provider: name },
+        suggestion: 'Pass "local", "openai", "claude" or "gemini".',
+      });
   }
 }
