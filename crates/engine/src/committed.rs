@@ -17,7 +17,8 @@ use mv2::view::FrameView;
 use serde_json::Value;
 
 use crate::describe::{
-    Care, is_of_this_header, is_sound, refuse_older_commit, settle_directory, stored_directory,
+    Care, is_of_this_header, is_sound, refuse_lost_commit, refuse_older_commit, settle_directory,
+    stored_directory,
 };
 use crate::directory::Directory;
 use crate::embedding::Identity;
@@ -157,6 +158,7 @@ impl Committed {
         } else {
             located.footer.generation
         };
+        refuse_lost_commit(&map, &located, end, generation)?;
         let footer_is_damaged = located.footer_missing || generation != located.footer.generation;
         let mut header = located.header;
         if located.header_is_damaged {

@@ -1,7 +1,10 @@
 //! Which directory describes a table of contents: the stored one when it belongs to it, else one built from the frames.
 
 use mv2::bytes::Bytes;
+use mv2::footer;
 use mv2::frame::{Frame, FrameRole, FrameStatus};
+use mv2::header;
+use mv2::home::Home;
 use mv2::recover::Located;
 use mv2::toc::{self, TocHead, TocTail};
 
@@ -103,6 +106,54 @@ pub fn refuse_older_commit(located: &Located, toc_bytes: &[u8]) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The directory of the highest generation above `generation` that stands at or behind `from`, and where. One of another
+/// memory, stored as a document, stands elsewhere than it says.
+pub fn later_directory(map: &Bytes, from: u64, generation: u64) -> Option<(u64, Directory)> {
+    /// Look-alikes that are looked at.
+    const MOST: usize = 256;
+    let from = usize::try_from(from).ok()?;
+    let rest = map.get(from..)?;
+    let found = memchr::memmem::rfind_iter(rest, b"MVDIR\0\x02\0")
+        .take(MOST)
+        .filter_map(|at| {
+            let start = from + at;
+            let length = Directory::length_at(map.get(start..)?)?;
+            let directory = Directory::parse(map.clone(), start, length).ok()?;
+            (directory.section_offset() == start as u64 && directory.generation() > generation)
+                .then_some((start as u64, directory))
+        });
+    found.max_by_key(|(_, directory)| directory.generation())
+}
+
+/// MV012 when the header cannot vouch for the commit that was found, and there are remains of a later one behind it: its
+/// directory, or its footer. To go on with the older one would hide what was acknowledged.
+pub fn refuse_lost_commit(map: &Bytes, located: &Located, end: u64, generation: u64) -> Result<()> {
+    let vouches = located.header_is_current || header::is_intact(map) == Some(true);
+    if vouches || end >= map.len() as u64 {
+        return Ok(());
+    }
+    let footer = || {
+        let home = Home::of(map);
+        footer::find_all(map).find(|(position, footer)| {
+            *position >= end && footer.generation > generation && !home.is_embedded(*position)
+        })
+    };
+    let remains = later_directory(map, end, generation)
+        .map(|(at, _)| at)
+        .or_else(|| footer().map(|(position, _)| position));
+    match remains {
+        None => Ok(()),
+        Some(at) => Err(Error::corrupt(
+            "table of contents",
+            at,
+            format_args!(
+                "header and last commit are damaged; an older one (generation {generation}) is intact at byte {}",
+                located.toc_offset
+            ),
+        )),
+    }
 }
 
 /// Whether header and directory agree on what the log contributed. The reference applies records in place without a new

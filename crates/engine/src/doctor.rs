@@ -1,6 +1,9 @@
 //! Repair: a plan from what a survey finds, and its execution in a new file that takes the place of the old one when it is
 //! whole. Until then, and when anything fails, the file stays as it is.
 
+mod plan;
+mod report;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,10 +19,11 @@ use crate::compact::{self, Extent};
 use crate::describe::Care;
 use crate::error::{Code, Error, Result};
 use crate::memory::{lex_enabled, refuse_neighbours, refuse_special};
-use crate::output;
-use crate::salvage::{Finding, Findings, Logged, Purpose, Survey, image, survey};
+use crate::salvage::{Finding, FindingCode, Findings, Purpose, Source, Survey, image, survey};
 use crate::verify::{self, VerifyReport};
 use crate::writer::load_pending;
+use plan::{Action, plan};
+use report::{Outcome, report};
 
 /// What is to be done besides repairing damage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -56,37 +60,6 @@ impl DoctorOptions {
     }
 }
 
-/// One step of a plan.
-struct Action {
-    phase: &'static str,
-    action: &'static str,
-    reasons: Vec<String>,
-    note: Option<&'static str>,
-    detail: Value,
-}
-
-impl Action {
-    fn new(phase: &'static str, action: &'static str, reasons: Vec<String>, detail: Value) -> Self {
-        Self {
-            phase,
-            action,
-            reasons,
-            note: None,
-            detail,
-        }
-    }
-}
-
-/// What a run did, by phase.
-#[derive(Default)]
-struct Outcome {
-    verification: Option<VerifyReport>,
-    durations: Vec<(&'static str, Duration)>,
-    status: &'static str,
-    /// What failed, when the repair did.
-    failure: Option<Finding>,
-}
-
 /// Looks for damage in a file and repairs it. The report has the shape of the contract.
 ///
 /// Fails with MV013 without a file, MV016 for a capsule, MV007 when another program keeps the lock for longer than
@@ -106,63 +79,89 @@ pub fn doctor_file(path: &Path, options: &DoctorOptions, timeout: Duration) -> R
     };
     let _lock = lock.map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
     let storage = FileStorage::open_existing(&real, !options.dry_run)?;
-    let map = output::map(&storage, output::length(&storage)?)?;
-    let survey = match survey(map, path) {
+    let finish = |findings: &Findings, plan: &[Action], outcome: &Outcome| {
+        report(path, options, &findings.0, plan, outcome, started)
+    };
+    let source = Source::of(&storage, folder_of(&real))?;
+    let mut survey = match survey(&source, path) {
         Ok(survey) => survey,
         Err(error) if error.code == Code::Corrupt => {
             let mut findings = Findings::default();
-            findings.error("nothing_to_rescue", error.message, None);
-            let outcome = Outcome {
-                status: "failed",
-                ..Outcome::default()
+            source.report(&mut findings);
+            let code = if source.has_changed(&storage) {
+                FindingCode::FileChanged
+            } else {
+                FindingCode::NothingToRescue
             };
-            return Ok(report(path, options, &findings.0, &[], &outcome, started));
+            findings.add(code, error.message, None);
+            return Ok(finish(&findings, &[], &Outcome::failed()));
         }
         Err(error) => return Err(error),
     };
+    if source.is_mostly_unreadable() {
+        survey.findings.add(
+            FindingCode::NothingToRescue,
+            "too much of the file cannot be read to put another in its place: copy it to a sound disk, and repair the copy",
+            None,
+        );
+        return Ok(finish(&survey.findings, &[], &Outcome::failed()));
+    }
+    let begun = Instant::now();
+    let mut checked = None;
+    if survey.findings.0.is_empty() {
+        match verified(&storage, path) {
+            Ok(verification) => checked = Some(verification),
+            // Nothing is wrong with what was found, and yet nobody can read it where it stands.
+            Err(error) if error.code == Code::Corrupt => {
+                survey
+                    .findings
+                    .add(FindingCode::OpenFailed, error.message, None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let has_work = !survey.findings.0.is_empty() || options.asks_for_work();
     let plan = plan(&survey, options, has_work);
-    let outcome = if !has_work {
-        unchanged(&storage, path, options)?
-    } else if options.dry_run {
-        Outcome {
+    let outcome = match checked.filter(|_| !has_work) {
+        Some(verification) => unchanged(verification, begun, options),
+        None if options.dry_run => Outcome {
             status: "plan_only",
             ..Outcome::default()
+        },
+        None => {
+            compact::refuse_other_names(&storage, "doctor")?;
+            repair(&survey, &storage, path, options)?
         }
-    } else {
-        compact::refuse_other_names(&storage, "doctor")?;
-        repair(&survey, &storage, path, options)?
     };
-    Ok(report(
-        path,
-        options,
-        &survey.findings.0,
-        &plan,
-        &outcome,
-        started,
-    ))
+    Ok(finish(&survey.findings, &plan, &outcome))
+}
+
+fn folder_of(real: &Path) -> &Path {
+    real.parent().unwrap_or(Path::new("."))
+}
+
+/// Checks the file as it is.
+fn verified(storage: &FileStorage, path: &Path) -> Result<VerifyReport> {
+    let storage = FileStorage::open_existing(storage.path(), false)?;
+    let committed = Committed::load(Arc::new(storage), Care::Thorough)?;
+    Ok(verify::report(path, &committed, true))
 }
 
 /// What is said of a file that has nothing to be repaired.
-fn unchanged(storage: &FileStorage, path: &Path, options: &DoctorOptions) -> Result<Outcome> {
-    let begun = Instant::now();
-    let storage = FileStorage::open_existing(storage.path(), false)?;
-    let committed = Committed::load(Arc::new(storage), Care::Thorough)?;
-    let verification = verify::report(path, &committed, true);
+fn unchanged(verification: VerifyReport, begun: Instant, options: &DoctorOptions) -> Outcome {
     let has_passed = verification.overall_status == "passed";
-    let failure = Finding {
-        code: "verification_failed",
-        severity: "warning",
-        message: "a check fails that no repair can mend".to_owned(),
-        detail: faults(&verification),
-    };
-    Ok(Outcome {
+    let failure = Finding::new(
+        FindingCode::VerificationFailed,
+        "a check fails that no repair can mend",
+        faults(&verification),
+    );
+    Outcome {
         verification: (!options.dry_run).then_some(verification),
         durations: vec![("verify", begun.elapsed())],
         // Such as vectors that another program lost: `reembed` makes them anew.
         status: if has_passed { "clean" } else { "partial" },
         failure: (!has_passed).then_some(failure),
-    })
+    }
 }
 
 /// Makes the new file, checks it and gives it the name.
@@ -174,7 +173,7 @@ fn repair(
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let real = storage.path();
-    let folder = real.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(real);
     let begun = Instant::now();
     let file = tempfile::tempfile_in(folder)
         .map_err(|error| Error::io("create a temporary file in", folder, &error))?;
@@ -202,56 +201,41 @@ fn repair(
     let is_less = shows_less(&committed, storage);
     drop(committed);
     outcome.durations.push(("verify", begun.elapsed()));
-    if is_less {
+    let refused = if is_less {
+        Some((
+            "the repaired file would hold fewer documents than can be read now; the file was left as it is",
+            None,
+        ))
+    } else if !is_whole {
+        Some((
+            "the repaired file does not pass its checks; the file was left as it is",
+            faults(&verification),
+        ))
+    } else {
+        None
+    };
+    outcome.verification = Some(verification);
+    if let Some((message, detail)) = refused {
         outcome.status = "failed";
-        outcome.failure = Some(Finding {
-            code: "repair_failed",
-            severity: "error",
-            message: "the repaired file would hold fewer documents than can be read now; the file was left as it is"
-                .to_owned(),
-            detail: None,
-        });
-        outcome.verification = Some(verification);
-        return Ok(outcome);
-    }
-    if !is_whole {
-        outcome.status = "failed";
-        outcome.failure = Some(Finding {
-            code: "repair_failed",
-            severity: "error",
-            message: "the repaired file does not pass its checks; the file was left as it is"
-                .to_owned(),
-            detail: faults(&verification),
-        });
-        outcome.verification = Some(verification);
+        outcome.failure = Some(Finding::new(FindingCode::RepairFailed, message, detail));
         return Ok(outcome);
     }
     let begun = Instant::now();
     drop(snapshot);
     let _lock_on_repaired = prepared.replace(storage)?;
     outcome.durations.push(("finalize", begun.elapsed()));
-    let is_lossy = survey
-        .findings
-        .0
-        .iter()
-        .any(|finding| finding.severity == "error");
-    outcome.status = if is_lossy || vectors_are_missing || image.unapplied > 0 {
-        "partial"
-    } else {
-        "healed"
-    };
+    let is_lossy = survey.findings.has_losses() || vectors_are_missing || image.unapplied > 0;
+    outcome.status = if is_lossy { "partial" } else { "healed" };
     if image.unapplied > 0 {
-        outcome.failure = Some(Finding {
-            code: "log_records_unusable",
-            severity: "warning",
-            message: format!(
+        outcome.failure = Some(Finding::new(
+            FindingCode::LogRecordsUnusable,
+            format!(
                 "{} records of the log name frames that are not there; they were left out",
                 image.unapplied
             ),
-            detail: None,
-        });
+            None,
+        ));
     }
-    outcome.verification = Some(verification);
     Ok(outcome)
 }
 
@@ -280,200 +264,4 @@ fn faults(verification: &VerifyReport) -> Option<String> {
         })
         .collect();
     (!faults.is_empty()).then(|| faults.join("; "))
-}
-
-fn plan(survey: &Survey, options: &DoctorOptions, has_work: bool) -> Vec<Action> {
-    let mut plan = Vec::new();
-    let reasons = |codes: &[&str], is_asked: bool| {
-        let found = codes.iter().filter(|code| survey.findings.has(code));
-        let mut reasons: Vec<String> = found.map(|code| (*code).to_owned()).collect();
-        if is_asked {
-            reasons.push("requested".to_owned());
-        }
-        reasons
-    };
-    let mut add = |phase, action, reasons: Vec<String>, detail: Value| {
-        if !reasons.is_empty() {
-            plan.push(Action::new(phase, action, reasons, detail));
-        }
-    };
-    let header = [
-        "header_unreadable",
-        "header_pointer_stale",
-        "footer_missing",
-        "trailing_bytes",
-        "commit_lost",
-    ];
-    add(
-        "header_healing",
-        "heal_header_pointer",
-        reasons(&header, false),
-        Value::Null,
-    );
-    let toc = [
-        "toc_lost",
-        "toc_damaged",
-        "toc_tail_lost",
-        "frames_lost",
-        "text_rescued",
-        "directory_damaged",
-    ];
-    add(
-        "header_healing",
-        "heal_toc_checksum",
-        reasons(&toc, false),
-        Value::Null,
-    );
-    let records: Vec<u64> = survey
-        .log
-        .iter()
-        .filter_map(|logged| match logged {
-            Logged::Entry(sequence, _) => Some(*sequence),
-            Logged::LostInsert(_) => None,
-        })
-        .collect();
-    if let (true, Some(first), Some(last)) = (has_work, records.first(), records.last()) {
-        let detail = json!({ "type": "wal", "from_sequence": first, "to_sequence": last, "pending_records": records.len() });
-        add(
-            "wal_replay",
-            "replay_wal",
-            vec!["pending_records".to_owned()],
-            detail,
-        );
-    }
-    add(
-        "wal_replay",
-        "discard_wal",
-        reasons(&["log_records_lost", "log_records_unusable"], false),
-        Value::Null,
-    );
-    add(
-        "vacuum",
-        "vacuum_compaction",
-        reasons(&[], options.vacuum),
-        Value::Null,
-    );
-    let active = survey.documents_count();
-    let time = [
-        "time_index_missing",
-        "time_index_damaged",
-        "time_index_mismatch",
-    ];
-    add(
-        "index_rebuild",
-        "rebuild_time_index",
-        reasons(&time, options.rebuild_time_index),
-        json!({ "type": "time_index", "expected_entries": active }),
-    );
-    let lex = ["lex_index_lost", "lex_index_damaged"];
-    add(
-        "index_rebuild",
-        "rebuild_lex_index",
-        reasons(&lex, options.rebuild_lex_index),
-        json!({ "type": "lex_index", "expected_docs": active }),
-    );
-    let vec = ["vec_index_damaged", "vec_codes_damaged"];
-    add(
-        "index_rebuild",
-        "rebuild_vec_index",
-        reasons(&vec, options.rebuild_vec_index),
-        json!({ "type": "vec_index", "sections": survey.vectors.blobs.len() }),
-    );
-    if has_work {
-        for action in ["recompute_toc", "update_header"] {
-            plan.push(Action::new("finalize", action, Vec::new(), Value::Null));
-        }
-    }
-    plan.push(Action {
-        note: Some("run deep verify"),
-        ..Action::new("verify", "deep_verify", Vec::new(), Value::Null)
-    });
-    plan
-}
-
-fn phases_of(plan: &[Action]) -> impl Iterator<Item = (&'static str, &[Action])> {
-    plan.chunk_by(|left, right| left.phase == right.phase)
-        .filter_map(|actions| Some((actions.first()?.phase, actions)))
-}
-
-fn report(
-    path: &Path,
-    options: &DoctorOptions,
-    findings: &[Finding],
-    plan: &[Action],
-    outcome: &Outcome,
-    started: Instant,
-) -> Value {
-    let milliseconds = |duration: Duration| duration.as_millis() as u64;
-    let planned: Vec<Value> = phases_of(plan)
-        .map(|(phase, actions)| {
-            let actions: Vec<Value> = actions
-                .iter()
-                .map(|action| {
-                    json!({
-                        "action": action.action,
-                        "required": true,
-                        "reasons": action.reasons,
-                        "note": action.note,
-                        "detail": action.detail,
-                    })
-                })
-                .collect();
-            json!({ "phase": phase, "actions": actions })
-        })
-        .collect();
-    let mut all = findings.to_vec();
-    all.extend(outcome.failure.clone());
-    let was_run = !options.dry_run && !plan.is_empty();
-    let has_failed = outcome.status == "failed";
-    let mut phases = Vec::new();
-    let mut completed = 0;
-    let mut skipped = 0;
-    let mut durations = Vec::new();
-    for (phase, actions) in phases_of(plan).filter(|_| was_run) {
-        // Healing the header, replaying and compacting happen in one pass over what was found.
-        let measured = match phase {
-            "vacuum" | "header_healing" => "",
-            other => other,
-        };
-        let taken = outcome.durations.iter().find(|(name, _)| *name == measured);
-        let duration = taken.map_or(0, |(_, duration)| milliseconds(*duration));
-        let status = match (has_failed, phase) {
-            (true, "verify") => "failed",
-            // Nothing of it is in the file.
-            (true, _) => "skipped",
-            _ => "executed",
-        };
-        let count = actions.len();
-        if status == "executed" {
-            completed += count;
-        } else {
-            skipped += count;
-        }
-        let actions: Vec<Value> = actions
-            .iter()
-            .map(|action| json!({ "action": action.action, "status": status, "detail": action.reasons.first() }))
-            .collect();
-        phases.push(json!({ "phase": phase, "status": status, "duration_ms": duration, "actions": actions }));
-        durations.push(json!({ "phase": phase, "duration_ms": duration }));
-    }
-    json!({
-        "status": outcome.status,
-        "findings": all,
-        "verification": outcome.verification,
-        "phases": phases,
-        "metrics": {
-            "actions_completed": completed,
-            "actions_skipped": skipped,
-            "total_duration_ms": if options.dry_run { 0 } else { milliseconds(started.elapsed()) },
-            "phase_durations": durations,
-        },
-        "plan": {
-            "version": 1,
-            "file_path": path.to_string_lossy(),
-            "options": options.to_value(),
-            "findings": findings,
-            "phases": planned,
-        },
-    })
 }

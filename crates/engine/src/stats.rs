@@ -84,7 +84,7 @@ impl Memory {
         if let Some(salvaged) = self.salvaged() {
             stats["salvage"] = json!(salvaged);
         }
-        if let Some(damage) = damage(committed)? {
+        if let Some(damage) = damage(snapshot)? {
             stats["damage"] = damage.into();
         }
         Ok(stats)
@@ -92,7 +92,8 @@ impl Memory {
 }
 
 /// What is not counted because it is damaged.
-fn damage(committed: &Committed) -> Result<Option<String>> {
+fn damage(snapshot: &Snapshot) -> Result<Option<String>> {
+    let committed = &snapshot.committed;
     let mut damage = committed.vectors()?.problems().to_vec();
     let mut sections = committed.lex_sections().iter();
     let is_readable = |section| {
@@ -106,6 +107,10 @@ fn damage(committed: &Committed) -> Result<Option<String>> {
     }
     if committed.staged().1 {
         damage.push("vectors that wait are damaged".to_owned());
+    }
+    if snapshot.pending.has_remains {
+        let message = "the last write to the log was interrupted, or is damaged; doctor shows what is left of it";
+        damage.push(message.to_owned());
     }
     Ok((!damage.is_empty()).then(|| damage.join("; ")))
 }

@@ -76,6 +76,14 @@ impl Footer {
 /// bytes full of look-alikes cost linear time.
 #[must_use]
 pub fn find_last(bytes: &[u8]) -> Option<(u64, Footer)> {
+    find_last_where(bytes, |_, _| true)
+}
+
+/// Like [`find_last`], of those that `is_meant` takes. It gets the place of the footer and the footer.
+pub fn find_last_where(
+    bytes: &[u8],
+    mut is_meant: impl FnMut(u64, &Footer) -> bool,
+) -> Option<(u64, Footer)> {
     let mut end = bytes.len();
     let mut budget = bytes.len().saturating_mul(4).saturating_add(1 << 26);
     while let Some(position) = bytes
@@ -91,7 +99,7 @@ pub fn find_last(bytes: &[u8]) -> Option<(u64, Footer)> {
                 .and_then(|start| bytes.get(start..position))
         {
             budget = budget.checked_sub(toc.len())?;
-            if crate::hash(toc) == footer.toc_hash {
+            if crate::hash(toc) == footer.toc_hash && is_meant(position as u64, &footer) {
                 return Some((position as u64, footer));
             }
         }

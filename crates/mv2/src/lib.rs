@@ -32,6 +32,7 @@ pub mod error;
 pub mod footer;
 pub mod frame;
 pub mod header;
+pub mod home;
 pub mod lock;
 pub mod metadata;
 mod mmap;

@@ -2,13 +2,15 @@
 //!
 //! The last valid footer decides. When it is damaged but the header still names an intact table of contents behind all
 //! valid footers, that one is newer and counts; otherwise an older footer in a gap, and at last a search for a table that
-//! reaches to the end.
+//! reaches to the end. Where the header does not vouch for what it leads to, a footer counts only if its table is of this
+//! file: a memory that is stored as a document brings its own.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::footer::{self, FOOTER_SIZE, Footer};
-use crate::header::{self, CAPSULE_MAGIC, Header};
+use crate::header::{self, CAPSULE_MAGIC, HEADER_SIZE, Header};
+use crate::home::Home;
 use crate::toc;
 
 /// How far from the end a table of contents without footer is searched for, in bytes.
@@ -130,10 +132,12 @@ pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
     {
         return Ok(located);
     }
-    let last_footer = footer::find_last(bytes);
+    let home = Home::of(bytes);
+    let noted = noted(bytes, &header);
+    let last_footer = last_own_footer(bytes, &home, noted.as_ref());
     // What stands behind the commit that the header names counts only if it is the next one: a crash may have come between
     // footer and header. Anything else with a footer is an older commit, or a memory inside this one.
-    if let Some(noted) = noted(bytes, &header)
+    if let Some(noted) = noted
         && crate::hash(noted.toc(bytes)?) == noted.footer.toc_hash
         && last_footer.as_ref().is_none_or(|(position, last)| {
             *position <= noted.footer_offset
@@ -155,6 +159,19 @@ pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
     }
     if let Some((footer_offset, footer)) = last_footer {
         let toc_offset = footer_offset.saturating_sub(footer.toc_len);
+        // A later commit of which neither header nor footer is left.
+        if header::is_intact(bytes) != Some(true)
+            && header.footer_offset != toc_offset
+            && let Some((start, end)) = search(bytes, footer_offset + FOOTER_SIZE as u64, &home)
+        {
+            return without_footer(
+                bytes,
+                header,
+                start,
+                end,
+                footer.generation.saturating_add(1),
+            );
+        }
         let toc = slice(bytes, toc_offset, footer_offset).unwrap_or_default();
         return Ok(Located {
             header_is_current: header.footer_offset == toc_offset
@@ -168,7 +185,7 @@ pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
             footer_missing: false,
         });
     }
-    if let Some((start, end)) = search(bytes, &header) {
+    if let Some((start, end)) = search(bytes, header.wal_end(), &home) {
         return without_footer(bytes, header, start, end, 0);
     }
     Err(explain(bytes, &header))
@@ -181,9 +198,54 @@ fn behind(bytes: &[u8], footer_offset: u64) -> u64 {
         .saturating_sub(FOOTER_SIZE as u64)
 }
 
-/// The last footer decides when the header cannot.
-fn locate_without_header(bytes: &[u8]) -> Result<Located> {
-    let Some((footer_offset, footer)) = footer::find_last(bytes) else {
+/// The last footer whose table is this file's own. Where of none anything is left that tells, one that is not inside of a
+/// stored memory. `noted` is the one that the header leads to.
+fn last_own_footer(
+    bytes: &[u8],
+    home: &Home<'_>,
+    noted: Option<&Located>,
+) -> Option<(u64, Footer)> {
+    let start = |position: u64, footer: &Footer| position.saturating_sub(footer.toc_len);
+    let noted = noted.map(|noted| noted.footer_offset);
+    footer::find_last_where(bytes, |position, footer| {
+        Some(position) == noted || home.is_own(start(position, footer), position)
+    })
+    .or_else(|| {
+        footer::find_last_where(bytes, |position, footer| {
+            !home.is_embedded(start(position, footer))
+        })
+    })
+}
+
+/// [`locate`] for a file whose header says nothing: the commit of the highest generation counts, and a table without footer
+/// behind it, which is later.
+pub fn locate_without_header(bytes: &[u8]) -> Result<Located> {
+    let home = Home::of(bytes);
+    let mut newest: Option<(u64, Footer)> = None;
+    footer::find_last_where(bytes, |position, footer| {
+        // Of copies of one commit the first is the file's own.
+        let is_newer = newest
+            .as_ref()
+            .is_none_or(|(_, newest)| footer.generation >= newest.generation);
+        if is_newer && home.is_own(position.saturating_sub(footer.toc_len), position) {
+            newest = Some((position, footer.clone()));
+        }
+        false
+    });
+    let newest = newest.or_else(|| last_own_footer(bytes, &home, None));
+    let behind_newest = newest.as_ref().map_or(HEADER_SIZE as u64, |(position, _)| {
+        position + FOOTER_SIZE as u64
+    });
+    if let Some((start, end)) = search(bytes, behind_newest, &home) {
+        let generation = newest.map_or(0, |(_, footer)| footer.generation.saturating_add(1));
+        let located = without_footer(bytes, Header::default(), start, end, generation)?;
+        return Ok(Located {
+            header_is_current: false,
+            header_is_damaged: true,
+            ..located
+        });
+    }
+    let Some((footer_offset, footer)) = newest else {
         return Err(Error::corrupt(
             "header",
             0u64,
@@ -244,9 +306,10 @@ fn is_intact(candidate: Option<&[u8]>) -> bool {
     candidate.is_some_and(|candidate| toc::decode(candidate).is_ok())
 }
 
-/// Searches the end of the file for a table of contents that reaches to the end, with or without room for a footer.
-fn search(bytes: &[u8], header: &Header) -> Option<(u64, u64)> {
-    let first = usize::try_from(header.wal_end()).ok()?;
+/// Searches the end of the file, from `first` on, for a table of contents of its own that reaches to the end, with or
+/// without room for a footer, and has none.
+fn search(bytes: &[u8], first: u64, home: &Home<'_>) -> Option<(u64, u64)> {
+    let first = usize::try_from(first).ok()?;
     let start = bytes.len().saturating_sub(SEARCH_WINDOW).max(first);
     let mut budget = SEARCH_BUDGET;
     for position in (start..bytes.len()).rev() {
@@ -263,11 +326,27 @@ fn search(bytes: &[u8], header: &Header) -> Option<(u64, u64)> {
         };
         let end = position as u64 + length;
         let to_the_end = bytes.len() as u64 - end;
-        if to_the_end <= FOOTER_SIZE as u64 && is_intact(slice(rest, 0, length)) {
+        let table = slice(rest, 0, length);
+        if to_the_end <= FOOTER_SIZE as u64
+            && is_intact(table)
+            && home.is_own(position as u64, end)
+            && !has_footer(bytes, end, table)
+        {
             return Some((position as u64, end));
         }
     }
     None
+}
+
+/// Whether the footer of a table stands behind it. Footers that are intact were all looked at before.
+fn has_footer(bytes: &[u8], end: u64, table: Option<&[u8]>) -> bool {
+    let footer = usize::try_from(end)
+        .ok()
+        .and_then(|end| bytes.get(end..))
+        .and_then(|bytes| Footer::decode(bytes).ok());
+    footer.zip(table).is_some_and(|(footer, table)| {
+        footer.toc_len == table.len() as u64 && footer.toc_hash == crate::hash(table)
+    })
 }
 
 /// Says what stands where the table of contents should be.

@@ -125,7 +125,7 @@ pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> Wa
                     record.sequence.max(applied_sequence)
                 });
                 match rest::judge(region, position, last) {
-                    rest::Judgement::Torn => {}
+                    rest::Judgement::Torn { .. } => {}
                     rest::Judgement::Damaged { .. } => is_damage = true,
                     // Each time the rest of the log is looked through: not more often than damage explains.
                     rest::Judgement::Mended(record) if mended < MOST_MENDED => {
@@ -201,8 +201,9 @@ pub struct Gap {
     pub missing: u64,
 }
 
-/// Every intact record of a log, also behind damage, and where others are missing. A batch at the end that is not complete
-/// was never acknowledged and is left out, as [`scan`] does; of one that was damaged the intact records are given.
+/// Every intact record of a log, also behind damage, and where others are missing. A batch at the end that was being written
+/// was never acknowledged and is left out, as [`scan`] does; of one that was damaged the intact records are given, also where
+/// that may as well have come of a loss of power.
 #[must_use]
 pub fn salvage(region: &[u8], applied_sequence: u64) -> (Vec<WalRecord>, Vec<Gap>) {
     salvage_by(region, applied_sequence, &mut rest::Search::default())
@@ -237,20 +238,35 @@ fn salvage_by(
             record.sequence.max(applied_sequence)
         });
         places += 1;
+        // The first header of a batch is written last, and from front to end: without an end it is not there, and the batch
+        // was never acknowledged.
+        let is_open = previous.is_some_and(|last| last.pending && last.batch_remaining > 0);
+        let skip = |gaps: &mut Vec<Gap>, next: usize, sequence: u64| {
+            // No more can be missing than there was room for.
+            let room = (next.saturating_sub(position) / (RECORD_HEADER_SIZE + 1)) as u64;
+            let missing = sequence.saturating_sub(last.saturating_add(1));
+            gaps.push(Gap {
+                position: position as u64,
+                end: Some(next as u64),
+                missing: missing.min(room.max(1)),
+            });
+        };
         match search.judge(region, position, last) {
             rest::Judgement::Mended(record) if places <= MOST_PLACES => {
                 position = record.payload.end;
                 records.push(record);
             }
             rest::Judgement::Damaged { next, sequence } if places <= MOST_PLACES => {
-                // No more can be missing than there was room for.
-                let room = (next.saturating_sub(position) / (RECORD_HEADER_SIZE + 1)) as u64;
-                let missing = sequence.saturating_sub(last.saturating_add(1));
-                gaps.push(Gap {
-                    position: position as u64,
-                    end: Some(next as u64),
-                    missing: missing.min(room.max(1)),
-                });
+                skip(&mut gaps, next, sequence);
+                settled = records.len();
+                position = next;
+            }
+            rest::Judgement::Torn {
+                next: Some((next, sequence)),
+            } if places <= MOST_PLACES
+                && (is_open || read.is_err() && header.last().is_some_and(|last| *last != 0)) =>
+            {
+                skip(&mut gaps, next, sequence);
                 settled = records.len();
                 position = next;
             }
@@ -266,14 +282,35 @@ fn salvage_by(
             }
         }
     }
-    while records.len() > settled
-        && records
+    end_batch(region, &mut records, &mut gaps);
+    (records, gaps)
+}
+
+/// Ends a log whose newest batch is not complete. Where nothing stands behind what is left of it, it was being written, and
+/// never acknowledged: it is left out, and so said. Else what is left of it is given.
+fn end_batch(region: &[u8], records: &mut Vec<WalRecord>, gaps: &mut Vec<Gap>) {
+    let Some(last) = (records.last()).filter(|last| last.pending && last.batch_remaining > 0)
+    else {
+        return;
+    };
+    let (end, mut missing) = (last.payload.end, u64::from(last.batch_remaining));
+    let behind = region.get(end..).unwrap_or_default();
+    if behind.iter().all(|byte| *byte == 0) {
+        while records
             .last()
             .is_some_and(|record| record.pending && record.batch_remaining > 0)
-    {
-        records.pop();
+        {
+            missing += 1;
+            records.pop();
+        }
     }
-    (records, gaps)
+    // The damage that ends the log may have been seen already.
+    gaps.retain(|gap| gap.end.is_some());
+    gaps.push(Gap {
+        position: end as u64,
+        end: None,
+        missing,
+    });
 }
 
 /// The sequence of a record of another writer that claims one it cannot have, because of its neighbours. Nothing checks such a

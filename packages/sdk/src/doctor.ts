@@ -23,7 +23,7 @@ export interface DoctorOptions {
 /** Something that is not as it should be. */
 export interface DoctorFinding {
   code: string;
-  /** `info`: nothing to do; `warning`: nothing is lost; `error`: something is lost. */
+  /** `info`: nothing to do; `warning`: nothing is lost; `error`: something is lost, or nothing can vouch for it. */
   severity: 'info' | 'warning' | 'error';
   message: string;
   /** The frames, bytes or records that are meant. */
@@ -93,8 +93,8 @@ export interface DoctorPlan {
 
 export interface DoctorReport {
   /**
-   * `clean`: nothing to do, the file was not written; `healed`: all is well again; `partial`: what is lost is in
-   * `findings`, everything else is well; `failed`: the file is as it was; `plan_only`: a dry run found work.
+   * `clean`: nothing to do, the file was not written; `healed`: all is well again; `partial`: what is lost, or
+   * cannot be vouched for, is in `findings`, everything else is well; `failed`: the file is as it was; `plan_only`: a dry run found work.
    */
   status: 'clean' | 'healed' | 'partial' | 'failed' | 'plan_only';
   findings: DoctorFinding[];

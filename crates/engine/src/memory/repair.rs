@@ -13,7 +13,7 @@ use crate::doctor::{DoctorOptions, doctor_file};
 use crate::error::{Code, Error, Result};
 use crate::options::OpenOptions;
 use crate::output;
-use crate::salvage::{Finding, Image, Purpose, image, survey};
+use crate::salvage::{Finding, Image, Purpose, Source, image, survey};
 
 /// What is known of a memory that is open for salvage.
 #[derive(Debug, Clone, Serialize)]
@@ -45,8 +45,8 @@ impl Memory {
             .map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
         let storage = FileStorage::open_existing(&real, false)?;
         let size = output::length(&storage)?;
-        let survey = survey(output::map(&storage, size)?, path)?;
         let folder = std::env::temp_dir();
+        let survey = survey(&Source::of(&storage, &folder)?, path)?;
         let file = tempfile::tempfile_in(&folder)
             .map_err(|error| Error::io("create a temporary file in", &folder, &error))?;
         let Image {

@@ -1,18 +1,162 @@
 //! What a survey found out, as `doctor` reports it.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+/// What a finding means for who reads the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing to do.
+    Info,
+    /// Damaged, and as it was again: nothing is lost.
+    Warning,
+    /// Something is lost, or nothing can vouch for it.
+    Error,
+}
+
+/// Declares [`FindingCode`] with the name and the severity of each.
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal, $severity:ident;)*) => {
+        /// Everything that can be found. The names are stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum FindingCode {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl FindingCode {
+            /// Its stable name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self {
+                    $(Self::$name => Severity::$severity,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The header is damaged; everything it says is known from elsewhere.
+    HeaderUnreadable = "header_unreadable", Warning;
+    /// The header leads elsewhere than to the last commit.
+    HeaderPointerStale = "header_pointer_stale", Warning;
+    /// No footer stands behind the table of contents.
+    FooterMissing = "footer_missing", Warning;
+    /// Bytes stand behind the last commit that do not belong to it.
+    TrailingBytes = "trailing_bytes", Warning;
+    /// Bytes stand behind the last commit, and the header that would tell whether they are of a later one is damaged.
+    CommitUncertain = "commit_uncertain", Error;
+    /// A later commit than the one that was found is lost, or may be.
+    CommitLost = "commit_lost", Error;
+    /// Documents have other ids than they had.
+    IdsChanged = "ids_changed", Error;
+    /// Bytes that the disk could not give.
+    Unreadable = "unreadable", Error;
+    /// The table of contents is damaged.
+    TocDamaged = "toc_damaged", Warning;
+    /// There is none, and the log holds everything since the file was made.
+    TocLost = "toc_lost", Warning;
+    /// What stands behind the frames in the table of contents is damaged; nothing stood there that cannot be made anew.
+    TocTailDamaged = "toc_tail_damaged", Warning;
+    /// What stands behind the frames in the table of contents is damaged, and may have named tracks of other programs.
+    TocTailLost = "toc_tail_lost", Error;
+    /// Frames that no checksum vouches for.
+    FramesUnchecked = "frames_unchecked", Error;
+    /// Frames that an older table of contents still has.
+    FramesFromOlderTable = "frames_from_older_table", Info;
+    /// Frames that are lost.
+    FramesLost = "frames_lost", Error;
+    /// Documents of which only the text was rescued.
+    TextRescued = "text_rescued", Error;
+    /// Frames for which several texts were found.
+    TextAmbiguous = "text_ambiguous", Error;
+    /// Documents of which nobody can say any more whether they were removed.
+    RemovalsUnknown = "removals_unknown", Error;
+    /// Content that was damaged, and is whole in the search text.
+    PayloadFromSearchText = "payload_from_search_text", Warning;
+    /// Content taken from the search text, which no checksum vouches for.
+    ContentUnchecked = "content_unchecked", Error;
+    /// Content that is lost.
+    PayloadDamaged = "payload_damaged", Error;
+    /// The directory is damaged.
+    DirectoryDamaged = "directory_damaged", Warning;
+    /// There is no time index.
+    TimeIndexMissing = "time_index_missing", Warning;
+    /// The time index is damaged.
+    TimeIndexDamaged = "time_index_damaged", Warning;
+    /// The time index lists other documents than there are.
+    TimeIndexMismatch = "time_index_mismatch", Warning;
+    /// The sketch track is damaged.
+    SketchTrackDamaged = "sketch_track_damaged", Warning;
+    /// The list of full-text sections is lost.
+    LexIndexLost = "lex_index_lost", Warning;
+    /// Full-text sections are damaged.
+    LexIndexDamaged = "lex_index_damaged", Warning;
+    /// A section of vectors is damaged.
+    VecIndexDamaged = "vec_index_damaged", Error;
+    /// Codes of vectors are damaged; the vectors are not.
+    VecCodesDamaged = "vec_codes_damaged", Warning;
+    /// Vectors that are lost.
+    VectorsDamaged = "vectors_damaged", Error;
+    /// Vectors that wait for the end of a `reembed` are lost.
+    StagedVectorsDamaged = "staged_vectors_damaged", Error;
+    /// A section of another program is lost.
+    SectionDamaged = "section_damaged", Error;
+    /// A track of another program is lost.
+    TrackDamaged = "track_damaged", Error;
+    /// Records of the log are lost.
+    LogRecordsLost = "log_records_lost", Error;
+    /// Records of the log that cannot be applied.
+    LogRecordsUnusable = "log_records_unusable", Error;
+    /// A check fails that no repair can mend.
+    VerificationFailed = "verification_failed", Error;
+    /// What was found is sound, and yet the file cannot be opened.
+    OpenFailed = "open_failed", Error;
+    /// There is nothing to repair the file from.
+    NothingToRescue = "nothing_to_rescue", Error;
+    /// The file became shorter while it was looked at.
+    FileChanged = "file_changed", Error;
+    /// The repaired file is not good enough to take the old one's place.
+    RepairFailed = "repair_failed", Error;
+}
+
+impl Serialize for FindingCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Stable name.
-    pub code: &'static str,
-    /// `info`, `warning` or `error`: nothing to do, nothing is lost, something is lost.
-    pub severity: &'static str,
+    /// What it is.
+    pub code: FindingCode,
+    /// What it means.
+    pub severity: Severity,
     /// One sentence.
     pub message: String,
     /// The frames, bytes or records that are meant.
     pub detail: Option<String>,
+}
+
+impl Finding {
+    /// A finding; its code says how bad it is.
+    pub fn new(code: FindingCode, message: impl Into<String>, detail: Option<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            detail,
+        }
+    }
 }
 
 /// Findings in the order in which they were made.
@@ -20,50 +164,37 @@ pub struct Finding {
 pub struct Findings(pub Vec<Finding>);
 
 impl Findings {
-    fn push(
-        &mut self,
-        severity: &'static str,
-        code: &'static str,
-        message: String,
-        detail: Option<String>,
-    ) {
-        self.0.push(Finding {
-            code,
-            severity,
-            message,
-            detail,
-        });
+    /// Adds one.
+    pub fn add(&mut self, code: FindingCode, message: impl Into<String>, detail: Option<String>) {
+        self.0.push(Finding::new(code, message, detail));
     }
 
-    /// Something was lost.
-    pub fn error(
+    /// Adds one about `frames`, ascending, if there are any. `{}` in the message is their number.
+    pub fn add_frames(
         &mut self,
-        code: &'static str,
-        message: impl Into<String>,
-        detail: Option<String>,
+        code: FindingCode,
+        message: &str,
+        frames: impl IntoIterator<Item = u64>,
     ) {
-        self.push("error", code, message.into(), detail);
-    }
-
-    /// Something is damaged that can be made again.
-    pub fn warning(
-        &mut self,
-        code: &'static str,
-        message: impl Into<String>,
-        detail: Option<String>,
-    ) {
-        self.push("warning", code, message.into(), detail);
-    }
-
-    /// Something is worth knowing.
-    pub fn info(&mut self, code: &'static str, message: impl Into<String>, detail: Option<String>) {
-        self.push("info", code, message.into(), detail);
+        let frames: Vec<u64> = frames.into_iter().collect();
+        if !frames.is_empty() {
+            let message = message.replace("{}", &frames.len().to_string());
+            self.add(code, message, Some(format!("frames {}", ranges(frames))));
+        }
     }
 
     /// Whether one has this code.
     #[must_use]
-    pub fn has(&self, code: &str) -> bool {
+    pub fn has(&self, code: FindingCode) -> bool {
         self.0.iter().any(|finding| finding.code == code)
+    }
+
+    /// Whether something is lost, or nothing can vouch for it.
+    #[must_use]
+    pub fn has_losses(&self) -> bool {
+        self.0
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 }
 

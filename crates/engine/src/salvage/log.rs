@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
 
+use super::finding::FindingCode;
 use super::survey::Survey;
 
 /// What stands in the log.
@@ -25,7 +26,7 @@ pub fn gather(
     end: u64,
 ) -> Option<u64> {
     // Records that follow a commit of which nothing is left: nobody knows how many frames were in it.
-    let is_behind_lost = survey.findings.has("commit_lost");
+    let is_behind_lost = survey.findings.has(FindingCode::CommitLost);
     let (start, length) = match header {
         Some(header) => (header.wal_offset, header.wal_size),
         None => (HEADER_SIZE as u64, end.saturating_sub(HEADER_SIZE as u64)),
@@ -41,7 +42,10 @@ pub fn gather(
     let mut uncertain_from = is_behind_lost.then_some(committed);
     let mut unusable = 0;
     let mut inserts = 0;
-    let mut kept_removals = 0;
+    let mut kept_removals = Vec::new();
+    let mut lost_removals = 0;
+    // The last document in parts: the sequence of its last part.
+    let mut parts_end = 0;
     let unapplied = if is_applied_known {
         0
     } else {
@@ -55,6 +59,7 @@ pub fn gather(
             lost += gap.missing;
             // Records that only remove have one length: others take more.
             if bytes == removals {
+                lost_removals += gap.missing;
                 continue;
             }
             if gap.missing > 1 {
@@ -77,6 +82,9 @@ pub fn gather(
                 continue;
             }
         };
+        if let (Some(_), Some(count)) = (&entry.chunk_manifest, entry.chunk_count) {
+            parts_end = record.sequence.saturating_add(u64::from(count));
+        }
         let entry = match entry.op {
             EntryOperation::Insert => {
                 let is_uncertain =
@@ -91,7 +99,7 @@ pub fn gather(
             EntryOperation::Tombstone
                 if uncertain_from.is_some_and(|from| entry.target_frame_id >= Some(from)) =>
             {
-                kept_removals += 1;
+                kept_removals.extend(entry.target_frame_id);
                 continue;
             }
             EntryOperation::Tombstone => entry,
@@ -100,16 +108,26 @@ pub fn gather(
             .log
             .push(Logged::Entry(record.sequence, Box::new(entry)));
     }
+    let last = records.last().map_or(0, |record| record.sequence);
     for gap in gap {
         lost += gap.missing;
+        // Parts of a document that are lost have a place, so that its text is not read as if it were whole.
+        let missing = parts_end.saturating_sub(last).min(gap.missing);
+        for sequence in (last + 1..).take(missing.min(1 << 16) as usize) {
+            survey.log.push(Logged::LostInsert(sequence));
+        }
     }
     if is_behind_lost && inserts > 0 {
         let message = format!(
             "{inserts} documents and parts of documents in the log stand behind the commit that is lost: they are kept, and have other ids"
         );
-        survey.findings.error("ids_changed", message, None);
+        survey.findings.add(FindingCode::IdsChanged, message, None);
     }
-    report(survey, &gaps, start, lost, unusable, kept_removals);
+    let removals = Removals {
+        kept: kept_removals,
+        lost: lost_removals,
+    };
+    report(survey, &gaps, start, lost, unusable, removals);
     records.first().map(|record| record.sequence)
 }
 
@@ -144,13 +162,21 @@ fn first_unapplied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -
     first.unwrap_or(records.len())
 }
 
+/// Removals of which nobody knows what they removed.
+struct Removals {
+    /// Frames that the records name, which may be other ones by now.
+    kept: Vec<u64>,
+    /// Records that are lost.
+    lost: u64,
+}
+
 fn report(
     survey: &mut Survey,
     gaps: &[wal::Gap],
     start: u64,
     lost: u64,
     unusable: u64,
-    kept_removals: u64,
+    mut removals: Removals,
 ) {
     if lost > 0 {
         let places: Vec<String> = gaps
@@ -159,27 +185,39 @@ fn report(
             .collect();
         let message = match gaps.last() {
             Some(gap) if gap.end.is_none() => format!(
-                "the log ends in a record that is not whole; {} before it are intact",
+                "the log ends in a write of which {} records are missing, so that it may never have been acknowledged; {} records that are intact are kept",
+                gap.missing,
                 survey.log.len()
             ),
             _ => format!("{lost} records of the log are damaged; all others are intact"),
         };
         let detail = Some(places.join(", "));
-        survey.findings.error("log_records_lost", message, detail);
+        survey
+            .findings
+            .add(FindingCode::LogRecordsLost, message, detail);
     }
     if unusable > 0 {
         let message =
             format!("{unusable} records of the log say nothing that this version understands");
         survey
             .findings
-            .warning("log_records_unusable", message, None);
+            .add(FindingCode::LogRecordsUnusable, message, None);
     }
-    if kept_removals > 0 {
+    if removals.lost > 0 {
         let message = format!(
-            "{kept_removals} documents that were removed behind lost records are kept: which ones were meant is not known"
+            "{} lost records of the log removed documents: those are back, and which ones is not known",
+            removals.lost
         );
-        survey.findings.warning("removals_unknown", message, None);
+        survey
+            .findings
+            .add(FindingCode::RemovalsUnknown, message, None);
     }
+    removals.kept.sort_unstable();
+    survey.findings.add_frames(
+        FindingCode::RemovalsUnknown,
+        "{} documents that were removed behind lost records are kept: they may be others than these, whose ids the removals name",
+        removals.kept,
+    );
 }
 
 /// Bytes of a record of ours that removes a frame, without its header.

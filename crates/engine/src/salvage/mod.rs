@@ -5,16 +5,21 @@
 //! tells what is missing. An *image* is a plain new file of what was found; `open(path, { salvage: true })` reads it, and
 //! `doctor` makes a whole memory of it.
 
+mod content;
 mod finding;
+mod frames;
 mod image;
 mod log;
 mod orphans;
+mod places;
 mod sections;
+mod source;
 mod survey;
 mod tables;
 mod vectors;
 
-pub use finding::{Finding, Findings};
+pub use finding::{Finding, FindingCode, Findings};
 pub use image::{Image, Purpose, image};
 pub use log::Logged;
+pub use source::Source;
 pub use survey::{Survey, survey};

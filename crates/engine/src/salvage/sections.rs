@@ -3,8 +3,10 @@
 use mv2::time_index::TimeIndex;
 use mv2::toc::SegmentMeta;
 
+use super::finding::FindingCode;
+use super::places::Place;
 use super::survey::Survey;
-use super::tables::{Place, Table};
+use super::tables::Table;
 use crate::compression;
 use crate::directory::is_directory;
 use crate::lex_sections::part_of;
@@ -43,8 +45,8 @@ fn holds_directory(survey: &Survey, segment: &SegmentMeta) -> bool {
 
 fn check_private(survey: &mut Survey, table: &Table) {
     let Some(head) = &table.head else {
-        survey.findings.warning(
-            "lex_index_lost",
+        survey.findings.add(
+            FindingCode::LexIndexLost,
             "the list of full-text sections is lost with the front of the table of contents",
             None,
         );
@@ -72,12 +74,12 @@ fn check_private(survey: &mut Survey, table: &Table) {
             let message = "vectors that wait for a reembed are damaged; it makes them anew";
             survey
                 .findings
-                .warning("staged_vectors_damaged", message, Some(place));
+                .add(FindingCode::StagedVectorsDamaged, message, Some(place));
         } else {
             let message = "a section of another program is damaged; it is left out";
             survey
                 .findings
-                .error("section_damaged", message, Some(place));
+                .add(FindingCode::SectionDamaged, message, Some(place));
         }
     }
     if !lex.is_empty() {
@@ -87,7 +89,7 @@ fn check_private(survey: &mut Survey, table: &Table) {
         );
         survey
             .findings
-            .warning("lex_index_damaged", message, Some(lex.join(", ")));
+            .add(FindingCode::LexIndexDamaged, message, Some(lex.join(", ")));
     }
 }
 
@@ -105,7 +107,9 @@ fn check_directory(survey: &mut Survey, table: &Table, newest: &Place) {
     };
     if is_damaged {
         let message = "the directory does not match its checksum";
-        survey.findings.warning("directory_damaged", message, None);
+        survey
+            .findings
+            .add(FindingCode::DirectoryDamaged, message, None);
     }
 }
 
@@ -114,7 +118,9 @@ fn check_time_index(survey: &mut Survey, table: &Table) {
     let Some(manifest) = &tail.time_index else {
         if !survey.frames.is_empty() {
             let message = "the file has no time index";
-            survey.findings.warning("time_index_missing", message, None);
+            survey
+                .findings
+                .add(FindingCode::TimeIndexMissing, message, None);
         }
         return;
     };
@@ -130,7 +136,7 @@ fn check_time_index(survey: &mut Survey, table: &Table) {
         let message = "the time index does not match its checksum";
         survey
             .findings
-            .warning("time_index_damaged", message, place);
+            .add(FindingCode::TimeIndexDamaged, message, place);
         return;
     }
     let bytes = survey
@@ -146,14 +152,14 @@ fn check_time_index(survey: &mut Survey, table: &Table) {
             let message = "the time index cannot be read";
             survey
                 .findings
-                .warning("time_index_damaged", message, place);
+                .add(FindingCode::TimeIndexDamaged, message, place);
         }
         Some(count) if count != expected && survey.lost.is_empty() => {
             let message =
                 format!("the time index has {count} entries for {expected} active documents");
             survey
                 .findings
-                .warning("time_index_mismatch", message, place);
+                .add(FindingCode::TimeIndexMismatch, message, place);
         }
         _ => {}
     }
@@ -176,7 +182,7 @@ fn check_sketches(survey: &mut Survey, table: &Table) {
         let message = "the sketch track does not match its checksum";
         survey
             .findings
-            .warning("sketch_track_damaged", message, place);
+            .add(FindingCode::SketchTrackDamaged, message, place);
     }
 }
 
@@ -247,6 +253,6 @@ fn check_tracks(survey: &mut Survey) {
         );
         survey
             .findings
-            .error("track_damaged", message, Some(damaged.join(", ")));
+            .add(FindingCode::TrackDamaged, message, Some(damaged.join(", ")));
     }
 }

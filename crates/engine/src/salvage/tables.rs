@@ -1,199 +1,15 @@
-//! Tables of contents, in force and superseded, intact and damaged, and the frames in them.
+//! Tables of contents, intact and damaged, and the frames in them.
 
 use mv2::bytes::Bytes;
 use mv2::codec::Reader;
-use mv2::footer::{self, FOOTER_SIZE};
-use mv2::header::{self, Header};
-use mv2::recover;
 use mv2::toc::{self, TocHead, TocTail};
 use mv2::view::FrameView;
 
+use super::places::Place;
 use crate::directory::{Directory, is_directory};
 
-/// Where a table of contents stands, or stood before it was damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// First byte.
-    pub start: u64,
-    /// Byte behind the last, or the end of what is left of it.
-    pub end: u64,
-    /// Generation, as far as it is known.
-    pub generation: u64,
-    /// Whether its bytes have the hash that they should have.
-    pub is_intact: bool,
-    /// Whether its footer is there.
-    pub has_footer: bool,
-}
-
-/// The tables of a file.
-pub struct Places {
-    /// The one that counts.
-    pub newest: Option<Place>,
-    /// Others that are intact, from new to old.
-    pub older: Vec<Place>,
-    /// Whether the header leads to the one that counts.
-    pub header_is_current: bool,
-    /// Bytes behind its footer.
-    pub trailing: u64,
-}
-
-/// Finds the tables of contents of a file. `stored` is its header, if that can be read.
-pub fn places(map: &[u8], stored: Option<&Header>) -> Places {
-    // Anything a search can start behind, when the header says nothing.
-    let header = stored.cloned().unwrap_or(Header {
-        wal_size: 1,
-        ..Header::default()
-    });
-    let located = recover::locate_with(map, header.clone()).ok();
-    let mut intact: Vec<Place> = Vec::new();
-    let mut damaged: Vec<Place> = Vec::new();
-    if let Some(located) = &located {
-        intact.push(Place {
-            start: located.toc_offset,
-            end: located.footer_offset,
-            generation: located.footer.generation,
-            is_intact: true,
-            has_footer: !located.footer_missing,
-        });
-    }
-    let mut budget = (map.len() as u64).saturating_mul(4) + (64 << 20);
-    for (position, footer) in footer::find_all(map) {
-        let start = position - footer.toc_len;
-        if start < header.wal_offset || intact.iter().any(|place| place.start == start) {
-            continue;
-        }
-        let Some(left) = budget.checked_sub(footer.toc_len) else {
-            break;
-        };
-        budget = left;
-        let bytes = part(map, start, position);
-        let place = Place {
-            start,
-            end: position,
-            generation: footer.generation,
-            is_intact: bytes
-                .is_some_and(|bytes| *blake3::hash(bytes).as_bytes() == footer.toc_hash),
-            has_footer: true,
-        };
-        if place.is_intact {
-            intact.push(place);
-        } else {
-            damaged.push(place);
-        }
-    }
-    // The one that an ordinary look finds is the newest; of the others the place tells. Older commits may stand behind it,
-    // too, where somebody put them.
-    let found = located.as_ref().map(|located| located.toc_offset);
-    intact.sort_by_key(|place| std::cmp::Reverse((Some(place.start) == found, place.start)));
-    // What the header names was durable. Without a header, the last footer there is may be of a commit that never came
-    // into force; its frames are checked one by one anyway.
-    let last_intact = intact.first().map_or(0, |place| place.start);
-    let named = stored.filter(|header| header.footer_offset > last_intact);
-    let newest_damaged = match (stored, named) {
-        (Some(_), Some(header)) => named_place(map, header, &damaged),
-        (Some(_), None) => None,
-        (None, _) => damaged
-            .iter()
-            .filter(|place| place.start > last_intact)
-            .max_by_key(|place| place.start)
-            .copied(),
-    };
-    // A place that holds nothing like a table is no better than the intact one before it.
-    let newest_damaged = newest_damaged.filter(|place| {
-        intact.is_empty()
-            || part(map, place.start, place.end).is_some_and(looks_like_table)
-            || has_directory(map, intact.first(), place)
-    });
-    let newest = newest_damaged.or(intact.first().copied());
-    let older = intact
-        .into_iter()
-        .filter(|place| newest.is_none_or(|newest| newest.start != place.start))
-        .collect();
-    let is_current = |place: &Place| {
-        stored.is_some_and(|header| {
-            header.footer_offset == place.start
-                && (!place.is_intact
-                    || part(map, place.start, place.end)
-                        .and_then(|bytes| toc::stored_checksum(bytes).ok())
-                        == Some(header.toc_checksum))
-        })
-    };
-    Places {
-        header_is_current: newest.as_ref().is_some_and(is_current),
-        trailing: newest.as_ref().map_or(0, |place| {
-            let footer = if place.has_footer {
-                FOOTER_SIZE as u64
-            } else {
-                0
-            };
-            (map.len() as u64).saturating_sub(place.end + footer)
-        }),
-        newest,
-        older,
-    }
-}
-
-/// Where the header says that the table of contents is, damaged as it may be.
-fn named_place(map: &[u8], header: &Header, damaged: &[Place]) -> Option<Place> {
-    let start = header.footer_offset;
-    if let Some(place) = damaged.iter().find(|place| place.start == start) {
-        return Some(*place);
-    }
-    let length = map.len() as u64;
-    if start < header.wal_end() {
-        return None;
-    }
-    if start >= length {
-        // Cut off in front of it. Its directory may be left, and tells what there was.
-        return Some(Place {
-            start: length,
-            end: length,
-            generation: 0,
-            is_intact: false,
-            has_footer: false,
-        });
-    }
-    let end = match header::toc_length(map).and_then(|noted| start.checked_add(noted)) {
-        Some(end) => end.min(length),
-        // Other writers end the file with it.
-        None => length.saturating_sub(FOOTER_SIZE as u64).max(start),
-    };
-    Some(Place {
-        start,
-        end,
-        generation: 0,
-        is_intact: false,
-        has_footer: false,
-    })
-}
-
-/// Whether a damaged table still has a beginning or a frame.
-fn looks_like_table(bytes: &[u8]) -> bool {
-    toc::decode_head(bytes).is_ok()
-        || next_frame(bytes, 0, 0, u64::MAX, &mut Effort::on(bytes)).is_some()
-}
-
-/// Whether a directory stands between the last intact commit and a damaged table.
-fn has_directory(map: &[u8], intact: Option<&Place>, place: &Place) -> bool {
-    let from = intact.map_or(0, |intact| intact.end);
-    part(map, from, place.start).is_some_and(|between| {
-        memchr::memmem::rfind_iter(between, b"MVDIR\0")
-            .take(16)
-            .any(|at| {
-                let section = between.get(at..).unwrap_or_default();
-                Directory::length_at(section).is_some_and(|length| {
-                    Directory::parse(
-                        Bytes::from(section.get(..length).unwrap_or_default().to_vec()),
-                        0,
-                        length,
-                    )
-                    .is_ok_and(|directory| directory.section_offset() == from + at as u64)
-                })
-            })
-    })
-}
-
-fn part(map: &[u8], start: u64, end: u64) -> Option<&[u8]> {
+/// Bytes of a file, if it has them.
+pub(super) fn part(map: &[u8], start: u64, end: u64) -> Option<&[u8]> {
     map.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
@@ -388,11 +204,11 @@ fn is_plausible_head(bytes: &[u8], count: u64, start: u64) -> bool {
 
 /// Bytes that a search may still read. In bytes that were made up a frame may seem to stand everywhere, each as long as the
 /// rest: whoever reads all of them needs time, and memory, without bound.
-struct Effort(usize);
+pub(super) struct Effort(usize);
 
 impl Effort {
     /// Several times what any table takes, whatever happened to it.
-    fn on(bytes: &[u8]) -> Self {
+    pub(super) fn on(bytes: &[u8]) -> Self {
         const LEAST: usize = 64 << 20;
         Self(bytes.len().saturating_mul(16).saturating_add(LEAST))
     }
@@ -420,7 +236,7 @@ fn by_directory(
 }
 
 /// Length of frame `id`, if it stands at `offset`.
-fn frame_at(bytes: &[u8], offset: usize, id: u64, effort: &mut Effort) -> Option<usize> {
+pub(super) fn frame_at(bytes: &[u8], offset: usize, id: u64, effort: &mut Effort) -> Option<usize> {
     let rest = bytes.get(offset..)?;
     if u64::from_le_bytes(*rest.first_chunk()?) != id {
         return None;
@@ -434,7 +250,7 @@ fn frame_at(bytes: &[u8], offset: usize, id: u64, effort: &mut Effort) -> Option
 
 /// The next place at or behind `from` where a frame with an id of at least `least` stands, which another one or the end of
 /// the frames follows.
-fn next_frame(
+pub(super) fn next_frame(
     bytes: &[u8],
     from: usize,
     least: u64,

@@ -6,6 +6,7 @@
 use mv2::bytes::Bytes;
 use mv2::toc::SegmentMeta;
 
+use super::finding::FindingCode;
 use super::survey::Survey;
 use super::tables::Table;
 use crate::embedding::names_vector;
@@ -79,7 +80,9 @@ pub fn gather(survey: &mut Survey, table: &Table) {
             if codes.is_some() && !codes_are_sound {
                 let place = Some(format!("byte {}", entry.bytes_offset));
                 let message = "codes of vectors do not match their checksum; the vectors do";
-                survey.findings.warning("vec_codes_damaged", message, place);
+                survey
+                    .findings
+                    .add(FindingCode::VecCodesDamaged, message, place);
             }
             survey.vectors.blobs.push(Blob {
                 entry,
@@ -101,7 +104,9 @@ pub fn gather(survey: &mut Survey, table: &Table) {
         let message = format!(
             "a section of vectors does not match its checksum; {kept} of {of} vectors in it are intact"
         );
-        survey.findings.error("vec_index_damaged", message, place);
+        survey
+            .findings
+            .add(FindingCode::VecIndexDamaged, message, place);
         if let Some(rescued) = rescued.filter(|_| kept > 0) {
             survey.vectors.blobs.push(Blob {
                 entry,

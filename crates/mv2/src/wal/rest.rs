@@ -9,7 +9,10 @@ const FARTHEST: u64 = 1 << 24;
 /// What a record that is not intact is.
 pub enum Judgement {
     /// What a write that was interrupted leaves, with everything behind it.
-    Torn,
+    Torn {
+        /// Place and sequence of the first intact record behind it, which is of the same batch.
+        next: Option<(usize, u64)>,
+    },
     /// Acknowledged records are missing.
     Damaged {
         /// Where the first intact one behind them stands.
@@ -86,7 +89,7 @@ pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
 /// Judges a record by the intact ones behind it, with ascending sequences.
 fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judgement {
     let Some((first, newest)) = found.first().zip(found.last()) else {
-        return Judgement::Torn;
+        return Judgement::Torn { next: None };
     };
     let header = region.get(position..).unwrap_or_default();
     let claim = Claim::read(header).ok();
@@ -128,7 +131,9 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
     }
     match plausible {
         Some(claim) if claim.batch_end() != end => damaged,
-        _ => Judgement::Torn,
+        _ => Judgement::Torn {
+            next: Some((first.position, first.claim.sequence)),
+        },
     }
 }
 
