@@ -17,11 +17,14 @@ export class Archive {
   readonly #reading: Reading;
   readonly #zip: ZipFile;
   readonly #entries: ReadonlyMap<string, Entry>;
+  /** By their names in lower case. */
+  readonly #folded: ReadonlyMap<string, Entry>;
 
   private constructor(reading: Reading, zip: ZipFile, entries: ReadonlyMap<string, Entry>) {
     this.#reading = reading;
     this.#zip = zip;
     this.#entries = entries;
+    this.#folded = new Map([...entries].map(([name, entry]) => [name.toLowerCase(), entry]));
   }
 
   /** `kind`: for messages, `older`: what a document of this kind was before it was an archive. */
@@ -53,10 +56,6 @@ export class Archive {
     } catch (error) {
       throw damaged(filename, 'its list of parts', `cannot be read (${messageOf(error)})`, error);
     }
-  }
-
-  get names(): string[] {
-    return [...this.#entries.keys()];
   }
 
   has(name: string): boolean {
@@ -94,11 +93,7 @@ export class Archive {
 
   /** Names are compared as they stand, and then without regard to case, as Office does. */
   #entry(name: string): Entry | undefined {
-    const exact = this.#entries.get(name);
-    if (exact !== undefined) return exact;
-    const lower = name.toLowerCase();
-    for (const [own, entry] of this.#entries) if (own.toLowerCase() === lower) return entry;
-    return undefined;
+    return this.#entries.get(name) ?? this.#folded.get(name.toLowerCase());
   }
 }
 

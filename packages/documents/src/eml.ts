@@ -1,6 +1,7 @@
-import PostalMime, { type Address, type Email } from 'postal-mime';
+import type { Address, Email } from 'postal-mime';
 import { damaged, notADocument } from './failures.js';
 import { htmlText } from './html-text.js';
+import { parseMail } from './mail.js';
 import type { Draft, Reading } from './reading.js';
 
 /** Headers of which every message has one. */
@@ -63,8 +64,9 @@ async function textOf(reading: Reading, email: Email, depth: number): Promise<st
 async function parsed(reading: Reading, data: Uint8Array): Promise<Email> {
   await reading.pause();
   try {
-    return await PostalMime.parse(data, { maxNestingDepth: 64 });
+    return await parseMail(data, reading.signal);
   } catch (error) {
+    reading.signal?.throwIfAborted();
     const why = error instanceof Error ? error.message : String(error);
     throw damaged(reading.filename, 'the message', `cannot be read (${why})`, error);
   }

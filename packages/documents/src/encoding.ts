@@ -11,7 +11,9 @@ export interface Decoded {
 }
 
 /** Bytes that are looked at where nothing tells the encoding. */
-const SAMPLE = 256 * 1024;
+const SAMPLE = 64 * 1024;
+/** Characters of what they would be that are looked at. */
+const LOOKED_AT = 8 * 1024;
 
 const MARKS: readonly (readonly [encoding: string, mark: readonly number[]])[] = [
   ['utf-32le', [0xff, 0xfe, 0, 0]],
@@ -36,9 +38,8 @@ export function decode(data: Uint8Array, declared?: string, usual?: string): Dec
     const text = decodeAs(utf16, data);
     return text === undefined ? undefined : { text, encoding: utf16, isGuessed: true };
   }
-  const sample = data.subarray(0, SAMPLE);
-  if (sample.includes(0)) return undefined;
-  const shifts = hasShifts(sample) ? decodeAs('iso-2022-jp', data) : undefined;
+  if (data.includes(0)) return undefined;
+  const shifts = hasShifts(data.subarray(0, SAMPLE)) ? decodeAs('iso-2022-jp', data) : undefined;
   if (shifts !== undefined) return { text: shifts, encoding: 'iso-2022-jp', isGuessed: true };
   const utf8 = decodeAs('utf-8', data);
   if (utf8 !== undefined) return { text: utf8, encoding: 'utf-8', isGuessed: false };
@@ -47,6 +48,10 @@ export function decode(data: Uint8Array, declared?: string, usual?: string): Dec
     const text = decodeAs(said, data);
     if (text !== undefined) return { text, encoding: said, isGuessed: false };
   }
+  // Where it begins to tell: a long text may have its first letter beyond ASCII late.
+  const first = data.findIndex((byte) => byte > 0x7f);
+  const from = Math.max(0, first - 512);
+  const sample = data.subarray(from, from + SAMPLE);
   for (const encoding of usual === undefined ? guesses(sample) : [usual, ...guesses(sample)]) {
     const text = decodeAs(encoding, data);
     if (text !== undefined) return { text, encoding, isGuessed: true };
@@ -88,7 +93,7 @@ function guesses(sample: Uint8Array): string[] {
   }
   const ranked = [...scores].map(([encoding, confidence]): [string, number] => [
     encoding,
-    confidence - 100 * oddness(new TextDecoder(encoding).decode(sample)),
+    confidence - 100 * oddness(new TextDecoder(encoding).decode(sample).slice(0, LOOKED_AT)),
   ]);
   ranked.sort(([, left], [, right]) => right - left);
   return [...ranked.map(([encoding]) => encoding), 'windows-1252'];

@@ -31,7 +31,7 @@ export async function read(reading: Reading): Promise<Draft> {
   const { title, author, created, items, spine } = await packageOf(reading, archive, root);
   const locked = await encryptedParts(reading, archive);
   const pages: DocumentPage[] = [];
-  for (const id of spine) {
+  for (const id of new Set(spine)) {
     if (pages.length >= reading.maxPages) break;
     const item = items.get(id);
     if (item === undefined || !archive.has(item.path)) {

@@ -40,7 +40,7 @@ export class Paragraphs {
   /** Ends a paragraph. */
   end(): void {
     const place = this.#place;
-    const line = place.line.replaceAll(/[ \t]+(?=\n|$)/g, '');
+    const line = withoutTrailingBlanks(place.line);
     if (line.trim() !== '') place.blocks.push(this.#reading.text(line));
     place.line = '';
     const boxes = this.#boxes.get(place);
@@ -58,8 +58,9 @@ export class Paragraphs {
   closeBox(): void {
     const text = this.#closePlace('\n\n');
     if (text === '') return;
-    const boxes = this.#boxes.get(this.#place) ?? [];
-    this.#boxes.set(this.#place, [...boxes, text]);
+    const boxes = this.#boxes.get(this.#place);
+    if (boxes === undefined) this.#boxes.set(this.#place, [text]);
+    else boxes.push(text);
   }
 
   openTable(): void {
@@ -102,12 +103,7 @@ export class Paragraphs {
     if (table === undefined) return;
     const rows = table.rows.filter((row) => row.some((cell) => cell !== ''));
     if (rows.length === 0) return;
-    const lines = rows.map((row) =>
-      row
-        .map((cell) => cell.replaceAll(/\s*\n\s*/g, ' '))
-        .join('\t')
-        .trimEnd(),
-    );
+    const lines = rows.map((row) => row.map(inOneLine).join('\t').trimEnd());
     this.#place.blocks.push(lines.join('\n'));
     // One that stands in a cell of another is part of that one's text.
     if (this.#tables.length === 0) this.#reading.table(this.#page, rows);
@@ -125,4 +121,24 @@ export class Paragraphs {
     const place = this.#places.length > 1 ? this.#places.pop() : this.#place;
     return (place?.blocks ?? []).join(between);
   }
+}
+
+/** Without expressions: a long run of blanks takes them a time that grows with its square. */
+function withoutTrailingBlanks(text: string): string {
+  return text.includes('\n')
+    ? text
+        .split('\n')
+        .map((line) => line.trimEnd())
+        .join('\n')
+    : text.trimEnd();
+}
+
+function inOneLine(cell: string): string {
+  return cell.includes('\n')
+    ? cell
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => line !== '')
+        .join(' ')
+    : cell;
 }

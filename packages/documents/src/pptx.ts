@@ -56,16 +56,16 @@ async function slides(
   main: string,
   related: ReadonlyMap<string, Relationship>,
 ): Promise<string[]> {
-  const parts: string[] = [];
+  const parts = new Set<string>();
   await readPart(reading, archive, main, {
     open(name, attributes) {
       if (name !== 'sldId') return;
       const slide = related.get(relationId(attributes));
-      if (slide === undefined) reading.warn(`slide ${parts.length + 1} is missing`);
-      else parts.push(slide.target);
+      if (slide === undefined) reading.warn(`slide ${parts.size + 1} is missing`);
+      else parts.add(slide.target);
     },
   });
-  return parts;
+  return [...parts];
 }
 
 /** Numbers of slides are not what a slide says, and neither is the picture of it above its notes. */

@@ -28,7 +28,6 @@ export class Reading {
   #unpacked = 0;
   #characters = 0;
   #cells = 0;
-  #sheetCells = 0;
   #since = performance.now();
 
   constructor(source: DocumentSource, options: ParseDocumentOptions, limits: Settings) {
@@ -61,21 +60,13 @@ export class Reading {
     return text;
   }
 
-  /** Counts cells of a sheet, blank ones before a filled one too: each takes room. */
-  cells(count: number): void {
-    this.#sheetCells += count;
-    if (this.#sheetCells > this.limits.maxCharacters / 2) {
-      this.#refuse('maxCharacters', 'characters and cells');
-    }
-  }
-
   depth(depth: number): void {
     if (depth > this.limits.maxDepth) this.#refuse('maxDepth', 'levels of elements');
   }
 
   /** Keeps a table of a page. Rows are made as long as the longest; a table without a second row is none. */
-  table(page: number, rows: readonly (readonly string[])[]): void {
-    const width = rows.reduce((most, row) => Math.max(most, row.length), 0);
+  table(page: number, rows: readonly (readonly string[])[], columns: number = 0): void {
+    const width = rows.reduce((most, row) => Math.max(most, row.length), columns);
     if (rows.length < 2 || width === 0) return;
     this.#cells += rows.length * width;
     if (this.#cells > this.limits.maxCells) {

@@ -141,6 +141,7 @@ class RtfReader {
   readonly #paragraphs: Paragraphs;
   readonly #groups: Group[] = [];
   readonly #fonts = new Map<number, string>();
+  readonly #decoders = new Map<string, InstanceType<typeof TextDecoder>>();
   readonly #said = new Map<string, string>();
   readonly #date = new Map<string, number>();
   #group: Group = { isSilent: false, isOptional: false, destination: '', font: -1, skip: 1 };
@@ -381,10 +382,14 @@ class RtfReader {
     if (this.#bytes.length === 0) return;
     const bytes = Uint8Array.from(this.#bytes);
     this.#bytes = [];
-    const isPlain = bytes.every((byte) => byte < 0x80);
     const font = this.#group.font < 0 ? this.#defaultFont : this.#group.font;
-    const encoding = isPlain ? 'utf-8' : (this.#fonts.get(font) ?? this.#encoding);
-    this.#add(new TextDecoder(encoding).decode(bytes));
+    this.#add(this.#decoder(this.#fonts.get(font) ?? this.#encoding).decode(bytes));
+  }
+
+  #decoder(encoding: string): InstanceType<typeof TextDecoder> {
+    const decoder = this.#decoders.get(encoding) ?? new TextDecoder(encoding);
+    this.#decoders.set(encoding, decoder);
+    return decoder;
   }
 
   #add(text: string): void {

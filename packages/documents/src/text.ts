@@ -26,11 +26,25 @@ export function read(reading: Reading): Draft {
   return { title, mimeType, pages: [{ number: 1, text: shown }] };
 }
 
+/** How much of a Markdown file is looked at for its title. */
+const HEAD = 20_000;
+
 /** The title in the head of a Markdown file, or its first heading. */
 function titleOf(text: string): string | undefined {
-  const head = /^---\r?\n([\s\S]{0,10000}?)\r?\n---/.exec(text)?.[1];
-  const said = head === undefined ? undefined : /^title:[ \t]*(["']?)([^\r\n]*?)\1[ \t]*$/m.exec(head)?.[2];
-  return said ?? /^#[ \t]+([^\r\n]*?)[ \t]*#*[ \t]*$/m.exec(text)?.[1];
+  const lines = text.slice(0, HEAD).split(/\r?\n/);
+  const end = lines[0] === '---' ? lines.indexOf('---', 1) : -1;
+  const said = lines.slice(0, Math.max(0, end)).find((line) => line.startsWith('title:'));
+  if (said !== undefined) return unquoted(said.slice(6).trim());
+  let heading = lines.find((line) => line.startsWith('# '))?.trim();
+  while (heading?.endsWith('#') === true) heading = heading.slice(0, -1);
+  return heading?.slice(1).trim();
+}
+
+function unquoted(text: string): string {
+  const quote = text[0] ?? '';
+  return (quote === '"' || quote === "'") && text.length > 1 && text.endsWith(quote)
+    ? text.slice(1, -1)
+    : text;
 }
 
 /** JSON whose letters are written as `\u00e9` is found by its letters. It says the same as before. */

@@ -38,13 +38,12 @@ export async function read(reading: Reading): Promise<Draft> {
     }
     if (sheet.isHidden) reading.warn(`the sheet "${sheet.name}" is hidden`);
     const number = index + 1;
-    const rows =
-      part.type === 'worksheet'
-        ? await rowsOf(reading, archive, part.target, { strings, formats, is1904 })
-        : [];
-    reading.table(number, withoutBlankColumns(rows));
+    const book = { strings, formats, is1904 };
+    const rows = part.type === 'worksheet' ? await rowsOf(reading, archive, part.target, book) : [];
     const notes = await textsBeside(reading, archive, part);
-    const lines = rows.map((row) => row.filter((cell) => cell !== '').join('\t'));
+    const table = asTable(rows, reading.limits.maxCells);
+    reading.table(number, table.rows, table.width);
+    const lines = rows.map(({ cells }) => cells.join('\t'));
     const text = [lines.join('\n'), ...notes].filter((block) => block !== '').join('\n\n');
     pages.push({ number, name: sheet.name, text });
   }
@@ -56,20 +55,22 @@ async function workbook(
   archive: Archive,
   part: string,
 ): Promise<{ sheets: Sheet[]; is1904: boolean }> {
-  const sheets: Sheet[] = [];
+  const sheets = new Map<string, Sheet>();
   let is1904 = false;
   await readPart(reading, archive, part, {
     open(name, attributes) {
       if (name === 'workbookPr') is1904 = isSet(attributes['date1904']);
-      if (name !== 'sheet') return;
-      sheets.push({
-        name: attributes['name'] ?? `Sheet${sheets.length + 1}`,
-        id: relationId(attributes),
+      const id = relationId(attributes);
+      // No sheet is there twice.
+      if (name !== 'sheet' || sheets.has(id)) return;
+      sheets.set(id, {
+        name: attributes['name'] ?? `Sheet${sheets.size + 1}`,
+        id,
         isHidden: /^(very)?hidden$/i.test(attributes['state'] ?? ''),
       });
     },
   });
-  return { sheets, is1904 };
+  return { sheets: [...sheets.values()], is1904 };
 }
 
 /** The texts that cells refer to by number; readings of characters are left out. */
@@ -136,13 +137,16 @@ interface Book {
   readonly is1904: boolean;
 }
 
-/** More columns than a sheet has. */
-const MOST_COLUMNS = 16_384;
+/** The cells of a row that have a value, and the columns they stand in. */
+interface Row {
+  readonly columns: number[];
+  readonly cells: string[];
+}
 
 /** The rows of a sheet that have a value. */
-async function rowsOf(reading: Reading, archive: Archive, part: string, book: Book): Promise<string[][]> {
-  const rows: string[][] = [];
-  let row: string[] = [];
+async function rowsOf(reading: Reading, archive: Archive, part: string, book: Book): Promise<Row[]> {
+  const rows: Row[] = [];
+  let row: Row = { columns: [], cells: [] };
   let column = 0;
   let type = '';
   let format: CellFormat = 'number';
@@ -159,7 +163,7 @@ async function rowsOf(reading: Reading, archive: Archive, part: string, book: Bo
         isValue = name === 'v' || name === 't';
         isFormula ||= name === 'f';
         if (name === 'row') {
-          row = [];
+          row = { columns: [], cells: [] };
           column = 0;
         } else if (name === 'c') {
           column = columnOf(attributes['r']) ?? column;
@@ -177,17 +181,13 @@ async function rowsOf(reading: Reading, archive: Archive, part: string, book: Bo
           const shown = shownValue(value, type, format, book);
           if (isFormula && value === '') withoutValue += 1;
           isFormula = false;
-          if (shown !== '' && column < MOST_COLUMNS) {
-            // A cell far to the right has blank ones before it, which are counted as it is.
-            const blanks = Math.max(0, column - row.length);
-            reading.cells(blanks + 1);
-            for (let at = 0; at < blanks; at += 1) row.push('');
-            row[column] = reading.text(shown);
+          if (shown !== '') {
+            row.columns.push(column);
+            row.cells.push(reading.text(shown));
           }
           column += 1;
-        } else if (name === 'row' && row.length > 0) {
+        } else if (name === 'row' && row.cells.length > 0) {
           rows.push(row);
-          row = [];
         }
       },
     },
@@ -219,11 +219,20 @@ function shownValue(value: string, type: string, format: CellFormat, { strings, 
   }
 }
 
-function withoutBlankColumns(rows: readonly string[][]): string[][] {
+/** Rows of equal length without the columns that are blank in all of them; as they are where that is too much. */
+function asTable(rows: readonly Row[], maxCells: number): { rows: string[][]; width: number } {
   const used = new Set<number>();
-  for (const row of rows) for (const [at, cell] of row.entries()) if (cell !== '') used.add(at);
-  const columns = [...used].toSorted((left, right) => left - right);
-  return rows.map((row) => columns.map((at) => row[at] ?? ''));
+  for (const { columns } of rows) for (const column of columns) used.add(column);
+  const places = new Map([...used].toSorted((left, right) => left - right).map((column, at) => [column, at]));
+  const width = places.size;
+  // Refused by who keeps it, with a word.
+  if (rows.length * width > maxCells) return { rows: rows.map(({ cells }) => cells), width };
+  const whole = rows.map(({ columns, cells }) => {
+    const row = Array.from<string>({ length: width }).fill('');
+    for (const [at, column] of columns.entries()) row[places.get(column) ?? 0] = cells[at] ?? '';
+    return row;
+  });
+  return { rows: whole, width };
 }
 
 /** Comments on cells, and the texts of boxes and shapes. */

@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 /** XML of any kind: its texts, a line each, and the values of attributes. */
 export async function read(reading: Reading): Promise<Draft> {
   const source = textOf(reading, xmlEncoding(reading.data));
-  if (!/<[\p{L}_][^>]*>/u.test(source)) {
+  if (!/<[\p{L}_][^<>]*>/u.test(source)) {
     throw notADocument(reading.filename, 'XML', 'there is no element in it');
   }
   const lines: string[] = [];
