@@ -30,6 +30,8 @@ const LONGEST_WORD = 8192;
 const LONGEST_SUFFIX = 256;
 /** A longer piece is no address. */
 const LONGEST_ADDRESS = 2048;
+/** Tokens that are looked at between pauses where looking is all there is to do. */
+const STRIDE = 4096;
 /** Longer pieces are not kept. */
 const LONGEST_KNOWN = 64;
 /**
@@ -44,7 +46,7 @@ interface Trie {
   readonly next: Map<string, Trie>;
 }
 
-/** Takes text apart as spaCy does: at white space, then affixes, exceptions, addresses and infixes. */
+/** Takes text apart as spaCy (MIT, Explosion) does: at white space, then affixes, exceptions, addresses and infixes. */
 export class Tokenizer {
   readonly #lexemes: Lexemes;
   readonly #prefix: RegExp;
@@ -95,7 +97,7 @@ export class Tokenizer {
       end = index + word.length;
     }
     yield* this.#addSpace(tokens, text, end, text.length);
-    return this.#mended(tokens, text);
+    return yield* this.#mended(tokens, text);
   }
 
   /** White space between words: one space is none, and of more the first belongs to the word before it. */
@@ -209,8 +211,8 @@ export class Tokenizer {
   }
 
   /** Puts exceptions together again that the rules have torn, such as a face within brackets; longest ones first. */
-  #mended(tokens: Tokens, text: string): Tokens {
-    const spans = this.#tornIn(tokens);
+  *#mended(tokens: Tokens, text: string): Generator<undefined, Tokens> {
+    const spans = yield* this.#tornIn(tokens);
     if (spans.length === 0) return tokens;
     spans.sort(
       (left, right) => right.end - right.start - (left.end - left.start) || left.start - right.start,
@@ -223,36 +225,28 @@ export class Tokenizer {
     }
     const { lexemes, starts } = tokens;
     const mended: Tokens = { lexemes: [], starts: [] };
-    for (let at = 0; at < lexemes.length;) {
-      const begin = starts[at] ?? 0;
-      const end = chosen.get(at) ?? at + 1;
-      const last = (starts[end - 1] ?? 0) + (lexemes[end - 1]?.text.length ?? 0);
-      // With white space between its parts it is none.
+    for (let at = 0, round = 0; at < lexemes.length; round += 1) {
+      if (round % STRIDE === STRIDE - 1) yield;
+      const lexeme = lexemes[at];
+      const end = chosen.get(at);
+      let place = starts[at] ?? 0;
+      // With white space between its parts it is no exception.
       const parts =
-        end > at + 1 || chosen.has(at) ? this.#exceptions.get(text.slice(begin, last)) : undefined;
-      if (parts === undefined) {
-        for (; at < end; at += 1) {
-          const lexeme = lexemes[at];
-          if (lexeme === undefined) continue;
-          mended.lexemes.push(lexeme);
-          mended.starts.push(starts[at] ?? 0);
-        }
-        continue;
-      }
-      let place = begin;
-      for (const part of parts) {
+        end === undefined ? undefined : this.#exceptions.get(text.slice(place, endOf(tokens, end)));
+      for (const part of parts ?? (lexeme === undefined ? [] : [lexeme])) {
         mended.lexemes.push(part);
         mended.starts.push(place);
         place += part.text.length;
       }
-      at = end;
+      at = parts === undefined ? at + 1 : (end ?? at + 1);
     }
     return mended;
   }
 
-  #tornIn({ lexemes }: Tokens): { start: number; end: number }[] {
+  *#tornIn({ lexemes }: Tokens): Generator<undefined, { start: number; end: number }[]> {
     const spans: { start: number; end: number }[] = [];
     for (let start = 0; start < lexemes.length; start += 1) {
+      if (start % STRIDE === STRIDE - 1) yield;
       let node: Trie | undefined = this.#torn;
       for (let end = start; node !== undefined && end < lexemes.length;) {
         node = node.next.get(lexemes[end]?.text ?? '');
@@ -262,4 +256,9 @@ export class Tokenizer {
     }
     return spans;
   }
+}
+
+/** Where the last of some tokens ends in the text; `behind` is the one after it. */
+function endOf({ lexemes, starts }: Tokens, behind: number): number {
+  return (starts[behind - 1] ?? 0) + (lexemes[behind - 1]?.text.length ?? 0);
 }
