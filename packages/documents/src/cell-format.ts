@@ -24,9 +24,12 @@ export function customFormat(code: string): CellFormat {
 }
 
 const DAY = 86_400;
+const PLAIN = /^-?\d+(?:\.\d+)?$/;
 
 /** A stored number as it is shown: dates as ISO 8601, numbers with the 15 digits that Excel shows. */
 export function shownNumber(value: string, format: CellFormat, is1904: boolean): string {
+  // As most are: of so few digits none is a rest of computing, and they are shown as they stand.
+  if (format === 'number' && value.length <= 15 && PLAIN.test(value)) return value;
   const number = Number(value);
   if (value.trim() === '' || !Number.isFinite(number)) return value;
   if (format === 'percent') return `${trimmed(number * 100)}%`;

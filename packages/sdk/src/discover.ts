@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Plugin } from '@memvid/core';
+import { type Plugin, UnsupportedOperationError } from '@memvid/core';
 import { messageOf } from './border.js';
 import { isRecord } from './check.js';
 import { EMBEDDING_PLUGINS } from './embedding/models.js';
 import { embeddingFailed } from './failures.js';
+import { DOCUMENT_KINDS, DOCUMENTS_PACKAGE } from './file-document.js';
 
 /** Packages of plugins that are known by name, in the order in which they are tried. */
 export const WELL_KNOWN_PLUGINS: readonly string[] = [
@@ -33,7 +34,7 @@ export interface DiscoverOptions {
 /**
  * Loads the well-known plugin packages that are installed beside the application and gives their plugins; those
  * that are not installed are left out. One that cannot be loaded does not hide the others: it comes as a plugin whose
- * embedders fail with MV015. For command-line tools: a library passes its plugins in by itself.
+ * embedders fail with MV015, and whose parsers with MV018. For command-line tools: a library passes its plugins in by itself.
  */
 export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Plugin[]> {
   const load = options.load ?? importInstalled;
@@ -85,16 +86,25 @@ export function isNotInstalled(error: unknown, name: string): boolean {
   );
 }
 
-/** Stands for a package that is installed and cannot be loaded; whoever asks for its embedders is told why. */
+/** Stands for a package that is installed and cannot be loaded; whoever asks for its embedders or parsers is told why. */
 function brokenPlugin(name: string, cause: unknown): Plugin {
+  const message = `The package ${name} is installed, but cannot be loaded: ${messageOf(cause)}`;
+  const options = { suggestion: `Install it again with what it needs: npm install ${name}`, cause };
+  const details = { reason: 'plugin_broken', package: name };
+  if (name === DOCUMENTS_PACKAGE) {
+    const refuse = (): never => {
+      throw new UnsupportedOperationError(message, { ...options, details });
+    };
+    return {
+      spec: 'plugin/v1',
+      name,
+      documentParsers: Object.fromEntries(DOCUMENT_KINDS.map((kind) => [kind, refuse])),
+    };
+  }
   const [provider = name] =
     Object.entries(EMBEDDING_PLUGINS).find(([, { packageName }]) => packageName === name) ?? [];
   const fail = (): never => {
-    throw embeddingFailed(
-      `The package ${name} is installed, but cannot be loaded: ${messageOf(cause)}`,
-      { reason: 'plugin_broken', provider, package: name },
-      { suggestion: `Install it again with what it needs: npm install ${name}`, cause },
-    );
+    throw embeddingFailed(message, { ...details, provider }, options);
   };
   return { spec: 'plugin/v1', name, embedders: { [provider]: fail } };
 }

@@ -48,7 +48,7 @@ export const DOCUMENT_KINDS: readonly string[] = [
   'rtf',
   'eml',
 ];
-const DOCUMENTS_PACKAGE = '@memvid/documents';
+export const DOCUMENTS_PACKAGE = '@memvid/documents';
 const TEXT = 'text/plain';
 
 export interface TextFile {

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HashEmbeddings as CoreHash } from '@memvid/core';
@@ -6,6 +7,7 @@ import * as compat from '../src/compat.ts';
 import { discoverPlugins } from '../src/discover.ts';
 import { Embedders } from '../src/embedding/embedders.ts';
 import * as main from '../src/index.ts';
+import { scratch } from './support/memory.ts';
 
 const KEYS = [
   'OPENAI_API_KEY',
@@ -215,5 +217,19 @@ describe('discoverPlugins', () => {
         cause: { code: 'ERR_MODULE_NOT_FOUND' },
       });
     }
+  });
+
+  it('and whoever asks it to read a document', async () => {
+    const load = async (): Promise<unknown> => missing('something-else');
+    const plugins = await discoverPlugins({ packages: ['@memvid/documents'], load });
+    await using memory = await main.create(join(scratch(), 'memory.mv2'), { plugins });
+    const file = join(scratch(), 'a.docx');
+    writeFileSync(file, 'no document');
+    await expect(memory.putFile(file)).rejects.toMatchObject({
+      code: 'MV018',
+      message: expect.stringContaining('something-else'),
+      details: { reason: 'plugin_broken', package: '@memvid/documents' },
+      suggestion: expect.stringContaining('npm install @memvid/documents'),
+    });
   });
 });
