@@ -14,6 +14,8 @@ export default defineConfig({
       'packages/embed-nvidia',
       'packages/clip',
       'packages/documents',
+      'packages/llm-nvidia',
+      'packages/llm-openai',
       'packages/ner',
       'packages/ner-model-en',
       'packages/plugin-kit',

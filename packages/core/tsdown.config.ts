@@ -1,4 +1,7 @@
 import { defineConfig } from 'tsdown';
 import { library } from '../../tsdown.base.ts';
 
-export default defineConfig({ ...library, entry: ['src/index.ts', 'src/plugin.ts'] });
+export default defineConfig({
+  ...library,
+  entry: ['src/index.ts', 'src/language-model.ts', 'src/plugin.ts'],
+});

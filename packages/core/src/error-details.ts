@@ -106,9 +106,17 @@ export interface UnsupportedDetails extends ErrorDetails {
   reason?: string;
   path?: string;
   package?: string;
+  /** Of a language model, as all that follows: see {@link EmbeddingDetails}. */
   provider?: string;
+  model?: string;
   status?: number;
   variable?: string;
+  retryable?: boolean;
+  retryAfterMs?: number;
+  requestId?: string;
+  attempts?: number;
+  /** Characters of a streamed answer that came before it failed. */
+  received?: number;
 }
 
 /** MV019. */

@@ -502,8 +502,15 @@ function unsupportedError(message: string, options: MemvidErrorOptions): Unsuppo
     case 'model':
       return new ModelUnsupportedError(message, options);
     default:
-      return new UnsupportedOperationError(message, options);
+      return isAboutAModel(options.details)
+        ? new ModelUnsupportedError(message, options)
+        : new UnsupportedOperationError(message, options);
   }
+}
+
+/** Only language models are named by both in a failure of this code. */
+function isAboutAModel(details: ErrorDetails | undefined): boolean {
+  return typeof details?.provider === 'string' && typeof details.model === 'string';
 }
 
 function quotaOf(details: ErrorDetails | undefined): Quota {

@@ -100,8 +100,9 @@ export type {
 export type { ImageEmbedder, ImageEmbedOptions, ImageInput } from './providers/image-embedder.js';
 export type {
   ChatMessage,
-  GenerateChunk,
+  FinishReason,
   GenerateOptions,
+  GeneratePart,
   GenerateRequest,
   GenerateResult,
   LanguageModel,

@@ -118,6 +118,15 @@ function missingFile(details: ErrorDetails): string | undefined {
 const OF_THE_EMBEDDER =
   'The embedder does not keep its contract: see `cause`, and check it with the suites of `@memvid/plugin-kit`.';
 
+const UNREACHED =
+  'Check the network and the address (`baseURL`), and call again; a larger `timeoutMs` gives slow services more time.';
+
+function keyRefused(variable: unknown, option: string): string {
+  return typeof variable === 'string'
+    ? `The service does not accept the key: correct ${variable}, or pass another \`${option}\`.`
+    : `The service does not accept the key: pass another \`${option}\`.`;
+}
+
 function noEmbedding(details: ErrorDetails): string | undefined {
   const { variable, package: packageName } = details;
   switch (details.reason) {
@@ -126,12 +135,10 @@ function noEmbedding(details: ErrorDetails): string | undefined {
         ? `Set the environment variable ${variable}, or pass \`apiKey\` to the provider.`
         : 'Pass `apiKey` to the provider.';
     case 'key_refused':
-      return typeof variable === 'string'
-        ? `The service does not accept the key: correct ${variable}, or pass another \`apiKey\`.`
-        : 'The service does not accept the key: pass another `apiKey`.';
+      return keyRefused(variable, 'apiKey');
     case 'connection':
     case 'timeout':
-      return 'Check the network and the address (`baseURL`), and call again; a larger `timeoutMs` gives slow services more time.';
+      return UNREACHED;
     case 'http':
       return details.retryable === true
         ? 'The service is busy or out of order: call again later, or with fewer texts at a time.'
@@ -203,6 +210,21 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
       return typeof variable === 'string'
         ? `Set the environment variable ${variable}, or pass \`modelApiKey\`.`
         : 'Pass `modelApiKey`.';
+    case 'key_refused':
+      return keyRefused(variable, 'modelApiKey');
+    case 'connection':
+    case 'timeout':
+      return UNREACHED;
+    case 'http':
+      return details.retryable === true
+        ? 'The service is busy or out of order: call again later.'
+        : 'Correct what the service names in the message: the model, its options, or less context with `llmContextChars`.';
+    case 'cut_off':
+      return 'Call again: the connection to the service broke.';
+    case 'malformed':
+      return 'The language model does not keep its contract: see `cause`, and check it with the suites of `@memvid/plugin-kit`.';
+    case 'provider':
+      return 'Correct what the message names: it is what the language model itself threw, and stands whole in `cause`.';
     default:
   }
   if (typeof packageName === 'string') return `Install it: npm install ${packageName}`;

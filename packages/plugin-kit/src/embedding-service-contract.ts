@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { embedAll, type Embedder, type EmbedOptions, MemvidError } from '@memvid/core';
+import { embedAll, type Embedder, type EmbedOptions } from '@memvid/core';
+import { assertNoKey, failureOf, KEY, withoutSettings } from './failures.js';
 import type { Runner } from './runner.js';
 import { type Service, type ServiceReply, type ServiceRequest, startService } from './service.js';
 
@@ -41,7 +42,6 @@ export interface EmbeddingServiceContract {
   name?: string | undefined;
 }
 
-const KEY = 'test-key.0123456789_secret';
 const TEXTS = ['first', 'the second', 'number three'] as const;
 
 /** A vector for a text that tells it from others. */
@@ -420,36 +420,4 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
       });
     });
   });
-}
-
-async function failureOf(call: Promise<unknown>): Promise<MemvidError> {
-  try {
-    await call;
-  } catch (error) {
-    assert.ok(MemvidError.isMemvidError(error), `a MemvidError, not ${inspect(error)}`);
-    return error;
-  }
-  assert.fail('the call succeeded');
-}
-
-/** Looks everywhere an error can carry something into a log. */
-function assertNoKey(error: MemvidError, key: string = KEY): void {
-  const places = [
-    inspect(error, { depth: 20, showHidden: true, maxStringLength: null }),
-    JSON.stringify(error),
-    error.formattedMessage,
-  ];
-  for (const place of places) assert.ok(!place.includes(key), 'the key stands in the error');
-}
-
-/** Takes environment variables away; the function it gives puts everything back. */
-function withoutSettings(names: readonly string[]): () => void {
-  const before = new Map(names.map((name) => [name, process.env[name]]));
-  for (const name of names) delete process.env[name];
-  return () => {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  };
 }

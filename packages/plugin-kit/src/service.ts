@@ -19,13 +19,22 @@ export type ServiceReply =
       readonly status?: number | undefined;
       readonly headers?: Readonly<Record<string, string>> | undefined;
       readonly body: unknown;
-    };
+    }
+  | ServiceStream;
+
+/** An answer that is written piece by piece. Where `pieces` throw, the connection breaks. */
+export interface ServiceStream {
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly pieces: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
+}
 
 /** A service on this machine that stands for a vendor's. */
 export interface Service {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly requests: readonly ServiceRequest[];
+  /** Resolves when the client has broken the connection of as many requests. */
+  left(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,13 +43,21 @@ export async function startService(
   reply: (request: ServiceRequest, count: number) => ServiceReply,
 ): Promise<Service> {
   const requests: ServiceRequest[] = [];
+  const connections = new Connections();
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+    response.on('close', () => {
+      if (!response.writableFinished) connections.leave();
+    });
     const request = await received(message);
     const count = requests.push(request) - 1;
     const given = reply(request, count);
     if (given === 'hang') return;
     if (given === 'reset') {
       message.socket.resetAndDestroy();
+      return;
+    }
+    if ('pieces' in given) {
+      await writeStream(response, given);
       return;
     }
     const { status = 200, headers = {}, body } = given;
@@ -54,7 +71,40 @@ export async function startService(
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, requests, close: () => closed(server) };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    left: (count) => connections.left(count),
+    close: () => closed(server),
+  };
+}
+
+/** Counts the requests whose client did not stay until the end of the answer. */
+class Connections {
+  #left = 0;
+  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  leave(): void {
+    this.#left += 1;
+    for (const { count, resolve } of this.#waiting) if (this.#left >= count) resolve();
+  }
+
+  left(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ count, resolve });
+      if (this.#left >= count) resolve();
+    });
+  }
+}
+
+async function writeStream(response: ServerResponse, { headers, pieces }: ServiceStream): Promise<void> {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache', ...headers });
+  response.flushHeaders();
+  for await (const piece of pieces) {
+    if (response.destroyed) return;
+    response.write(piece);
+  }
+  response.end();
 }
 
 async function received(message: IncomingMessage): Promise<ServiceRequest> {

@@ -54,8 +54,9 @@ const model: LanguageModel = {
   },
   async *stream(_, { signal } = {}) {
     signal?.throwIfAborted();
-    yield { text: 'Par' };
-    yield { text: 'is', usage: { totalTokens: 3 } };
+    yield { type: 'text', text: 'Par' };
+    yield { type: 'text', text: 'is' };
+    yield { type: 'finish', usage: { totalTokens: 3 }, finishReason: 'stop' };
   },
 };
 
@@ -226,6 +227,39 @@ const broken: Broken[] = [
       },
     })),
     /streams/,
+  ],
+  [
+    'a stream without an end',
+    suites.model(() => ({
+      ...model,
+      async *stream() {
+        yield { type: 'text', text: 'Paris' };
+      },
+    })),
+    /one that ends it/,
+  ],
+  [
+    'text behind the end',
+    suites.model(() => ({
+      ...model,
+      async *stream() {
+        yield { type: 'finish' };
+        yield { type: 'text', text: 'Paris' };
+      },
+    })),
+    /one that ends it/,
+  ],
+  [
+    'a model that answers though its signal was aborted meanwhile',
+    suites.model(() => ({
+      ...model,
+      async generate(_, { signal } = {}) {
+        signal?.throwIfAborted();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return { text: 'Paris' };
+      },
+    })),
+    /under way/,
   ],
   [
     'names that do not stand there',

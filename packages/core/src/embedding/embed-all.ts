@@ -7,6 +7,7 @@ import {
 } from '../errors.js';
 import type { Embedder, EmbeddingIdentity, EmbedResult } from '../providers/embedder.js';
 import { checkArray, checkOneOf, checkOptional, checkInteger, invalidInput } from '../validate.js';
+import { again, isTimeout, MOST_WAIT, withAttempts } from './attempts.js';
 import { batchesOf } from './batches.js';
 import { checkCallSettings, checkEmbedder, declaredDimension } from './check-embedder.js';
 import { checkedVectors } from './check-vectors.js';
@@ -76,8 +77,6 @@ export interface Embedded extends EmbedOutcome {
 const CONCURRENCY = 4;
 const TIMEOUT_MS = 120_000;
 const RETRIES = 3;
-/** A service that asks for more patience than this is not waited for. */
-const MOST_WAIT = 60_000;
 /** Statuses and reasons that are about one text of a call, and not about the call. */
 const ABOUT_A_TEXT: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
   400,
@@ -393,21 +392,6 @@ function failureOf(thrown: unknown, whose: Whose, timeoutMs: number): MemvidErro
   return embeddingFailure(thrown, whose);
 }
 
-function isTimeout(thrown: unknown): boolean {
-  try {
-    return thrown instanceof DOMException && thrown.name === 'TimeoutError';
-  } catch {
-    return false; // An object that does not let itself be asked.
-  }
-}
-
-/** The same error with the number of tries among its details. */
-function withAttempts(error: MemvidError, attempts: number): MemvidError {
-  if (error.details?.['attempts'] !== undefined) return error;
-  const tried = attempts === 1 ? '' : ` (after ${attempts} tries)`;
-  return again(error, `${error.message}${tried}`, { attempts });
-}
-
 function partial(error: MemvidError, outcome: EmbedOutcome, total: number): MemvidError {
   const without = outcome.vectors.flatMap((vector, index) => (vector === undefined ? [index] : []));
   const { index } = error.details ?? {};
@@ -418,14 +402,6 @@ function partial(error: MemvidError, outcome: EmbedOutcome, total: number): Memv
     total,
     failed: failed.length,
     failed_inputs: failed.slice(0, MOST_LISTED),
-  });
-}
-
-function again(error: MemvidError, message: string, details: Record<string, unknown>): MemvidError {
-  return createError(error.code, message, {
-    details: { ...error.details, ...details },
-    suggestion: error.suggestion ?? undefined,
-    cause: error.cause,
   });
 }
 

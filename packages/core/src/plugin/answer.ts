@@ -34,6 +34,20 @@ export async function answerOf(
   init: RequestInit,
   maxBytes: number = ANSWER_BYTES,
 ): Promise<unknown> {
+  const response = await responseOf(fetch, input, init);
+  const text = await textOf(response, maxBytes);
+  const answer = parsed(text);
+  // Cut on its way, or a page of something in between: the next try may get through.
+  if (answer === undefined) throw new SyntaxError(`${text.length} characters`);
+  return answer;
+}
+
+/** An answer that is a success, with its body still to be read. */
+export async function responseOf(
+  fetch: typeof globalThis.fetch,
+  input: Parameters<typeof globalThis.fetch>[0],
+  init: RequestInit,
+): Promise<Response> {
   const response = await fetch(input, { ...init, redirect: 'manual' });
   const { status } = response;
   if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
@@ -46,12 +60,11 @@ export async function answerOf(
       },
     );
   }
-  const text = await textOf(response, response.ok ? maxBytes : REFUSAL_BYTES);
-  if (!response.ok) throw new HttpError(status, response.headers, parsed(text) ?? text);
-  const answer = parsed(text);
-  // Cut on its way, or a page of something in between: the next try may get through.
-  if (answer === undefined) throw new SyntaxError(`${text.length} characters`);
-  return answer;
+  if (!response.ok) {
+    const text = await textOf(response, REFUSAL_BYTES);
+    throw new HttpError(status, response.headers, parsed(text) ?? text);
+  }
+  return response;
 }
 
 /** The text of an answer; of a refusal the beginning. */
@@ -71,12 +84,16 @@ async function textOf(response: Response, most: number): Promise<string> {
     // Whoever goes on sending is not waited for.
     reader.cancel().catch(() => undefined);
     if (!response.ok) break;
-    throw new EmbeddingFailedError(
-      `The service answered with more than ${most} bytes, which no right answer needs`,
-      { details: { reason: 'too_large', limit: most, retryable: false } },
-    );
+    throw tooLarge(most);
   }
   return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, most));
+}
+
+export function tooLarge(limit: number): EmbeddingFailedError {
+  return new EmbeddingFailedError(
+    `The service answered with more than ${limit} bytes, which no right answer needs`,
+    { details: { reason: 'too_large', limit, retryable: false } },
+  );
 }
 
 function parsed(text: string): unknown {

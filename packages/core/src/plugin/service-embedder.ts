@@ -1,19 +1,10 @@
 import { serviceFailure } from '../embedding/request-failed.js';
 import type { Embedder, EmbedOptions, EmbedResult } from '../providers/embedder.js';
-import { invalidInput } from '../validate.js';
-import { checkSecret, requireKey, requireNetwork, type ServiceCall } from './environment-checks.js';
+import { checkConnection, type ConnectionOptions, secretsOfCall } from './connection.js';
+import { requireKey, requireNetwork, type ServiceCall } from './environment-checks.js';
 
 /** The options that embedders of a service have in common. */
-export interface ServiceOptions {
-  /** Default: the environment variable of the service, read with each request. */
-  apiKey?: string | undefined;
-  /** Default: the address of the service. */
-  baseURL?: string | undefined;
-  /** The same under the name the reference gives it. */
-  baseUrl?: string | undefined;
-  /** More headers of each request. What stands in them is kept out of errors, as the key is. */
-  headers?: Readonly<Record<string, string>> | undefined;
-  fetch?: typeof globalThis.fetch | undefined;
+export interface ServiceOptions extends ConnectionOptions {
   /** Numbers in a vector, of models that have sizes to choose from. */
   dimensions?: number | undefined;
   /** Most texts of one request. */
@@ -54,7 +45,7 @@ const TIMEOUT_MS = 30_000;
 export function serviceEmbedder(service: EmbeddingService, options: ServiceOptions = {}): Embedder {
   const { provider, model, variables } = service;
   const call: ServiceCall = { provider, model };
-  checkOptions(options);
+  checkConnection(options);
   const dimensions = options.dimensions ?? service.dimensions;
   return {
     spec: 'embedder/v1',
@@ -75,22 +66,11 @@ export function serviceEmbedder(service: EmbeddingService, options: ServiceOptio
         const maxBytes = bytesFor(texts, dimensions);
         return await service.request({ ...call, texts: [...texts], kind, signal, key, maxBytes });
       } catch (thrown) {
-        const addresses = [options.baseURL, ...addressesOf(variables)];
-        const secrets = [key, ...secretsOf(options.headers), ...addresses.flatMap(secretsOfAddress)];
+        const secrets = secretsOfCall(key, options, variables);
         throw serviceFailure(thrown, { ...call, secrets, variable: variables[0] });
       }
     },
   };
-}
-
-/** What is no string is MV019 at once; of a key or a header the value is not shown. */
-function checkOptions({ apiKey, baseURL, headers, fetch }: ServiceOptions): void {
-  checkSecret('apiKey', apiKey);
-  checkSecret('baseURL', baseURL);
-  for (const [name, value] of Object.entries(headers ?? {})) checkSecret(`headers.${name}`, value);
-  if (fetch !== undefined && fetch !== null && typeof fetch !== 'function') {
-    throw invalidInput('fetch', fetch, 'a function');
-  }
 }
 
 /** Bytes of an answer beside its vectors and the texts that it may repeat. */
@@ -106,53 +86,4 @@ function bytesFor(texts: readonly string[], dimensions: number | undefined): num
   const characters = texts.reduce((sum, text) => sum + text.length, 0);
   const numbers = texts.length * (dimensions || MOST_DIMENSIONS);
   return ANSWER_BYTES + characters * CHARACTER_BYTES + numbers * NUMBER_BYTES;
-}
-
-/** Shorter values (`1`, `json`) are no secrets, and would be cut out of every word. */
-const SHORTEST_SECRET = 6;
-
-/** The values of headers as a gateway may repeat them: whole, and without the scheme before them. */
-function secretsOf(headers: ServiceOptions['headers']): string[] {
-  return Object.values(headers ?? {})
-    .flatMap((value) => [value, value.replace(/^\S+\s+/, '')].map((part) => part.trim()))
-    .filter((part) => part.length >= SHORTEST_SECRET);
-}
-
-/** The addresses of the service in the environment, which stand beside the key: `ACME_BASE_URL`, `ACME_API_URL`. */
-function addressesOf(variables: readonly string[]): (string | undefined)[] {
-  return variables.flatMap((name) => {
-    const prefix = name.split('_')[0] ?? name;
-    return [process.env[`${prefix}_BASE_URL`], process.env[`${prefix}_API_URL`]];
-  });
-}
-
-/** What of an address is nobody else's business: its user and password, its query, and all of one that is none. */
-function secretsOfAddress(address: string | undefined): string[] {
-  if (address === undefined || address === null || address.trim() === '') return [];
-  try {
-    const { username, password, searchParams, search, hash } = new URL(address.trim());
-    const written = /^[^/]*\/\/([^/@]*)@/.exec(address.trim())?.[1] ?? '';
-    const parts = [
-      password,
-      username,
-      ...written.split(':'),
-      ...searchParams.values(),
-      search.slice(1),
-      hash.slice(1),
-    ];
-    // The whole of it covers those too that are short.
-    const whole = username + password + search + hash === '' ? [] : [address.trim()];
-    const long = parts.flatMap((part) => [part, decoded(part)]);
-    return [...whole, ...long.filter((part) => part.length >= SHORTEST_SECRET)];
-  } catch {
-    return [address.trim(), address.trim().replace(/^\S*?\/\//, '')];
-  }
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

@@ -1,0 +1,2 @@
+export { openai, type OpenAIOptions } from './openai.js';
+export { openaiPlugin } from './openai-plugin.js';
