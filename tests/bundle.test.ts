@@ -44,7 +44,7 @@ const ABSENT = [
 
 /** What an application with the SDK alone must not hold, nor load: plugins, their clients, and what tests them. */
 const OF_PLUGINS = [
-  /from\s*["'](?:openai|cohere-ai|voyageai|onnxruntime-node|htmlparser2|yauzl|papaparse|postal-mime|chardet|@memvid\/(?:embed-|ner|plugin-kit|onnx|documents|pdf|tables)[^"']*)["']/,
+  /from\s*["'](?:openai|cohere-ai|voyageai|onnxruntime-node|htmlparser2|yauzl|papaparse|postal-mime|chardet|@memvid\/(?:embed-|llm-|ner|plugin-kit|onnx|documents|pdf|tables)[^"']*)["']/,
   /import\(["'](?:openai|cohere-ai|voyageai|onnxruntime-node|@memvid\/)[^"']*["']\)/,
   /api\.(?:openai|cohere|voyageai)\.com|integrate\.api\.nvidia\.com/,
   /OpenAIEmbeddings|CohereEmbeddings|VoyageEmbeddings|NvidiaEmbeddings/,
@@ -73,7 +73,7 @@ const bundlers = {
       external,
       logLevel: 'warn',
     });
-    // One file: what reads documents is a chunk of its own otherwise.
+    // One file: what reads documents, and what asks language models, are chunks of their own otherwise.
     await bundle.write({ file: join(folder, 'out/bundle.mjs'), format: 'esm', codeSplitting: false });
     await bundle.close();
   },
@@ -92,7 +92,7 @@ async function bundled(
   source: string,
   packages: string[] = ['sdk', 'core'],
   clients: readonly string[] = [],
-  ours: string[] = ['@memvid/core', '@memvid/core/plugin'],
+  ours: string[] = ['@memvid/core', '@memvid/core/language-model', '@memvid/core/plugin'],
 ): Promise<string> {
   const folder = linkedInstallation(...packages);
   writeFileSync(join(folder, 'app.mjs'), source);
@@ -159,6 +159,21 @@ describe.each(['esbuild', 'rolldown'] as const)('%s', (bundler) => {
       expect(absent.filter((sign) => text.includes(sign))).toEqual([]);
       expect(text.length).toBeLessThan(8000);
       for (const own of client) expect(text).toMatch(new RegExp(`import\\(["\\']${own}["\\']\\)`));
+      expect(run(output)).toBe(name);
+    },
+  );
+
+  it.each(['nvidia', 'openai'])(
+    'the factory of @memvid/llm-%s comes without the plugin, and with all of it in one file',
+    async (name) => {
+      const source = `import { ${name} } from '@memvid/llm-${name}'; console.log(${name}('m').provider);`;
+      const text = readFileSync(await bundled(bundler, source, [`llm-${name}`, 'core']), 'utf8');
+      expect(text).not.toContain('plugin/v1');
+      expect(text.length).toBeLessThan(4000);
+      const output = await bundled(bundler, source, [`llm-${name}`, 'core'], [], []);
+      const whole = readFileSync(output, 'utf8');
+      const absent = ['openMemory', 'MEMVID_NATIVE_PATH', 'node:module', 'failed_inputs', 'embedder/v1'];
+      expect(absent.filter((sign) => whole.includes(sign))).toEqual([]);
       expect(run(output)).toBe(name);
     },
   );

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Plugin, UnsupportedOperationError } from '@memvid/core';
+import { ModelUnsupportedError, type Plugin, UnsupportedOperationError } from '@memvid/core';
+import { LANGUAGE_MODEL_PLUGINS } from './ask/language-model-plugins.js';
 import { messageOf } from './border.js';
 import { isRecord } from './check.js';
 import { EMBEDDING_PLUGINS } from './embedding/models.js';
@@ -34,7 +35,7 @@ export interface DiscoverOptions {
 /**
  * Loads the well-known plugin packages that are installed beside the application and gives their plugins; those
  * that are not installed are left out. One that cannot be loaded does not hide the others: it comes as a plugin whose
- * embedders fail with MV015, and whose parsers with MV018. For command-line tools: a library passes its plugins in by itself.
+ * embedders fail with MV015, and whose parsers and language models with MV018. For command-line tools: a library passes its plugins in by itself.
  */
 export async function discoverPlugins(options: DiscoverOptions = {}): Promise<Plugin[]> {
   const load = options.load ?? importInstalled;
@@ -86,7 +87,7 @@ export function isNotInstalled(error: unknown, name: string): boolean {
   );
 }
 
-/** Stands for a package that is installed and cannot be loaded; whoever asks for its embedders or parsers is told why. */
+/** Stands for a package that is installed and cannot be loaded; whoever asks for what it makes is told why. */
 function brokenPlugin(name: string, cause: unknown): Plugin {
   const message = `The package ${name} is installed, but cannot be loaded: ${messageOf(cause)}`;
   const options = { suggestion: `Install it again with what it needs: npm install ${name}`, cause };
@@ -101,12 +102,28 @@ function brokenPlugin(name: string, cause: unknown): Plugin {
       documentParsers: Object.fromEntries(DOCUMENT_KINDS.map((kind) => [kind, refuse])),
     };
   }
-  const [provider = name] =
-    Object.entries(EMBEDDING_PLUGINS).find(([, { packageName }]) => packageName === name) ?? [];
+  const model = providerOfPackage(LANGUAGE_MODEL_PLUGINS, name);
+  if (model !== undefined) {
+    const refuse = (): never => {
+      throw new ModelUnsupportedError(message, {
+        ...options,
+        details: { ...details, operation: 'ask', provider: model, model },
+      });
+    };
+    return { spec: 'plugin/v1', name, languageModels: { [model]: refuse } };
+  }
+  const provider = providerOfPackage(EMBEDDING_PLUGINS, name) ?? name;
   const fail = (): never => {
     throw embeddingFailed(message, { ...details, provider }, options);
   };
   return { spec: 'plugin/v1', name, embedders: { [provider]: fail } };
+}
+
+function providerOfPackage(
+  table: Readonly<Record<string, { readonly packageName: string }>>,
+  name: string,
+): string | undefined {
+  return Object.entries(table).find(([, { packageName }]) => packageName === name)?.[0];
 }
 
 /** A module exports its plugin as a value, or as a function `…Plugin()` that makes it. */

@@ -55,11 +55,14 @@ export function aborted(operation: string, signal: AbortSignal): UnsupportedOper
   return ended(operation, signal, ' before anything was stored');
 }
 
-/** The memory was closed while an embedder worked for a call. */
+/** The memory was closed while an embedder or a language model worked for a call. */
 export function closedMeanwhile(path: string): ClosedHandleError {
-  return new ClosedHandleError(`${path} was closed while an embedder made vectors for this call`, {
-    details: { path, reason: 'closed' },
-  });
+  return new ClosedHandleError(
+    `${path} was closed while this call waited for an embedder or a language model`,
+    {
+      details: { path, reason: 'closed' },
+    },
+  );
 }
 
 export function vectorsDisabled(operation: string): VecIndexDisabledError {

@@ -1,6 +1,6 @@
 import type { Embedder, MemvidError, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
 import { Embedders } from './embedding/embedders.js';
-import { InFlight, type Purpose } from './embedding/in-flight.js';
+import { type Entered, InFlight, type Purpose } from './embedding/in-flight.js';
 import { aborted, closed, closedMeanwhile, ended, failureOn, readOnly } from './failures.js';
 import { ofTheWholeFile, Scope } from './scope.js';
 import { ScopedMemory } from './scoped-memory.js';
@@ -217,7 +217,7 @@ export class Handle {
   }
 
   /**
-   * Runs what asks an embedder, until `signal` is aborted (MV018) or this handle is closed (MV018): a second later for a
+   * Runs what asks an embedder or a language model, until `signal` is aborted (MV018) or this handle is closed (MV018): a second later for a
    * question, and ten seconds for a write.
    */
   async embedding<T>(
@@ -232,6 +232,28 @@ export class Handle {
       if (signal?.aborted !== true) throw error;
       throw purpose === 'write' ? aborted(operation, signal) : ended(operation, signal);
     }
+  }
+
+  /**
+   * For a question whose answer comes piece by piece. `close` waits for it as for other questions: a second, and then the
+   * signal is aborted.
+   */
+  streaming(): Entered {
+    const entered = this.#inFlight.enter('question');
+    const over = new AbortController();
+    const isOver = new Promise<void>((resolve) => {
+      // Whoever reads it may have stopped, and takes no notice.
+      for (const signal of [entered.signal, over.signal]) signal.addEventListener('abort', () => resolve());
+      if (entered.signal.aborted) resolve();
+    });
+    void this.lasting(isOver);
+    return {
+      signal: entered.signal,
+      leave: () => {
+        over.abort();
+        entered.leave();
+      },
+    };
   }
 
   /** Stores one document, together with others that wait. */

@@ -17,6 +17,7 @@ export {
   HashEmbeddings,
   type HashEmbeddingsOptions,
   InvalidInputError,
+  type LanguageModel,
   LexIndexDisabledError,
   LockedError,
   MemoryAlreadyBoundError,
@@ -49,7 +50,15 @@ export {
 export { aclContextFromScope, aclMetadataFromScope } from './acl.js';
 export type { AclContextInput, AclMetadata, AclOptions, AclScope } from './acl.js';
 export type { AdaptiveOptions, AdaptiveStrategy } from './adaptive.js';
-export type { AskChunk, AskInput, AskResult, ContextFragment } from './ask.js';
+export type {
+  AskChunk,
+  AskInput,
+  AskPart,
+  AskResult,
+  AskStream,
+  CitationReport,
+  ContextFragment,
+} from './ask.js';
 export type { FollowUp } from './ask/follow-up.js';
 export type { Grounding } from './ask/grounding.js';
 export type { AskSource } from './ask/sources.js';

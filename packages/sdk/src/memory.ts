@@ -1,5 +1,5 @@
 import { extractAsset, extractAssetByUri, type Asset } from './assets.js';
-import { ask, type AskInput, type AskResult } from './ask.js';
+import { ask, askStream, type AskInput, type AskResult, type AskStream } from './ask.js';
 import type { PutManyInput, PutManySource } from './batch-options.js';
 import { guarded } from './border.js';
 
@@ -131,6 +131,10 @@ export class Memvid {
   /** Answers a question from what is stored. */
   ask(question: string, options?: AskInput): Promise<AskResult> {
     return this.#lasting(ask(this.#handle, question, options));
+  }
+  /** The same, with the answer of a language model as it is written. */
+  askStream(question: string, options?: AskInput): Promise<AskStream> {
+    return this.#lasting(askStream(this.#handle, question, options));
   }
   /** Documents by time. */
   timeline(options?: TimelineInput): Promise<TimelineEntry[]> {

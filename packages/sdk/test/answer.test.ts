@@ -3,7 +3,7 @@ import { extractAnswer } from '../src/ask/answer.ts';
 import { contextOf, shorten } from '../src/ask/context.ts';
 import { followUpOf } from '../src/ask/follow-up.ts';
 import { groundingOf, groundingWithoutAnswer } from '../src/ask/grounding.ts';
-import { checkModel } from '../src/ask/model.ts';
+import { checkModel } from '../src/ask/language-models.ts';
 import { sentencesOf, stem, termsOf } from '../src/ask/sentences.ts';
 
 describe('sentencesOf', () => {

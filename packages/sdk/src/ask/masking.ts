@@ -18,14 +18,19 @@ const TEXT_KEYS: ReadonlySet<string> = /* @__PURE__ */ new Set([
 
 /** The result with personal data masked wherever stored text shows: answer, context, hits, fragments, sources, chunks. */
 export function maskedResult(result: AskResult): AskResult {
-  return masked(result, false) as AskResult;
+  return masked(result);
 }
 
-function masked(value: unknown, isText: boolean): unknown {
+/** The same of a part of a result. */
+export function masked<T>(value: T): T {
+  return maskedValue(value, false) as T;
+}
+
+function maskedValue(value: unknown, isText: boolean): unknown {
   if (typeof value === 'string') return isText ? mask(value) : value;
-  if (Array.isArray(value)) return value.map((item) => masked(item, isText));
+  if (Array.isArray(value)) return value.map((item) => maskedValue(item, isText));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [key, masked(part, isText || TEXT_KEYS.has(key))]),
+    Object.entries(value).map(([key, part]) => [key, maskedValue(part, isText || TEXT_KEYS.has(key))]),
   );
 }

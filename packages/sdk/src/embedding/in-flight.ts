@@ -1,9 +1,18 @@
 import { limited } from '@memvid/core';
 
-/** What vectors are made for: a question, whose caller wants nothing of a closed memory, or a write that was promised. */
+/** What is asked for: a question, whose caller wants nothing of a closed memory, or a write that was promised. */
 export type Purpose = 'question' | 'write';
 
-/** The work of embedders that is under way for one handle. An embedder may hang, and must not hold the handle with it. */
+/** Work that is under way. */
+export interface Entered {
+  readonly signal: AbortSignal;
+  leave(): void;
+}
+
+/**
+ * The work of embedders and language models that is under way for one handle. They may hang, and must not hold the handle
+ * with them.
+ */
 export class InFlight {
   readonly #running: Readonly<Record<Purpose, Set<AbortController>>> = {
     question: new Set(),
@@ -27,6 +36,16 @@ export class InFlight {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    const entered = this.enter(purpose);
+    try {
+      return await limited(Infinity, [signal, entered.signal], work);
+    } finally {
+      entered.leave();
+    }
+  }
+
+  /** For work that is done step by step: `signal` is aborted when it is ended, until it leaves. */
+  enter(purpose: Purpose): Entered {
     const stop = new AbortController();
     const whole = this.#whole();
     for (const part of whole) {
@@ -34,11 +53,12 @@ export class InFlight {
       const reason = part.#ended.get(purpose);
       if (reason !== undefined) stop.abort(reason);
     }
-    try {
-      return await limited(Infinity, [signal, stop.signal], work);
-    } finally {
-      for (const part of whole) part.#running[purpose].delete(stop);
-    }
+    return {
+      signal: stop.signal,
+      leave: () => {
+        for (const part of whole) part.#running[purpose].delete(stop);
+      },
+    };
   }
 
   /** Ends what runs for a purpose, and what begins from now on, for a reason. */

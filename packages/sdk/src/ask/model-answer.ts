@@ -1,0 +1,180 @@
+import type { FinishReason, LanguageModel, TokenUsage } from '@memvid/core';
+import { ModelUnsupportedError } from '@memvid/core';
+import { generateText, streamText } from '@memvid/core/language-model';
+import { ended } from '../failures.js';
+import type { Handle } from '../handle.js';
+import { mask } from '../mask-pii.js';
+import { Citations } from './citations.js';
+import { groundingOf, groundingWithoutMatch } from './grounding.js';
+import { messagesFor } from './prompt.js';
+import type { Answered } from './result.js';
+import type { Asked, Retrieval } from './retrieval.js';
+
+/** The answer of a language model, whole. */
+export async function modelAnswer(
+  handle: Handle,
+  model: LanguageModel,
+  asked: Asked,
+  retrieval: Retrieval,
+): Promise<Answered> {
+  const passages = numbersOf(retrieval);
+  if (passages.size === 0) return withoutPassages(retrieval);
+  const request = requestOf(asked, retrieval);
+  const { text, finishReason, usage } = await handle.embedding('ask', 'question', asked.signal, (signal) =>
+    generateText(model, request, { signal }),
+  );
+  const citations = new Citations(passages);
+  const answer = citations.push(text) + citations.end();
+  return answered(model, retrieval, citations, answer, { finishReason, usage });
+}
+
+/**
+ * The same piece by piece, as the model writes it; the value at the end is what is known of it then. Nothing is asked
+ * before the first piece is. Closing the memory ends it a second later, as other questions.
+ */
+export async function* streamedAnswer(
+  handle: Handle,
+  model: LanguageModel,
+  asked: Asked,
+  retrieval: Retrieval,
+  stop: AbortController,
+): AsyncGenerator<string, Answered, undefined> {
+  const passages = numbersOf(retrieval);
+  if (passages.size === 0) return withoutPassages(retrieval);
+  const { signal } = asked;
+  const entered = handle.streaming();
+  const unlink = [signal, entered.signal].map((outer) => linked(outer, stop));
+  const citations = new Citations(passages);
+  let answer = '';
+  let end: End = {};
+  try {
+    for await (const part of streamText(model, requestOf(asked, retrieval), { signal: stop.signal })) {
+      if (part.type === 'finish') {
+        end = part;
+        continue;
+      }
+      const piece = citations.push(part.text);
+      answer += piece;
+      if (piece !== '') yield piece;
+    }
+    const rest = citations.end();
+    answer += rest;
+    if (rest !== '') yield rest;
+  } catch (error) {
+    if (signal?.aborted === true) throw ended('ask', signal);
+    throw entered.signal.aborted ? entered.signal.reason : error;
+  } finally {
+    for (const undo of unlink) undo();
+    entered.leave();
+  }
+  return answered(model, retrieval, citations, answer, end);
+}
+
+/** Aborts `stop` with `outer`, until it is undone. */
+function linked(outer: AbortSignal | undefined, stop: AbortController): () => void {
+  const end = (): void => stop.abort(outer?.reason);
+  outer?.addEventListener('abort', end, { once: true });
+  if (outer?.aborted === true) end();
+  return () => outer?.removeEventListener('abort', end);
+}
+
+interface End {
+  readonly finishReason?: FinishReason | undefined;
+  readonly usage?: TokenUsage | undefined;
+}
+
+/** The numbers of the passages that the context had room for. */
+function numbersOf({ passages }: Retrieval): ReadonlySet<number> {
+  return new Set(passages.flatMap((passage, index) => (passage === undefined ? [] : [index + 1])));
+}
+
+/** A second look at the whole of it: what was masked piece by piece may be an address only with what stands around it. */
+function requestOf(
+  { question, masks }: Asked,
+  { context }: Retrieval,
+): { messages: ReturnType<typeof messagesFor> } {
+  return { messages: masks ? messagesFor(mask(question), mask(context)) : messagesFor(question, context) };
+}
+
+/** Nothing is stored, or nothing has room: a model has nothing to answer from, and is not asked. */
+function withoutPassages({ hits }: Retrieval): Answered {
+  const warnings =
+    hits.length === 0 ? [] : ['`llmContextChars` leaves no room for a passage, so no model was asked'];
+  return { answer: null, grounding: groundingWithoutMatch(), warnings };
+}
+
+function answered(
+  { provider, model }: LanguageModel,
+  { fragments }: Retrieval,
+  citations: Citations,
+  text: string,
+  { finishReason, usage }: End,
+): Answered {
+  const { promptTokens, completionTokens, totalTokens } = usage ?? {};
+  const own = {
+    model: `${provider}:${model}`,
+    usage: {
+      ...(promptTokens === undefined ? {} : { prompt_tokens: promptTokens }),
+      ...(completionTokens === undefined ? {} : { completion_tokens: completionTokens }),
+      ...(totalTokens === undefined ? {} : { total_tokens: totalTokens }),
+    },
+    citations: { cited: citations.cited, removed: citations.removed },
+  };
+  const warnings = warningsOf(citations, finishReason);
+  const noAnswer = 'The model found no answer in the context';
+  if (citations.isRefused) {
+    const grounding = { ...groundingWithoutMatch(), warning_reason: noAnswer };
+    return { ...own, answer: null, grounding, warnings };
+  }
+  const answer = text.trim();
+  if (answer === '') throw emptyAnswer(provider, model, finishReason);
+  const grounding = groundingOf(
+    answer,
+    fragments.map((fragment) => fragment.text),
+  );
+  const doubted = citations.hasNone
+    ? { ...grounding, has_warning: true, warning_reason: noAnswer }
+    : grounding;
+  return { ...own, answer, grounding: doubted, warnings };
+}
+
+function warningsOf({ removed }: Citations, finishReason: FinishReason | undefined): string[] {
+  const warnings: string[] = [];
+  if (removed.length > 0) {
+    warnings.push(
+      `The model cited ${removed.map((number) => `[${number}]`).join(', ')}, and was given no such passage: taken out of the answer`,
+    );
+  }
+  if (finishReason === 'length') {
+    warnings.push('The answer is as long as the model may write, and has no end');
+  }
+  if (finishReason === 'filtered') warnings.push('The service withheld a part of the answer');
+  return warnings;
+}
+
+const WHY_EMPTY: Readonly<Partial<Record<FinishReason, string>>> = {
+  length: ': it had used all the tokens that it may write',
+  filtered: ': the service withheld it',
+};
+
+function emptyAnswer(
+  provider: string,
+  model: string,
+  reason: FinishReason | undefined,
+): ModelUnsupportedError {
+  const why = (reason === undefined ? undefined : WHY_EMPTY[reason]) ?? '';
+  return new ModelUnsupportedError(`${provider} ${model} gave an empty answer${why}`, {
+    details: {
+      operation: 'ask',
+      provider,
+      model,
+      reason: 'empty_answer',
+      finish_reason: reason,
+      retryable: false,
+    },
+    suggestion:
+      reason === 'length'
+        ? 'Give the model more room (`maxTokens`), or less to read with `llmContextChars`.'
+        : 'Ask again in other words, or ask another model.',
+  });
+}

@@ -1,0 +1,96 @@
+import type { AskChunk, AskResult, ContextFragment } from '../ask.js';
+import { type Explanation, similarityOf } from '../explanation.js';
+import type { SearchEngine } from '../find.js';
+import { extractAnswer } from './answer.js';
+import { followUpOf } from './follow-up.js';
+import { groundingOf, groundingWithoutAnswer, groundingWithoutMatch, type Grounding } from './grounding.js';
+import { maskedResult } from './masking.js';
+import type { Asked, Retrieval } from './retrieval.js';
+import { termsOf } from './sentences.js';
+import { sourceOf } from './sources.js';
+
+/** An answer, and what is known of it. */
+export interface Answered extends Pick<AskResult, 'answer' | 'grounding' | 'model' | 'citations'> {
+  readonly usage?: Omit<AskResult['usage'], 'retrieved'> | undefined;
+  readonly warnings?: readonly string[] | undefined;
+}
+
+/** All that a caller is told. */
+export function resultOf(asked: Asked, retrieval: Retrieval, answered: Answered): AskResult {
+  const { question, settings, contextOnly, returnSources, showChunks, masks } = asked;
+  const { hits, isFallback, engine, fragments, context, started, finished } = retrieval;
+  const { answer, grounding, model, usage, citations } = answered;
+  const followUp = followUpOf({ hits, isFallback, grounding });
+  const warnings = [...retrieval.warnings, ...(answered.warnings ?? [])];
+  const now = performance.now();
+  const result: AskResult = {
+    question,
+    answer,
+    text: answer,
+    context,
+    context_fragments: fragments,
+    context_only: contextOnly,
+    mode: settings.mode === 'auto' ? 'hybrid' : settings.mode,
+    retriever: isFallback ? 'timeline_fallback' : retrieverOf(engine),
+    hits,
+    sources: hits.map((hit, index) => sourceOf(hit, index, returnSources)),
+    stats: {
+      retrieval_ms: milliseconds(started, finished),
+      synthesis_ms: milliseconds(finished, now),
+      latency_ms: milliseconds(started, now),
+    },
+    usage: { retrieved: hits.length, ...usage },
+    ...(model === undefined ? {} : { model }),
+    grounding,
+    ...(citations === undefined ? {} : { citations }),
+    ...(followUp === undefined ? {} : { follow_up: followUp }),
+    ...(showChunks ? { chunks: fragments.map(chunkOf) } : {}),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+  return masks ? maskedResult(result) : result;
+}
+
+/** The answer quoted from the fragments. Documents that are only the newest ones answer nothing. */
+export function quoted({ question, contextOnly }: Asked, retrieval: Retrieval): Answered {
+  if (contextOnly) return { answer: null, grounding: groundingWithoutAnswer() };
+  const { fragments, isFallback, explanations } = retrieval;
+  const answer = isFallback ? null : extractAnswer(question, fragments);
+  if (answer === null) return { answer, grounding: groundingWithoutMatch() };
+  const { text, fragment } = answer;
+  return { answer: text, grounding: groundingOfQuote(question, text, fragment, fragments, explanations) };
+}
+
+function groundingOfQuote(
+  question: string,
+  answer: string,
+  fragment: ContextFragment,
+  fragments: readonly ContextFragment[],
+  explanations: readonly (Explanation | undefined)[],
+): Grounding {
+  const passages = fragments.map((passage) => passage.text);
+  return groundingOf(answer, passages, {
+    sharesWord: sharesWord(question, fragment),
+    similarity: similarityOf(explanations[fragment.rank - 1]),
+  });
+}
+
+/** Whether a word of the question that carries meaning stands in a fragment or its title. */
+function sharesWord(question: string, { title, text, matches }: ContextFragment): boolean {
+  const wanted = new Set(termsOf(question));
+  // The engine knows more forms of words than `termsOf`, but counts function words where there are no others.
+  if (wanted.size > 0 && matches > 0) return true;
+  return termsOf(`${title}\n${text}`).some((term) => wanted.has(term));
+}
+
+function retrieverOf(engine: SearchEngine): AskResult['retriever'] {
+  if (engine === 'tantivy') return 'lex';
+  return engine === 'vec' ? 'semantic' : 'hybrid';
+}
+
+function chunkOf({ frame_id, uri, title, text, chunk_range, score }: ContextFragment): AskChunk {
+  return { frame_id, uri, title, content: text, chunk_range, score };
+}
+
+function milliseconds(from: number, to: number): number {
+  return Math.round((to - from) * 100) / 100;
+}
