@@ -160,6 +160,52 @@ const NAMES =
     // The handle has to be found again, and the disk is not to be filled.
     .filter((name) => name !== 'mode' || task.target === 'sdk');
 
+/** A language model that keeps its contract, or not: in its members, in what it gives, and when. */
+function languageModel(): unknown {
+  const part = (): unknown =>
+    pick<() => unknown>([
+      () => ({ type: 'text', text: pick(['words [1]', ' [9', '] and [', 'NO ANSWER]', '`a[0]`', '']) }),
+      () => ({ type: 'finish', finishReason: pick(['stop', 'length', 'filtered', undefined, 'none']) }),
+      () => ({ type: pick(['text', 'finish', 'other']), text: value(1), usage: value(2) }),
+      () => value(2),
+    ])();
+  const model: Record<string, unknown> = {
+    spec: 'language-model/v1',
+    provider: 'acme',
+    model: 'words',
+    maxRetries: 0,
+    timeoutMs: 50,
+    generate: pick<unknown>([
+      async () => ({ text: 'words [1] [9].', finishReason: 'stop', usage: { totalTokens: 3 } }),
+      async () => part(),
+      () => new Promise(() => undefined),
+      pick(MISCHIEF),
+    ]),
+    stream: pick<unknown>([
+      undefined,
+      async function* stream() {
+        for (let more = below(8); more > 0; more -= 1) yield part();
+        if (below(4) > 0) yield { type: 'finish' };
+      },
+      async function* silent() {
+        yield part();
+        await new Promise(() => undefined);
+      },
+      () => value(2),
+      pick(MISCHIEF),
+    ]),
+  };
+  if (below(4) === 0) {
+    model['assertReady'] = pick<unknown>([() => undefined, async () => value(1), pick(MISCHIEF)]);
+  }
+  if (below(4) === 0) {
+    model[pick(['spec', 'provider', 'model', 'stream'])] = value(2);
+    // With all the time there is, or all the tries, it would be waited for as it asks.
+    model[pick(['timeoutMs', 'maxRetries'])] = pick([0, -1, Number.NaN, '50', {}]);
+  }
+  return model;
+}
+
 function plausible(name: string): unknown {
   switch (name) {
     case 'text':
@@ -176,6 +222,8 @@ function plausible(name: string): unknown {
     case 'embedding':
     case 'queryEmbedding':
       return pick([[1, 0, 0], Float32Array.of(0, 1, 0), detached(), unsteady()]);
+    case 'model':
+      return below(4) === 0 ? value(2) : languageModel();
     case 'where':
       return { a: value(2) };
     case 'output':
@@ -212,7 +260,8 @@ const SENSIBLE: Readonly<Record<string, () => unknown[]>> = {
   correct: () => ['a statement', {}],
   correctMany: () => [[{ statement: 'another statement' }]],
   find: () => ['words', {}],
-  ask: () => ['which words?', {}],
+  ask: () => ['which words?', pick([{}, { model: languageModel() }])],
+  askStream: () => ['which words?', pick([{}, { model: languageModel() }])],
   vecSearch: () => ['words', [1, 0, 0], {}],
   timeline: () => [{}],
   verify: () => [{}],
@@ -354,7 +403,7 @@ async function fuzzSdk(): Promise<void> {
         const call = onMemory ? (current as unknown as Record<string, unknown>)[name] : member;
         if (typeof call !== 'function') continue;
         const answer = Reflect.apply(call, onMemory ? current : undefined, values) as unknown;
-        if (answer instanceof Promise) running.push(settled(what, answer.then(closeIfMemory)));
+        if (answer instanceof Promise) running.push(settled(what, answer.then(finish)));
         else result.done += 1;
       } catch (error) {
         note(error, what);
@@ -375,8 +424,16 @@ async function fuzzSdk(): Promise<void> {
   await current.close().catch(() => undefined);
 }
 
-/** A scope is a memory too, and so is what `open` and `create` give. */
-async function closeIfMemory(answer: unknown): Promise<void> {
+/** A scope is a memory too, and so is what `open` and `create` give. A stream is read, or left. */
+async function finish(answer: unknown): Promise<void> {
+  if (answer !== null && typeof answer === 'object' && 'cancel' in answer) {
+    const stream = answer as sdk.AskStream;
+    if (below(3) === 0) {
+      await stream.result;
+      return;
+    }
+    for await (const part of stream) if (part.type === 'text' && below(6) === 0) return;
+  }
   if (answer !== null && typeof answer === 'object' && 'close' in answer && answer !== current) {
     await (answer as sdk.Memvid).close();
   }
