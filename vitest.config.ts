@@ -7,6 +7,7 @@ export default defineConfig({
       'packages/sdk',
       'packages/onnx',
       'packages/pdf',
+      'packages/tables',
       'packages/embed-local',
       'packages/embed-openai',
       'packages/embed-cohere',

@@ -342,7 +342,7 @@ const METHODS = Object.getOwnPropertyNames(Object.getPrototypeOf(current) as obj
   (name) =>
     !['constructor', 'close'].includes(name) &&
     // What is not of this version says so before it looks at anything.
-    !/memor|session|enrich|state|exportFacts|Cards|PdfTables|getTable/.test(name),
+    !/memor|session|enrich|state|exportFacts|Cards/.test(name),
 );
 const FUNCTIONS = Object.entries(sdk).filter(
   ([name, member]) =>

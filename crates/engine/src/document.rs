@@ -266,6 +266,9 @@ impl Preparer {
     ) -> Result<PreparedDocument> {
         document.validate(index)?;
         let mut extra = parse_metadata(document.metadata.as_deref(), index)?;
+        if matches!(document.kind.as_deref(), Some("table_meta" | "table_row")) {
+            plain_texts(&mut extra);
+        }
         if let Some(boost) = document.boost {
             extra.insert(CORRECTION_KEY.to_owned(), "true".to_owned());
             extra.insert(BOOST_KEY.to_owned(), boost.to_string());
@@ -491,6 +494,18 @@ pub fn parse_metadata(text: Option<&str>, index: usize) -> Result<BTreeMap<Strin
         .into_iter()
         .map(|(key, value)| (key, value.get().to_owned()))
         .collect())
+}
+
+/// Texts as the reference has them in frames of tables, which it finds by them: without the quotes of JSON, where they are
+/// read back the same.
+fn plain_texts(extra: &mut BTreeMap<String, String>) {
+    for stored in extra.values_mut() {
+        if let Ok(text) = serde_json::from_str::<String>(stored)
+            && metadata_value(&text) == Value::String(text.clone())
+        {
+            *stored = text;
+        }
+    }
 }
 
 /// The JSON value of a stored metadata entry; the reference's tools also store bare text.

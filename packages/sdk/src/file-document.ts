@@ -68,14 +68,14 @@ export function extensionOf(path: string): string {
 }
 
 /** The bytes of an input file. Missing: MV013; a folder, a pipe, a device, a socket: MV019. */
-async function readInput(path: string): Promise<Uint8Array> {
+export async function readInput(path: string, argument = 'file'): Promise<Uint8Array> {
   try {
     // Looked at before it is opened, since opening a device may do something; and again, since it may have changed.
-    requireFile(await stat(path), path);
+    requireFile(await stat(path), path, argument);
     // A pipe that nobody writes to must not be waited for. Windows has no such flag, and needs none.
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      requireFile(await file.stat(), path);
+      requireFile(await file.stat(), path, argument);
       return await file.readFile();
     } finally {
       await file.close();
@@ -92,10 +92,10 @@ async function readInput(path: string): Promise<Uint8Array> {
   }
 }
 
-function requireFile(found: Stats, path: string): void {
+function requireFile(found: Stats, path: string, argument: string): void {
   if (found.isFile()) return;
   const kind = found.isDirectory() ? 'a folder' : 'a pipe, a socket or a device';
-  throw invalidInput('file', path, `the path of a file, not of ${kind}`);
+  throw invalidInput(argument, path, `the path of a file, not of ${kind}`);
 }
 
 /** The text of UTF-8 bytes, a byte-order mark included so that the bytes can be given back; `undefined` for others. */

@@ -131,7 +131,7 @@ export type { RemoveManyInput, RemoveManyResult } from './remove.js';
 export type { ScopeFields, ScopeValue } from './scope.js';
 export type { Fusion, Recall, SearchInput, SearchMode, SearchModeName } from './search-options.js';
 export type { CountedIdentity, StatsResult, StoredIdentity } from './stats.js';
-export type { TableInfo } from './tables.js';
+export type { PutPdfTablesOptions, PutPdfTablesResult, TableData, TableFormat, TableInfo } from './tables.js';
 export type { MemoryBinding, Ticket } from './tickets.js';
 export type { TimelineEntry, TimelineInput } from './timeline.js';
 export type { Timestamp } from './timestamps.js';

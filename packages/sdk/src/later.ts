@@ -3,8 +3,6 @@ import type { Handle } from './handle.js';
 
 /** The calls of the contract that reject in this version. */
 export type LaterCall =
-  | 'putPdfTables'
-  | 'getTable'
   | 'memories'
   | 'memoriesStats'
   | 'memoryEntities'
@@ -21,8 +19,6 @@ export type LaterCall =
 
 /** What each waits for, and what can be done instead today. */
 const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: string]>> = {
-  putPdfTables: ['tables come with a later one', 'Store the text of the table with `put({ text })`.'],
-  getTable: ['tables come with a later one', 'Read the frame of the table with `view(id)`.'],
   memories: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
   memoriesStats: ['memory cards come with a later one', 'Count the documents with `stats()`.'],
   memoryEntities: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],

@@ -21,7 +21,8 @@ import { reembed, type ReembedInput, type ReembedResult } from './reembed.js';
 import { remove, removeMany, type RemoveManyInput, type RemoveManyResult } from './remove.js';
 import type { ScopeFields } from './scope.js';
 import { stats, type StatsResult } from './stats.js';
-import { listTables, type TableInfo } from './tables.js';
+import { getTable, listTables, putPdfTables } from './tables.js';
+import type { PutPdfTablesOptions, PutPdfTablesResult, TableData, TableInfo } from './tables.js';
 import {
   currentTicket,
   getCapacity,
@@ -216,9 +217,22 @@ export class Memvid {
   async unbindMemory(): Promise<void> {
     this.#handle.assertOpen('unbindMemory');
   }
-  /** `[]` for a memory without tables. */
+  /**
+   * Finds the tables of a PDF, by a plugin, and stores each as a frame of its own and one for every row: all of them or none.
+   */
+  putPdfTables(path: string, embedRows?: boolean | PutPdfTablesOptions): Promise<PutPdfTablesResult> {
+    return this.#lasting(putPdfTables(this.#handle, path, embedRows));
+  }
+  /** The tables in the order they were stored; `[]` for a memory without any. */
   listTables(): Promise<TableInfo[]> {
-    return listTables(this.#handle);
+    return guarded(listTables(this.#handle));
+  }
+  /** A table as data. MV010 for an id that no table has. */
+  getTable(id: string, format?: 'dict'): Promise<TableData>;
+  /** A table as CSV, or as JSON text of the data. */
+  getTable(id: string, format: 'csv' | 'json'): Promise<string>;
+  getTable(id: string, format?: 'dict' | 'csv' | 'json'): Promise<TableData | string> {
+    return guarded(getTable(this.#handle, id, format));
   }
 
   /**
@@ -250,12 +264,6 @@ export class Memvid {
 
   // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
 
-  putPdfTables(_path: string, _embedRows?: boolean): Promise<never> {
-    return later.refuse(this.#handle, 'putPdfTables');
-  }
-  getTable(_id: string, _format?: string): Promise<never> {
-    return later.refuse(this.#handle, 'getTable');
-  }
   memories(_entity?: string, _slot?: string): Promise<never> {
     return later.refuse(this.#handle, 'memories');
   }

@@ -3,8 +3,6 @@ import type { LaterCall } from '../src/later.ts';
 import { freshMemory } from './support/memory.ts';
 
 const CALLS: readonly LaterCall[] = [
-  'putPdfTables',
-  'getTable',
   'memories',
   'memoriesStats',
   'memoryEntities',

@@ -3,7 +3,7 @@
 use crate::geometry::{Area, Matrix};
 
 /// Sides of a filled shape up to this many points apart make it a line.
-const THIN: f64 = 2.5;
+const THIN: f64 = 4.0;
 /// Ends of a line may differ by this much across it.
 const SLANT: f64 = 0.8;
 /// Pieces of one line may be this far apart.

@@ -1,0 +1,310 @@
+import { basename } from 'node:path';
+import {
+  type ExtractedTable,
+  type ExtractTablesResult,
+  type Factory,
+  MemvidError,
+  type NativeDocument,
+  type NativeMemory,
+  type Plugin,
+  type TableExtractor,
+  toMemvidError,
+  UnsupportedOperationError,
+} from '@memvid/core';
+import { signalOf } from './batch-options.js';
+import { isRecord, optionalBoolean, optionalNumber, optionsOf, pathOf } from './check.js';
+import { DEFAULT_LEVEL } from './document.js';
+import { documentVectors, type VectorRequest, vectorRequest } from './embedding/document-vectors.js';
+import { embedded } from './embedding/put-embedded.js';
+import { aborted, pluginMissing } from './failures.js';
+import { readInput } from './file-document.js';
+import type { FrameInfo } from './frame-info.js';
+import type { Handle } from './handle.js';
+import { framesWhere, infoOf, ROW_KIND, TABLE_KIND } from './read-tables.js';
+import type { PutPdfTablesOptions, PutPdfTablesResult, TableInfo } from './tables.js';
+import { storedIds } from './write-queue.js';
+
+const PDF = 'application/pdf';
+const TABLES_PACKAGE = '@memvid/tables';
+const OPERATION = 'putPdfTables';
+
+export async function putPdfTables(
+  handle: Handle,
+  path: string,
+  rowsOrOptions?: boolean | PutPdfTablesOptions,
+): Promise<PutPdfTablesResult> {
+  const file = pathOf(path, 'path');
+  const options = isRecord(rowsOrOptions)
+    ? optionsOf(rowsOrOptions)
+    : { embedRows: optionalBoolean(rowsOrOptions, 'embedRows', undefined) };
+  const embedRows = optionalBoolean(options['embedRows'], 'embedRows', undefined);
+  const maxPages = optionalNumber(options['maxPages'], 'maxPages', { min: 1, integer: true });
+  const signal = signalOf(options['signal']);
+  if (signal?.aborted === true) throw aborted(OPERATION, signal);
+  const request = requestOf(handle, embedRows);
+  // Before the file is read: nothing is begun that cannot be ended.
+  if (request !== undefined) {
+    await documentVectors(handle, OPERATION, request, [], { signal, nameOf: String });
+  }
+  const found = await extract(handle, file, { maxPages, signal });
+  const tables = found.tables.map(checked);
+  const warnings = [...(found.warnings ?? [])];
+  if (tables.length === 0) {
+    return { tables_count: 0, tables: [], tablesCount: 0, ...warned(warnings) };
+  }
+  const name = basename(file);
+  const rows = await embeddedRows(handle, tables, request, signal);
+  if (embedRows === undefined && request === undefined) {
+    warnings.push('the rows have no vectors: the memory was opened without an embedder');
+  }
+  const infos = await handle.write(OPERATION, async (native) => {
+    if (signal?.aborted === true) throw aborted(OPERATION, signal);
+    return store(native, name, file, tables, rows);
+  });
+  return { tables_count: infos.length, tables: infos, tablesCount: infos.length, ...warned(warnings) };
+}
+
+function warned(warnings: string[]): { warnings?: string[] } {
+  return warnings.length === 0 ? {} : { warnings };
+}
+
+function requestOf(handle: Handle, embedRows: boolean | undefined): VectorRequest | undefined {
+  if (embedRows === false || (embedRows === undefined && !handle.settings.enableVec)) return undefined;
+  const options = embedRows === true ? { enableEmbedding: true } : {};
+  return vectorRequest(handle, OPERATION, options, [{}], false);
+}
+
+async function extract(
+  handle: Handle,
+  file: string,
+  options: { maxPages: number | undefined; signal: AbortSignal | undefined },
+): Promise<ExtractTablesResult> {
+  const data = await readInput(file, 'path');
+  const factory = await handle.embedders.search(factoryOf);
+  if (factory === undefined) {
+    throw pluginMissing(OPERATION, 'no plugin finds tables in PDF', TABLES_PACKAGE);
+  }
+  try {
+    const extractor = checkExtractor(await factory());
+    const found = await extractor.extract({ data, filename: basename(file), mimeType: PDF }, options);
+    if (!isRecord(found) || !Array.isArray(found.tables)) {
+      throw new TypeError('the extractor gives no object with `tables`');
+    }
+    return found;
+  } catch (error) {
+    const { signal } = options;
+    if (signal?.aborted === true) throw aborted(OPERATION, signal);
+    if (MemvidError.isMemvidError(error)) throw error;
+    const name = basename(file);
+    throw new UnsupportedOperationError(`${name} cannot be read: ${toMemvidError(error).message}`, {
+      details: { operation: OPERATION, filename: name, reason: 'extractor' },
+      suggestion: 'Store the text of the table with `put({ text })`.',
+      cause: error,
+    });
+  }
+}
+
+/** That for PDF by its name, else the first that any plugin has. */
+function factoryOf(plugins: readonly Plugin[]): Factory<TableExtractor> | undefined {
+  const all = plugins.flatMap(({ tableExtractors }) => Object.entries(tableExtractors ?? {}));
+  return (all.find(([name]) => name === 'pdf-tables') ?? all[0])?.[1];
+}
+
+function checkExtractor(extractor: TableExtractor): TableExtractor {
+  if (
+    isRecord(extractor) &&
+    extractor.spec === 'table-extractor/v1' &&
+    typeof extractor.extract === 'function' &&
+    Array.isArray(extractor.mimeTypes) &&
+    extractor.mimeTypes.includes(PDF)
+  ) {
+    return extractor;
+  }
+  throw new TypeError(
+    'the plugin gives no extractor with spec "table-extractor/v1" that reads application/pdf',
+  );
+}
+
+interface Table extends ExtractedTable {
+  readonly headers: string[];
+}
+
+/** Somebody else may have written the extractor. Rows are kept by the names of their columns, so each has one of its own. */
+function checked(table: ExtractedTable): Table {
+  const { headers, rows, pageStart, pageEnd, quality, detectionMode } = table;
+  const isWhole =
+    [headers, rows, ...(Array.isArray(rows) ? rows : [])].every((part) => Array.isArray(part)) &&
+    [headers, ...rows].every(
+      (row) => row.length === headers.length && row.every((cell) => typeof cell === 'string'),
+    ) &&
+    [pageStart, pageEnd].every((page) => Number.isSafeInteger(page) && page >= 1) &&
+    Number.isFinite(quality) &&
+    typeof detectionMode === 'string';
+  if (!isWhole) {
+    throw new UnsupportedOperationError(
+      'The extractor of tables gives a table that is none: rows as long as `headers`, pages from 1',
+      {
+        details: { operation: OPERATION, reason: 'extractor' },
+        suggestion: 'Check the plugin with `tableExtractorContract` of `@memvid/plugin-kit`.',
+      },
+    );
+  }
+  const taken = new Set<string>();
+  const named = headers.map((header, index) => {
+    let name = header;
+    if (name === '' && headers.filter((other) => other === '').length > 1) name = `Column ${index + 1}`;
+    for (let turn = 2; taken.has(name); turn += 1) name = `${header} (${turn})`;
+    taken.add(name);
+    return name;
+  });
+  return { ...table, headers: named };
+}
+
+/** The rows of each table as documents, without what is known only when the table has its frame. */
+async function embeddedRows(
+  handle: Handle,
+  tables: readonly Table[],
+  request: VectorRequest | undefined,
+  signal: AbortSignal | undefined,
+): Promise<NativeDocument[]> {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const rows = tables.flatMap((table) =>
+    table.rows.map((row): NativeDocument => ({
+      searchText: row.filter((cell) => cell !== '').join(' '),
+      timestamp,
+    })),
+  );
+  if (request === undefined) return rows;
+  return embedded(handle, OPERATION, rows, request, {
+    signal,
+    nameOf: (index) => `row ${index + 1} of the tables`,
+  });
+}
+
+async function store(
+  native: NativeMemory,
+  name: string,
+  path: string,
+  tables: readonly Table[],
+  rows: readonly NativeDocument[],
+): Promise<TableInfo[]> {
+  const options = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
+  const timestamp = Math.floor(Date.now() / 1000);
+  const first = nextNumber(native, name);
+  const ids = tables.map((_, index) => `${prefixOf(name)}${first + index}`);
+  const frames = await storedIds(
+    native,
+    tables.map((table, index) => tableDocument(table, ids[index] ?? '', name, path, timestamp)),
+    options,
+  );
+  try {
+    let at = 0;
+    const documents = tables.flatMap((table, index) =>
+      table.rows.map((row, rowIndex) => {
+        const parent = {
+          tableId: ids[index] ?? '',
+          frame: frames[index] ?? '',
+          name,
+          rowIndex: rowIndex + 1,
+        };
+        return rowDocument(table, row, parent, rows[at++] ?? { timestamp });
+      }),
+    );
+    if (documents.length > 0) await storedIds(native, documents, options);
+  } catch (error) {
+    // The frames of rows name those of their tables, which had to come first.
+    await native.remove(frames.map(Number));
+    throw error;
+  }
+  return frames.map((id) => infoOf(native, JSON.parse(native.frame(Number(id))) as FrameInfo));
+}
+
+function prefixOf(name: string): string {
+  return `tbl_${name.replaceAll('.', '_')}_`;
+}
+
+/** Tables of one file are numbered through, however often it is stored. */
+function nextNumber(native: NativeMemory, name: string): number {
+  const prefix = prefixOf(name);
+  const numbers = framesWhere(native, { kind: TABLE_KIND }).map(({ metadata }) => {
+    const id = String(metadata['table_id'] ?? '');
+    return id.startsWith(prefix) ? Number(id.slice(prefix.length)) || 0 : 0;
+  });
+  return Math.max(0, ...numbers) + 1;
+}
+
+function wordOf(quality: number): string {
+  if (quality >= 0.8) return 'high';
+  return quality >= 0.5 ? 'medium' : 'low';
+}
+
+function tableDocument(
+  { headers, rows, pageStart, pageEnd, quality, detectionMode }: Table,
+  tableId: string,
+  name: string,
+  path: string,
+  timestamp: number,
+): NativeDocument {
+  const word = wordOf(quality);
+  const facts = {
+    table_id: tableId,
+    n_rows: rows.length,
+    n_cols: headers.length,
+    page_start: pageStart,
+    page_end: pageEnd,
+    quality: word,
+    detection_mode: detectionMode,
+  };
+  const payload = {
+    ...facts,
+    confidence_score: quality,
+    extraction_ms: 0,
+    headers,
+    source_file: name,
+    source_uri: path,
+    warnings: [],
+  };
+  return {
+    text: sorted(payload),
+    searchText: [headers, ...rows]
+      .flat()
+      .filter((cell) => cell !== '')
+      .join(' '),
+    title: `Table from ${name} (pages ${pageStart}-${pageEnd})`,
+    uri: `mv2://tables/${tableId}`,
+    kind: TABLE_KIND,
+    track: 'tables',
+    tags: ['table', name, `${word}_quality`],
+    labels: [`${detectionMode}_detected`],
+    metadata: JSON.stringify({ ...facts, headers_json: headers }),
+    mime: 'application/json',
+    timestamp,
+  };
+}
+
+function rowDocument(
+  { headers, pageStart }: Table,
+  row: readonly string[],
+  parent: { tableId: string; frame: string; name: string; rowIndex: number },
+  made: NativeDocument,
+): NativeDocument {
+  const place = { table_id: parent.tableId, row_index: parent.rowIndex, page: pageStart };
+  const cells = Object.fromEntries(headers.map((header, column) => [header, row[column] ?? '']));
+  return {
+    ...made,
+    text: sorted({ ...place, cells }),
+    title: `Row ${parent.rowIndex} of a table from ${parent.name}`,
+    uri: `mv2://tables/${parent.tableId}/row/${parent.rowIndex}`,
+    kind: ROW_KIND,
+    track: 'tables',
+    tags: [ROW_KIND, parent.tableId],
+    labels: [],
+    metadata: JSON.stringify({ ...place, parent_frame: Number(parent.frame) }),
+    mime: 'application/json',
+  };
+}
+
+/** JSON with its keys in order, as the reference writes it. */
+function sorted(value: Record<string, unknown>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))));
+}

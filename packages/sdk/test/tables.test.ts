@@ -1,0 +1,276 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { definePlugin, HashEmbeddings, type ExtractedTable, type TableExtractor } from '@memvid/core';
+import { describe, expect, it, vi } from 'vitest';
+import { create, open, type Memvid } from '../src/index.ts';
+import { digest, freshMemory, freshPath, scratch } from './support/memory.ts';
+
+const PARTS: ExtractedTable = {
+  headers: ['Part', 'Price', 'Stock'],
+  rows: [
+    ['Bolt', '1,200.50', '7'],
+    ['Nut, small', 'a "quote"', ''],
+    ['Washer', '12%', 'n.a.'],
+  ],
+  pageStart: 2,
+  pageEnd: 3,
+  quality: 0.9,
+  detectionMode: 'lattice',
+};
+
+function pluginOf(tables: readonly ExtractedTable[], more: Partial<TableExtractor> = {}) {
+  return definePlugin({
+    spec: 'plugin/v1',
+    name: 'a-plugin',
+    tableExtractors: {
+      own: () => ({
+        spec: 'table-extractor/v1',
+        name: 'own',
+        mimeTypes: ['application/pdf'],
+        extract: async () => ({ tables }),
+        ...more,
+      }),
+    },
+  });
+}
+
+/** A file that is there; what it holds is the plugin's business. */
+function pdf(name = 'parts.pdf'): string {
+  const path = join(scratch(), name);
+  writeFileSync(path, 'any bytes');
+  return path;
+}
+
+async function withTables(...tables: ExtractedTable[]): Promise<Memvid & { file: string }> {
+  return freshMemory({ plugins: [pluginOf(tables.length === 0 ? [PARTS] : tables)] });
+}
+
+describe('putPdfTables', () => {
+  it('stores a table with a frame of its own and one for each row, and tells both spellings', async () => {
+    await using memory = await withTables();
+    await memory.put({ text: 'before' });
+    const result = await memory.putPdfTables(pdf());
+    expect(result).toMatchObject({ tables_count: 1, tablesCount: 1 });
+    expect(result.warnings).toEqual([expect.stringContaining('no vectors')]);
+    expect(result.tables[0]).toEqual({
+      table_id: 'tbl_parts_pdf_1',
+      n_rows: 3,
+      n_cols: 3,
+      headers: ['Part', 'Price', 'Stock'],
+      page_start: 2,
+      page_end: 3,
+      source_file: 'parts.pdf',
+      quality: 'high',
+      detection_mode: 'lattice',
+      frame_id: 1,
+      row_frame_count: 3,
+      tableId: 'tbl_parts_pdf_1',
+      nRows: 3,
+      nCols: 3,
+      pageStart: 2,
+      pageEnd: 3,
+      sourceFile: 'parts.pdf',
+      detectionMode: 'lattice',
+      frameId: 1,
+      metaFrameId: 1,
+      rowFrameCount: 3,
+    });
+    expect(await memory.getFrameInfo(1)).toMatchObject({
+      uri: 'mv2://tables/tbl_parts_pdf_1',
+      title: 'Table from parts.pdf (pages 2-3)',
+      kind: 'table_meta',
+      track: 'tables',
+      tags: ['table', 'parts.pdf', 'high_quality'],
+      labels: ['lattice_detected'],
+      metadata: { table_id: 'tbl_parts_pdf_1', n_rows: 3, quality: 'high', headers_json: PARTS.headers },
+    });
+    expect(await memory.getFrameInfo(2)).toMatchObject({
+      uri: 'mv2://tables/tbl_parts_pdf_1/row/1',
+      kind: 'table_row',
+      tags: ['table_row', 'tbl_parts_pdf_1'],
+      metadata: { table_id: 'tbl_parts_pdf_1', row_index: 1, parent_frame: 1 },
+    });
+    expect(JSON.parse(await memory.view(2))).toMatchObject({
+      cells: { Part: 'Bolt', Price: '1,200.50', Stock: '7' },
+      row_index: 1,
+    });
+  });
+
+  it('rows are found by their words, and frames between two calls shift nothing', async () => {
+    await using memory = await withTables();
+    const path = pdf();
+    await memory.putPdfTables(path);
+    await memory.put({ text: 'between' });
+    await memory.put({ text: 'and again' });
+    const second = await memory.putPdfTables(path);
+    expect(second.tables[0]).toMatchObject({ table_id: 'tbl_parts_pdf_2', frame_id: 6 });
+    for (const { frame_id, table_id } of await memory.listTables()) {
+      expect((await memory.getFrameInfo(frame_id)).metadata).toMatchObject({ table_id });
+    }
+    const { hits } = await memory.find('Bolt 1,200.50', { where: { kind: 'table_row' } });
+    expect(hits.map(({ frame_id }) => frame_id).toSorted()).toEqual([1, 7]);
+  });
+
+  it('lists the same after the file is opened anew, without any plugin', async () => {
+    const path = freshPath();
+    const first = await create(path, {
+      plugins: [pluginOf([PARTS, { ...PARTS, headers: ['A', 'B', 'C'] }])],
+    });
+    const { tables } = await first.putPdfTables(pdf());
+    await first.close();
+    await using again = await open(path, { readOnly: true });
+    expect(await again.listTables()).toEqual(tables);
+    expect(await again.getTable('tbl_parts_pdf_1')).toEqual({ headers: PARTS.headers, rows: PARTS.rows });
+  });
+
+  it('gives a table as data, CSV and JSON, which agree', async () => {
+    await using memory = await withTables();
+    await memory.putPdfTables(pdf());
+    const data = await memory.getTable('tbl_parts_pdf_1', 'dict');
+    expect(data).toEqual({ headers: PARTS.headers, rows: PARTS.rows });
+    expect(JSON.parse(await memory.getTable('tbl_parts_pdf_1', 'json'))).toEqual(data);
+    expect(await memory.getTable('tbl_parts_pdf_1', 'csv')).toBe(
+      'Part,Price,Stock\nBolt,"1,200.50",7\n"Nut, small","a ""quote""",\nWasher,12%,n.a.\n',
+    );
+  });
+
+  it('columns of the same name, or of none, keep what is in them', async () => {
+    await using memory = await withTables({
+      ...PARTS,
+      headers: ['', 'Sum', 'Sum', '', '__proto__'],
+      rows: [['a', '1', '2', 'b', 'c']],
+    });
+    await memory.putPdfTables(pdf());
+    expect(await memory.getTable('tbl_parts_pdf_1')).toEqual({
+      headers: ['Column 1', 'Sum', 'Sum (2)', 'Column 4', '__proto__'],
+      rows: [['a', '1', '2', 'b', 'c']],
+    });
+  });
+
+  it('a removed table is no longer listed, and a document without tables stores nothing', async () => {
+    await using memory = await withTables();
+    const { tables } = await memory.putPdfTables(pdf());
+    await memory.remove(String(tables[0]?.frame_id));
+    expect(await memory.listTables()).toEqual([]);
+    await expect(memory.getTable('tbl_parts_pdf_1')).rejects.toMatchObject({ code: 'MV010' });
+    await using empty = await freshMemory({ plugins: [pluginOf([])] });
+    expect(await empty.putPdfTables(pdf())).toEqual({ tables_count: 0, tablesCount: 0, tables: [] });
+    expect((await empty.stats()).frame_count).toBe(0);
+  });
+
+  it('a scope has tables of its own', async () => {
+    await using memory = await withTables();
+    await memory.scope({ user: 'ann' }).putPdfTables(pdf());
+    expect(await memory.scope({ user: 'ben' }).listTables()).toEqual([]);
+    expect(await memory.scope({ user: 'ann' }).listTables()).toHaveLength(1);
+  });
+});
+
+describe('vectors of rows', () => {
+  const embedder = new HashEmbeddings({ dimension: 32 });
+
+  it('are made by the embedder of the memory, with its identity, unless they are not wanted', async () => {
+    await using memory = await freshMemory({ plugins: [pluginOf([PARTS])], embedder });
+    const result = await memory.putPdfTables(pdf());
+    expect(result.warnings).toBeUndefined();
+    expect(await memory.stats()).toMatchObject({
+      effective_vec_dimension: 32,
+      embedding_identity: { provider: 'hash', model: 'hash-32' },
+      vector_count: 3,
+    });
+    const { hits } = await memory.find('washers', { mode: 'sem', k: 1 });
+    expect(hits[0]?.uri).toBe('mv2://tables/tbl_parts_pdf_1/row/3');
+    await memory.putPdfTables(pdf('other.pdf'), false);
+    await memory.putPdfTables(pdf('another.pdf'), { embedRows: false });
+    expect(await memory.stats()).toMatchObject({ vector_count: 3 });
+  });
+
+  it('asked for where none can be made: MV015, or MV011, and nothing is read or stored', async () => {
+    const extract = vi.fn(async () => ({ tables: [PARTS] }));
+    const plugins = [pluginOf([], { extract })];
+    await using memory = await freshMemory({ plugins });
+    await expect(memory.putPdfTables(pdf(), true)).rejects.toMatchObject({ code: 'MV015' });
+    await using without = await freshMemory({ plugins, enableVec: false });
+    await expect(without.putPdfTables(pdf(), true)).rejects.toMatchObject({ code: 'MV011' });
+    expect(extract).not.toHaveBeenCalled();
+    expect((await without.putPdfTables(pdf())).tables_count).toBe(1);
+  });
+});
+
+describe('what cannot be done', () => {
+  it('a missing file is MV013, a folder MV019, a missing plugin MV018 with the package', async () => {
+    await using memory = await freshMemory();
+    await expect(memory.putPdfTables('/nowhere/a.pdf')).rejects.toMatchObject({
+      code: 'MV013',
+      message: expect.stringContaining('/nowhere/a.pdf'),
+      details: { path: '/nowhere/a.pdf', reason: 'input' },
+    });
+    await expect(memory.putPdfTables(scratch())).rejects.toMatchObject({ code: 'MV019' });
+    await expect(memory.putPdfTables(pdf())).rejects.toMatchObject({
+      code: 'MV018',
+      details: { package: '@memvid/tables' },
+      suggestion: expect.stringContaining('npm install @memvid/tables'),
+    });
+    await expect(memory.putPdfTables(pdf(), 5 as never)).rejects.toMatchObject({ code: 'MV019' });
+    await expect(memory.putPdfTables(5 as never)).rejects.toMatchObject({ code: 'MV019' });
+  });
+
+  it('an unknown table is MV010 with the id, an unknown format MV019', async () => {
+    await using memory = await withTables();
+    const error = await memory.getTable('tbl_x_1').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'MV010', details: { table_id: 'tbl_x_1' } });
+    expect(error).toHaveProperty('message', expect.stringContaining('tbl_x_1'));
+    expect(error).toHaveProperty('suggestion', expect.stringContaining('listTables()'));
+    await expect(memory.getTable('tbl_x_1', 'xml' as never)).rejects.toMatchObject({ code: 'MV019' });
+  });
+
+  it.each<[string, Partial<TableExtractor>]>([
+    ['throws', { extract: () => Promise.reject(new Error('broken inside')) }],
+    ['gives no tables', { extract: (async () => ({})) as never }],
+    ['gives short rows', { extract: async () => ({ tables: [{ ...PARTS, rows: [['a']] }] }) }],
+    ['gives numbers', { extract: async () => ({ tables: [{ ...PARTS, rows: [[1, 2, 3]] as never }] }) }],
+    ['is of another version', { spec: 'table-extractor/v9' as never }],
+    ['reads no PDF', { mimeTypes: ['text/html'] }],
+  ])('an extractor that %s is MV018, and the file stays as it was', async (_, more) => {
+    await using memory = await freshMemory({ plugins: [pluginOf([], more)] });
+    await memory.put({ text: 'here' });
+    await memory.seal();
+    const before = digest(memory.file);
+    await expect(memory.putPdfTables(pdf())).rejects.toMatchObject({ code: 'MV018' });
+    await memory.seal();
+    expect(digest(memory.file)).toBe(before);
+  });
+
+  it('a signal ends it before anything is stored', async () => {
+    const controller = new AbortController();
+    await using memory = await freshMemory({
+      plugins: [
+        pluginOf([], {
+          extract: async () => {
+            controller.abort(new Error('enough'));
+            return { tables: [PARTS] };
+          },
+        }),
+      ],
+    });
+    const { signal } = controller;
+    await expect(memory.putPdfTables(pdf(), { signal })).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'aborted' },
+    });
+    expect(await memory.listTables()).toEqual([]);
+  });
+
+  it('a read-only or closed memory refuses at once', async () => {
+    await using memory = await withTables();
+    await memory.put({ text: 'x' });
+    await using reader = await open(memory.file, { readOnly: true });
+    await expect(reader.putPdfTables(pdf())).rejects.toMatchObject({ code: 'MV018', name: 'ReadOnlyError' });
+    const closed = await withTables();
+    await closed.close();
+    for (const call of [closed.putPdfTables(pdf()), closed.listTables(), closed.getTable('a')]) {
+      await expect(call).rejects.toMatchObject({ code: 'MV018', name: 'ClosedHandleError' });
+    }
+    expect(readFileSync(memory.file).length).toBeGreaterThan(0);
+  });
+});
