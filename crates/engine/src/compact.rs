@@ -604,30 +604,76 @@ fn move_payload(
     Ok(place)
 }
 
-/// Hands place and length of each track besides those of words, vectors and time to `visit`.
+/// A track besides those of words, vectors and time: one that another part of the product or the reference keeps.
+pub struct Track<'a> {
+    /// What it is called in reports.
+    pub name: &'static str,
+    /// Where it stands.
+    pub offset: &'a mut u64,
+    /// Bytes.
+    pub length: u64,
+    /// BLAKE3 of it; one kind of track has none.
+    pub checksum: Option<[u8; 32]>,
+}
+
+/// Takes those tracks out of a tail that `keeps` is against.
+pub fn retain_tracks(
+    tail: &mut TocTail,
+    keeps: &mut dyn FnMut(Track<'_>) -> Result<bool>,
+) -> Result<()> {
+    /// Tracks with fields of the same names.
+    macro_rules! retain {
+        ($track:expr, $name:literal) => {
+            if let Some(manifest) = &mut $track
+                && !keeps(Track {
+                    name: $name,
+                    offset: &mut manifest.bytes_offset,
+                    length: manifest.bytes_length,
+                    checksum: Some(manifest.checksum),
+                })?
+            {
+                $track = None;
+            }
+        };
+    }
+    retain!(tail.indexes.clip, "clip");
+    retain!(tail.temporal_track, "temporal");
+    retain!(tail.memories_track, "memories");
+    retain!(tail.logic_mesh, "logic mesh");
+    if let Some(manifest) = &mut tail.replay_manifest
+        && !keeps(Track {
+            name: "recordings",
+            offset: &mut manifest.segment_offset,
+            length: manifest.segment_size,
+            checksum: None,
+        })?
+    {
+        tail.replay_manifest = None;
+    }
+    let segments = std::mem::take(&mut tail.segment_catalog.temporal_segments);
+    let kept = &mut tail.segment_catalog.temporal_segments;
+    for mut segment in segments {
+        let entry = &mut segment.entry;
+        if keeps(Track {
+            name: "temporal",
+            offset: &mut entry.bytes_offset,
+            length: entry.bytes_length,
+            checksum: Some(entry.checksum),
+        })? {
+            kept.push(segment);
+        }
+    }
+    Ok(())
+}
+
+/// Hands place and length of each of those tracks to `visit`.
 pub fn each_track(
     tail: &mut TocTail,
     visit: &mut dyn FnMut(&mut u64, u64) -> Result<()>,
 ) -> Result<()> {
-    if let Some(manifest) = &mut tail.indexes.clip {
-        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.temporal_track {
-        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.memories_track {
-        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.logic_mesh {
-        visit(&mut manifest.bytes_offset, manifest.bytes_length)?;
-    }
-    if let Some(manifest) = &mut tail.replay_manifest {
-        visit(&mut manifest.segment_offset, manifest.segment_size)?;
-    }
-    for segment in &mut tail.segment_catalog.temporal_segments {
-        visit(&mut segment.entry.bytes_offset, segment.entry.bytes_length)?;
-    }
-    Ok(())
+    retain_tracks(tail, &mut |track| {
+        visit(track.offset, track.length).map(|()| true)
+    })
 }
 
 /// Copies what other parts of the product or the reference keep in the file, byte for byte.

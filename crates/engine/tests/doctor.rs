@@ -885,6 +885,22 @@ fn a_lost_tail_is_never_called_healed() {
                 report["status"] != "healed" || is_whole(),
                 "from byte {from}: {report}"
             );
+            // Whoever reads another document under an id has been told.
+            let has_others = || {
+                let memory = open(&path);
+                (0..24_usize).any(|id| {
+                    let name = ["a", "b", "c", "d"][id / 6];
+                    let expected = format!("{name} number {} ", id % 6);
+                    let text = memory.text(id as u64);
+                    text.is_ok_and(|text| !text.starts_with(&expected))
+                })
+            };
+            assert!(
+                report["status"] == "failed"
+                    || codes(&report).contains(&"ids_changed")
+                    || !has_others(),
+                "from byte {from}: {report}"
+            );
         }
     }
 }

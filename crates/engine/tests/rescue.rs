@@ -421,3 +421,20 @@ fn of_a_damaged_newest_write_what_is_intact_is_kept_and_told() {
     assert_eq!(report["status"], "partial", "{report}");
     assert_eq!(open(&path).stats().unwrap()["frame_count"], 10, "{report}");
 }
+
+#[test]
+fn a_file_that_ends_inside_its_log_is_not_called_healed() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, &numbered("waiting", 30));
+    let bytes = std::fs::read(&path).unwrap();
+    drop(memory);
+    for length in [4096 + 2_000, 4096 + 100_000] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let report = doctor(&path);
+        assert_eq!(report["status"], "partial", "{report}");
+        detail(&report, "log_records_lost");
+        let text = open(&path).text(0).unwrap();
+        assert_eq!(text, "waiting number 0 keywordwaiting0x");
+    }
+}

@@ -31,10 +31,12 @@ impl Survey {
 
     /// Takes the frames of the table in force.
     pub(super) fn take_frames(&mut self, table: &Table, place: &Place) {
-        let mut unchecked = 0_u64;
-        for encoded in &table.frames {
+        let mut unchecked = Vec::new();
+        for (id, encoded) in (0..).zip(&table.frames) {
             let frame = encoded.and_then(|encoded| decode_frame(self.bytes(&encoded)).ok());
-            unchecked += u64::from(encoded.is_some_and(|encoded| !encoded.is_checked));
+            if frame.is_some() && encoded.is_some_and(|encoded| !encoded.is_checked) {
+                unchecked.push(id);
+            }
             self.frames.push(frame.map(|frame| Rescued {
                 frame,
                 content: Content::Stored,
@@ -46,13 +48,11 @@ impl Survey {
                 *time = directory.record(id).map_or(0, |record| record.timestamp);
             }
         }
-        if unchecked > 0 && !place.is_intact {
-            self.findings.add(
+        if !place.is_intact {
+            self.findings.add_frames(
                 FindingCode::FramesUnchecked,
-                format!(
-                    "{unchecked} frames were found in the damaged table, and nothing tells whether each of their fields is as it was written"
-                ),
-                None,
+                "{} frames were found in the damaged table, and nothing tells whether each of their fields is as it was written",
+                unchecked,
             );
         }
     }

@@ -33,6 +33,13 @@ pub fn gather(
     };
     let available = (survey.map.len() as u64).saturating_sub(start);
     let region = survey.map.section(start, length.min(available))?;
+    if header.is_some() && available < length {
+        let message = "the file ends inside its log: what stood in it behind that is lost";
+        let place = Some(format!("byte {}", start + available));
+        survey
+            .findings
+            .add(FindingCode::LogRecordsLost, message, place);
+    }
     let (records, gaps) = wal::salvage(&region, survey.applied_sequence);
     // Records behind a gap are only told from older ones by their sequence.
     let gaps = if is_applied_known { gaps } else { Vec::new() };

@@ -7,19 +7,21 @@ use super::finding::FindingCode;
 use super::places::Place;
 use super::survey::Survey;
 use super::tables::Table;
+use crate::compact::retain_tracks;
 use crate::compression;
 use crate::directory::is_directory;
+use crate::error::Result;
 use crate::lex_sections::part_of;
 use crate::staged::is_staged;
 use crate::vec_sections::kind_of;
 
 /// Looks at everything the table names, keeps what belongs to others, and reports what is damaged.
-pub fn check(survey: &mut Survey, table: &Table, newest: &Place) {
+pub fn check(survey: &mut Survey, table: &Table, newest: &Place) -> Result<()> {
     check_private(survey, table);
     check_directory(survey, table, newest);
     check_time_index(survey, table);
     check_sketches(survey, table);
-    check_tracks(survey);
+    check_tracks(survey)
 }
 
 fn is_intact(survey: &Survey, offset: u64, length: u64, checksum: &[u8; 32]) -> bool {
@@ -187,72 +189,30 @@ fn check_sketches(survey: &mut Survey, table: &Table) {
 }
 
 /// Tracks of other programs that are damaged are left out: nothing can make them anew, and programs that read them fail.
-fn check_tracks(survey: &mut Survey) {
+fn check_tracks(survey: &mut Survey) -> Result<()> {
     let mut tail = survey.tail.clone();
     let mut damaged = Vec::new();
-    let mut keep = |name: &'static str, offset: u64, length: u64, checksum: Option<&[u8; 32]>| {
-        let sound = length == 0
-            || match checksum {
-                Some(checksum) => is_intact(survey, offset, length, checksum),
-                None => survey.map.section(offset, length).is_some(),
+    retain_tracks(&mut tail, &mut |track| {
+        let sound = track.length == 0
+            || match track.checksum {
+                Some(checksum) => is_intact(survey, *track.offset, track.length, &checksum),
+                None => survey.map.section(*track.offset, track.length).is_some(),
             };
         if !sound {
-            damaged.push(format!("{name} at byte {offset}"));
+            damaged.push(format!("{} at byte {}", track.name, track.offset));
         }
-        sound
-    };
-    tail.memories_track = tail.memories_track.filter(|track| {
-        keep(
-            "memories",
-            track.bytes_offset,
-            track.bytes_length,
-            Some(&track.checksum),
-        )
-    });
-    tail.logic_mesh = tail.logic_mesh.filter(|track| {
-        keep(
-            "logic mesh",
-            track.bytes_offset,
-            track.bytes_length,
-            Some(&track.checksum),
-        )
-    });
-    tail.temporal_track = tail.temporal_track.filter(|track| {
-        keep(
-            "temporal",
-            track.bytes_offset,
-            track.bytes_length,
-            Some(&track.checksum),
-        )
-    });
-    tail.indexes.clip = tail.indexes.clip.filter(|track| {
-        keep(
-            "clip",
-            track.bytes_offset,
-            track.bytes_length,
-            Some(&track.checksum),
-        )
-    });
-    tail.replay_manifest = tail
-        .replay_manifest
-        .filter(|track| keep("recordings", track.segment_offset, track.segment_size, None));
-    tail.segment_catalog.temporal_segments.retain(|segment| {
-        let entry = &segment.entry;
-        keep(
-            "temporal",
-            entry.bytes_offset,
-            entry.bytes_length,
-            Some(&entry.checksum),
-        )
-    });
+        Ok(sound)
+    })?;
     survey.tail = tail;
     if !damaged.is_empty() {
         let message = format!(
             "{} tracks of other programs are damaged; they are left out",
             damaged.len()
         );
+        let places = Some(damaged.join(", "));
         survey
             .findings
-            .add(FindingCode::TrackDamaged, message, Some(damaged.join(", ")));
+            .add(FindingCode::TrackDamaged, message, places);
     }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use mv2::toc::{
     self, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail, VecIndexManifest,
     VectorCompression,
 };
+use mv2::wal::EntryOperation;
 
 use super::finding::{FindingCode, Findings};
 use super::log::{self, Logged};
@@ -136,7 +137,7 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     survey.check_payloads();
     orphans::rescue(&mut survey, &table, &newest, &places.older, header.as_ref());
     survey.settle(&table);
-    sections::check(&mut survey, &table, &newest);
+    sections::check(&mut survey, &table, &newest)?;
     vectors::gather(&mut survey, &table);
     let end = log_size.map_or_else(
         || survey.first_reference(&table),
@@ -367,10 +368,18 @@ impl Survey {
         };
         if !self.findings.has(FindingCode::CommitLost) {
             let message = format!(
-                "records of the log begin with {first}, the commit that was found contains them up to {}: a later commit is lost, and documents of the log get other ids",
+                "records of the log begin with {first}, the commit that was found contains them up to {}: a later commit is lost",
                 self.applied_sequence
             );
             self.findings.add(FindingCode::CommitLost, message, None);
+        }
+        let inserts = self.log.iter().any(|logged| match logged {
+            Logged::Entry(_, entry) => entry.op == EntryOperation::Insert,
+            Logged::LostInsert(_) => true,
+        });
+        if inserts && !self.findings.has(FindingCode::IdsChanged) {
+            let message = "documents in the log stand behind the commit that is lost: they are kept, and have other ids";
+            self.findings.add(FindingCode::IdsChanged, message, None);
         }
     }
 }
