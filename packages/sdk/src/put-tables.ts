@@ -11,18 +11,15 @@ import {
   toMemvidError,
   UnsupportedOperationError,
 } from '@memvid/core';
-import { signalOf } from './batch-options.js';
 import { isRecord, optionalBoolean, optionalNumber, optionsOf, pathOf } from './check.js';
 import { DEFAULT_LEVEL } from './document.js';
-import { documentVectors, type VectorRequest, vectorRequest } from './embedding/document-vectors.js';
-import { embedded } from './embedding/put-embedded.js';
+import type { VectorRequest } from './embedding/document-vectors.js';
 import { aborted, pluginMissing } from './failures.js';
 import { readInput } from './file-document.js';
 import type { FrameInfo } from './frame-info.js';
 import type { Handle } from './handle.js';
 import { framesWhere, infoOf, ROW_KIND, TABLE_KIND } from './read-tables.js';
-import type { PutPdfTablesOptions, PutPdfTablesResult, TableInfo } from './tables.js';
-import { storedIds } from './write-queue.js';
+import type { PutPdfTablesOptions, PutPdfTablesResult, TableInfo, WritingSteps } from './tables.js';
 
 const PDF = 'application/pdf';
 const TABLES_PACKAGE = '@memvid/tables';
@@ -31,7 +28,8 @@ const OPERATION = 'putPdfTables';
 export async function putPdfTables(
   handle: Handle,
   path: string,
-  rowsOrOptions?: boolean | PutPdfTablesOptions,
+  rowsOrOptions: boolean | PutPdfTablesOptions | undefined,
+  steps: WritingSteps,
 ): Promise<PutPdfTablesResult> {
   const file = pathOf(path, 'path');
   const options = isRecord(rowsOrOptions)
@@ -39,12 +37,12 @@ export async function putPdfTables(
     : { embedRows: optionalBoolean(rowsOrOptions, 'embedRows', undefined) };
   const embedRows = optionalBoolean(options['embedRows'], 'embedRows', undefined);
   const maxPages = optionalNumber(options['maxPages'], 'maxPages', { min: 1, integer: true });
-  const signal = signalOf(options['signal']);
+  const signal = steps.signalOf(options['signal']);
   if (signal?.aborted === true) throw aborted(OPERATION, signal);
-  const request = requestOf(handle, embedRows);
+  const request = requestOf(handle, embedRows, steps);
   // Before the file is read: nothing is begun that cannot be ended.
   if (request !== undefined) {
-    await documentVectors(handle, OPERATION, request, [], { signal, nameOf: String });
+    await steps.documentVectors(handle, OPERATION, request, [], { signal, nameOf: String });
   }
   const found = await extract(handle, file, { maxPages, signal });
   const tables = found.tables.map(checked);
@@ -53,13 +51,13 @@ export async function putPdfTables(
     return { tables_count: 0, tables: [], tablesCount: 0, ...warned(warnings) };
   }
   const name = basename(file);
-  const rows = await embeddedRows(handle, tables, request, signal);
+  const rows = await embeddedRows(handle, tables, request, signal, steps);
   if (embedRows === undefined && request === undefined) {
     warnings.push('the rows have no vectors: the memory was opened without an embedder');
   }
   const infos = await handle.write(OPERATION, async (native) => {
     if (signal?.aborted === true) throw aborted(OPERATION, signal);
-    return store(native, name, file, tables, rows);
+    return store(native, name, file, tables, rows, steps);
   });
   return { tables_count: infos.length, tables: infos, tablesCount: infos.length, ...warned(warnings) };
 }
@@ -68,7 +66,11 @@ function warned(warnings: string[]): { warnings?: string[] } {
   return warnings.length === 0 ? {} : { warnings };
 }
 
-function requestOf(handle: Handle, embedRows: boolean | undefined): VectorRequest | undefined {
+function requestOf(
+  handle: Handle,
+  embedRows: boolean | undefined,
+  { vectorRequest }: WritingSteps,
+): VectorRequest | undefined {
   if (embedRows === false || (embedRows === undefined && !handle.settings.enableVec)) return undefined;
   const options = embedRows === true ? { enableEmbedding: true } : {};
   return vectorRequest(handle, OPERATION, options, [{}], false);
@@ -166,6 +168,7 @@ async function embeddedRows(
   tables: readonly Table[],
   request: VectorRequest | undefined,
   signal: AbortSignal | undefined,
+  { embedded }: WritingSteps,
 ): Promise<NativeDocument[]> {
   const timestamp = Math.floor(Date.now() / 1000);
   const rows = tables.flatMap((table) =>
@@ -187,6 +190,7 @@ async function store(
   path: string,
   tables: readonly Table[],
   rows: readonly NativeDocument[],
+  { storedIds }: WritingSteps,
 ): Promise<TableInfo[]> {
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
   const timestamp = Math.floor(Date.now() / 1000);

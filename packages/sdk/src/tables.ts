@@ -1,4 +1,8 @@
+import { signalOf } from './batch-options.js';
+import { documentVectors, vectorRequest } from './embedding/document-vectors.js';
+import { embedded } from './embedding/put-embedded.js';
 import type { Handle } from './handle.js';
+import { storedIds } from './write-queue.js';
 
 /** A table of the memory. Every key stands there in the reference's other spelling, too. */
 export interface TableInfo {
@@ -59,6 +63,18 @@ export interface PutPdfTablesResult {
   tablesCount: number;
 }
 
+/**
+ * What every write does. Handed to the chunk that stores tables and not imported by it: bundlers that are to write one file
+ * fail with a chunk that imports from the one that loads it.
+ */
+export interface WritingSteps {
+  readonly signalOf: typeof signalOf;
+  readonly documentVectors: typeof documentVectors;
+  readonly vectorRequest: typeof vectorRequest;
+  readonly embedded: typeof embedded;
+  readonly storedIds: typeof storedIds;
+}
+
 /** Finds the tables of a PDF and stores each as a frame of its own and one for every row; all of them or none. */
 export async function putPdfTables(
   handle: Handle,
@@ -66,13 +82,15 @@ export async function putPdfTables(
   rowsOrOptions?: boolean | PutPdfTablesOptions,
 ): Promise<PutPdfTablesResult> {
   handle.assertWritable('putPdfTables');
-  return (await import('./table-frames.js')).putPdfTables(handle, path, rowsOrOptions);
+  const { putPdfTables: put } = await import('./table-frames.js');
+  return put(handle, path, rowsOrOptions, { signalOf, documentVectors, vectorRequest, embedded, storedIds });
 }
 
 /** The tables of the memory in the order they were stored; `[]` without any. Needs no plugin. */
 export async function listTables(handle: Handle): Promise<TableInfo[]> {
   handle.assertOpen('listTables');
-  return (await import('./table-frames.js')).listTables(handle);
+  const { listTables: list } = await import('./table-frames.js');
+  return list(handle);
 }
 
 /** A table as `{ headers, rows }`, or that as CSV or JSON text. MV010 for an id that no table has. */
@@ -82,5 +100,6 @@ export async function getTable(
   format?: TableFormat,
 ): Promise<TableData | string> {
   handle.assertOpen('getTable');
-  return (await import('./table-frames.js')).getTable(handle, id, format);
+  const { getTable: get } = await import('./table-frames.js');
+  return get(handle, id, format);
 }
