@@ -39,9 +39,16 @@ describe.skipIf(MISSING !== undefined)('the tokenizer of CLIP', () => {
     const inWords = 'A dog, 2 cats & naïve café owners. ';
     for (const piece of [inWords, '東京の猫。']) {
       const once = piece.repeat(4000);
-      const before = performance.now();
-      const { ids } = tokenRow(tokenizer, once, 77);
-      expect(performance.now() - before).toBeLessThan(1000);
+      let longest = 0;
+      const counting: TextTokenizer = {
+        ...tokenizer,
+        encode(text, limit) {
+          longest = Math.max(longest, text.length);
+          return tokenizer.encode(text, limit);
+        },
+      };
+      const { ids } = tokenRow(counting, once, 77);
+      expect(longest).toBeLessThan(10_000);
       expect(ids).toEqual(tokenRow(tokenizer, piece.repeat(100), 77).ids);
     }
   });
