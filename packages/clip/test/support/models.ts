@@ -10,7 +10,7 @@ export const MISSING: string | undefined = existsSync(join(SHARED, 'clip-tiny-sh
   : '../shared/models/clip-tiny-shapes is not here';
 if (MISSING !== undefined) process.stderr.write(`skipped: tests with the toy model: ${MISSING}\n`);
 
-/** A toy that was taught twelve colours and shapes and nothing else: it shows that things are connected, not what CLIP knows. */
+/** A toy that was taught eight colours of four shapes and nothing else: it shows that things are connected, not what CLIP knows. */
 export const TOY: string = join(SHARED, 'clip-tiny-shapes');
 
 /** A folder of this test alone. */
