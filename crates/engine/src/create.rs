@@ -82,6 +82,15 @@ pub fn turn_away_from(old: &FileStorage) {
     let _ = turned_away();
 }
 
+/// Whether a header leads to the first table of contents of a memory of ours, which has no frames.
+#[must_use]
+pub fn is_of_new_memory(header: &Header) -> bool {
+    let behind_log = |header: &Header| header.footer_offset.checked_sub(header.wal_end());
+    header.wal_sequence == 0
+        && Header::decode(&empty(true, false))
+            .is_ok_and(|first| behind_log(header) == behind_log(&first))
+}
+
 /// What follows the frames in a memory without frames.
 pub fn empty_tail(lex_enabled: bool) -> TocTail {
     let mut tail = TocTail::default();

@@ -438,3 +438,32 @@ fn a_file_that_ends_inside_its_log_is_not_called_healed() {
         assert_eq!(text, "waiting number 0 keywordwaiting0x");
     }
 }
+
+#[test]
+fn a_commit_that_is_lost_whole_is_told_unless_it_was_the_first_of_a_new_memory() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, &numbered("waiting", 3));
+    drop(memory);
+    let whole = std::fs::read(&path).unwrap();
+    let header = mv2::Header::decode(&whole).unwrap();
+    for is_first in [true, false] {
+        let mut bytes = whole[..header.wal_end() as usize].to_vec();
+        if !is_first {
+            // The header of a later commit: payloads stand in front of its table.
+            let later = mv2::Header {
+                footer_offset: header.footer_offset + 1000,
+                ..header.clone()
+            };
+            bytes[..mv2::header::HEADER_SIZE].copy_from_slice(&later.encode());
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let report = doctor(&path);
+        let status = if is_first { "healed" } else { "partial" };
+        assert_eq!(report["status"], status, "{report}");
+        let findings = report["findings"].to_string();
+        assert!(findings.contains("toc_lost"), "{report}");
+        assert_eq!(findings.contains("commit_lost"), !is_first, "{report}");
+        assert_eq!(open(&path).text(2).unwrap(), numbered("waiting", 3)[2]);
+    }
+}

@@ -62,7 +62,7 @@ codes! {
     Unreadable = "unreadable", Error;
     /// The table of contents is damaged.
     TocDamaged = "toc_damaged", Warning;
-    /// There is none, and the log holds everything since the file was made.
+    /// There is none; the log goes back to the first record of the file.
     TocLost = "toc_lost", Warning;
     /// What stands behind the frames in the table of contents is damaged; nothing stood there that cannot be made anew.
     TocTailDamaged = "toc_tail_damaged", Warning;

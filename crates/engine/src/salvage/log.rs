@@ -130,6 +130,13 @@ pub fn gather(
         );
         survey.findings.add(FindingCode::IdsChanged, message, None);
     }
+    if !is_applied_known {
+        survey.findings.add_frames(
+            FindingCode::FramesUnchecked,
+            "{} documents and parts of documents in the log are not in the table of contents, and the header that tells whether they were to be is damaged: they are added",
+            committed..committed + inserts,
+        );
+    }
     let removals = Removals {
         kept: kept_removals,
         lost: lost_removals,

@@ -20,7 +20,7 @@ use super::sections;
 use super::source::Source;
 use super::tables::{self, Table};
 use super::vectors::{self, Vectors};
-use crate::create::empty_tail;
+use crate::create::{empty_tail, is_of_new_memory};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 
@@ -176,11 +176,19 @@ fn of_log_alone(
     survey.findings.add(
         FindingCode::TocLost,
         format!(
-            "no table of contents is left; the log holds all {} records since the file was made",
+            "no table of contents is left; the log holds {} records, from the first of the file on",
             survey.log.len()
         ),
         None,
     );
+    // A commit may have held documents that were never in the log, or removed some: only the first one had none.
+    if !header.is_some_and(is_of_new_memory) {
+        survey.findings.add(
+            FindingCode::CommitLost,
+            "a commit is lost whole: whether it held other documents than the log does, or fewer, nobody can say",
+            None,
+        );
+    }
     Ok(survey)
 }
 
