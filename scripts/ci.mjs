@@ -15,7 +15,7 @@ const checks = [
   [
     'fuzzing',
     'cargo',
-    ['run', '--locked', '-p', 'hostile', '--bin', 'fuzz', '--', '--seconds', '7', '--seed', '1'],
+    ['run', '--locked', '-p', 'hostile', '--bin', 'fuzz', '--', '--seconds', '6', '--seed', '1'],
   ],
   ['types', 'turbo', ['run', 'check', '--continue', '--output-logs=errors-only']],
   ['types of scripts', 'tsc', ['-p', '.']],

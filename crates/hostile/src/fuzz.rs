@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::targets::Target;
-use crate::watch;
+use crate::watch::{self, Outcome};
 
 /// Bytes of an input.
 const LONGEST: usize = 512;
@@ -14,8 +14,10 @@ const LONGEST: usize = 512;
 pub struct Fuzzed {
     /// Inputs tried.
     pub inputs: u64,
-    /// The longest of them.
+    /// The most work that one was.
     pub longest: Duration,
+    /// The most memory that one took, in bytes.
+    pub largest: usize,
     /// The first input that failed, and how.
     pub failure: Option<(Vec<u8>, String)>,
 }
@@ -47,11 +49,12 @@ pub fn corpus(target: &Target) -> Vec<Vec<u8>> {
 }
 
 /// Runs one input.
-pub fn try_input(target: &Target, input: &[u8]) -> Result<Duration, String> {
+pub fn try_input(target: &Target, input: &[u8]) -> Result<Outcome<()>, String> {
     let outcome = watch::run(target.name, || (target.run)(input));
-    match outcome.panic {
-        Some(panic) if outcome.value.is_none() || !target.may_catch => Err(panic),
-        _ => Ok(outcome.took),
+    match &outcome.panic {
+        Some(panic) if outcome.value.is_none() || !target.may_catch => Err(panic.clone()),
+        _ if outcome.is_greedy() => Err(format!("{} bytes were allocated", outcome.allocated)),
+        _ => Ok(outcome),
     }
 }
 
@@ -71,14 +74,18 @@ pub fn fuzz(target: &Target, time: Duration, seed: u64) -> Fuzzed {
         let mut tried = try_input(target, &input);
         for _ in 0..3 {
             // The machine may have been busy with something else.
-            if tried.as_ref().is_ok_and(|took| *took > watch::HANGS) {
+            if tried.as_ref().is_ok_and(Outcome::hung) {
                 tried = try_input(target, &input);
             }
         }
         match tried {
-            Ok(took) if took <= watch::HANGS => fuzzed.longest = fuzzed.longest.max(took),
-            Ok(took) => {
-                fuzzed.failure = Some((input, format!("it took {took:?}")));
+            Ok(outcome) if !outcome.hung() => {
+                fuzzed.longest = fuzzed.longest.max(outcome.worked);
+                fuzzed.largest = fuzzed.largest.max(outcome.allocated);
+            }
+            Ok(outcome) => {
+                let Outcome { took, worked, .. } = outcome;
+                fuzzed.failure = Some((input, format!("it took {took:?}, and {worked:?} of work")));
                 break;
             }
             Err(panic) => {

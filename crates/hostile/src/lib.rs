@@ -16,6 +16,7 @@ pub mod command;
 pub mod damage;
 pub mod fuzz;
 pub mod questions;
+pub mod repair;
 pub mod script;
 pub mod sections;
 pub mod shapes;

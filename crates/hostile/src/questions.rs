@@ -1,6 +1,6 @@
 //! A fixed set of questions to a memory, and its answers as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use engine::{
     Code, Document, Error, FindRequest, Memory, OpenOptions, PutOptions, SelectionRequest,
     TimelineRequest,
 };
+use mv2::payload::PayloadFinder;
 use serde_json::{Value, json};
 
 use crate::shapes::vector;
@@ -142,6 +143,24 @@ impl Questions {
         }
     }
 
+    /// All texts of an intact file: those of earlier versions and of what is removed, too, as far as they stand in it.
+    ///
+    /// # Panics
+    /// When it does not open.
+    #[must_use]
+    pub fn texts(&self, path: &Path, bytes: &[u8]) -> HashSet<String> {
+        let memory = open(path, true).unwrap();
+        let count = memory.snapshot("questions").unwrap().frame_count();
+        let mut texts: HashSet<String> = (0..count).filter_map(|id| memory.text(id).ok()).collect();
+        let mut finder = PayloadFinder::new(1 << 30).unwrap();
+        let mut position = 0;
+        while let Some(found) = finder.next(bytes, position) {
+            position = found.stored.end;
+            texts.extend(String::from_utf8(found.content));
+        }
+        texts
+    }
+
     /// Opens the file for reading and asks everything.
     #[must_use]
     pub fn ask(&self, path: &Path) -> Asked {
@@ -154,7 +173,9 @@ impl Questions {
         }
     }
 
-    fn ask_memory(&self, memory: &Memory) -> Asked {
+    /// Asks everything.
+    #[must_use]
+    pub fn ask_memory(&self, memory: &Memory) -> Asked {
         let mut answers = Answers::from([("open".to_owned(), Ok(String::new()))]);
         let mut keep = |name: String, answer: Result<String, Error>| {
             answers.insert(name, answer);

@@ -10,6 +10,7 @@ fn no_damage_changes_an_answer_without_a_word() {
         flips: 8,
         cuts: 2,
         writing_one_in: 5,
+        repair_one_in: 4,
         seed: 7,
     };
     let mut total = Report::default();

@@ -6,7 +6,7 @@ use hostile::shapes;
 
 #[test]
 fn files_of_the_reference_that_are_not_damaged_open() {
-    let Some(folder) = shapes::fixtures() else {
+    let Some(folder) = shapes::fixtures("files of the reference that are not damaged") else {
         return;
     };
     let mut opened = 0;

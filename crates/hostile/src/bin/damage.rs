@@ -1,21 +1,43 @@
 //! The whole damage matrix: `cargo run --release -p hostile --bin damage -- [--flips N] [--cuts N] [--seed N]
-//! [--writing-one-in N] [--shape NAME] [--case flip:POSITION:BITS] [--writing] [--show N] [--dump FOLDER]`.
+//! [--writing-one-in N] [--repair N] [--jobs N] [--shape NAME] [--case flip:POSITION:BITS] [--writing | --repaired] [--show N]
+//! [--dump FOLDER]`. Each shape is a process of its own: a panic that ends one is told, and panics are counted by process.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
     reason = "a command line tool of developers"
 )]
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use hostile::command::{has, value};
-use hostile::damage::{Damage, Effort, Report, Verdict, try_one, try_shape};
-use hostile::shapes;
+use hostile::damage::{Damage, Effort, Report, Use, Verdict, try_one, try_shape};
+use hostile::shapes::{self, Shape};
 
 fn main() -> ExitCode {
     let number =
         |name: &str, otherwise: usize| value(name).map_or(otherwise, |text| text.parse().unwrap());
-    let show = number("--show", 3);
+    let effort = Effort {
+        flips: number("--flips", 20_000),
+        cuts: number("--cuts", 2_000),
+        writing_one_in: number("--writing-one-in", 20),
+        repair_one_in: number("--repair", 20),
+        seed: number("--seed", 1) as u64,
+    };
+    // A process of its own that the one below started.
+    if let Some(file) = value("--file") {
+        let dimension = number("--dimension", 0);
+        let shape = Shape {
+            name: value("--name").unwrap(),
+            bytes: std::fs::read(file).unwrap(),
+            dimension: (dimension > 0).then_some(dimension),
+        };
+        let report = try_shape(&shape, effort);
+        println!("{}", serde_json::to_string(&report).unwrap());
+        return ExitCode::SUCCESS;
+    }
     let mut all = shapes::ours();
     all.extend(shapes::of_the_reference());
     if let Some(name) = value("--shape") {
@@ -30,50 +52,116 @@ fn main() -> ExitCode {
     }
     if let Some(case) = value("--case") {
         let case: Damage = case.parse().unwrap();
+        let used = match (has("--writing"), has("--repaired")) {
+            (true, _) => Use::Writing,
+            (_, true) => Use::Repair,
+            _ => Use::Reading,
+        };
         for shape in &all {
-            let report = try_one(shape, case, has("--writing"));
-            println!("{}\n{report}\n{:#?}", shape.name, report.failures);
+            let report = try_one(shape, case, used);
+            println!("{}\n{report}", shape.name);
+            for failure in report.failures {
+                println!("{:?}: {}", failure.verdict, failure.detail);
+            }
         }
         return ExitCode::SUCCESS;
     }
-    let effort = Effort {
-        flips: number("--flips", 20_000),
-        cuts: number("--cuts", 2_000),
-        writing_one_in: number("--writing-one-in", 20),
-        seed: number("--seed", 1) as u64,
-    };
-    let mut total = Report::default();
-    for shape in &all {
-        let started = std::time::Instant::now();
-        let report = try_shape(shape, effort);
-        println!(
-            "{} ({} bytes, {:?})\n{report}",
-            shape.name,
-            shape.bytes.len(),
-            started.elapsed()
-        );
-        let mut shown = std::collections::BTreeMap::new();
-        for failure in &report.failures {
-            let count = shown.entry((failure.section, failure.verdict)).or_insert(0);
-            *count += 1;
-            if *count <= show {
-                let writing = if failure.writing { " --writing" } else { "" };
-                let detail: String = failure.detail.chars().take(700).collect();
-                println!(
-                    "    {:?} in {}: --shape '{}' --case {}{writing}\n      {detail}",
-                    failure.verdict, failure.section, shape.name, failure.damage
-                );
-            }
-        }
-        total.add(report);
-    }
-    let cases = total.count(|_| true);
-    let failed = total.count(Verdict::is_failure);
+    let jobs = number("--jobs", 1);
+    let (total, broken) = run(&all, jobs, number("--show", 3));
+    let (cases, failed) = (total.count(|_| true), total.count(Verdict::is_failure));
     println!("all shapes ({})\n{total}", all.len());
-    println!("{cases} cases, {failed} failed");
-    if failed == 0 {
+    println!(
+        "{cases} cases, {} of them repaired, {failed} failed",
+        total.repairs()
+    );
+    for shape in &broken {
+        println!("{shape} was not tried to its end");
+    }
+    if failed == 0 && broken.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Tries all shapes, so many at a time. Also gives those whose process did not end as it should.
+fn run(all: &[Shape], jobs: usize, show: usize) -> (Report, Vec<String>) {
+    // The same options again, and the file behind them.
+    let folder = tempfile::tempdir().unwrap();
+    let program = std::env::current_exe().unwrap();
+    let options: Vec<String> = std::env::args().skip(1).collect();
+    let next = AtomicUsize::new(0);
+    let total = Mutex::new((Report::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                while let Some(shape) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let started = Instant::now();
+                    let file = folder.path().join(shape.name.replace('/', "-"));
+                    std::fs::write(&file, &shape.bytes).unwrap();
+                    let dimension = shape.dimension.unwrap_or(0).to_string();
+                    let output = Command::new(&program)
+                        .args(&options)
+                        .args(["--name", &shape.name, "--dimension", &dimension, "--file"])
+                        .arg(&file)
+                        .envs(in_memory())
+                        .output()
+                        .unwrap();
+                    let report = serde_json::from_slice::<Report>(&output.stdout);
+                    let mut total = total.lock().unwrap();
+                    match report {
+                        Ok(report) => {
+                            print_report(shape, &report, show, started);
+                            total.0.add(report);
+                        }
+                        Err(_) => {
+                            println!("{}", String::from_utf8_lossy(&output.stderr));
+                            total.1.push(shape.name.clone());
+                        }
+                    }
+                }
+            });
+        }
+    });
+    total.into_inner().unwrap()
+}
+
+/// Where temporary files go: what is opened for salvage is copied, and a disk is slow.
+fn in_memory() -> Option<(&'static str, &'static str)> {
+    const MEMORY: &str = "/dev/shm";
+    std::path::Path::new(MEMORY)
+        .is_dir()
+        .then_some(("TMPDIR", MEMORY))
+}
+
+fn print_report(shape: &Shape, report: &Report, show: usize, started: Instant) {
+    println!(
+        "{} ({} bytes, {:?})\n{report}",
+        shape.name,
+        shape.bytes.len(),
+        started.elapsed()
+    );
+    let mut shown = std::collections::BTreeMap::new();
+    for failure in &report.failures {
+        let key = (
+            &failure.section,
+            failure.verdict,
+            failure.used == Use::Repair,
+        );
+        let count = shown.entry(key).or_insert(0);
+        *count += 1;
+        if *count > show {
+            continue;
+        }
+        let used = match failure.used {
+            Use::Reading => "",
+            Use::Writing => " --writing",
+            Use::Repair => " --repaired",
+        };
+        let detail: String = failure.detail.chars().take(1200).collect();
+        println!(
+            "    {:?} in {}: --shape '{}' --case {}{used}\n      {detail}",
+            failure.verdict, failure.section, shape.name, failure.damage
+        );
     }
 }

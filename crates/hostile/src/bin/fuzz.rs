@@ -30,10 +30,11 @@ fn main() -> ExitCode {
         }
         let fuzzed = fuzz(target, Duration::from_secs(seconds), seed);
         println!(
-            "{}: {} inputs in {seconds} s with seed {seed}, the longest {:?}{}",
+            "{}: {} inputs in {seconds} s with seed {seed}, at most {:?} of work and {} KiB{}",
             target.name,
             fuzzed.inputs,
             fuzzed.longest,
+            fuzzed.largest >> 10,
             if fuzzed.failure.is_some() {
                 ", FAILED"
             } else {

@@ -16,6 +16,8 @@ struct File {
     template: Template,
     checksums: Checksums,
     questions: Questions,
+    /// The same file after one more document.
+    later: Vec<u8>,
 }
 
 fn files() -> &'static [File] {
@@ -42,12 +44,15 @@ fn files() -> &'static [File] {
         shapes
             .into_iter()
             .map(|shape| {
-                let questions = with_folder(|folder| {
+                let (questions, later) = with_folder(|folder| {
                     let path = folder.join("intact.mv2");
                     std::fs::write(&path, &shape.bytes).unwrap();
-                    Questions::of(&path, shape.dimension)
+                    let questions = Questions::of(&path, shape.dimension);
+                    let _ = questions.put_and_ask(&path);
+                    (questions, std::fs::read(&path).unwrap())
                 });
                 File {
+                    later,
                     checksums: Checksums::of(&shape.bytes),
                     template: Template {
                         parts: Sections::of(&shape.bytes).ranges(),
@@ -98,6 +103,67 @@ fn ask(questions: &Questions, bytes: &[u8], writes: bool) {
                 "{left:?}"
             );
         }
+    });
+}
+
+/// Repairs a changed file: several changes, pieces of other states of it and of other memories, cut ends.
+pub fn repair(data: &[u8]) {
+    let mut input = Input::new(data);
+    let files = files();
+    let file = &files[usize::from(input.byte()) % files.len()];
+    let how = input.byte();
+    let (mends, is_later) = (how.is_multiple_of(4), how & 4 != 0);
+    let mut bytes = if mends {
+        let mut bytes = apply(&file.template, &mut input, true);
+        file.checksums.mend(&mut bytes);
+        bytes
+    } else if is_later {
+        let template = Template {
+            bytes: file.later.clone(),
+            parts: file.template.parts.clone(),
+        };
+        apply(&template, &mut input, false)
+    } else {
+        apply(&file.template, &mut input, false)
+    };
+    if how & 0x10 != 0 {
+        // The end of an earlier or later state, as a copy that was interrupted leaves it.
+        let other = if is_later {
+            &file.template.bytes
+        } else {
+            &file.later
+        };
+        let from = (input.number() << 4).min(other.len());
+        bytes.truncate(from);
+        bytes.extend_from_slice(&other[from.min(other.len())..]);
+    }
+    if how & 0x20 != 0 {
+        // Another memory, or the end of one, inside or behind.
+        let other = &files[usize::from(input.byte()) % files.len()]
+            .template
+            .bytes;
+        let from = (input.number() << 4) % other.len();
+        let from = if how & 0x40 != 0 { from } else { 0 };
+        let at = (input.number() << 4).min(bytes.len());
+        if how & 0x80 != 0 {
+            bytes.splice(at..at, other[from..].iter().copied());
+        } else {
+            bytes.extend_from_slice(&other[from..]);
+        }
+    }
+    with_folder(|folder| {
+        let path = folder.join("broken.mv2");
+        std::fs::write(&path, &bytes).unwrap();
+        if let Err(broken) = crate::repair::repair(&file.questions, &path) {
+            panic!("{broken}");
+        }
+        let left = std::fs::read_dir(folder).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert!(
+            left.iter()
+                .all(|name| name.to_string_lossy().ends_with(".mv2")),
+            "{left:?}"
+        );
     });
 }
 

@@ -17,10 +17,15 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target {
         name: "open_bytes",
         run: files::open_bytes,
+        may_catch: true,
+    },
+    Target {
+        name: "repair",
+        run: files::repair,
         may_catch: true,
     },
     Target {
