@@ -133,6 +133,8 @@ struct Shared<'a> {
     disk: &'a WriteBehind,
     /// zstd level of text.
     level: i32,
+    /// Whether memory cards are made of the documents.
+    enrich: bool,
     /// Where the next piece goes.
     position: AtomicU64,
     /// Pieces that have no place yet.
@@ -171,6 +173,7 @@ impl<'a> Shared<'a> {
             options,
             disk,
             level: put.compression_level,
+            enrich: put.enrich,
             position: AtomicU64::new(behind.unwrap_or(snapshot.committed.end)),
             held,
             frames: AtomicU64::new(0),
@@ -478,7 +481,7 @@ fn run_lane(shared: &Shared<'_>, queue: &Mutex<Receiver<Slice>>) -> Lane {
     let mut lane = Lane::default();
     let mut worker = Worker {
         shared,
-        preparer: Preparer::new(shared.level),
+        preparer: Preparer::new(shared.level).enriching(shared.enrich),
         builder: None,
         indexes: shared.indexes(),
     };

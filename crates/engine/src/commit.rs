@@ -14,7 +14,8 @@ use mv2::frame::FrameStatus;
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::storage::FileStorage;
 use mv2::toc::{
-    self, SegmentCompression, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail,
+    self, MemoriesTrackManifest, SegmentCompression, SegmentMeta, SketchTrackManifest,
+    TimeIndexManifest, TocHead, TocTail,
 };
 
 use crate::additions::{append_documents, fill_search_texts, pending_additions};
@@ -115,6 +116,7 @@ pub fn write_batch(
         vectors: batch.vectors,
         replaced: None,
         edits: Edits::new(),
+        memories: None,
         guard: None,
         wal_size: batch.wal_size,
     };
@@ -192,6 +194,8 @@ struct Content {
     replaced: Option<Replaced>,
     /// What changes in frames besides their status.
     edits: Edits,
+    /// The memory cards from now on, if they change.
+    memories: Option<MemoriesTrack>,
     /// A payload of a commit before that is to stand behind the private sections, with its frame: when no new one does.
     guard: Option<(u64, Vec<u8>)>,
     /// Size of the log from now on.
@@ -272,6 +276,7 @@ fn write(
         vectors,
         replaced: None,
         edits: Edits::new(),
+        memories: None,
         guard: None,
         wal_size,
     };
@@ -294,6 +299,31 @@ pub struct Change {
     pub replaced: Option<Replaced>,
     /// What changes in frames.
     pub edits: Edits,
+    /// The memory cards from now on, if they change.
+    pub memories: Option<MemoriesTrack>,
+}
+
+/// An encoded memories track.
+pub struct MemoriesTrack {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Cards in it.
+    pub cards: u64,
+    /// Different entities of those.
+    pub entities: u64,
+}
+
+impl MemoriesTrack {
+    /// Writes it, and gives its entry.
+    pub fn write(&self, out: &mut Output) -> Result<MemoriesTrackManifest> {
+        Ok(MemoriesTrackManifest {
+            bytes_offset: out.write(&self.bytes)?,
+            bytes_length: self.bytes.len() as u64,
+            card_count: self.cards,
+            entity_count: self.entities,
+            checksum: *blake3::hash(&self.bytes).as_bytes(),
+        })
+    }
 }
 
 /// Makes a commit of a change that brings no frame. `write` writes what it consists of. The log is empty.
@@ -315,6 +345,7 @@ pub fn commit_change(
             vectors: change.vectors,
             replaced: change.replaced,
             edits: change.edits,
+            memories: change.memories,
             guard: last_payload(base)?,
             wal_size: base.header.wal_size,
         };
@@ -363,6 +394,9 @@ fn finish(
     let entries = base.frame_count() + content.frames.count();
     tail.sketch_track = Some(write_sketch_track(&encoded, entries, &mut out)?);
     drop(encoded);
+    if let Some(track) = content.memories.take() {
+        tail.memories_track = Some(track.write(&mut out)?);
+    }
     clear_reference_lex(&mut tail, options.lex_enabled);
     content.vectors.apply(&mut tail);
     let mut head = head_with(base, content.sections, content.vectors.sections);

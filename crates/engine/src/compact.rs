@@ -26,6 +26,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 
 use crate::additions::{Addition, fill_search_texts, pending_additions, status};
+use crate::cards;
 use crate::commit::{
     CommitOptions, EACH_FRAME, clear_reference_lex, commit, frames_start, head_with,
     register_directory, unplanned_length, write_root, write_sketch_track, write_table,
@@ -304,7 +305,17 @@ pub fn prepare_to(
         tail.indexes.vec = None;
         tail.segment_catalog.vec_segments.clear();
     }
+    let memories = match extent {
+        Extent::Worthwhile => None,
+        Extent::Thorough => cards::kept(base, &|id| !is_removed(snapshot, id))?,
+    };
+    if memories.is_some() {
+        tail.memories_track = None;
+    }
     move_tracks(base, &mut tail, &mut out)?;
+    if let Some(memories) = memories {
+        tail.memories_track = Some(memories.write(&mut out)?);
+    }
     let changes = &snapshot.pending.changes;
     let times = std::mem::take(&mut fresh.times);
     let times = tracks::time_entries(base, times, changes);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mv2::frame::{DocMetadata, Frame, FrameRole, TextChunkManifest, TextChunkRange};
+use mv2::frame::{
+    DocMetadata, EnrichmentState, Frame, FrameRole, TextChunkManifest, TextChunkRange,
+};
 use mv2::sketch::SketchHasher;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -231,6 +233,7 @@ pub struct Preparer {
     level: i32,
     sketches: SketchHasher,
     for_log: bool,
+    enrichment_state: EnrichmentState,
 }
 
 impl Preparer {
@@ -241,7 +244,19 @@ impl Preparer {
             level,
             sketches: SketchHasher::new(),
             for_log: false,
+            enrichment_state: EnrichmentState::Enriched,
         }
+    }
+
+    /// Whether cards are made of the documents without being asked for: the frame says so, see [`crate::cards`].
+    #[must_use]
+    pub fn enriching(mut self, is_on: bool) -> Self {
+        self.enrichment_state = if is_on {
+            EnrichmentState::Enriched
+        } else {
+            EnrichmentState::Searchable
+        };
+        self
     }
 
     /// Leaves out what a commit needs and the log does not, where that is easily found out later.
@@ -299,7 +314,7 @@ impl Preparer {
             extra_metadata: extra,
             content_dates: std::mem::take(&mut document.content_dates),
             source_path: document.filename.take(),
-            enrichment_state: mv2::frame::EnrichmentState::Enriched,
+            enrichment_state: self.enrichment_state,
             ..Frame::default()
         };
         let embedding = document.embedding.take();

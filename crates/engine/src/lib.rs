@@ -27,6 +27,7 @@ mod bulk_places;
 mod bulk_vectors;
 mod calendar;
 mod capsule;
+mod cards;
 mod chunk;
 mod commit;
 mod committed;
@@ -82,6 +83,10 @@ mod write_behind;
 mod writer;
 
 pub use capsule::{lock_capsule, unlock_capsule};
+pub use cards::{
+    CardQuestion, CardView, Enrichment, Memories, MemoriesStats, NewCard, SlotState,
+    State as EntityState,
+};
 pub use doctor::{DoctorOptions, doctor_file};
 pub use document::{Content, Document};
 pub use document_at::document_at;

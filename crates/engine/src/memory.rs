@@ -1,5 +1,6 @@
 //! The handle applications hold: one memory, shared by threads, refreshed when other processes write.
 
+mod cards;
 mod put;
 mod repair;
 mod rewriting;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use mv2::frame::EnrichmentState;
 use mv2::lock::{FileLock, KeptFile};
 use mv2::storage::{FileIdentity, FileStorage};
 use mv2::toc::TocTail;
@@ -20,6 +22,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::ahead::Rewrite;
+use crate::cards::Derived;
 use crate::commit::CommitOptions;
 use crate::committed::Committed;
 use crate::compact;
@@ -62,6 +65,8 @@ pub struct Memory {
     rewriting: AtomicBool,
     /// Generation of which a rewrite failed: it is not tried again beside; who finds the log full tries it once more.
     rewrite_failed: AtomicU64,
+    /// What the rules made of documents that nobody looked at yet.
+    derived: Mutex<Derived>,
     /// What was rescued and what is lost, of a memory that is open for salvage.
     salvaged: Option<Salvaged>,
 }
@@ -123,6 +128,7 @@ impl Memory {
             lex: AtomicBool::new(lex),
             rewriting: AtomicBool::new(false),
             rewrite_failed: AtomicU64::new(0),
+            derived: Mutex::new(Derived::default()),
             salvaged: None,
         }
     }
@@ -254,7 +260,9 @@ impl Memory {
             if !keeps_embedding(snapshot, id, &document)? {
                 self.check_takes_vectors("update", std::iter::once(&document))?;
             }
+            let state = snapshot.view(id)?.enrichment_state;
             let mut prepared = Preparer::new(PutOptions::default().compression_level)
+                .enriching(state == EnrichmentState::Enriched)
                 .for_log()
                 .prepare(document, 0)?;
             prepared.supersedes = Some(id);

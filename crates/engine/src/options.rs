@@ -73,6 +73,8 @@ pub struct PutOptions {
     pub expected: Option<u64>,
     /// Sets the file to keep vectors product-quantised, see [`crate::Memory::set_vector_compression`].
     pub vector_compression: bool,
+    /// Whether memory cards are made of the documents without being asked for.
+    pub enrich: bool,
 }
 
 impl Default for PutOptions {
@@ -82,6 +84,7 @@ impl Default for PutOptions {
             dedupe: Dedupe::Keep,
             expected: None,
             vector_compression: false,
+            enrich: true,
         }
     }
 }

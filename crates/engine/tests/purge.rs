@@ -360,7 +360,11 @@ fn what_other_programs_keep_is_said() {
     std::fs::copy(folder.join("foreign_cards_mesh.mv2"), &path).unwrap();
     let memory = open(&path);
     let report = memory.purge(&ids(&[0])).unwrap();
-    assert_eq!(report.kept_tracks, ["memories", "logic_mesh"]);
+    assert_eq!(report.kept_tracks, ["logic_mesh"]);
+    // Its card goes with the document, that of another stays.
+    let cards = memory.memories(Some("alice"), None).unwrap().cards;
+    assert!(cards.iter().all(|card| card.value != "Acme"));
+    assert!(cards.iter().any(|card| card.value == "Globex"));
     assert_eq!(report.documents_removed, 1);
     assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
 }

@@ -26,6 +26,7 @@ pub mod atomic;
 pub mod builder;
 pub mod bytes;
 pub mod capsule;
+pub mod cards;
 pub mod codec;
 pub mod disk;
 pub mod error;

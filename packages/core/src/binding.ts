@@ -143,6 +143,8 @@ export interface NativePutOptions {
   expectedDocuments?: number;
   /** Sets the file to keep vectors product-quantised, as `setVectorCompression(true)` does. */
   vectorCompression?: boolean;
+  /** Whether memory cards are made of the documents without being asked for. Default `true`. */
+  enrich?: boolean;
 }
 
 /** Where the documents of a batch went, in their order. */
@@ -232,6 +234,16 @@ export interface NativeMemory {
    * bytes_before, bytes_after, kept_tracks, duration_ms }`. MV010 for an id that never was, MV012 when vectors are damaged.
    */
   purge(ids: number[], versions: boolean): Promise<string>;
+  /**
+   * JSON of an answer about memory cards. A question is `{ call: 'memories', entity?, slot? }`, `{ call: 'stats' }`,
+   * `{ call: 'entities' }`, `{ call: 'state', entity, slot? }` or `{ call: 'export', format, entity?, provenance }`. MV012
+   * when the stored cards are damaged.
+   */
+  cards(questionJson: string): Promise<string>;
+  /** Writes the cards of documents nobody looked at, or with `force` of all; JSON. MV019 for another engine than `rules`. */
+  enrich(engine: string, force: boolean): Promise<string>;
+  /** Adds cards, JSON array; JSON array of their numbers. All or none. MV010 for a frame that is not there. */
+  addMemoryCards(cardsJson: string): Promise<string>;
   /** JSON array of the ids of active documents that match `{ where?, scope? }`. */
   selectWhere(requestJson: string): string;
   /**

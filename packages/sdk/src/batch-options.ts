@@ -8,7 +8,7 @@ import {
 } from '@memvid/core';
 import { messageOf, reading } from './border.js';
 import { optionalFunction, optionalNumber, optionalOneOf, type Options } from './check.js';
-import { compressionOf, DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
+import { storageOf, DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
 /** One document of a batch. */
@@ -35,7 +35,7 @@ export function storeOptionsOf(options: Options): NativePutOptions {
     compressionLevel:
       optionalNumber(options['compressionLevel'], 'compressionLevel', LEVEL_RULE) ?? DEFAULT_LEVEL,
     dedupe: optionalOneOf(options['dedupe'], 'dedupe', DEDUPE) ?? 'keep',
-    ...compressionOf(options),
+    ...storageOf(options),
   };
 }
 

@@ -56,19 +56,20 @@ export interface Switches {
 }
 
 export function switchesOf(options: Options): Switches {
-  // Says how a later stage runs; here only its type is looked at.
-  optionalBoolean(options['enableEnrichment'], 'enableEnrichment', true);
   return {
     autoTag: optionalBoolean(options['autoTag'], 'autoTag', false),
     extractDates: optionalBoolean(options['extractDates'], 'extractDates', true),
   };
 }
 
-/** What the engine is told when vectors are to be kept product-quantised from now on. */
-export function compressionOf(options: Options): { vectorCompression?: true } {
-  return optionalBoolean(options['vectorCompression'], 'vectorCompression', false)
-    ? { vectorCompression: true }
-    : {};
+/** What the engine is told of how documents are to be kept, where it is not the usual. */
+export function storageOf(options: Options): { vectorCompression?: true; enrich?: false } {
+  return {
+    ...(optionalBoolean(options['vectorCompression'], 'vectorCompression', false)
+      ? { vectorCompression: true }
+      : {}),
+    ...(optionalBoolean(options['enableEnrichment'], 'enableEnrichment', true) ? {} : { enrich: false }),
+  };
 }
 
 /** A text document with every default filled in. */

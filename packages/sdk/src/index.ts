@@ -65,6 +65,20 @@ export type { AskSource } from './ask/sources.js';
 export type { Asset } from './assets.js';
 export type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 export { lock, unlock, type CapsuleOptions } from './capsule.js';
+export type {
+  AddMemoryCardsResult,
+  CardKind,
+  CardPolarity,
+  CardRelation,
+  EnrichResult,
+  EntityState,
+  FactsFormat,
+  MemoriesResult,
+  MemoriesStatsResult,
+  MemoryCard,
+  MemoryCardInput,
+  SlotState,
+} from './cards.js';
 export {
   configure,
   getConfig,

@@ -3,13 +3,6 @@ import type { Handle } from './handle.js';
 
 /** The calls of the contract that reject in this version. */
 export type LaterCall =
-  | 'memories'
-  | 'memoriesStats'
-  | 'memoryEntities'
-  | 'state'
-  | 'enrich'
-  | 'addMemoryCards'
-  | 'exportFacts'
   | 'sessionStart'
   | 'sessionCheckpoint'
   | 'sessionEnd'
@@ -19,16 +12,6 @@ export type LaterCall =
 
 /** What each waits for, and what can be done instead today. */
 const CALLS: Readonly<Record<LaterCall, readonly [what: string, suggestion: string]>> = {
-  memories: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
-  memoriesStats: ['memory cards come with a later one', 'Count the documents with `stats()`.'],
-  memoryEntities: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
-  state: ['memory cards come with a later one', 'Ask the documents with `ask(question)`.'],
-  enrich: ['memory cards come with a later one', 'Search the documents with `find(query)`.'],
-  addMemoryCards: [
-    'memory cards come with a later one',
-    'Store the fact as a document with `put({ text, metadata })`.',
-  ],
-  exportFacts: ['memory cards come with a later one', 'Read the documents with `timeline()` and `view(id)`.'],
   sessionStart: [
     'recordings come with a later one',
     'See the past of the memory with `asOfFrame` and `asOfTs`.',

@@ -3,6 +3,22 @@ import { ask, askStream, type AskInput, type AskResult, type AskStream } from '.
 import type { PutManyInput, PutManySource } from './batch-options.js';
 import { guarded } from './border.js';
 
+import {
+  addMemoryCards,
+  enrich,
+  exportFacts,
+  memories,
+  memoriesStats,
+  memoryEntities,
+  state,
+  type AddMemoryCardsResult,
+  type EnrichResult,
+  type EntityState,
+  type FactsFormat,
+  type MemoriesResult,
+  type MemoriesStatsResult,
+  type MemoryCardInput,
+} from './cards.js';
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
 import { compact, purge, type CompactResult, type PurgeOptions, type PurgeResult } from './upkeep.js';
 import { doctor, rebuildTimeIndex, type DoctorOptions, type DoctorReport } from './doctor.js';
@@ -262,29 +278,35 @@ export class Memvid {
     return guarded(purge(this.#handle, ids, options));
   }
 
+  /** What is known of an entity, of one of its slots, or of all, as cards: newest first. */
+  memories(entity?: string, slot?: string): Promise<MemoriesResult> {
+    return guarded(memories(this.#handle, entity, slot));
+  }
+  memoriesStats(): Promise<MemoriesStatsResult> {
+    return guarded(memoriesStats(this.#handle));
+  }
+  /** Names of everybody and everything there are cards about, with small letters. */
+  memoryEntities(): Promise<string[]> {
+    return guarded(memoryEntities(this.#handle));
+  }
+  /** What is so now of an entity: of each slot the newest value that nothing took back. */
+  state(entity: string, slot?: string): Promise<EntityState> {
+    return guarded(state(this.#handle, entity, slot));
+  }
+  /** Writes the cards of all documents that were not looked at into the file; with `force`, of all. */
+  enrich(engine?: string, force?: boolean): Promise<EnrichResult> {
+    return guarded(enrich(this.#handle, engine, force));
+  }
+  addMemoryCards(cards: readonly MemoryCardInput[]): Promise<AddMemoryCardsResult> {
+    return guarded(addMemoryCards(this.#handle, cards));
+  }
+  /** The facts as text: `json` (default), `csv` or `ntriples`. */
+  exportFacts(format?: FactsFormat, entity?: string, withProvenance?: boolean): Promise<string> {
+    return guarded(exportFacts(this.#handle, format, entity, withProvenance));
+  }
+
   // What follows is part of the contract and not of this version: each rejects with MV018 and says so.
 
-  memories(_entity?: string, _slot?: string): Promise<never> {
-    return later.refuse(this.#handle, 'memories');
-  }
-  memoriesStats(): Promise<never> {
-    return later.refuse(this.#handle, 'memoriesStats');
-  }
-  memoryEntities(): Promise<never> {
-    return later.refuse(this.#handle, 'memoryEntities');
-  }
-  state(_entity: string, _slot?: string): Promise<never> {
-    return later.refuse(this.#handle, 'state');
-  }
-  enrich(_engine?: string, _force?: boolean): Promise<never> {
-    return later.refuse(this.#handle, 'enrich');
-  }
-  addMemoryCards(_cards: readonly object[]): Promise<never> {
-    return later.refuse(this.#handle, 'addMemoryCards');
-  }
-  exportFacts(_format?: string, _entity?: string, _withProvenance?: boolean): Promise<never> {
-    return later.refuse(this.#handle, 'exportFacts');
-  }
   sessionStart(_name?: string): Promise<never> {
     return later.refuse(this.#handle, 'sessionStart');
   }

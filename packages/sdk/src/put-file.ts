@@ -23,7 +23,7 @@ import {
 } from './check.js';
 import { DocumentParsers } from './document-parsers.js';
 import {
-  compressionOf,
+  storageOf,
   DEFAULT_LEVEL,
   fieldsOf,
   switchesOf,
@@ -343,7 +343,7 @@ function planOf(handle: Handle, operation: string, options: Options): Plan {
     vectors: vectorRequest(handle, operation, options, [{}], false),
     parsers: new DocumentParsers(handle),
     signal: signalOf(options['signal']),
-    store: { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep', ...compressionOf(options) },
+    store: { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep', ...storageOf(options) },
   };
 }
 

@@ -2,7 +2,7 @@ import { checkString, invalidInput, type NativeDocument } from '@memvid/core';
 import { signalOf } from './batch-options.js';
 import { optionalOneOf, pathOf, recordOf, refuseOptions } from './check.js';
 import { DocumentParsers } from './document-parsers.js';
-import { compressionOf, DEDUPE, DEFAULT_LEVEL, fieldsOf, switchesOf, textDocument } from './document.js';
+import { DEDUPE, DEFAULT_LEVEL, fieldsOf, storageOf, switchesOf, textDocument } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { fitsOwn, vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
 import { putEmbedded, putMade } from './embedding/put-embedded.js';
@@ -54,7 +54,7 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   refuseOptions(given, '', { embeddings: 'one document has one vector, its `embedding`' });
   const switches = switchesOf(given);
   const dedupe = optionalOneOf(given['dedupe'], 'dedupe', DEDUPE) ?? 'keep';
-  const options = { compressionLevel: DEFAULT_LEVEL, dedupe, ...compressionOf(given) } as const;
+  const options = { compressionLevel: DEFAULT_LEVEL, dedupe, ...storageOf(given) } as const;
   const signal = signalOf(given['signal']);
   if (signal?.aborted === true) throw aborted('put', signal);
   const request = vectorRequest(handle, 'put', given, [given], false);

@@ -80,6 +80,18 @@ export class ScopedMemory implements NativeMemory {
     throw ofTheWholeFile('compact', this.#scope);
   }
 
+  async cards(): Promise<string> {
+    throw ofTheWholeFile('memories', this.#scope);
+  }
+
+  async enrich(): Promise<string> {
+    throw ofTheWholeFile('enrich', this.#scope);
+  }
+
+  async addMemoryCards(): Promise<string> {
+    throw ofTheWholeFile('addMemoryCards', this.#scope);
+  }
+
   async purge(): Promise<string> {
     throw ofTheWholeFile('purge', this.#scope);
   }

@@ -94,7 +94,7 @@ export class WriteQueue {
     const spent = this.#spent ?? 0;
     if (this.#running !== undefined || this.#justStored || this.#crowded) return null;
     if (spent > MOST_OF_A_TURN || lengthOf(document) > SHORT || options.dedupe !== 'keep') return null;
-    if (options.vectorCompression === true) return null;
+    if (options.vectorCompression === true || options.enrich === false) return null;
     const start = performance.now();
     let id: number | null;
     try {
@@ -242,6 +242,7 @@ function sameOptions(left: NativePutOptions, right: NativePutOptions): boolean {
   return (
     left.compressionLevel === right.compressionLevel &&
     left.dedupe === right.dedupe &&
-    left.vectorCompression === right.vectorCompression
+    left.vectorCompression === right.vectorCompression &&
+    left.enrich === right.enrich
   );
 }

@@ -3,13 +3,6 @@ import type { LaterCall } from '../src/later.ts';
 import { freshMemory } from './support/memory.ts';
 
 const CALLS: readonly LaterCall[] = [
-  'memories',
-  'memoriesStats',
-  'memoryEntities',
-  'state',
-  'enrich',
-  'addMemoryCards',
-  'exportFacts',
   'sessionStart',
   'sessionCheckpoint',
   'sessionEnd',

@@ -26,7 +26,7 @@ impl Memory {
         self.check_writable("put")?;
         check_level(options.compression_level)?;
         self.check_takes_vectors("put", documents.iter())?;
-        let prepared = prepare(documents, options.compression_level)?;
+        let prepared = prepare(documents, options.compression_level, options.enrich)?;
         if options.vector_compression {
             self.set_vector_compression(true)?;
         }
@@ -61,7 +61,7 @@ impl Memory {
         {
             return Ok(None);
         }
-        let documents = prepare(vec![document], level)?;
+        let documents = prepare(vec![document], level, true)?;
         let locked = self.lock_for_log(OPERATION, &mut writer, Duration::ZERO);
         let (_lock, snapshot) = match locked {
             Err(error) if error.code == Code::Locked => return Ok(None),
@@ -226,10 +226,10 @@ fn check_level(level: i32) -> Result<()> {
     ))
 }
 
-fn prepare(documents: Vec<Document>, level: i32) -> Result<Vec<PreparedDocument>> {
+fn prepare(documents: Vec<Document>, level: i32, enrich: bool) -> Result<Vec<PreparedDocument>> {
     let few = documents.len() < PARALLEL_FROM;
     let run = |first: usize, part: Vec<Document>| -> Result<Vec<PreparedDocument>> {
-        let mut preparer = Preparer::new(level);
+        let mut preparer = Preparer::new(level).enriching(enrich);
         if few {
             preparer = preparer.for_log();
         }

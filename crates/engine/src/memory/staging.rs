@@ -168,6 +168,7 @@ impl Memory {
                 },
                 replaced: Some(replaced(Vec::new())),
                 edits,
+                memories: None,
             })
         })?;
         self.publish_commit(committed);
@@ -207,6 +208,7 @@ impl Memory {
                 vectors: vec_sections::write(base, none, &status, Rewrite::WhenMuch, out)?,
                 replaced: Some(replaced(staged)),
                 edits: Edits::new(),
+                memories: None,
             })
         })?;
         self.publish_commit(committed);

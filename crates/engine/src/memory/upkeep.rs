@@ -154,6 +154,7 @@ impl Memory {
         let targets = plan(&snapshot)?;
         // Before anything is removed: nobody could say whose vectors are damaged.
         crate::vec_sections::check_sound(&snapshot.committed)?;
+        crate::cards::stored(&snapshot.committed)?;
         let options = self.commit_options(&snapshot);
         // Into the old file first: what the log holds of removed documents is then a frame like any other.
         let snapshot = if targets.is_empty() {
@@ -234,7 +235,6 @@ fn kept_tracks(committed: &Committed) -> Result<Vec<&'static str>> {
         !is_known(segment.id) && !is_staged(segment) && !compression::is_setting(segment)
     });
     let tracks = [
-        ("memories", tail.memories_track.is_some()),
         ("logic_mesh", tail.logic_mesh.is_some()),
         (
             "temporal",

@@ -39,6 +39,7 @@ impl Memory {
                     sections: vec![compression::setting(is_on, out.position())],
                 }),
                 edits: Edits::new(),
+                memories: None,
             })
         })?;
         self.publish_commit(committed);

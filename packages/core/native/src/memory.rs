@@ -33,6 +33,7 @@ pub struct NativePutOptions {
     pub dedupe: String,
     pub expected_documents: Option<f64>,
     pub vector_compression: Option<bool>,
+    pub enrich: Option<bool>,
 }
 
 #[napi(object)]
@@ -80,6 +81,7 @@ impl NativePutOptions {
                 .filter(|count| *count >= 1.0 && *count < 1e9)
                 .map(|count| count as u64),
             vector_compression: self.vector_compression == Some(true),
+            enrich: self.enrich != Some(false),
         })
     }
 }
@@ -359,6 +361,41 @@ impl NativeMemory {
         let work = move || {
             let ids = frame_ids(ids)?;
             json(&memory.purge(&engine::PurgeRequest { ids, versions })?)
+        };
+        self.writer.run(env, work, || ())
+    }
+
+    /// JSON of an answer about memory cards.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn cards(&self, question: String) -> AsyncTask<Job<String>> {
+        let memory = Arc::clone(&self.memory);
+        Job::spawn(move || json(&memory.cards(&engine::parse_request(&question)?)?))
+    }
+
+    /// JSON of what was made of the documents that were not looked at.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn enrich<'env>(
+        &self,
+        env: &'env Env,
+        engine: String,
+        force: bool,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || json(&memory.enrich(&engine, force)?);
+        self.writer.run(env, work, || ())
+    }
+
+    /// JSON array of the numbers of the cards.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn add_memory_cards<'env>(
+        &self,
+        env: &'env Env,
+        cards: String,
+    ) -> napi::Result<Object<'env>> {
+        let memory = Arc::clone(&self.memory);
+        let work = move || {
+            let cards: Vec<engine::NewCard> = engine::parse_request(&cards)?;
+            json(&memory.add_memory_cards(&cards)?)
         };
         self.writer.run(env, work, || ())
     }

@@ -1,0 +1,139 @@
+//! Cards as triples, for other programs.
+
+use serde_json::json;
+
+use super::Cards;
+use crate::snapshot::Snapshot;
+
+/// A form of facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// An array of objects.
+    Json,
+    /// RFC 4180, with a head.
+    Csv,
+    /// One statement a line, W3C N-Triples.
+    NTriples,
+}
+
+impl Format {
+    /// The form of a name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "ntriples" | "n-triples" | "nt" => Some(Self::NTriples),
+            _ => None,
+        }
+    }
+}
+
+impl Cards {
+    /// The facts of an entity, or all, oldest first; with the frame, time and engine they come from if wanted.
+    #[must_use]
+    pub fn export(
+        &self,
+        snapshot: &Snapshot,
+        format: Format,
+        entity: Option<&str>,
+        with_provenance: bool,
+    ) -> String {
+        let mut cards = self.newest_first(snapshot, entity, None);
+        cards.reverse();
+        match format {
+            Format::Json => {
+                let facts = cards.iter().map(|card| {
+                    let mut fact = json!({
+                        "subject": card.entity,
+                        "predicate": card.slot,
+                        "object": card.value,
+                    });
+                    if with_provenance {
+                        fact["sourceFrameId"] = json!(card.source());
+                        fact["timestamp"] = json!(card.effective());
+                        fact["engine"] = json!(card.engine);
+                    }
+                    fact
+                });
+                serde_json::Value::Array(facts.collect()).to_string()
+            }
+            Format::Csv => {
+                let mut out = "subject,predicate,object".to_owned();
+                if with_provenance {
+                    out.push_str(",sourceFrameId,timestamp,engine");
+                }
+                out.push('\n');
+                for card in cards {
+                    let mut fields = vec![
+                        quoted(&card.entity),
+                        quoted(&card.slot),
+                        quoted(&card.value),
+                    ];
+                    if with_provenance {
+                        fields.push(card.source().map_or_else(String::new, |id| id.to_string()));
+                        fields.push(card.effective().to_string());
+                        fields.push(quoted(&card.engine));
+                    }
+                    out.push_str(&fields.join(","));
+                    out.push('\n');
+                }
+                out
+            }
+            Format::NTriples => {
+                let mut out = String::new();
+                for card in cards {
+                    let subject = format!("mv2://entity/{}", encoded(&card.entity.to_lowercase()));
+                    let predicate = format!("mv2://slot/{}", encoded(&card.slot.to_lowercase()));
+                    out.push_str(&format!(
+                        "<{subject}> <{predicate}> \"{}\" .\n",
+                        escaped(&card.value)
+                    ));
+                    if with_provenance && let Some(id) = card.source() {
+                        out.push_str(&format!(
+                            "<{subject}> <mv2://source> <mv2://frames/{id}> .\n"
+                        ));
+                    }
+                }
+                out
+            }
+        }
+    }
+}
+
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+/// For the inside of an address.
+fn encoded(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// For the inside of a literal.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
