@@ -256,6 +256,49 @@ describe.skipIf(process.platform === 'win32')('without permission', () => {
     expectAlone(file);
   });
 
+  it.skipIf(process.getuid?.() !== 0)(
+    'a file of another user is written anew where nobody loses by it, and its owner is named otherwise',
+    async () => {
+      const file = join(scratch(), 'notes.mv2');
+      await (await create(file)).close();
+      const result = runProgram(
+        `${AS_NOBODY}
+         const memory = await sdk.open(file);
+         chmodSync(file, 0o666);
+         const folder = dirname(file);
+         chmodSync(folder, 0o1777);
+         process.setgid(65534);
+         process.seteuid(65534);
+         const id = await memory.put({ text: 'gone' });
+         await memory.remove(id);
+         await memory.put({ text: 'stays' });
+         const refused = await memory.compact().then(() => [], ({ code, details, message, suggestion }) => [code, details.reason, details.owner, message, suggestion]);
+         process.seteuid(0);
+         chmodSync(folder, 0o777);
+         process.seteuid(65534);
+         await memory.purge();
+         const { uid, mode } = statSync(file);
+         const { overall_status } = await memory.verify({ deep: true });
+         await memory.close();
+         console.log(JSON.stringify({ refused, uid, mode: mode & 0o777, overall_status }));`,
+        file,
+      );
+      expect(result).toEqual({
+        refused: [
+          'MV018',
+          'owner',
+          0,
+          expect.stringContaining('root (user 0)'),
+          expect.stringContaining('owner'),
+        ],
+        uid: 65534,
+        mode: 0o666,
+        overall_status: 'passed',
+      });
+      expectAlone(file);
+    },
+  );
+
   it.skipIf(noMount)('a file system that became read-only is said so, and reading goes on', () => {
     const result = runOnDisk(
       `import { execFileSync } from 'node:child_process';

@@ -10,13 +10,13 @@
 //! new file has no name until it is whole, and is locked before it gets one (container.md §10.1).
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use mv2::atomic::AtomicFile;
 use mv2::frame::{Frame, FrameStatus};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header};
 use mv2::lock::FileLock;
+use mv2::ownership::take_over;
 use mv2::reference_writer::turn_away;
 use mv2::storage::FileStorage;
 use mv2::toc::{SegmentMeta, TocTail};
@@ -228,16 +228,19 @@ impl Prepared {
         }
         base.check()?;
         drop(self.storage);
-        take_over_owner(base.storage.path(), base.storage.file(), self.file.file())?;
+        take_over(path, base.storage.file(), self.file.file())?;
         let lock = FileLock::exclusive_on(self.file.file(), path)?;
         // It syncs the file before it gives it the name.
-        self.file.persist(true)?;
-        turn_away(
-            &base.storage,
-            &base.header,
-            current.pending.head,
-            current.pending.last_sequence.saturating_add(1),
-        );
+        let persisted = self.file.persist(true);
+        if persisted.is_ok() || lock.is_current()? {
+            turn_away(
+                &base.storage,
+                &base.header,
+                current.pending.head,
+                current.pending.last_sequence.saturating_add(1),
+            );
+        }
+        persisted?;
         let storage = FileStorage::open_existing(path, true);
         let committed = storage
             .ok()
@@ -252,15 +255,20 @@ impl Prepared {
         Committed::load(Arc::clone(&self.storage), Care::Thorough)
     }
 
-    /// Gives the new file the name in place of `old`, which it was not made from directly. Gives the lock on it.
-    pub fn replace(self, old: &FileStorage) -> Result<FileLock> {
+    /// Gives the new file the name in place of `old`, which it was not made from directly. Gives the lock on it, and what
+    /// failed when the file is in place and its name may still be lost with the power.
+    pub fn replace(self, old: &FileStorage) -> Result<(FileLock, Option<Error>)> {
         let path = old.path();
         drop(self.storage);
-        take_over_owner(path, old.file(), self.file.file())?;
+        take_over(path, old.file(), self.file.file())?;
         let lock = FileLock::exclusive_on(self.file.file(), path)?;
-        self.file.persist(true)?;
+        let not_durable = match self.file.persist(true) {
+            Ok(_) => None,
+            Err(error) if lock.is_current()? => Some(error.into()),
+            Err(error) => return Err(error.into()),
+        };
         turn_away_from(old);
-        Ok(lock)
+        Ok((lock, not_durable))
     }
 }
 
@@ -393,21 +401,6 @@ pub fn prepare_to(
         wal_size,
         log_end: snapshot.pending.head,
     })
-}
-
-/// Gives the new file the permissions and the owner of the old one. Where that is not allowed the file is not rewritten.
-fn take_over_owner(path: &Path, old: &File, new: &File) -> Result<()> {
-    let failed = |error: std::io::Error| Error::io("take over the permissions of", path, &error);
-    let old = old.metadata().map_err(failed)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let mine = new.metadata().map_err(failed)?;
-        if (mine.uid(), mine.gid()) != (old.uid(), old.gid()) {
-            std::os::unix::fs::fchown(new, Some(old.uid()), Some(old.gid())).map_err(failed)?;
-        }
-    }
-    new.set_permissions(old.permissions()).map_err(failed)
 }
 
 /// Whether other names lead to the file: they would keep the old one.

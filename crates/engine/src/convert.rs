@@ -50,6 +50,25 @@ impl From<mv2::Error> for Error {
                 let details = json!({ "path": path.to_string_lossy(), "operation": "write", "reason": "permission" });
                 Self::new(Code::Unsupported, message, details)
             }
+            mv2::Error::NotTheOwner {
+                path,
+                owner,
+                group,
+                user,
+            } => {
+                let named = |id: u32| match mv2::ownership::user_name(id) {
+                    Some(name) => format!("{name} (user {id})"),
+                    None => format!("user {id}"),
+                };
+                let message = format!(
+                    "{} belongs to {}, and {} cannot put a new file in its place that is for the same people",
+                    path.display(),
+                    named(owner),
+                    named(user)
+                );
+                let details = json!({ "path": path.to_string_lossy(), "operation": "rewrite", "reason": "owner", "owner": owner, "group": group });
+                Self::new(Code::Unsupported, message, details)
+            }
             mv2::Error::TooLarge { what, size, limit } => Self::new(
                 Code::InvalidInput,
                 message,

@@ -70,6 +70,22 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A new file would belong to somebody else than the old one, and its owner or group could not use it any more, or it
+    /// may not take the place of the old one.
+    #[error(
+        "{} belongs to user {owner}, and user {user} cannot put a new file in its place that is for the same people",
+        .path.display()
+    )]
+    NotTheOwner {
+        /// The old file.
+        path: PathBuf,
+        /// Number of its owner.
+        owner: u32,
+        /// Number of its group.
+        group: u32,
+        /// Number of the user who would write the new one.
+        user: u32,
+    },
     /// A size is over a limit.
     #[error("{what} has {size} bytes, at most {limit} are possible")]
     TooLarge {

@@ -38,6 +38,7 @@ pub mod lock;
 pub mod metadata;
 mod mmap;
 pub mod neighbours;
+pub mod ownership;
 pub mod payload;
 pub mod recover;
 pub mod reference_writer;

@@ -200,6 +200,8 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
       return 'Remove the other names of the file, or copy it to a name of its own.';
     case 'permission':
       return 'Change the permissions of the path, or open it with `readOnly: true` when reading is allowed.';
+    case 'owner':
+      return 'Let the owner of the file, or root, make this call; or keep the file in a folder of its group, and let the group do what the owner may (`chmod g+rw`).';
     case 'descriptors':
       return 'Close memories with `close()` that are not needed any more, or raise the limit on open files of the process.';
     case 'device':

@@ -98,6 +98,12 @@ const rows: Row[] = [
   { code: 'MV018', name: 'UnsupportedOperationError', suggestion: /info\(\)/ },
   {
     code: 'MV018',
+    name: 'UnsupportedOperationError',
+    details: { reason: 'owner' },
+    suggestion: /owner of the file/,
+  },
+  {
+    code: 'MV018',
     name: 'ReadOnlyError',
     details: { reason: 'read_only' },
     suggestion: /without `readOnly`/,
