@@ -4,8 +4,9 @@
 mod support;
 
 use std::path::Path;
+use std::time::Duration;
 
-use engine::{Document, Memory, SelectionRequest};
+use engine::{DoctorOptions, Document, Memory, SelectionRequest, doctor_file};
 use support::{create, fresh, open, put_document};
 
 const FOOTER: usize = 56;
@@ -58,4 +59,31 @@ fn a_log_is_not_applied_twice_when_the_header_arrived_in_part() {
         std::fs::write(&path, &file).unwrap();
         is_whole(&open(&path));
     }
+}
+
+#[test]
+fn a_commit_that_never_came_into_force_is_not_repaired_into_the_place_of_what_was_stored_since() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    for text in ["one", "two"] {
+        put_document(&memory, Document::text(text, 1));
+    }
+    let before = std::fs::read(&path).unwrap();
+    put_document(&memory, Document::text("never acknowledged", 1));
+    memory.seal().unwrap();
+    drop(memory);
+    // The power went between footer and header of that commit.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let log_end = mv2::header::HEADER_SIZE + mv2::header::DEFAULT_WAL_SIZE as usize;
+    bytes[..log_end].copy_from_slice(&before[..log_end]);
+    std::fs::write(&path, &bytes).unwrap();
+    let memory = open(&path);
+    assert_eq!(put_document(&memory, Document::text("three", 1)), 2);
+    drop(memory);
+    let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
+    assert_eq!(report["status"], "healed", "{report}");
+    let memory = open(&path);
+    let texts: Vec<String> = (0..3).map(|id| memory.text(id).unwrap()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    assert!(memory.text(3).is_err());
 }

@@ -12,6 +12,7 @@ use crate::footer::{self, FOOTER_SIZE, Footer};
 use crate::header::{self, CAPSULE_MAGIC, HEADER_SIZE, Header};
 use crate::home::Home;
 use crate::toc;
+use crate::wal;
 
 /// How far from the end a table of contents without footer is searched for, in bytes.
 const SEARCH_WINDOW: usize = 64 << 20;
@@ -125,6 +126,25 @@ pub fn locate(bytes: &[u8], path: &Path) -> Result<Located> {
     locate_with(bytes, header)
 }
 
+/// Whether the log is the one that belongs to the commit which the header names: it goes on with the next sequence, or is
+/// empty. Then no later commit ever came into force, which would have emptied it, and more may have been seen, and
+/// acknowledged, on top of the older one since.
+fn log_goes_on(bytes: &[u8], header: &Header) -> bool {
+    let Ok(region) = wal::region(bytes, header) else {
+        return false;
+    };
+    let applied = header.wal_sequence;
+    let first = wal::scan(region, applied)
+        .pending()
+        .next()
+        .map(|record| record.sequence);
+    header::is_intact(bytes) == Some(true)
+        && match first {
+            Some(first) => Some(first) == applied.checked_add(1),
+            None => !wal::has_lost_front(region, applied),
+        }
+}
+
 /// [`locate`] for a file whose header is known, or made up because the stored one is damaged.
 pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
     if let Some(located) = at_header(bytes, &header)
@@ -142,6 +162,7 @@ pub fn locate_with(bytes: &[u8], header: Header) -> Result<Located> {
         && last_footer.as_ref().is_none_or(|(position, last)| {
             *position <= noted.footer_offset
                 || Some(last.generation) != noted.footer.generation.checked_add(1)
+                || log_goes_on(bytes, &header)
         })
     {
         return Ok(noted);

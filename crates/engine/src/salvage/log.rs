@@ -18,7 +18,7 @@ pub enum Logged {
 }
 
 /// Reads the records that the frames do not contain yet. `end` is where the log must end. Gives the sequence of the first
-/// record there is.
+/// record there is, or was.
 pub fn gather(
     survey: &mut Survey,
     header: Option<&Header>,
@@ -142,7 +142,12 @@ pub fn gather(
         lost: lost_removals,
     };
     report(survey, &gaps, start, lost, unusable, removals);
-    records.first().map(|record| record.sequence)
+    // Those that are missing in front of it were there.
+    records.first().map(|record| {
+        let in_front = gaps.first().filter(|gap| gap.position < record.position);
+        let missing = in_front.map_or(0, |gap| gap.missing);
+        record.sequence.saturating_sub(missing)
+    })
 }
 
 /// The first record of which the frames hold nothing, where nobody says which that is: programs that do not clear the log
