@@ -127,6 +127,35 @@ describe('threads', () => {
     expect(outcome.active_frame_count).toBeGreaterThanOrEqual(1 + 3 * (12 + 3 * 20) + outcome.told);
     await expectSound(file);
   }, 120_000);
+
+  it.skipIf(process.platform === 'win32')(
+    'may be the only ones that used the addon: it goes on to handle the signals that it handles',
+    async () => {
+      const file = await newFile();
+      const code = program(
+        `import { Worker } from 'node:worker_threads';
+         const code = \`(async () => {
+           const sdk = await import(${JSON.stringify(sdkEntry)});
+           const memory = await sdk.open(require('node:worker_threads').workerData);
+           await memory.find('stay');
+           await memory.close();
+         })()\`;
+         const worker = new Worker(code, { eval: true, execArgv: [], workerData: file });
+         await new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
+         console.log('over');
+         process.kill(process.pid, 'SIGBUS');
+         setTimeout(() => {}, 10_000);`,
+        file,
+        null,
+      );
+      const run = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      // A handler that is not there any more would be a SIGSEGV.
+      expect({ printed: run.stdout, signal: run.signal }).toEqual({ printed: 'over\n', signal: 'SIGBUS' });
+    },
+  );
 });
 
 /** Ways a program ends with something under way, and the status it ends with. */

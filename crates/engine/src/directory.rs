@@ -80,7 +80,7 @@ pub struct Totals {
 /// What is known of a frame without decoding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameRecord {
-    /// Offset of the encoded frame inside the table of contents.
+    /// Where the encoded frame starts, in bytes from the first frame of the table of contents.
     pub toc_offset: u64,
     /// Seconds since 1970.
     pub timestamp: i64,

@@ -177,13 +177,14 @@ fn give_name(file: &File, destination: &Path, replace: bool) -> io::Result<()> {
 
 /// Links the file under a second name for the instant before it is renamed. Preferably far from the destination, in the
 /// user's folder for lock records, where a process that dies in that instant leaves nothing beside the memory; the folder
-/// of the destination serves when that one is on another file system.
+/// of the destination serves when that one is on another file system, or when others can change names in it: what has the
+/// name then would become the memory.
 #[cfg(target_os = "linux")]
 fn second_name(destination: &Path, link: &impl Fn(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let name = format!(".memvid-{:016x}", u64::from_le_bytes(random));
-    if let Some(folder) = crate::registry::folder() {
+    if let Some(folder) = crate::registry::folder().filter(|folder| is_ours_alone(folder)) {
         remove_abandoned(&folder);
         let far = folder.join(&name);
         if link(&far).is_ok() {
@@ -192,6 +193,32 @@ fn second_name(destination: &Path, link: &impl Fn(&Path) -> io::Result<()>) -> i
     }
     let near = destination.with_file_name(&name);
     link(&near).map(|()| near)
+}
+
+/// Whether nobody else can change what names in a folder lead to, except who can change everything. Each folder on the way
+/// to it has to be of this user or of root, and writable for nobody else; or, as the folder for temporary files, one in which
+/// names belong to who made them.
+#[cfg(target_os = "linux")]
+fn is_ours_alone(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    /// Owner of everything.
+    const ROOT: u32 = 0;
+    /// Writable for the group or for everybody.
+    const OTHERS: u32 = 0o022;
+    /// Only its owner renames a file.
+    const STICKY: u32 = 0o1000;
+    let me = rustix::process::geteuid().as_raw();
+    let Ok(real) = folder.canonicalize() else {
+        return false;
+    };
+    real.ancestors().all(|on_the_way| {
+        on_the_way.symlink_metadata().is_ok_and(|metadata| {
+            let is_last = on_the_way == real;
+            let is_kept =
+                metadata.mode() & OTHERS == 0 || !is_last && metadata.mode() & STICKY != 0;
+            is_kept && (metadata.uid() == me || metadata.uid() == ROOT)
+        })
+    })
 }
 
 /// Removes what died between its two names more than a minute ago.
@@ -210,5 +237,36 @@ fn remove_abandoned(folder: &Path) {
         if ours && age.is_some_and(|age| age.as_secs() > 60) {
             let _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs::{Permissions, create_dir, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_in_which_others_rename_is_not_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("locks");
+        create_dir(&inner).unwrap();
+        let allow = |path: &Path, mode| {
+            set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        };
+        allow(&inner, 0o755);
+        assert!(is_ours_alone(&inner));
+        for mode in [0o775, 0o777, 0o1777] {
+            allow(&inner, mode);
+            assert!(!is_ours_alone(&inner), "{mode:o}");
+        }
+        allow(&inner, 0o755);
+        allow(folder.path(), 0o777);
+        assert!(!is_ours_alone(&inner), "the folder itself can be replaced");
+        allow(folder.path(), 0o1777);
+        assert!(is_ours_alone(&inner));
+        assert!(!is_ours_alone(&folder.path().join("none")));
     }
 }

@@ -6,9 +6,10 @@
 //! of ours stays out while one of theirs is at work ([`is_at_work`]), and a file that was replaced turns away those that
 //! wait for it ([`turn_away`]).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::header::Header;
@@ -18,6 +19,8 @@ use crate::wal::{self, RECORD_HEADER_SIZE};
 /// They write their side file just before they give a copy the name, and are done a fraction of a second later. Where it
 /// can be seen who has it open this is for processes that cannot be seen (another container's), else for all.
 const BRIEFLY: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 2 } else { 10 });
+/// Side files that are remembered at most; all are looked for again when there are more.
+const MOST_LEFT_BEHIND: usize = 256;
 /// What no version of the reference can read as a log record: it is shorter than any.
 const UNREADABLE: [u8; 1] = [0xff];
 
@@ -36,19 +39,21 @@ pub(crate) fn is_at_work(path: &Path) -> bool {
     else {
         return false;
     };
-    /// The last one that was found to be left behind by a process that died: looking for who has it open takes long.
-    static LEFT_BEHIND: Mutex<Option<(PathBuf, SystemTime)>> = Mutex::new(None);
-    let Ok(mut left_behind) = LEFT_BEHIND.lock() else {
-        return true;
-    };
-    let this = (side_file, written);
-    if left_behind.as_ref() == Some(&this) {
+    /// Side files that processes left behind when they died: looking for who has one open takes long.
+    static LEFT_BEHIND: Mutex<BTreeMap<PathBuf, SystemTime>> = Mutex::new(BTreeMap::new());
+    let left_behind = || LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+    if left_behind().get(&side_file) == Some(&written) {
         return false;
     }
-    if written.elapsed().is_ok_and(|age| age < BRIEFLY) || holder(&this.0).is_some() {
+    // Nobody else waits for this look.
+    if written.elapsed().is_ok_and(|age| age < BRIEFLY) || holder(&side_file).is_some() {
         return true;
     }
-    *left_behind = Some(this);
+    let mut left_behind = left_behind();
+    if left_behind.len() == MOST_LEFT_BEHIND {
+        left_behind.clear();
+    }
+    left_behind.insert(side_file, written);
     false
 }
 

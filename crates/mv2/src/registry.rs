@@ -120,7 +120,16 @@ pub fn folder() -> Option<PathBuf> {
     ]
     .into_iter()
     .flatten()
-    .find(|folder| std::fs::create_dir_all(folder).is_ok() && tempfile::tempfile_in(folder).is_ok())
+    .find(|folder| make_folder(folder).is_ok() && tempfile::tempfile_in(folder).is_ok())
+}
+
+/// Makes a folder that only this user can write to, whatever is usual.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.create(folder)
 }
 
 /// Registers this process as the writer of `path` and gives the path of the record, for [`remove`].

@@ -105,6 +105,7 @@ mod unix {
             if libc::sigaction(libc::SIGBUS, std::ptr::null(), previous) != 0 {
                 return;
             }
+            stay_loaded();
             let mut action: libc::sigaction = std::mem::zeroed();
             let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
                 on_signal;
@@ -112,6 +113,21 @@ mod unix {
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             libc::sigemptyset(&raw mut action.sa_mask);
             libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut());
+        }
+    }
+
+    /// Keeps the library that the handler is a part of in memory. Node unloads an addon with the last thread that uses it; the
+    /// signal would then go to where nothing is any more.
+    fn stay_loaded() {
+        // SAFETY: `dladdr` fills in `info` and gives the name of a library that is loaded, which is the one asked for with
+        // RTLD_NOLOAD: nothing is run. The handle is never closed.
+        unsafe {
+            let mut info: libc::Dl_info = std::mem::zeroed();
+            let ours = on_signal as *const libc::c_void;
+            if libc::dladdr(ours, &raw mut info) != 0 && !info.dli_fname.is_null() {
+                let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+                libc::dlopen(info.dli_fname, flags);
+            }
         }
     }
 
