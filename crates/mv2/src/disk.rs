@@ -17,33 +17,86 @@ macro_rules! observed {
         }
         #[cfg(not(feature = "simulation"))]
         {
-            $perform()
+            let performed: io::Result<()> = $perform();
+            performed
         }
     }};
 }
 
 /// Fills `out` from `offset`; fails with `UnexpectedEof` when the file ends before that.
-pub fn read_at(file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
+pub fn read_at(file: &File, mut offset: u64, mut out: &mut [u8]) -> io::Result<()> {
+    while !out.is_empty() {
+        match read_some(file, offset, out) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                out = out.split_at_mut(count).1;
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes` at `offset`; a gap before it reads as zeros.
+pub fn write_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write_some(file, offset, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                bytes = bytes.split_at(count).1;
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// One read; the system may give fewer bytes than there is room for.
+fn read_some(file: &File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+    #[cfg(feature = "simulation")]
+    let out = {
+        let most = watching::most(file, true).min(out.len());
+        out.split_at_mut(most).0
+    };
+    let mut count = 0;
     observed!(
         Call::Read {
             file,
             offset,
             length: out.len()
         },
-        || read_exact_at(file, offset, out)
-    )
+        || {
+            count = plain_read(file, offset, out)?;
+            Ok(())
+        }
+    )?;
+    Ok(count)
 }
 
-/// Writes all of `bytes` at `offset`; a gap before it reads as zeros.
-pub fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+/// One write; the system may take fewer bytes than it is given.
+fn write_some(file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    #[cfg(feature = "simulation")]
+    let bytes = {
+        let most = watching::most(file, false).min(bytes.len());
+        bytes.split_at(most).0
+    };
+    let mut count = 0;
     observed!(
         Call::Write {
             file,
             offset,
             bytes
         },
-        || write_all_at(file, offset, bytes)
-    )
+        || {
+            count = plain_write(file, offset, bytes)?;
+            Ok(())
+        }
+    )?;
+    Ok(count)
 }
 
 /// Cuts or extends (with zeros).
@@ -89,6 +142,26 @@ pub(crate) fn create<F>(
     {
         let _ = (folder, file, name);
         create()
+    }
+}
+
+/// Makes a file in a folder that never gets a name, and goes when it is closed.
+pub fn temporary_file(folder: &Path) -> io::Result<File> {
+    let make = || tempfile::tempfile_in(folder);
+    #[cfg(feature = "simulation")]
+    {
+        let mut made = None;
+        watching::run(&Call::Create { folder }, &mut || {
+            made = Some(make()?);
+            Ok(())
+        })?;
+        let file = made.ok_or_else(|| io::Error::other("the file was not created"))?;
+        watching::run(&Call::CreatedTemporary { file: &file }, &mut || Ok(()))?;
+        Ok(file)
+    }
+    #[cfg(not(feature = "simulation"))]
+    {
+        make()
     }
 }
 
@@ -144,47 +217,23 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, out, offset)
+fn plain_read(file: &File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, out, offset)
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+fn plain_write(file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, offset)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut offset: u64, mut out: &mut [u8]) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !out.is_empty() {
-        match file.seek_read(out, offset) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                out = out.split_at_mut(count).1;
-                offset += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+fn plain_read(file: &File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, out, offset)
 }
 
 #[cfg(windows)]
-fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !bytes.is_empty() {
-        match file.seek_write(bytes, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                bytes = bytes.split_at(count).1;
-                offset += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+fn plain_write(file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
 }
 
 #[cfg(feature = "simulation")]
@@ -240,6 +289,11 @@ mod watching {
             /// The name that it has, if any.
             name: Option<&'a Path>,
         },
+        /// A file was made that never gets a name.
+        CreatedTemporary {
+            /// This one.
+            file: &'a File,
+        },
         /// A file gets one more name.
         Link {
             /// This one.
@@ -274,6 +328,12 @@ mod watching {
             call: &Call<'_>,
             perform: &mut dyn FnMut() -> io::Result<()>,
         ) -> io::Result<()>;
+
+        /// How many bytes the system takes at most, or gives, in the call that comes next; at least one.
+        fn most(&self, file: &File, reads: bool) -> usize {
+            let _ = (file, reads);
+            usize::MAX
+        }
     }
 
     static OBSERVER: OnceLock<&'static dyn Observer> = OnceLock::new();
@@ -282,6 +342,11 @@ mod watching {
     /// another one came first.
     pub fn observe(observer: &'static dyn Observer) -> &'static dyn Observer {
         *OBSERVER.get_or_init(|| observer)
+    }
+
+    pub(super) fn most(file: &File, reads: bool) -> usize {
+        let observer = OBSERVER.get();
+        observer.map_or(usize::MAX, |observer| observer.most(file, reads))
     }
 
     pub(super) fn run(

@@ -1,8 +1,9 @@
 //! Comparing a memory with the model of it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use engine::{FindMode, FindRequest, Memory, Snapshot, TimelineRequest};
+use engine::{FindMode, FindRequest, Memory, OpenOptions, Snapshot, TimelineRequest};
 use fastrand::Rng;
 use serde_json::json;
 
@@ -166,7 +167,7 @@ fn document(
         (None, None) => {}
         (Some(found), Some(expected)) => {
             expect!(
-                found.identity.model.as_deref() == Some(&*expected.model),
+                found.identity.model.as_deref().unwrap_or_default() == expected.model,
                 "document {id}: a vector of {:?}, expected {}",
                 found.identity.model,
                 expected.model
@@ -312,5 +313,84 @@ pub fn verify(memory: &Memory, may_be_torn: bool) -> Result<(), Finding> {
         .filter(|check| !(may_be_torn && check.name == "WalPendingRecords"))
         .collect();
     expect!(failed.is_empty(), "verify: {failed:?}");
+    Ok(())
+}
+
+/// Whether a report of `doctor` says what it has to say of a file that lost nothing. With `may_be_torn` the log may end in a
+/// record that did not arrive whole, see [`verify`].
+pub fn is_repaired(
+    report: &serde_json::Value,
+    is_dry: bool,
+    may_be_torn: bool,
+) -> Result<(), Finding> {
+    let losses = |finding: &serde_json::Value| {
+        finding["severity"] == "error" && !(may_be_torn && finding["code"] == "log_records_lost")
+    };
+    let findings = report["findings"].as_array();
+    let loses = findings.is_none_or(|findings| findings.iter().any(losses));
+    let is_well = match report["status"].as_str() {
+        Some("clean") => true,
+        Some("plan_only") => is_dry,
+        Some("healed") => !is_dry,
+        Some("partial") => !is_dry && may_be_torn,
+        _ => false,
+    };
+    expect!(
+        is_well && !loses,
+        "doctor: {}, {}",
+        report["status"],
+        report["findings"]
+    );
+    Ok(())
+}
+
+/// What is left of a file, as reading past damage shows it, is what it should hold; and looking changes nothing.
+pub fn salvage(path: &Path, models: &[&Model], random: &mut Rng) -> Result<(), Finding> {
+    let read = || std::fs::read(path).map_err(|error| error.to_string());
+    let names = || {
+        let beside = path.parent().map(std::fs::read_dir);
+        beside.and_then(Result::ok).map_or(0, Iterator::count)
+    };
+    let before = (read()?, names());
+    let options = OpenOptions {
+        read_only: true,
+        salvage: true,
+        ..OpenOptions::default()
+    };
+    let memory = Memory::open(path, options).map_err(failed("salvage"))?;
+    let mut findings: Vec<Finding> = Vec::new();
+    for model in models.iter().filter(|model| model.exists) {
+        match compare(&memory, model, Depth::Sample, random) {
+            Ok(()) => {
+                findings.clear();
+                break;
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    // More than was acknowledged may be seen: parts of the call that was under way.
+    if !findings.is_empty() && !models.iter().any(|model| holds(&memory, model).is_ok()) {
+        return Err(format!("salvage: {}", findings.join("; or ")));
+    }
+    drop(memory);
+    expect!(
+        (read()?, names()) == before,
+        "salvage changed the file, or left another one"
+    );
+    Ok(())
+}
+
+/// Whether a memory holds at least the documents of a model.
+pub fn holds(memory: &Memory, model: &Model) -> Result<(), Finding> {
+    expect!(model.exists, "there was no memory");
+    for (id, stored) in &model.documents {
+        let content = memory
+            .asset(*id)
+            .map_err(failed(format_args!("document {id}")))?;
+        expect!(
+            content.data == stored.planned.content,
+            "document {id}: other content than was put"
+        );
+    }
     Ok(())
 }

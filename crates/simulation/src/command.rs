@@ -1,6 +1,7 @@
 //! The command: see `--help`.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::crash::{Point, Points};
@@ -101,7 +102,12 @@ fn all(plan: &Plan) -> ExitCode {
     // What panics is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
     let started = Instant::now();
+    let shown = AtomicUsize::new(0);
     let report = simulate(plan, |number, report| {
+        let before = shown.swap(report.failures.len(), Ordering::Relaxed);
+        for failure in report.failures.iter().skip(before) {
+            println!("{failure}");
+        }
         if number % 20 == 0 {
             eprintln!(
                 "{number} workloads, {} crashes, {} failures, {:.0?}",
@@ -111,10 +117,11 @@ fn all(plan: &Plan) -> ExitCode {
             );
         }
     });
-    for failure in &report.failures {
-        println!("{failure}");
-    }
     println!("{}", summary(&report));
+    match crate::reference::files().len() {
+        0 => println!("no files of the reference to start with: they are not beside the checkout"),
+        count => println!("{count} files of the reference to start with"),
+    }
     println!(
         "seeds {}..{}, {:.0?}",
         plan.seed,
@@ -131,7 +138,7 @@ fn all(plan: &Plan) -> ExitCode {
 fn summary(report: &Report) -> String {
     format!(
         "{} workloads, {} calls, {} events of the disk\n\
-         {} crashes: {} killed processes, {} power losses; {} crashes of recoveries from them\n\
+         {} crashes: {} killed processes, {} power losses; {} of them repaired first, {} read past their damage; {} crashes of recoveries from them\n\
          {} calls of the system that failed; {} crashes after them\n\
          {} failures",
         report.workloads,
@@ -140,6 +147,8 @@ fn summary(report: &Report) -> String {
         report.crashes.points,
         report.crashes.killed,
         report.crashes.power_losses,
+        report.crashes.repaired,
+        report.crashes.salvaged,
         report.crashes.again,
         report.faults,
         report.crashes_after_faults.points,
@@ -200,7 +209,10 @@ fn replay(what: &str, shrinks: bool) -> Result<ExitCode, String> {
     } else {
         println!("{failure}");
     }
-    println!("{} documents at the start", workload.starts_with.len());
+    match workload.starts_from.and_then(crate::reference::file) {
+        Some(file) => println!("starts with {}", file.display()),
+        None => println!("{} documents at the start", workload.starts_with.len()),
+    }
     for (number, (handle, operation)) in workload.operations.iter().enumerate() {
         println!("{number:3} by handle {handle}: {}", in_short(operation));
     }

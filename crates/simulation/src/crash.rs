@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::{Memory, OpenMode, PutOptions};
+use engine::{DoctorOptions, Memory, OpenMode, PutOptions, doctor_file};
 use fastrand::Rng;
 use serde_json::Map;
 
-use crate::check::{Depth, Finding, compare, verify};
+use crate::check::{Depth, Finding, compare, holds, is_repaired, salvage, verify};
 use crate::image::{Crash, DiskState, Folder};
 use crate::model::{Model, Planned};
 use crate::recording::{Event, watch};
+use crate::reference::model_of;
 use crate::run::{NAME, Run, guarded, open, scratch};
 
 /// One in so many images is recovered under watch, and goes down again meanwhile.
 const AGAIN: u64 = 12;
+/// One in so many images is read past its damage first.
+const SALVAGED: u64 = 6;
+/// One in so many images is repaired first.
+const REPAIRED: u64 = 6;
 /// Moments of such a recovery that are looked at.
 const MOMENTS_AGAIN: usize = 3;
 
@@ -60,6 +66,10 @@ pub struct Counts {
     pub power_losses: u64,
     /// Crashes of recoveries from crashes.
     pub again: u64,
+    /// Remains that were read past their damage first.
+    pub salvaged: u64,
+    /// Remains that were repaired first.
+    pub repaired: u64,
 }
 
 impl Counts {
@@ -69,6 +79,8 @@ impl Counts {
         self.killed += other.killed;
         self.power_losses += other.power_losses;
         self.again += other.again;
+        self.salvaged += other.salvaged;
+        self.repaired += other.repaired;
     }
 }
 
@@ -166,6 +178,7 @@ fn explore_in(
     let mut at = 0;
     let (mut ended, mut begun) = (0, 0);
     let mut left_by_failure: Option<&Model> = None;
+    let mut is_damaged = run.starts_damaged;
     for point in chosen {
         while at < point.event {
             let Some(event) = run.events.get(at) else {
@@ -183,6 +196,8 @@ fn explore_in(
                     left_by_failure = None;
                 }
                 Event::FolderSynced if ended < begun => left_by_failure = None,
+                Event::Damaged => is_damaged = true,
+                Event::Repaired => is_damaged = false,
                 _ => {}
             }
             at += 1;
@@ -210,18 +225,29 @@ fn explore_in(
             Crash::PowerLoss => counts.power_losses += 1,
         }
         let again = may_go_down_again && random.u64(0..AGAIN) == 0;
-        let recovered = guarded(|| {
-            // The header of a log record is written last, as a whole: a killed process leaves no torn one.
-            let may_be_torn =
-                crash == Crash::PowerLoss || cut > 0 || !may_go_down_again || run.has_failed;
-            recover(folder, &image, &candidates, may_be_torn, again, &mut random)
-        });
+        // The header of a log record is written last, as a whole: a killed process leaves no torn one.
+        let may_be_torn = crash == Crash::PowerLoss
+            || cut > 0
+            || !may_go_down_again
+            || is_damaged
+            || run.has_failed
+            || run.was_short;
+        let left = Left {
+            is_damaged,
+            may_be_torn,
+            is_salvaged: is_damaged || random.u64(0..SALVAGED) == 0,
+            is_repaired: is_damaged || random.u64(0..REPAIRED) == 0,
+        };
+        counts.salvaged += u64::from(left.is_salvaged);
+        counts.repaired += u64::from(left.is_repaired);
+        let recovered = guarded(|| recover(folder, &image, &candidates, left, again, &mut random));
         let recovered = recovered.and_then(|watched| {
             let Some(watched) = watched else {
                 return Ok(());
             };
             let mut inner = Counts::default();
-            let points = Points::Some(MOMENTS_AGAIN);
+            // Before the first event it is what it was.
+            let points = Points::From(1, MOMENTS_AGAIN);
             let none = BTreeMap::new();
             explore_in(
                 folder,
@@ -239,9 +265,9 @@ fn explore_in(
         if recovered.is_err()
             && let Some(kept) = std::env::var_os("SIMULATION_KEEP")
         {
+            let kept = Path::new(&kept).join(if may_go_down_again { "crash" } else { "again" });
             // To be looked at; that it cannot be written does not matter to what is reported.
-            let _ = std::fs::create_dir_all(&kept)
-                .and_then(|()| write_folder(Path::new(&kept), &image));
+            let _ = std::fs::create_dir_all(&kept).and_then(|()| write_folder(&kept, &image));
         }
         recovered.map_err(|finding| Loss {
             point,
@@ -283,13 +309,24 @@ fn write_folder(path: &Path, image: &Folder) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What is known of remains, and what is done with them.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    /// Something was damaged that can be made anew, and is not repaired yet.
+    is_damaged: bool,
+    /// The log may end in a record that did not arrive whole.
+    may_be_torn: bool,
+    is_salvaged: bool,
+    is_repaired: bool,
+}
+
 /// Opens what is left, compares it with what it may hold, writes to it and opens it again. With `under_watch` it gives
 /// what the disk saw meanwhile.
 fn recover(
     folder: &Path,
     image: &Folder,
     candidates: &[&Model],
-    may_be_torn: bool,
+    left: Left,
     under_watch: bool,
     random: &mut Rng,
 ) -> Result<Option<Run>, Finding> {
@@ -304,31 +341,78 @@ fn recover(
     let unusable = |error: std::io::Error| format!("the simulation itself failed: {error}");
     write_folder(folder, image).map_err(unusable)?;
     let path = folder.join(NAME);
+    if left.is_salvaged {
+        salvage(&path, candidates, random)?;
+    }
     let watch = under_watch
         .then(|| watch(folder))
         .transpose()
         .map_err(unusable)?;
-    let memory = open(&path, OpenMode::Open, true).map_err(|error| format!("open: {error}"))?;
-    let model = which(&memory, candidates, random)?;
-    verify(&memory, may_be_torn)?;
     let mark = |event| {
         if let Some(watch) = &watch {
             watch.mark(event);
         }
     };
-    let mut models = vec![model.clone()];
-    mark(Event::Begins(1));
+    let repaired: Vec<Model>;
+    let mut candidates = candidates.to_vec();
+    let mut models = Vec::new();
+    // What a repair drops does not tell afterwards which of the states it was.
+    let mut between = BTreeMap::new();
+    let mut loses_records = false;
+    if left.is_repaired {
+        mark(Event::Begins(1));
+        let report = doctor_file(&path, &DoctorOptions::default(), Duration::from_secs(60))
+            .map_err(|error| format!("doctor: {error}"))?;
+        is_repaired(&report, false, left.may_be_torn)?;
+        loses_records = report["status"] == "partial";
+        mark(Event::Repaired);
+        mark(Event::Ends(1));
+        let compacted = |model: &&Model| {
+            let mut model = (*model).clone();
+            if report["status"] != "clean" {
+                model.compact();
+            }
+            model
+        };
+        repaired = candidates.iter().map(compacted).collect();
+        models = std::mem::replace(&mut candidates, repaired.iter().collect());
+    }
+    let memory = open(&path, OpenMode::Open, true).map_err(|error| format!("open: {error}"))?;
+    let seen;
+    let (number, model) = match which(&memory, &candidates, random) {
+        Ok(number) => (number, candidates[number]),
+        // The whole records of a write that was under way are kept: nobody can tell that it was not acknowledged.
+        Err(finding) if loses_records => {
+            let at_least = |model: &&Model| holds(&memory, model).is_ok();
+            let number = candidates.iter().position(at_least).ok_or(finding)?;
+            seen = model_of(&memory)?;
+            (number, &seen)
+        }
+        Err(finding) => return Err(finding),
+    };
+    verify(&memory, left.may_be_torn)?;
+    let other = models.iter().find(|other| {
+        let staged = |model: &Model| model.staged.as_ref().map(|staged| staged.vectors.len());
+        models
+            .get(number)
+            .is_some_and(|model| staged(model) != staged(other))
+    });
+    between.extend(other.map(|other| (1, (*other).clone())));
+    let mut models: Vec<Model> = models.get(number).into_iter().copied().cloned().collect();
+    models.push(model.clone());
+    let step = models.len();
+    mark(Event::Begins(step));
     let model = put_one_more(&memory, model)?;
     models.push(model.clone());
-    mark(Event::Ends(1));
+    mark(Event::Ends(step));
     compare(&memory, &model, Depth::Sample, random)
         .map_err(|finding| format!("after another put: {finding}"))?;
     let closes = random.bool();
     if closes {
         models.push(model.clone());
-        mark(Event::Begins(2));
+        mark(Event::Begins(step + 1));
         memory.close().map_err(|error| format!("close: {error}"))?;
-        mark(Event::Ends(2));
+        mark(Event::Ends(step + 1));
     }
     drop(memory);
     let events = watch.map(|watch| watch.events());
@@ -338,7 +422,7 @@ fn recover(
         .map_err(|finding| format!("opened again: {finding}"))?;
     if random.u8(0..4) == 0 {
         // A commit writes the header anew.
-        verify(&memory, may_be_torn && !closes)
+        verify(&memory, left.may_be_torn && !closes)
             .map_err(|finding| format!("opened again: {finding}"))?;
     }
     Ok(events.map(|events| Run {
@@ -347,18 +431,16 @@ fn recover(
         operations: vec![0; models.len()],
         models,
         failed: Vec::new(),
-        between: BTreeMap::new(),
+        between,
         calls: (0, 0),
         has_failed: false,
+        was_short: false,
+        starts_damaged: left.is_damaged,
     }))
 }
 
 /// Which of the states a memory is in.
-fn which<'a>(
-    memory: &Memory,
-    candidates: &[&'a Model],
-    random: &mut Rng,
-) -> Result<&'a Model, Finding> {
+fn which(memory: &Memory, candidates: &[&Model], random: &mut Rng) -> Result<usize, Finding> {
     let mut findings = Vec::new();
     let depth = if random.u8(0..8) == 0 {
         Depth::Whole
@@ -366,21 +448,24 @@ fn which<'a>(
         Depth::Sample
     };
     let mut possible = Vec::new();
-    for model in candidates.iter().filter(|model| model.exists) {
+    for (number, model) in candidates.iter().enumerate() {
+        if !model.exists {
+            continue;
+        }
         match compare(memory, model, depth, random) {
-            Ok(()) => possible.push(*model),
+            Ok(()) => possible.push((number, *model)),
             Err(finding) => findings.push(finding),
         }
     }
     // A sample may not tell them apart.
     let last = possible.pop();
-    for model in possible {
+    for (number, model) in possible {
         if compare(memory, model, Depth::Whole, random).is_ok() {
-            return Ok(model);
+            return Ok(number);
         }
     }
-    if let Some(model) = last {
-        return Ok(model);
+    if let Some((number, _)) = last {
+        return Ok(number);
     }
     findings.dedup();
     Err(findings.join("; or "))

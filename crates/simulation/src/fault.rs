@@ -14,7 +14,7 @@ const POINTS: usize = 6;
 
 /// What is wrong when a call fails.
 #[derive(Debug)]
-pub enum Damage {
+pub enum Flaw {
     /// While the program went on.
     Live(Problem),
     /// After a crash later.
@@ -42,9 +42,9 @@ pub fn try_fault(
     whole: &Run,
     fault: Fault,
     counts: &mut Counts,
-) -> Result<bool, Damage> {
-    let run = run(workload, Some(fault)).map_err(Damage::Live)?;
-    if !run.has_failed {
+) -> Result<bool, Flaw> {
+    let run = run(workload, Some(fault)).map_err(Flaw::Live)?;
+    if !run.has_failed && !run.was_short {
         return Ok(false);
     }
     // Until the first call that failed everything went as without a fault: that call may have been done as it was then,
@@ -67,7 +67,7 @@ pub fn try_fault(
         &possible,
         counts,
     )
-    .map_err(Damage::Crash)?;
+    .map_err(Flaw::Crash)?;
     Ok(true)
 }
 

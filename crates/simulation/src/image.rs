@@ -286,7 +286,7 @@ impl DiskState {
                 self.durable_names.clone_from(&self.names);
                 self.name_changes.clear();
             }
-            Event::Begins(_) | Event::Ends(_) => {}
+            Event::Damaged | Event::Repaired | Event::Begins(_) | Event::Ends(_) => {}
         }
     }
 

@@ -6,6 +6,9 @@
 //! left is computed ([`image`]), opened with the engine, and compared with a plain model of what was acknowledged
 //! ([`crash`], [`check`]). It has to be writable, too; and a part of these recoveries goes down itself.
 //!
+//! Some of these files are repaired first, or read past their damage; and some workloads damage what can be made anew
+//! ([`damage`]), or start with a file of the reference ([`reference`]).
+//!
 //! The same workloads run on a disk that fails at some call, once or from then on ([`fault`]).
 
 #![cfg(unix)]
@@ -13,10 +16,12 @@
 pub mod check;
 pub mod command;
 pub mod crash;
+pub mod damage;
 pub mod fault;
 pub mod image;
 pub mod model;
 pub mod recording;
+pub mod reference;
 pub mod run;
 pub mod shrink;
 pub mod simulate;

@@ -74,6 +74,10 @@ pub enum Event {
     },
     /// The names are durable.
     FolderSynced,
+    /// From here on the file is damaged, until it is repaired.
+    Damaged,
+    /// The file is whole again.
+    Repaired,
     /// The program begins the operation with this number.
     Begins(usize),
     /// The operation with this number returned.
@@ -89,17 +93,19 @@ pub enum FaultKind {
     Full,
     /// Half of the bytes arrive, then `ENOSPC`; of a call that writes nothing, just that.
     ShortWrite,
+    /// The call reads or writes fewer bytes than it was to, which is no failure: the rest comes with the next one.
+    Short,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Broken, Self::Full, Self::ShortWrite];
+    pub const ALL: [Self; 4] = [Self::Broken, Self::Full, Self::ShortWrite, Self::Short];
 
     fn error(self) -> io::Error {
         // Numbers of Linux and macOS alike.
         io::Error::from_raw_os_error(match self {
             Self::Broken => 5,
-            Self::Full | Self::ShortWrite => 28,
+            Self::Full | Self::ShortWrite | Self::Short => 28,
         })
     }
 }
@@ -115,6 +121,12 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Whether all later ones fail, too.
     pub lasts: bool,
+}
+
+impl Fault {
+    fn is_at(&self, number: u64) -> bool {
+        number == self.call || self.lasts && number > self.call
+    }
 }
 
 impl std::fmt::Display for Fault {
@@ -163,6 +175,7 @@ struct State {
     reads: u64,
     fault: Option<Fault>,
     has_failed: bool,
+    was_short: bool,
     refuses_nameless: bool,
 }
 
@@ -252,6 +265,30 @@ impl Watch {
         self.0.lock().has_failed
     }
 
+    /// Whether a call was given or took fewer bytes than it was to.
+    #[must_use]
+    pub fn was_short(&self) -> bool {
+        self.0.lock().was_short
+    }
+
+    /// Changes bytes of a file behind the back of everything that has it open, for good. No fault comes in between.
+    pub fn damage(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let file = File::options().write(true).open(path)?;
+        let mut state = self.0.lock();
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, offset)?;
+        let name = self.0.name(path).unwrap_or_default();
+        if let Some(&file) = state.names.get(&name) {
+            let bytes = Arc::from(bytes);
+            state.events.push(Event::Wrote {
+                file,
+                offset,
+                bytes,
+            });
+            state.events.push(Event::Synced { file });
+        }
+        Ok(())
+    }
+
     /// Calls so far that changed something, and that read.
     #[must_use]
     pub fn calls(&self) -> (u64, u64) {
@@ -325,6 +362,27 @@ impl Disk {
     fn of_folder(&self, folder: &Path) -> Option<Arc<Recording>> {
         self.of_path(&folder.join("any"))
     }
+
+    /// A new file of a watched folder is watched, too.
+    fn created(
+        &self,
+        recording: Arc<Recording>,
+        file: &File,
+        name: Option<&Path>,
+    ) -> io::Result<()> {
+        let mut state = recording.lock();
+        let number = state.files;
+        state.files += 1;
+        let name = name.and_then(|name| recording.name(name));
+        if let Some(name) = &name {
+            state.names.insert(name.clone(), number);
+        }
+        state.events.push(Event::Created { file: number, name });
+        drop(state);
+        let mut watched = write(&self.watched);
+        watched.files.insert(identity(file)?, (recording, number));
+        Ok(())
+    }
 }
 
 impl State {
@@ -338,9 +396,27 @@ impl State {
         let number = *counter;
         *counter += 1;
         let fault = self.fault.filter(|fault| fault.reads == reads)?;
-        let fails = number == fault.call || fault.lasts && number > fault.call;
+        let fails = fault.kind != FaultKind::Short && fault.is_at(number);
         self.has_failed |= fails;
         fails.then_some(fault.kind)
+    }
+
+    /// How many bytes the next call gets at most.
+    fn most(&mut self, reads: bool) -> usize {
+        let number = if reads { self.reads } else { self.changes };
+        let is_short = |fault: &Fault| {
+            fault.kind == FaultKind::Short && fault.reads == reads && fault.is_at(number)
+        };
+        let Some(fault) = self.fault.filter(is_short) else {
+            return usize::MAX;
+        };
+        self.was_short = true;
+        // From a single byte on; but not each of a large file alone.
+        if fault.lasts {
+            4096
+        } else {
+            1 << (fault.call % 13)
+        }
     }
 
     fn count_change(&mut self) -> io::Result<()> {
@@ -349,6 +425,13 @@ impl State {
 }
 
 impl Observer for Disk {
+    fn most(&self, file: &File, reads: bool) -> usize {
+        match self.of_file(file) {
+            Ok(Some((recording, _))) => recording.lock().most(reads),
+            _ => usize::MAX,
+        }
+    }
+
     fn call(&self, call: &Call<'_>, perform: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         match *call {
             Call::Read { file, .. } => match self.of_file(file)? {
@@ -427,20 +510,17 @@ impl Observer for Disk {
             Call::Created { file, name } => {
                 let at = name.map_or_else(|| of_descriptor(file), |name| Some(name.to_path_buf()));
                 if let Some(recording) = at.and_then(|path| self.of_path(&path)) {
-                    let mut state = recording.lock();
-                    if state.refuses_nameless && name.is_none() {
+                    if name.is_none() && recording.lock().refuses_nameless {
                         return Err(io::Error::from(io::ErrorKind::Unsupported));
                     }
-                    let number = state.files;
-                    state.files += 1;
-                    let name = name.and_then(|name| recording.name(name));
-                    if let Some(name) = &name {
-                        state.names.insert(name.clone(), number);
-                    }
-                    state.events.push(Event::Created { file: number, name });
-                    drop(state);
-                    let mut watched = write(&self.watched);
-                    watched.files.insert(identity(file)?, (recording, number));
+                    self.created(recording, file, name)?;
+                }
+                perform()
+            }
+            Call::CreatedTemporary { file } => {
+                let at = of_descriptor(file);
+                if let Some(recording) = at.and_then(|path| self.of_path(&path)) {
+                    self.created(recording, file, None)?;
                 }
                 perform()
             }

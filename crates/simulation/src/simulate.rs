@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::crash::{Counts, Point, Points, explore};
-use crate::fault::{self, Damage, try_fault};
+use crate::fault::{self, Flaw, try_fault};
 use crate::recording::Fault;
 use crate::run::run;
 use crate::workload::{Operation, Workload};
@@ -152,7 +152,7 @@ pub fn try_workload(
     for fault in drawn.chain(share.fault) {
         match try_fault(workload, &whole, fault, &mut report.crashes_after_faults) {
             Ok(came) => report.faults += u64::from(came),
-            Err(Damage::Live(problem)) => {
+            Err(Flaw::Live(problem)) => {
                 return Err(failure(
                     Some(fault),
                     None,
@@ -161,7 +161,7 @@ pub fn try_workload(
                     problem.finding,
                 ));
             }
-            Err(Damage::Crash(loss)) => {
+            Err(Flaw::Crash(loss)) => {
                 let operation = whole.operations.get(loss.step).copied().unwrap_or(0);
                 return Err(failure(
                     Some(fault),
@@ -260,6 +260,11 @@ pub fn in_short(operation: &Operation) -> String {
         Operation::Purge { picks, versions } => {
             format!("Purge {}, versions {versions}", picks.len())
         }
+        Operation::Doctor {
+            damage,
+            options,
+            by_handle,
+        } => format!("Doctor {options:?} after {damage:?}, by handle {by_handle}"),
         Operation::RewriteBeside(plans) => format!("RewriteBeside {} puts", plans.len()),
         other => format!("{other:?}"),
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use engine::Dedupe;
+use engine::{Dedupe, DoctorOptions};
 use fastrand::Rng;
 use serde_json::{Map, Value};
 
+use crate::damage::Damage;
 use crate::model::{Planned, Vector};
 
 /// One call. Documents that a call changes are picked by a number among those in force then, so that a workload stays
@@ -79,6 +80,15 @@ pub enum Operation {
         /// And so do all earlier versions.
         versions: bool,
     },
+    /// The file is repaired, or only looked at.
+    Doctor {
+        /// What is damaged just before.
+        damage: Option<Damage>,
+        /// What else is done.
+        options: DoctorOptions,
+        /// Whether through an open handle.
+        by_handle: bool,
+    },
     /// The file is written anew by another thread while these are put.
     RewriteBeside(Vec<Plan>),
     // New mutating calls go here, into `draw` below and into `crate::run`.
@@ -108,6 +118,8 @@ pub struct Workload {
     pub refuses_nameless: bool,
     /// Documents that are there before it begins.
     pub starts_with: Vec<Plan>,
+    /// It starts with this file of the reference, see [`crate::reference::file`]; with an empty memory where there are none.
+    pub starts_from: Option<u64>,
     /// Whether the file is large: what is looked at takes long.
     pub is_large: bool,
 }
@@ -125,6 +137,8 @@ struct Draw {
     random: Rng,
     number: u64,
     tenths_with_vectors: u8,
+    /// Not all files of the reference have the hash that content is recognised by.
+    recognises: bool,
 }
 
 impl Draw {
@@ -228,8 +242,8 @@ impl Draw {
 
     fn dedupe(&mut self) -> Dedupe {
         match self.random.u8(0..6) {
-            0 => Dedupe::Skip,
-            1 => Dedupe::Replace,
+            0 if self.recognises => Dedupe::Skip,
+            1 if self.recognises => Dedupe::Replace,
             _ => Dedupe::Keep,
         }
     }
@@ -260,8 +274,26 @@ impl Draw {
         }
     }
 
+    fn doctor(&mut self) -> Operation {
+        let mut also = || self.random.u8(0..4) == 0;
+        let options = DoctorOptions {
+            rebuild_time_index: also(),
+            rebuild_lex_index: also(),
+            rebuild_vec_index: also(),
+            vacuum: also(),
+            dry_run: also(),
+            ..DoctorOptions::default()
+        };
+        let damage = self.random.choice(Damage::ALL);
+        Operation::Doctor {
+            damage: damage.filter(|_| self.random.u8(0..4) > 0),
+            options,
+            by_handle: self.random.bool(),
+        }
+    }
+
     fn operation(&mut self) -> Operation {
-        match self.random.u8(0..104) {
+        match self.random.u8(0..112) {
             0..=34 => {
                 let documents = vec![self.any()];
                 Operation::Put {
@@ -307,6 +339,7 @@ impl Draw {
                 lex: self.random.bool(),
             },
             100..=101 => Operation::Compact,
+            104.. => self.doctor(),
             _ => {
                 let count = self.random.usize(0..4);
                 Operation::Purge {
@@ -326,15 +359,23 @@ impl Workload {
         let is_large = random.u8(0..50) == 0;
         let dimension = [8, 24, 64, 128, 384][random.usize(0..5)];
         let refuses_nameless = random.u8(0..6) == 0;
-        let tenths_with_vectors = [0, 0, 2, 5, 9, 10][random.usize(0..6)];
+        let starts_from = (random.u8(0..8) == 0)
+            .then(|| random.u64(..))
+            .filter(|_| !is_large);
+        // Files of the reference keep their own vectors.
+        let tenths_with_vectors = match starts_from {
+            Some(_) => 0,
+            None => [0, 0, 2, 5, 9, 10][random.usize(0..6)],
+        };
         let handles = [1, 1, 2, HANDLES][random.usize(0..4)];
         let count = random.usize(8..36);
         let mut draw = Draw {
             random,
             number: 0,
             tenths_with_vectors,
+            recognises: starts_from.is_none(),
         };
-        let starts_with = if !is_large && draw.random.bool() {
+        let starts_with = if !is_large && starts_from.is_none() && draw.random.bool() {
             let is_batch = draw.random.u8(0..3) == 0;
             draw.batch(is_batch)
         } else {
@@ -344,7 +385,7 @@ impl Workload {
         if is_large {
             operations.extend(draw.large());
         }
-        if starts_with.is_empty() {
+        if starts_with.is_empty() && starts_from.is_none() {
             let lex = draw.random.u8(0..6) > 0;
             operations.insert(0, (0, Operation::Create { lex }));
         }
@@ -358,6 +399,7 @@ impl Workload {
             dimension,
             refuses_nameless,
             starts_with,
+            starts_from,
             is_large,
         }
     }

@@ -2,9 +2,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use engine::Dedupe;
+use engine::{Dedupe, DoctorOptions};
 use simulation::crash::Counts;
-use simulation::fault::{Damage, try_fault};
+use simulation::damage::Damage;
+use simulation::fault::{Flaw, try_fault};
 use simulation::recording::{Fault, FaultKind};
 use simulation::run::run;
 use simulation::simulate::{Plan, simulate};
@@ -27,7 +28,21 @@ fn nothing_that_was_acknowledged_is_lost_in_a_crash() {
         report.failures.is_empty(),
         "see above; `npm run simulate` replays it"
     );
-    assert!(report.crashes.points >= 5_000, "{report:?}");
+    let crashes = report.crashes;
+    assert!(crashes.points >= 5_000, "{report:?}");
+    assert!(crashes.repaired >= 500 && crashes.salvaged >= 500);
+}
+
+#[test]
+fn files_of_the_reference_are_started_with() {
+    let files = simulation::reference::files();
+    if files.is_empty() {
+        println!("left out: the folder of shared fixtures is not beside the checkout");
+        return;
+    }
+    assert!(files.len() >= 40, "{files:?}");
+    let from_one = |seed| Workload::draw(seed).starts_from.is_some();
+    assert!((1..50).any(from_one));
 }
 
 /// A workload with a call of each kind that writes in a way of its own.
@@ -67,6 +82,11 @@ fn of_each_kind() -> Workload {
         },
         Operation::Compact,
         put(0, 1, None),
+        Operation::Doctor {
+            damage: Some(Damage::TimeIndex),
+            options: DoctorOptions::default(),
+            by_handle: false,
+        },
     ]
     .into_iter()
     .map(|operation| (0, operation))
@@ -85,15 +105,15 @@ fn every_call_that_changes_the_disk_may_fail() {
         let fault = Fault {
             call,
             reads: false,
-            kind: FaultKind::ALL[usize::try_from(call).unwrap() % 3],
+            kind: FaultKind::ALL[usize::try_from(call).unwrap() % FaultKind::ALL.len()],
             lasts: false,
         };
         match try_fault(&workload, &whole, fault, &mut counts) {
             Ok(_) => {}
-            Err(Damage::Live(problem)) => {
+            Err(Flaw::Live(problem)) => {
                 panic!("{fault:?}, call {}: {}", problem.operation, problem.finding)
             }
-            Err(Damage::Crash(loss)) => {
+            Err(Flaw::Crash(loss)) => {
                 panic!("{fault:?}, later at {}: {}", loss.point, loss.finding)
             }
         }
