@@ -19,7 +19,9 @@ use crate::compact::{self, Extent};
 use crate::describe::Care;
 use crate::error::{Code, Error, Result};
 use crate::memory::{lex_enabled, refuse_neighbours, refuse_special};
+use crate::output;
 use crate::salvage::{Finding, FindingCode, Findings, Purpose, Source, Survey, image, survey};
+use crate::undisturbed::undisturbed;
 use crate::verify::{self, VerifyReport};
 use crate::writer::load_pending;
 use plan::{Action, plan};
@@ -41,6 +43,9 @@ pub struct DoctorOptions {
     pub dry_run: bool,
     /// Nothing is printed either way.
     pub quiet: bool,
+    /// MV012, and nothing is written, where the new file would hold less than was stored, or cannot be made: for calls that
+    /// are not asked to repair. No option of the contract.
+    pub refuse_losses: bool,
 }
 
 impl DoctorOptions {
@@ -63,8 +68,8 @@ impl DoctorOptions {
 /// Looks for damage in a file and repairs it. The report has the shape of the contract.
 ///
 /// Fails with MV013 without a file, MV016 for a capsule, MV007 when another program keeps the lock for longer than
-/// `timeout`, and MV018 when the file may not be written or has several names. Damage, of whatever extent, is no failure:
-/// the report's status is then `healed`, `partial` or `failed`.
+/// `timeout`, and MV018 when the file may not be written or has several names. A dry run waits for nobody. Damage, of
+/// whatever extent, is no failure: the report's status is then `healed`, `partial` or `failed`.
 pub fn doctor_file(path: &Path, options: &DoctorOptions, timeout: Duration) -> Result<Value> {
     let started = Instant::now();
     refuse_special(path)?;
@@ -72,23 +77,36 @@ pub fn doctor_file(path: &Path, options: &DoctorOptions, timeout: Duration) -> R
     let real = path
         .canonicalize()
         .map_err(|error| Error::io("repair", path, &error))?;
-    let lock = if options.dry_run {
-        FileLock::shared(&real, timeout)
-    } else {
-        FileLock::exclusive(&real, timeout)
-    };
+    if options.dry_run {
+        return undisturbed(&real, path, timeout, |storage, length| {
+            examined(storage, length, path, options, started)
+        });
+    }
+    let lock = FileLock::exclusive(&real, timeout);
     let _lock = lock.map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
-    let storage = FileStorage::open_existing(&real, !options.dry_run)?;
+    let storage = FileStorage::open_existing(&real, true)?;
+    let length = output::length(&storage)?;
+    examined(&storage, length, path, options, started)
+}
+
+/// What the first `length` bytes of a file hold, and its repair.
+fn examined(
+    storage: &FileStorage,
+    length: u64,
+    path: &Path,
+    options: &DoctorOptions,
+    started: Instant,
+) -> Result<Value> {
     let finish = |findings: &Findings, plan: &[Action], outcome: &Outcome| {
         report(path, options, &findings.0, plan, outcome, started)
     };
-    let source = Source::of(&storage, folder_of(&real))?;
+    let source = Source::of(storage, length, folder_of(storage.path()))?;
     let mut survey = match survey(&source, path) {
         Ok(survey) => survey,
-        Err(error) if error.code == Code::Corrupt => {
+        Err(error) if error.code == Code::Corrupt && !options.refuse_losses => {
             let mut findings = Findings::default();
             source.report(&mut findings);
-            let code = if source.has_changed(&storage) {
+            let code = if source.has_changed(storage) {
                 FindingCode::FileChanged
             } else {
                 FindingCode::NothingToRescue
@@ -98,6 +116,9 @@ pub fn doctor_file(path: &Path, options: &DoctorOptions, timeout: Duration) -> R
         }
         Err(error) => return Err(error),
     };
+    if options.refuse_losses {
+        refuse_losses(&survey, path)?;
+    }
     if source.is_mostly_unreadable() {
         survey.findings.add(
             FindingCode::NothingToRescue,
@@ -109,7 +130,7 @@ pub fn doctor_file(path: &Path, options: &DoctorOptions, timeout: Duration) -> R
     let begun = Instant::now();
     let mut checked = None;
     if survey.findings.0.is_empty() {
-        match verified(&storage, path) {
+        match verified(storage, path) {
             Ok(verification) => checked = Some(verification),
             // Nothing is wrong with what was found, and yet nobody can read it where it stands.
             Err(error) if error.code == Code::Corrupt => {
@@ -129,11 +150,36 @@ pub fn doctor_file(path: &Path, options: &DoctorOptions, timeout: Duration) -> R
             ..Outcome::default()
         },
         None => {
-            compact::refuse_other_names(&storage, "doctor")?;
-            repair(&survey, &storage, path, options)?
+            compact::refuse_other_names(storage, "doctor")?;
+            repair(&survey, storage, path, options)?
         }
     };
+    if options.refuse_losses
+        && let (Some(failure), "failed") = (&outcome.failure, outcome.status)
+    {
+        return Err(damaged(path, failure));
+    }
     Ok(finish(&survey.findings, &plan, &outcome))
+}
+
+/// MV012 when a repair would lose something, or have to leave it out.
+fn refuse_losses(survey: &Survey, path: &Path) -> Result<()> {
+    match survey.findings.losses().next() {
+        Some(loss) => Err(damaged(path, loss)),
+        None => Ok(()),
+    }
+}
+
+fn damaged(path: &Path, finding: &Finding) -> Error {
+    Error::new(
+        Code::Corrupt,
+        format!(
+            "{} is damaged: {}; nothing was changed",
+            path.display(),
+            finding.message
+        ),
+        json!({ "path": path.to_string_lossy(), "section": finding.code.as_str(), "offset": null }),
+    )
 }
 
 fn folder_of(real: &Path) -> &Path {
@@ -175,11 +221,14 @@ fn repair(
     let real = storage.path();
     let folder = folder_of(real);
     let begun = Instant::now();
-    let file = tempfile::tempfile_in(folder)
+    let file = mv2::disk::temporary_file(folder)
         .map_err(|error| Error::io("create a temporary file in", folder, &error))?;
     let image = image(survey, Purpose::Repair, file, real, true)?;
     outcome.durations.push(("wal_replay", begun.elapsed()));
     let begun = Instant::now();
+    if options.refuse_losses && image.unapplied > 0 {
+        return Err(damaged(path, &unusable_records(image.unapplied)));
+    }
     let snapshot = image.snapshot;
     let commit_options = CommitOptions {
         lex_enabled: options.rebuild_lex_index || lex_enabled(&snapshot.committed),
@@ -222,21 +271,31 @@ fn repair(
     }
     let begun = Instant::now();
     drop(snapshot);
-    let _lock_on_repaired = prepared.replace(storage)?;
+    let (_lock_on_repaired, not_durable) = prepared.replace(storage)?;
     outcome.durations.push(("finalize", begun.elapsed()));
     let is_lossy = survey.findings.has_losses() || vectors_are_missing || image.unapplied > 0;
     outcome.status = if is_lossy { "partial" } else { "healed" };
     if image.unapplied > 0 {
+        outcome.failure = Some(unusable_records(image.unapplied));
+    } else if let Some(error) = not_durable {
         outcome.failure = Some(Finding::new(
-            FindingCode::LogRecordsUnusable,
+            FindingCode::NameNotDurable,
             format!(
-                "{} records of the log name frames that are not there; they were left out",
-                image.unapplied
+                "the repaired file is in its place, but until the folder is synced a power loss may bring the old one back: {}",
+                error.message
             ),
             None,
         ));
     }
     Ok(outcome)
+}
+
+fn unusable_records(count: u64) -> Finding {
+    Finding::new(
+        FindingCode::LogRecordsUnusable,
+        format!("{count} records of the log name frames that are not there; they were left out"),
+        None,
+    )
 }
 
 /// Whether the file as it is shows frames that the repaired one does not have, not even as lost ones.

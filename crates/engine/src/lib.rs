@@ -76,6 +76,7 @@ mod stats;
 mod text;
 mod timeline;
 mod tracks;
+mod undisturbed;
 mod vec_sections;
 mod vectors;
 mod verify;

@@ -139,6 +139,11 @@ impl Memory {
         &self.path
     }
 
+    /// The file itself, whatever becomes of links and of the folder that the process is in.
+    pub(crate) fn real(&self) -> &Path {
+        &self.real
+    }
+
     /// The options it was opened with.
     #[must_use]
     pub fn options(&self) -> &OpenOptions {

@@ -68,7 +68,7 @@ impl Memory {
         let snapshot = self.snapshot("verify")?;
         if self.salvaged().is_some() {
             // The file itself, not what was rescued of it.
-            return verify_file(self.path(), deep);
+            return verify_at(self.real(), self.path(), deep);
         }
         checked(self.path(), &snapshot.committed, deep)
     }
@@ -76,9 +76,14 @@ impl Memory {
 
 /// Checks a file. Fails with MV012 when there is no readable commit.
 pub fn verify_file(path: &Path, deep: bool) -> Result<VerifyReport> {
-    refuse_special(path)?;
-    refuse_neighbours(path, &mv2::neighbours::forbidden(path))?;
-    let storage = Arc::new(FileStorage::open_existing(path, false)?);
+    verify_at(path, path, deep)
+}
+
+/// Checks the file at `real`, which is told about as `path`.
+fn verify_at(real: &Path, path: &Path, deep: bool) -> Result<VerifyReport> {
+    refuse_special(real)?;
+    refuse_neighbours(real, &mv2::neighbours::forbidden(real))?;
+    let storage = Arc::new(FileStorage::open_existing(real, false)?);
     let timeout = std::time::Duration::from_secs(10);
     let committed = load(&storage, timeout, Locked::No, Care::Quick)?;
     checked(path, &committed, deep)
@@ -93,8 +98,9 @@ fn checked(path: &Path, committed: &Committed, deep: bool) -> Result<VerifyRepor
     Ok(report)
 }
 
-/// MV012 when files of another program stand beside the memory, MV013 when it does not exist.
+/// MV012 when files of another program stand beside the memory, MV013 when it does not exist, MV019 for a folder or device.
 pub fn verify_single_file(path: &Path) -> Result<()> {
+    refuse_special(path)?;
     if !path.exists() {
         let details = serde_json::json!({ "path": path.to_string_lossy() });
         return Err(Error::new(
@@ -278,7 +284,9 @@ fn log_records(committed: &Committed) -> Check {
             return Err("the header does not match its checksum".to_owned());
         }
         let applied = applied_sequence(committed);
-        if committed.header.wal_sequence != applied {
+        // A header that a crash left at the commit before speaks of that one: the next write brings it up to date.
+        let is_of_this = committed.header.footer_offset == committed.toc_offset;
+        if is_of_this && committed.header.wal_sequence != applied {
             return Err(format!(
                 "the header says that log records up to {} are applied, the directory says {applied}",
                 committed.header.wal_sequence

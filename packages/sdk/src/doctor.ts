@@ -143,8 +143,10 @@ export async function doctor(handle: Handle, options?: DoctorOptions): Promise<D
   return JSON.parse(await handle.write('doctor', (native) => native.doctor(json))) as DoctorReport;
 }
 
-/** Makes the time index anew. */
+/** Makes the time index anew. A damaged file is no work of this call: it is refused rather than repaired with losses. */
 export async function rebuildTimeIndex(handle: Handle): Promise<void> {
   handle.assertWhole('rebuildTimeIndex');
-  await doctor(handle, { rebuildTimeIndex: true, quiet: true });
+  handle.assertWritable('rebuildTimeIndex');
+  const options = JSON.stringify({ rebuildTimeIndex: true, quiet: true, refuseLosses: true });
+  await handle.write('rebuildTimeIndex', (native) => native.doctor(options));
 }

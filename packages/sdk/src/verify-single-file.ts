@@ -1,6 +1,7 @@
+import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { CorruptFileError, fromSystemError, toMemvidError } from '@memvid/core';
+import { CorruptFileError, fromSystemError, invalidInput, toMemvidError } from '@memvid/core';
 import { pathOf } from './check.js';
 
 const SUFFIXES = ['wal', 'shm', 'lock', 'journal'];
@@ -21,16 +22,21 @@ export async function verifySingleFile(path: string): Promise<void> {
     `${name}.lock`,
   ]);
   let names: string[];
+  let found: Stats;
   try {
-    await stat(file);
+    found = await stat(file);
     names = await readdir(folder);
   } catch (error) {
     throw fromSystemError(error, file) ?? toMemvidError(error);
   }
+  if (!found.isFile()) {
+    const what = found.isDirectory() ? 'a folder' : 'a pipe, a socket or a device';
+    throw invalidInput('path', `${what} (${file})`, 'the path of a file');
+  }
   const offenders = names
-    .filter((found) => suspects.has(found))
+    .filter((beside) => suspects.has(beside))
     .toSorted()
-    .map((found) => join(folder, found));
+    .map((beside) => join(folder, beside));
   if (offenders.length > 0) {
     throw new CorruptFileError(`${file} has side files: ${offenders.join(', ')}`, {
       details: { path: file, offenders },

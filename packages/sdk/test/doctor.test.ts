@@ -137,6 +137,24 @@ describe('doctor', () => {
     expect((await memory.timeline({ limit: 100 })).length).toBe(50);
   });
 
+  it('rebuildTimeIndex gives nothing up: a damaged text is refused, with the file as it was', async () => {
+    const written = await freshMemory();
+    // Its own search text does not hold it.
+    await written.put({ text: 'a text that stands in one place only', searchText: 'other words' });
+    await written.close();
+    const { file } = written;
+    damage(file, (bytes) => {
+      // The log in front still has its record.
+      const at = bytes.lastIndexOf(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
+      bytes.fill(0x55, at + 10, at + 20);
+    });
+    await using memory = await open(file);
+    const before = digest(file);
+    const failure = await expectFailure(() => memory.rebuildTimeIndex());
+    expect(failure).toMatchObject({ code: 'MV012', suggestion: expect.stringContaining('doctor(path)') });
+    expect(digest(file)).toBe(before);
+  });
+
   it('leaves alone what is no memory, and says so', async () => {
     const file = freshPath();
     writeFileSync(file, '%PDF-1.7 not a memory at all');

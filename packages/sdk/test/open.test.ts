@@ -256,5 +256,6 @@ describe('verifySingleFile', () => {
       details: { offenders: names.toSorted().map((name) => join(folder, name)) },
     });
     await expect(verifySingleFile(join(folder, 'none.mv2'))).rejects.toMatchObject({ code: 'MV013' });
+    await expect(verifySingleFile(folder)).rejects.toMatchObject({ code: 'MV019' });
   });
 });

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use mv2::lock::FileLock;
-use mv2::storage::FileStorage;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,8 +10,8 @@ use super::{Memory, lex_enabled};
 use crate::doctor::{DoctorOptions, doctor_file};
 use crate::error::{Code, Error, Result};
 use crate::options::OpenOptions;
-use crate::output;
 use crate::salvage::{Finding, Image, Purpose, Source, image, survey};
+use crate::undisturbed::undisturbed;
 
 /// What is known of a memory that is open for salvage.
 #[derive(Debug, Clone, Serialize)]
@@ -33,28 +31,31 @@ pub struct Salvaged {
 
 impl Memory {
     /// Opens what can be rescued of a file, as a memory that can only be read. The file is copied, as far as it is intact,
-    /// into one without a name among the temporary files of the system; what happens to it afterwards is not seen.
+    /// into one without a name among the temporary files of the system; what happens to it afterwards is not seen. Nobody is
+    /// waited for who writes it, as long as there is a moment without a change.
     ///
-    /// Fails with MV012 when nothing can be rescued.
+    /// Fails with MV012 when nothing can be rescued, and with MV001 when the folder for temporary files has no room.
     pub(super) fn open_salvage(path: &Path, real: PathBuf, options: OpenOptions) -> Result<Self> {
         if !options.read_only {
             return Err(Error::invalid("salvage", true, "together with readOnly"));
         }
-        let timeout = options.lock_timeout;
-        let lock = FileLock::shared(&real, timeout)
-            .map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
-        let storage = FileStorage::open_existing(&real, false)?;
-        let size = output::length(&storage)?;
         let folder = std::env::temp_dir();
-        let survey = survey(&Source::of(&storage, &folder)?, path)?;
-        let file = tempfile::tempfile_in(&folder)
-            .map_err(|error| Error::io("create a temporary file in", &folder, &error))?;
+        let looked = undisturbed(&real, path, options.lock_timeout, |storage, size| {
+            let survey = Source::of(storage, size, &folder)
+                .map_err(|error| of_copy(error, &folder))
+                .and_then(|source| survey(&source, path))?;
+            let image = mv2::disk::temporary_file(&folder)
+                .map_err(|error| Error::io("make", &folder, &error))
+                .and_then(|file| image(&survey, Purpose::Reading, file, &real, options.enable_lex))
+                .map_err(|error| of_copy(error, &folder))?;
+            Ok((survey, image, size))
+        });
+        let (survey, image, size) = looked?;
         let Image {
             snapshot,
             lost_in_log,
             ..
-        } = image(&survey, Purpose::Reading, file, &real, options.enable_lex)?;
-        drop(lock);
+        } = image;
         let mut lost_frames = survey.lost;
         lost_frames.extend(lost_in_log);
         let lex = options.enable_lex && lex_enabled(&snapshot.committed);
@@ -97,14 +98,16 @@ impl Memory {
         if self.state.load().is_none() {
             return Err(Error::closed(OPERATION));
         }
-        if !options.dry_run {
-            self.check_writable(OPERATION)?;
+        let timeout = self.options.lock_timeout;
+        if options.dry_run {
+            return doctor_file(&self.real, options, timeout);
         }
+        self.check_writable(OPERATION)?;
         let mut writer = self.writer.lock();
         // One that fails leaves the file as it is.
         let _ = self.end_rewrite(&mut writer);
         writer.kept = None;
-        let report = doctor_file(&self.real, options, self.options.lock_timeout)?;
+        let report = doctor_file(&self.real, options, timeout)?;
         // An index of words that was made is there for this handle too.
         if self.options.enable_lex
             && let Ok(snapshot) = self.snapshot(OPERATION)
@@ -114,4 +117,20 @@ impl Memory {
         }
         Ok(report)
     }
+}
+
+/// An error of the copy among the temporary files, which is not one of the memory's disk.
+fn of_copy(mut error: Error, folder: &Path) -> Error {
+    if error.code == Code::CapacityExceeded {
+        error.message = format!(
+            "what is rescued is copied to the folder {}: {}",
+            folder.display(),
+            error.message
+        );
+        error.details.insert(
+            "path".to_owned(),
+            Value::from(folder.to_string_lossy().into_owned()),
+        );
+    }
+    error
 }

@@ -116,6 +116,8 @@ codes! {
     LogRecordsLost = "log_records_lost", Error;
     /// Records of the log that cannot be applied.
     LogRecordsUnusable = "log_records_unusable", Error;
+    /// The repaired file is in place, and its name may still be lost with the power.
+    NameNotDurable = "name_not_durable", Warning;
     /// A check fails that no repair can mend.
     VerificationFailed = "verification_failed", Error;
     /// What was found is sound, and yet the file cannot be opened.
@@ -189,12 +191,16 @@ impl Findings {
         self.0.iter().any(|finding| finding.code == code)
     }
 
+    /// Those by which something is lost, or nothing can vouch for it.
+    pub fn losses(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.0.iter();
+        findings.filter(|finding| finding.severity == Severity::Error)
+    }
+
     /// Whether something is lost, or nothing can vouch for it.
     #[must_use]
     pub fn has_losses(&self) -> bool {
-        self.0
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        self.losses().next().is_some()
     }
 }
 

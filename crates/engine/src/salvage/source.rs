@@ -25,10 +25,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads all of a file. Where it can be read, that is a map of it; else a copy without a name in `folder`: a map ends
+    /// Reads the first bytes of a file, `length` of them. Where it can be read, that is a map of it; else a copy without a name in `folder`: a map ends
     /// in zeros, or the process, where the disk fails.
-    pub fn of(storage: &FileStorage, folder: &Path) -> Result<Self> {
-        let length = output::length(storage)?;
+    pub fn of(storage: &FileStorage, length: u64, folder: &Path) -> Result<Self> {
         let unreadable = unreadable(storage, length);
         if unreadable.is_empty() {
             let map = output::map(storage, length)?;
@@ -109,7 +108,7 @@ fn readable_copy(
     unreadable: &[Range<u64>],
     folder: &Path,
 ) -> Result<Bytes> {
-    let file = tempfile::tempfile_in(folder)
+    let file = mv2::disk::temporary_file(folder)
         .map_err(|error| Error::io("create a temporary file in", folder, &error))?;
     let copy = std::sync::Arc::new(FileStorage::from_file(file, folder, true)?);
     output::set_length(&copy, length)?;
