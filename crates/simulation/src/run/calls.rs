@@ -212,8 +212,9 @@ impl Session {
         if by_handle {
             self.handle(handle)?;
         }
-        // What is under way beside ends with its handle, and a dry run repairs nothing.
-        if let Some(damage) = damage.filter(|_| !options.dry_run) {
+        // A dry run repairs nothing, and a disk that goes on failing lets nothing be repaired.
+        let is_repairable = !options.dry_run && !(self.lasts && self.watch.has_failed());
+        if let Some(damage) = damage.filter(|_| is_repairable) {
             let before = self.watch.events().len();
             damage
                 .inflict(&self.watch, &self.path, &mut self.random)
