@@ -467,3 +467,27 @@ fn a_commit_that_is_lost_whole_is_told_unless_it_was_the_first_of_a_new_memory()
         assert_eq!(open(&path).text(2).unwrap(), numbered("waiting", 3)[2]);
     }
 }
+
+#[test]
+fn what_stands_behind_the_frames_of_a_damaged_table_is_as_it_was_or_told() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, &numbered("sealed", 3));
+    memory.close().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let before = open(&path).stats().unwrap();
+    let (start, table, end) = table_of(&whole);
+    let tail = start + table.frames_end as usize;
+    for at in tail..end {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&path, bytes).unwrap();
+        let report = doctor(&path);
+        let status = &report["status"];
+        assert!(status == "healed" || status == "partial", "{report}");
+        let after = open(&path).stats().unwrap();
+        for said in ["seq_no", "tier", "capacity_bytes", "has_lex_index"] {
+            assert_eq!(after[said], before[said], "{said} {at}: {report}");
+        }
+    }
+}

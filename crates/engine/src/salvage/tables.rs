@@ -2,10 +2,11 @@
 
 use mv2::bytes::Bytes;
 use mv2::codec::Reader;
-use mv2::toc::{self, TocHead, TocTail};
+use mv2::toc::{self, SegmentCatalog, TocHead, TocTail};
 use mv2::view::FrameView;
 
 use super::places::Place;
+use crate::create::empty_tail;
 use crate::directory::{Directory, is_directory};
 
 /// Bytes of a file, if it has them.
@@ -179,13 +180,49 @@ fn read_described(
     let tail = bytes
         .get(tail_start..)
         .and_then(|bytes| toc::decode_tail(bytes).ok());
+    let head = decoded.map(|(head, ..)| head);
+    let tail = match &directory {
+        Some((directory, _)) => tail.and_then(|tail| vouched(head.as_ref(), tail, directory)),
+        None => tail,
+    };
     let table = Table {
-        head: decoded.map(|(head, ..)| head),
+        head,
         tail,
         frames,
         directory,
     };
     (table, tail_start)
+}
+
+/// The tail of a damaged table as it was written, as far as the directory vouches for it: it has a checksum of head and tail
+/// together. Of the two the head may be the damaged one; a tail that says nothing but where sections are, which have
+/// checksums of their own, is taken all the same.
+fn vouched(head: Option<&TocHead>, tail: TocTail, directory: &Directory) -> Option<TocTail> {
+    let usual = empty_tail(true);
+    // What every memory of ours says, in the place of what is damaged.
+    let with_usual_ticket = TocTail {
+        ticket_ref: usual.ticket_ref.clone(),
+        ..tail.clone()
+    };
+    let mut with_other_lex = tail.clone();
+    with_other_lex.segment_catalog.lex_enabled = !tail.segment_catalog.lex_enabled;
+    let is_it = |tail: &TocTail| {
+        head.is_some_and(|head| toc::surroundings(head, tail) == directory.surroundings())
+    };
+    let mut rest = tail.clone();
+    rest.indexes = usual.indexes.clone();
+    rest.time_index = None;
+    rest.sketch_track = None;
+    rest.segment_catalog = SegmentCatalog {
+        version: tail.segment_catalog.version,
+        lex_enabled: tail.segment_catalog.lex_enabled,
+        ..SegmentCatalog::default()
+    };
+    let says_nothing_else = rest == usual;
+    let mut candidates = [tail.clone(), with_usual_ticket, with_other_lex].into_iter();
+    candidates
+        .find(is_it)
+        .or_else(|| says_nothing_else.then_some(tail))
 }
 
 /// Whether the first frame stands where a head says, or there is none.

@@ -101,13 +101,23 @@ pub fn gather(survey: &mut Survey, table: &Table) {
         let (kept, of) = rescued
             .as_ref()
             .map_or((0, 0), |rescued| (rescued.kept, rescued.of));
+        let is_checked = rescued.as_ref().is_none_or(|rescued| rescued.is_checked);
+        let kind = if is_checked { "intact" } else { "kept" };
         let message = format!(
-            "a section of vectors does not match its checksum; {kept} of {of} vectors in it are intact"
+            "a section of vectors does not match its checksum; {kept} of {of} vectors in it are {kind}"
         );
         survey
             .findings
             .add(FindingCode::VecIndexDamaged, message, place);
         if let Some(rescued) = rescued.filter(|_| kept > 0) {
+            if !is_checked {
+                let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
+                survey.findings.add_frames(
+                    FindingCode::FramesUnchecked,
+                    "the vectors of {} frames are kept out of a damaged section, and nothing tells whether each is as it was written",
+                    frames_in(&rescued.blob, is_quantised),
+                );
+            }
             survey.vectors.blobs.push(Blob {
                 entry,
                 codes: None,
@@ -215,6 +225,8 @@ struct Left {
     kept: usize,
     /// Vectors that it had.
     of: usize,
+    /// Whether a checksum of each says that those that are kept are as they were written.
+    is_checked: bool,
 }
 
 /// What is left of a flat section.
@@ -232,7 +244,9 @@ fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta
         .iter()
         .map(|(_, vector)| is_finite(vector))
         .collect();
-    match segment.filter(|segment| segment.count() == of) {
+    let segment = segment.filter(|segment| segment.count() == of);
+    let is_checked = segment.is_some();
+    match segment {
         Some(segment) => {
             let pairs = entries.iter_mut().zip(&mut is_sound);
             for (ordinal, ((frame, vector), is_sound)) in pairs.enumerate() {
@@ -267,7 +281,12 @@ fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta
         }
     }
     blob.splice(..COUNT, (kept as u64).to_le_bytes());
-    Some(Left { blob, kept, of })
+    Some(Left {
+        blob,
+        kept,
+        of,
+        is_checked,
+    })
 }
 
 /// What is left of a quantised section. All vectors need all centroids: without those there are none.
@@ -308,6 +327,7 @@ fn rescued_quantised(
         blob,
         kept: count,
         of,
+        is_checked: true,
     })
 }
 
@@ -351,6 +371,7 @@ fn quantised_by_heads(
             blob: Vec::new(),
             kept: 0,
             of,
+            is_checked: false,
         });
     }
     let mut blob = quantised::head(codebook, kept.len());
@@ -359,6 +380,7 @@ fn quantised_by_heads(
         blob,
         kept: kept.len(),
         of,
+        is_checked: false,
     })
 }
 
@@ -442,6 +464,18 @@ fn dimension_of(body: &[u8], length: u64) -> Option<usize> {
     })
 }
 
+/// The frames of the vectors in a blob.
+fn frames_in(bytes: &[u8], is_quantised: bool) -> impl Iterator<Item = u64> + '_ {
+    let (body, stride) = if is_quantised {
+        (bytes.get(quantised::HEAD..), quantised::STRIDE)
+    } else {
+        let dimension = uniform(bytes).map_or(1, |(_, dimension)| dimension);
+        (bytes.get(COUNT..), stride(dimension))
+    };
+    let entries = body.unwrap_or_default().chunks_exact(stride);
+    entries.filter_map(|entry| Some(u64::from_le_bytes(*entry.first_chunk()?)))
+}
+
 /// Active frames that name the model of a vector and have none.
 fn without_vector(survey: &Survey) -> Vec<u64> {
     let mut with: std::collections::BTreeSet<u64> = std::collections::BTreeSet::new();
@@ -456,15 +490,7 @@ fn without_vector(survey: &Survey) -> Vec<u64> {
                 stored.as_deref().unwrap_or_default()
             }
         };
-        let (body, stride) = if blob.is_quantised() {
-            (bytes.get(quantised::HEAD..), quantised::STRIDE)
-        } else {
-            let dimension = uniform(bytes).map_or(1, |(_, dimension)| dimension);
-            (bytes.get(COUNT..), stride(dimension))
-        };
-        for entry in body.unwrap_or_default().chunks_exact(stride) {
-            with.extend(entry.first_chunk().map(|frame| u64::from_le_bytes(*frame)));
-        }
+        with.extend(frames_in(bytes, blob.is_quantised()));
     }
     let lost = survey.frames.iter().flatten().filter(|rescued| {
         let encoded = rescued.frame.to_bytes();
