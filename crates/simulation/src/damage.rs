@@ -98,10 +98,10 @@ impl Damage {
             Self::Directory => sections(|id| id == 0),
             Self::Words => sections(|id| id >> 32 == WORDS),
             Self::Codes => sections(|id| id >> 32 == CODES),
-            Self::Footer => vec![footer..footer + FOOTER_SIZE],
+            Self::Footer => std::iter::once(footer..footer + FOOTER_SIZE).collect(),
             // Where nothing tells that it is damaged, it names a commit that is lost.
             Self::Header if mv2::header::toc_length(file).is_none() => Vec::new(),
-            Self::Header => vec![8..16],
+            Self::Header => std::iter::once(8..16).collect(),
             Self::Behind => {
                 let bytes = (0..random.usize(1..2_000)).map(|_| random.u8(..)).collect();
                 return Ok(Some((file.len(), bytes)));

@@ -213,7 +213,7 @@ impl Session {
             self.handle(handle)?;
         }
         // A dry run repairs nothing, and a disk that goes on failing lets nothing be repaired.
-        let is_repairable = !options.dry_run && !(self.lasts && self.watch.has_failed());
+        let is_repairable = !(options.dry_run || self.lasts && self.watch.has_failed());
         if let Some(damage) = damage.filter(|_| is_repairable) {
             let before = self.watch.events().len();
             damage
