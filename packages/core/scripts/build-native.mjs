@@ -1,72 +1,10 @@
 // Builds the native engine with Cargo and puts it into the package of this machine's platform.
 // Usage: node scripts/build-native.mjs [--profile NAME] [--target RUST_TRIPLE --platform NAME]
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { buildNative } from '../../../scripts/lib/build-native.mjs';
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-const { values } = parseArgs({
-  options: { profile: { type: 'string' }, target: { type: 'string' }, platform: { type: 'string' } },
+buildNative({
+  name: 'The native engine',
+  crate: 'memvid-core-native',
+  packages: 'packages/core/npm',
+  file: 'memvid-core',
 });
-const profile = values.profile ?? process.env.MEMVID_NATIVE_PROFILE ?? 'release';
-const platform = values.platform ?? thisPlatform();
-
-const cargo = ['build', '-p', 'memvid-core-native', '--profile', profile];
-if (process.env.CI) cargo.push('--locked'); // A clean clone builds what was committed, or fails.
-if (values.target) cargo.push('--target', values.target);
-const built = spawnSync('cargo', cargo, { cwd: root, stdio: 'inherit' });
-if (built.error) {
-  const missing = 'code' in built.error && built.error.code === 'ENOENT';
-  fail(missing ? 'Rust is missing: install it from https://rustup.rs, then try again.' : built.error.message);
-}
-if (built.status !== 0) fail(`cargo ${cargo.join(' ')} failed with status ${built.status}`);
-
-const source = join(
-  process.env.CARGO_TARGET_DIR ? resolve(root, process.env.CARGO_TARGET_DIR) : join(root, 'target'),
-  values.target ?? '',
-  profile === 'dev' ? 'debug' : profile,
-  libraryName(platform),
-);
-const folder = join(root, 'packages/core/npm', platform);
-const output = join(folder, `memvid-core.${platform}.node`);
-if (existsSync(output) && readFileSync(source).equals(readFileSync(output))) {
-  console.log(`The native engine is up to date (${megabytes(output)} MB)`);
-} else {
-  mkdirSync(folder, { recursive: true });
-  // A process that has the old file loaded keeps it: never write into a mapped library.
-  copyFileSync(source, `${output}.new`);
-  renameSync(`${output}.new`, output);
-  console.log(`The native engine is built (${megabytes(output)} MB)`);
-}
-
-/** @param {string} file */
-function megabytes(file) {
-  return (statSync(file).size / 1e6).toFixed(1);
-}
-
-/** @param {string} name */
-function libraryName(name) {
-  if (name.startsWith('win32')) return 'memvid_core_native.dll';
-  return name.startsWith('darwin') ? 'libmemvid_core_native.dylib' : 'libmemvid_core_native.so';
-}
-
-function thisPlatform() {
-  const { platform: system, arch } = process;
-  if (system === 'win32') return `win32-${arch}-msvc`;
-  if (system !== 'linux') return `${system}-${arch}`;
-  let libc = 'gnu';
-  try {
-    if (readFileSync('/usr/bin/ldd', 'latin1').includes('musl')) libc = 'musl';
-  } catch {
-    // No ldd: a glibc system without the development files.
-  }
-  return `linux-${arch}-${libc}`;
-}
-
-/** @param {string} message */
-function fail(message) {
-  console.error(message);
-  process.exit(1);
-}

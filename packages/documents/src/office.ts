@@ -202,3 +202,31 @@ export function relationId(attributes: Readonly<Record<string, string>>): string
   const entry = Object.entries(attributes).find(([name]) => name.endsWith(':id'));
   return entry?.[1] ?? attributes['id'] ?? '';
 }
+
+/** The comments of a part, one a line: the text inside of `texts`, each comment ending with one of `ends`. */
+export async function commentText(
+  reading: Reading,
+  archive: Archive,
+  part: string,
+  texts: ReadonlySet<string>,
+  ends: ReadonlySet<string>,
+): Promise<string> {
+  const comments: string[] = [];
+  let comment = '';
+  let isText = false;
+  await readPart(reading, archive, part, {
+    open(name) {
+      isText = texts.has(name);
+    },
+    text(text) {
+      if (isText) comment += text;
+    },
+    close(name) {
+      isText = false;
+      if (!ends.has(name)) return;
+      if (comment.trim() !== '') comments.push(reading.text(comment));
+      comment = '';
+    },
+  });
+  return comments.join('\n');
+}

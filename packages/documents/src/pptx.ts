@@ -4,6 +4,7 @@ import { damaged } from './failures.js';
 import { attribute } from './markup.js';
 import {
   chartTexts,
+  commentText,
   drawingText,
   openOffice,
   readPart,
@@ -14,6 +15,10 @@ import {
 } from './office.js';
 import { Paragraphs } from './paragraphs.js';
 import type { Draft, Reading } from './reading.js';
+
+/** Where comments of both kinds (`p:text`, and drawing text) have their text, and where one ends. */
+const COMMENT_TEXTS: ReadonlySet<string> = new Set(['t', 'text']);
+const COMMENT_ENDS: ReadonlySet<string> = new Set(['text', 'p']);
 
 /** PowerPoint: a page a slide, in the order they are shown, each with its notes and comments. */
 export async function read(reading: Reading): Promise<Draft> {
@@ -42,7 +47,8 @@ export async function read(reading: Reading): Promise<Draft> {
       if (archive.has(notes)) texts.push((await slideOf(reading, archive, notes, number)).text);
     }
     for (const comments of targets(beside, 'comments')) {
-      if (archive.has(comments)) texts.push(await commentText(reading, archive, comments));
+      if (!archive.has(comments)) continue;
+      texts.push(await commentText(reading, archive, comments, COMMENT_TEXTS, COMMENT_ENDS));
     }
     pages.push({ number, title, text: texts.filter((own) => own !== '').join('\n\n') });
   }
@@ -137,26 +143,4 @@ async function slideOf(
     },
   });
   return { title: title.trim() === '' ? undefined : title.trim(), text: paragraphs.text(), isHidden };
-}
-
-/** Comments of both kinds: `p:text`, and drawing text. */
-async function commentText(reading: Reading, archive: Archive, part: string): Promise<string> {
-  const lines: string[] = [];
-  let line = '';
-  let isText = false;
-  await readPart(reading, archive, part, {
-    open(name) {
-      isText = name === 't' || name === 'text';
-    },
-    text(text) {
-      if (isText) line += text;
-    },
-    close(name) {
-      isText = false;
-      if (name !== 'text' && name !== 'p') return;
-      if (line.trim() !== '') lines.push(reading.text(line));
-      line = '';
-    },
-  });
-  return lines.join('\n');
 }

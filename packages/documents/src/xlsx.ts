@@ -3,6 +3,7 @@ import type { Archive } from './archive.js';
 import { builtInFormat, type CellFormat, customFormat, shownNumber } from './cell-format.js';
 import {
   chartTexts,
+  commentText,
   drawingText,
   isSet,
   openOffice,
@@ -13,6 +14,11 @@ import {
   type Relationship,
 } from './office.js';
 import type { Draft, Reading } from './reading.js';
+
+/** Where comments and those of threads have their text, and where one ends. */
+const COMMENT_TEXTS: ReadonlySet<string> = new Set(['t']);
+const THREAD_TEXTS: ReadonlySet<string> = new Set(['t', 'text']);
+const COMMENT_ENDS: ReadonlySet<string> = new Set(['comment', 'threadedComment']);
 
 interface Sheet {
   readonly name: string;
@@ -245,32 +251,17 @@ async function textsBeside(reading: Reading, archive: Archive, sheet: Relationsh
       const text =
         type === 'drawing'
           ? await drawingText(reading, archive, part)
-          : await commentText(reading, archive, part);
+          : await commentText(
+              reading,
+              archive,
+              part,
+              part.includes('threaded') ? THREAD_TEXTS : COMMENT_TEXTS,
+              COMMENT_ENDS,
+            );
       if (text !== '' && !texts.includes(text)) texts.push(text);
       if (type !== 'drawing') continue;
       texts.push(...(await chartTexts(reading, archive, await relationships(reading, archive, part), true)));
     }
   }
   return texts;
-}
-
-async function commentText(reading: Reading, archive: Archive, part: string): Promise<string> {
-  const comments: string[] = [];
-  let text = '';
-  let isText = false;
-  await readPart(reading, archive, part, {
-    open(name) {
-      isText = name === 't' || (name === 'text' && part.includes('threaded'));
-    },
-    text(piece) {
-      if (isText) text += piece;
-    },
-    close(name) {
-      isText = false;
-      if (name !== 'comment' && name !== 'threadedComment') return;
-      if (text.trim() !== '') comments.push(reading.text(text));
-      text = '';
-    },
-  });
-  return comments.join('\n');
 }

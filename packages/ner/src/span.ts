@@ -1,3 +1,5 @@
+import type { Failure, Runtime } from '@memvid/onnx';
+
 /** A name as a model finds it: place in the text (UTF-16 units, `end` behind the last), label, and how certain it is. */
 export interface Span {
   readonly start: number;
@@ -5,6 +7,16 @@ export interface Span {
   readonly label: string;
   /** 0 to 1. */
   readonly confidence: number;
+}
+
+/** What is loaded, and how. */
+export interface ModelOptions {
+  readonly folder: string;
+  /** The file of the network. */
+  readonly network: string;
+  readonly threads: number | undefined;
+  readonly runtime: Runtime | undefined;
+  readonly fail: Failure;
 }
 
 /** A model that is loaded. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { embedAll, type Embedder, type EmbedOptions } from '@memvid/core';
-import { assertNoKey, failureOf, KEY, withoutSettings } from './failures.js';
+import { assertNoKey, failureOf, KEY } from './failures.js';
 import type { Runner } from './runner.js';
-import { type Service, type ServiceReply, type ServiceRequest, startService } from './service.js';
+import type { ServiceReply, ServiceRequest } from './service.js';
+import { type ServiceClient, withService } from './with-service.js';
 
 /** An entry of an answer: which text it belongs to, and its vector as it travels. */
 export interface ServiceVector {
@@ -11,16 +12,7 @@ export interface ServiceVector {
   readonly embedding: readonly number[] | string;
 }
 
-export interface EmbeddingServiceContract {
-  /** Makes the embedder for the service at `baseURL`. */
-  create: (options: {
-    baseURL: string;
-    apiKey?: string | undefined;
-    timeoutMs?: number | undefined;
-    fetch?: typeof globalThis.fetch | undefined;
-    /** More headers of each request, where the embedder takes them. */
-    headers?: Readonly<Record<string, string>> | undefined;
-  }) => Embedder;
+export interface EmbeddingServiceContract extends ServiceClient<Embedder> {
   /** The path the vendor documents, from the root. */
   path: string;
   /** Headers a request must have, with the values the vendor documents. */
@@ -31,10 +23,6 @@ export interface EmbeddingServiceContract {
   reply: (vectors: readonly ServiceVector[]) => unknown;
   /** The body of a refusal as the vendor documents it. */
   refusal: (message: string) => unknown;
-  /** The environment variables of the key, the first of which errors name. */
-  variables: readonly string[];
-  /** Environment variables that would change requests; they are taken away during the tests. */
-  settings?: readonly string[] | undefined;
   /** Whether entries bear the number of their text. Default `true`. */
   isIndexed?: boolean | undefined;
   /** Whether vectors may travel in base64. Default `false`. */
@@ -52,24 +40,6 @@ function vectorFor(text: string): number[] {
 /** What an embedder that asks a service has to do, shown with a service on this machine. */
 export function embeddingServiceContract({ describe, it }: Runner, contract: EmbeddingServiceContract): void {
   const { isIndexed = true, takesBase64 = false } = contract;
-
-  /** Runs a test with a service and an embedder for it, and with none of the user's settings. */
-  async function withService(
-    reply: (request: ServiceRequest, count: number) => ServiceReply,
-    test: (service: Service, embedder: Embedder) => Promise<void>,
-    options: { apiKey?: string; timeoutMs?: number; headers?: Readonly<Record<string, string>> } = {
-      apiKey: KEY,
-    },
-  ): Promise<void> {
-    const service = await startService(reply);
-    const restore = withoutSettings([...contract.variables, ...(contract.settings ?? []), 'MEMVID_OFFLINE']);
-    try {
-      await test(service, contract.create({ baseURL: service.url, ...options }));
-    } finally {
-      restore();
-      await service.close();
-    }
-  }
 
   const textsOf = ({ body }: ServiceRequest): string[] => {
     const { input, texts } = body as { input?: string[]; texts?: string[] };
@@ -89,7 +59,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
   describe(contract.name ?? 'embedding service contract', () => {
     for (const kind of ['document', 'query'] as const) {
       it(`asks as the vendor documents it, for a ${kind}`, async () => {
-        await withService(right, async (service, embedder) => {
+        await withService(contract, right, async (service, embedder) => {
           const { vectors } = await embed(embedder, { kind });
           assert.deepEqual(
             vectors.map((vector) => Array.from(vector)),
@@ -108,7 +78,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
     }
 
     it('cuts texts into requests of at most maxBatch', async () => {
-      await withService(right, async (service, embedder) => {
+      await withService(contract, right, async (service, embedder) => {
         const texts = Array.from({ length: embedder.maxBatch + 1 }, (_, index) => `text ${index}`);
         const { vectors } = await embedAll(embedder, texts, { kind: 'document', normalize: false });
         assert.deepEqual(
@@ -122,6 +92,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
     it('takes answers by index, in whatever order they come', async () => {
       if (!isIndexed) return;
       await withService(
+        contract,
         (request) => ({ body: contract.reply(entriesOf(request).toReversed()) }),
         async (_, embedder) => {
           const { vectors } = await embed(embedder);
@@ -136,6 +107,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
     it('takes vectors in base64 too', async () => {
       if (!takesBase64) return;
       await withService(
+        contract,
         (request) => ({
           body: contract.reply(
             entriesOf(request).map(({ index, embedding }) => ({
@@ -153,6 +125,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('a refused key: MV015 with status and variable, after one request, and no key in the error', async () => {
       await withService(
+        contract,
         () => ({ status: 401, body: contract.refusal(`Incorrect API key provided: ${KEY}.`) }),
         async (service, embedder) => {
           const error = await failureOf(embed(embedder));
@@ -173,6 +146,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
       const secret = 'gateway-key.0123456789';
       const headers = { 'x-gateway-authorization': `Token ${secret}` };
       await withService(
+        contract,
         (request) => {
           const repeated = String(request.headers['x-gateway-authorization']);
           return { status: 400, body: contract.refusal(`${repeated} (${repeated.slice('Token '.length)})`) };
@@ -200,6 +174,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
           [200, contract.reply([{ index: KEY as never, embedding: KEY }])],
         ] as const) {
           await withService(
+            contract,
             () => ({ status, headers: { 'x-request-id': KEY }, body }),
             async (_, embedder) => assertNoKey(await failureOf(embed(embedder, { maxRetries: 0 }))),
           );
@@ -212,6 +187,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('a redirect gets neither the texts nor the key', async () => {
       await withService(
+        contract,
         () => ({ status: 307, headers: { location: '/elsewhere' }, body: '' }),
         async (service, embedder) => {
           const error = await failureOf(embed(embedder, { maxRetries: 0 }));
@@ -226,6 +202,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('429 with Retry-After: waits as long as asked, and goes on', async () => {
       await withService(
+        contract,
         (request, count) =>
           count === 0
             ? { status: 429, headers: { 'retry-after': '7' }, body: contract.refusal('slow down') }
@@ -245,6 +222,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('500 and then 200: tries again, and the client does not on its own', async () => {
       await withService(
+        contract,
         (request, count) => (count === 0 ? { status: 500, body: contract.refusal('oops') } : right(request)),
         async (service, embedder) => {
           await embed(embedder);
@@ -252,6 +230,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
         },
       );
       await withService(
+        contract,
         () => ({ status: 500, body: contract.refusal('out of order') }),
         async (service, embedder) => {
           const error = await failureOf(embed(embedder, { maxRetries: 2 }));
@@ -263,6 +242,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('a bad request is told at once, with what the service says', async () => {
       await withService(
+        contract,
         () => ({ status: 400, body: contract.refusal('no such model') }),
         async (service, embedder) => {
           const error = await failureOf(embed(embedder));
@@ -274,6 +254,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('a service that hangs: the call is ended after timeoutMs and tried again', async () => {
       await withService(
+        contract,
         () => 'hang',
         async (service, embedder) => {
           assert.equal(embedder.timeoutMs, 200);
@@ -287,6 +268,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('a broken connection is tried again, and told as one', async () => {
       await withService(
+        contract,
         (request, count) => (count === 0 ? 'reset' : right(request)),
         async (service, embedder) => {
           await embed(embedder);
@@ -294,6 +276,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
         },
       );
       await withService(
+        contract,
         () => 'reset',
         async (_, embedder) => {
           const error = await failureOf(embed(embedder, { maxRetries: 0 }));
@@ -305,6 +288,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('an answer that was cut is asked for again', async () => {
       await withService(
+        contract,
         (request, count) => {
           const whole = JSON.stringify(contract.reply(entriesOf(request)));
           return { body: count === 0 ? whole.slice(0, -20) : whole };
@@ -315,6 +299,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
         },
       );
       await withService(
+        contract,
         () => ({ body: '{"data": [' }),
         async (_, embedder) => {
           const error = await failureOf(embed(embedder, { maxRetries: 0 }));
@@ -335,6 +320,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
       ];
       for (const [change, code] of broken) {
         await withService(
+          contract,
           (request) => ({ body: contract.reply(change(entriesOf(request))) }),
           async (service, embedder) => {
             assert.equal((await failureOf(embed(embedder))).code, code);
@@ -346,6 +332,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('without a key: MV015 that names the variable, and no request', async () => {
       await withService(
+        contract,
         right,
         async (service, embedder) => {
           const error = await failureOf(embed(embedder));
@@ -362,6 +349,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
 
     it('reads its key from the environment with each request', async () => {
       await withService(
+        contract,
         right,
         async (service, embedder) => {
           const [variable = ''] = contract.variables;
@@ -380,7 +368,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
     });
 
     it('MEMVID_OFFLINE: MV015 at once, and no request', async () => {
-      await withService(right, async (service, embedder) => {
+      await withService(contract, right, async (service, embedder) => {
         process.env['MEMVID_OFFLINE'] = '1';
         const error = await failureOf(embed(embedder));
         assert.equal(error.details?.['reason'], 'offline');
@@ -391,6 +379,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
     it('ends a request when its signal is aborted', async () => {
       const stop = new AbortController();
       await withService(
+        contract,
         () => {
           stop.abort();
           return 'hang';
@@ -405,7 +394,7 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
     });
 
     it('uses the fetch it is given', async () => {
-      await withService(right, async (service) => {
+      await withService(contract, right, async (service) => {
         let calls = 0;
         const embedder = contract.create({
           baseURL: service.url,

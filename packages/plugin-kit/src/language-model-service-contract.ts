@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import type { GenerateRequest, LanguageModel, TokenUsage } from '@memvid/core';
 import { generateText, type GenerateTextOptions, streamText } from '@memvid/core/language-model';
-import { assertNoKey, failureOf, KEY, withoutSettings } from './failures.js';
+import { assertNoKey, failureOf, KEY } from './failures.js';
 import type { Runner } from './runner.js';
-import { type Service, type ServiceReply, type ServiceRequest, startService } from './service.js';
+import type { ServiceReply, ServiceRequest } from './service.js';
+import { type ServiceClient, withService } from './with-service.js';
 
 /** Tokens that an answer cost. */
 export type ServiceUsage = Readonly<Record<keyof TokenUsage, number>>;
 
-export interface LanguageModelServiceContract {
-  /** Makes the model for the service at `baseURL`. */
-  create: (options: {
-    baseURL: string;
-    apiKey?: string | undefined;
-    timeoutMs?: number | undefined;
-    fetch?: typeof globalThis.fetch | undefined;
-    /** More headers of each request, where the model takes them. */
-    headers?: Readonly<Record<string, string>> | undefined;
-  }) => LanguageModel;
+export interface LanguageModelServiceContract extends ServiceClient<LanguageModel> {
   /** The path the vendor documents, from the root. */
   path: string;
   /** Headers a request must have, with the values the vendor documents. */
@@ -33,10 +25,6 @@ export interface LanguageModelServiceContract {
   events: (pieces: readonly string[], usage: ServiceUsage) => readonly string[];
   /** The body of a refusal as the vendor documents it. */
   refusal: (message: string) => unknown;
-  /** The environment variables of the key, the first of which errors name. */
-  variables: readonly string[];
-  /** Environment variables that would change requests; they are taken away during the tests. */
-  settings?: readonly string[] | undefined;
   name?: string | undefined;
 }
 
@@ -55,24 +43,6 @@ export function languageModelServiceContract(
   { describe, it }: Runner,
   contract: LanguageModelServiceContract,
 ): void {
-  /** Runs a test with a service and a model for it, and with none of the user's settings. */
-  async function withService(
-    reply: (request: ServiceRequest, count: number) => ServiceReply,
-    test: (service: Service, model: LanguageModel) => Promise<void>,
-    options: { apiKey?: string; timeoutMs?: number; headers?: Readonly<Record<string, string>> } = {
-      apiKey: KEY,
-    },
-  ): Promise<void> {
-    const service = await startService(reply);
-    const restore = withoutSettings([...contract.variables, ...(contract.settings ?? []), 'MEMVID_OFFLINE']);
-    try {
-      await test(service, contract.create({ baseURL: service.url, ...options }));
-    } finally {
-      restore();
-      await service.close();
-    }
-  }
-
   const isStreamed = ({ body }: ServiceRequest): boolean =>
     JSON.stringify(body) === JSON.stringify(contract.body(REQUEST, true));
   const events = (): string => framed(contract.events(PIECES, USAGE), '\n');
@@ -92,7 +62,7 @@ export function languageModelServiceContract(
   describe(contract.name ?? 'language model service contract', () => {
     for (const way of ways) {
       it(`${way}: asks as the vendor documents it, and takes the answer, its end and its tokens`, async () => {
-        await withService(right, async (service, model) => {
+        await withService(contract, right, async (service, model) => {
           const { text, finishReason, usage } =
             way === 'a whole answer' ? await generateText(model, REQUEST) : await collected(model);
           assert.equal(text, ANSWER);
@@ -111,6 +81,7 @@ export function languageModelServiceContract(
 
       it(`${way}: a refused key is MV018 with status and variable, after one request, and no key in the error`, async () => {
         await withService(
+          contract,
           () => ({ status: 401, body: contract.refusal(`Incorrect API key provided: ${KEY}.`) }),
           async (service, model) => {
             const error = await failureOf(ask(way, model));
@@ -131,6 +102,7 @@ export function languageModelServiceContract(
 
       it(`${way}: 429 with Retry-After waits as long as asked, and goes on`, async () => {
         await withService(
+          contract,
           (request, count) =>
             count === 0
               ? { status: 429, headers: { 'retry-after': '7' }, body: contract.refusal('slow down') }
@@ -148,6 +120,7 @@ export function languageModelServiceContract(
 
       it(`${way}: 500 and then 200 is tried again, and 500 for good is told`, async () => {
         await withService(
+          contract,
           (request, count) =>
             count === 0 ? { status: 500, body: contract.refusal('oops') } : right(request),
           async (service, model) => {
@@ -156,6 +129,7 @@ export function languageModelServiceContract(
           },
         );
         await withService(
+          contract,
           () => ({ status: 500, body: contract.refusal('out of order') }),
           async (service, model) => {
             const error = await failureOf(ask(way, model, { maxRetries: 2 }));
@@ -169,6 +143,7 @@ export function languageModelServiceContract(
 
       it(`${way}: a bad request is told at once, with what the service says`, async () => {
         await withService(
+          contract,
           () => ({ status: 400, body: contract.refusal('no such model') }),
           async (service, model) => {
             const error = await failureOf(ask(way, model));
@@ -188,13 +163,14 @@ export function languageModelServiceContract(
           return { pieces: [framed([first.slice(0, -5)], '\n')] };
         };
         await withService(
+          contract,
           (request, count) => (count === 0 ? cut(request) : right(request)),
           async (service, model) => {
             assert.equal(await ask(way, model), ANSWER);
             assert.equal(service.requests.length, 2);
           },
         );
-        await withService(cut, async (_, model) => {
+        await withService(contract, cut, async (_, model) => {
           const error = await failureOf(ask(way, model, { maxRetries: 0 }));
           assert.deepEqual([error.code, error.details?.['reason']], ['MV018', 'malformed']);
         });
@@ -202,6 +178,7 @@ export function languageModelServiceContract(
 
       it(`${way}: a service that hangs is ended after timeoutMs and tried again`, async () => {
         await withService(
+          contract,
           () => 'hang',
           async (service, model) => {
             assert.equal(model.timeoutMs, 200);
@@ -216,6 +193,7 @@ export function languageModelServiceContract(
 
       it(`${way}: a broken connection is tried again, and told as one`, async () => {
         await withService(
+          contract,
           (request, count) => (count === 0 ? 'reset' : right(request)),
           async (service, model) => {
             assert.equal(await ask(way, model), ANSWER);
@@ -223,6 +201,7 @@ export function languageModelServiceContract(
           },
         );
         await withService(
+          contract,
           () => 'reset',
           async (_, model) => {
             const error = await failureOf(ask(way, model, { maxRetries: 0 }));
@@ -234,6 +213,7 @@ export function languageModelServiceContract(
 
       it(`${way}: a redirect gets neither the messages nor the key`, async () => {
         await withService(
+          contract,
           () => ({ status: 307, headers: { location: '/elsewhere' }, body: '' }),
           async (service, model) => {
             assert.equal((await failureOf(ask(way, model, { maxRetries: 0 }))).code, 'MV018');
@@ -247,6 +227,7 @@ export function languageModelServiceContract(
 
       it(`${way}: without a key, and without a network, MV018 and no request`, async () => {
         await withService(
+          contract,
           right,
           async (service, model) => {
             for (const call of [async () => ask(way, model), async () => model.assertReady?.()]) {
@@ -268,6 +249,7 @@ export function languageModelServiceContract(
 
       it(`${way}: reads its key from the environment with each request`, async () => {
         await withService(
+          contract,
           right,
           async (service, model) => {
             const [variable = ''] = contract.variables;
@@ -288,6 +270,7 @@ export function languageModelServiceContract(
       it(`${way}: what stands in further headers, or beside the message, is kept out of errors`, async () => {
         const secret = 'gateway-key.0123456789';
         await withService(
+          contract,
           () => ({
             status: 400,
             headers: { 'x-request-id': KEY },
@@ -304,7 +287,7 @@ export function languageModelServiceContract(
       });
 
       it(`${way}: uses the fetch it is given`, async () => {
-        await withService(right, async (service) => {
+        await withService(contract, right, async (service) => {
           let calls = 0;
           const model = contract.create({
             baseURL: service.url,
@@ -322,6 +305,7 @@ export function languageModelServiceContract(
       it(`${way}: ends a request when its signal is aborted`, async () => {
         const stop = new AbortController();
         await withService(
+          contract,
           () => {
             stop.abort();
             return 'hang';
@@ -373,6 +357,7 @@ export function languageModelServiceContract(
       let taken = (): void => undefined;
       let count = 0;
       await withService(
+        contract,
         () => ({
           pieces: (async function* pieces() {
             for (const line of data) {
@@ -415,6 +400,7 @@ export function languageModelServiceContract(
         [breaking, 'connection'],
       ] as const) {
         await withService(
+          contract,
           () => ({ pieces }),
           async (service, model) => {
             const parts: string[] = [];
@@ -432,6 +418,7 @@ export function languageModelServiceContract(
 
     it('a streamed answer of nothing is asked for again', async () => {
       await withService(
+        contract,
         (request, count) => (count === 0 ? { pieces: [''] } : right(request)),
         async (service, model) => {
           assert.equal((await collected(model, { wait: async () => undefined })).text, ANSWER);
@@ -443,6 +430,7 @@ export function languageModelServiceContract(
     it('a streamed answer that stops in the middle is ended after timeoutMs', async () => {
       const [first = '', second = ''] = contract.events(PIECES, USAGE);
       await withService(
+        contract,
         () => ({
           pieces: (async function* pieces() {
             yield framed([first, second], '\n');
@@ -461,6 +449,7 @@ export function languageModelServiceContract(
     it('a streamed answer that is slow, and never silent for long, is taken whole', async () => {
       const data = contract.events(PIECES, USAGE);
       await withService(
+        contract,
         () => ({
           pieces: (async function* pieces() {
             for (const line of data) {
@@ -477,6 +466,7 @@ export function languageModelServiceContract(
     it('a streamed answer that is left in the middle ends the request', async () => {
       const data = contract.events(PIECES, USAGE);
       await withService(
+        contract,
         () => ({
           pieces: (async function* pieces() {
             yield framed(data.slice(0, -2), '\n');
@@ -492,6 +482,7 @@ export function languageModelServiceContract(
 
     it('a service that answers whole, though it was asked for a stream, is understood', async () => {
       await withService(
+        contract,
         () => ({ body: contract.reply(ANSWER, USAGE) }),
         async (_, model) => {
           const { text, usage } = await collected(model);

@@ -7,7 +7,6 @@ import {
   openSession,
   readJson,
   type Row,
-  type Runtime,
   type Session,
   type Tensor,
   type TextTokenizer,
@@ -17,20 +16,10 @@ import { join } from 'node:path';
 import { invalidModel } from '../failure.js';
 import { remember } from '../memory.js';
 import { Slices } from '../slices.js';
-import type { EntityModel, Span } from '../span.js';
+import type { EntityModel, ModelOptions, Span } from '../span.js';
 import { spansOf, type Tag, type TaggedWord, tagOf } from './tags.js';
 import { type Window, windowsOf } from './windows.js';
 import { type Word, wordsOf } from './words.js';
-
-/** What is loaded, and how. */
-export interface ClassifierOptions {
-  readonly folder: string;
-  /** The file of the network. */
-  readonly network: string;
-  readonly threads: number | undefined;
-  readonly runtime: Runtime | undefined;
-  readonly fail: Failure;
-}
 
 /** File names of the two descriptions beside the network. */
 export const CONFIG_FILE = 'config.json';
@@ -49,7 +38,7 @@ interface Decided {
 }
 
 /** A network that gives every token one label, and is told how text becomes tokens: BERT and its kin. */
-export async function loadClassifierModel(options: ClassifierOptions): Promise<EntityModel> {
+export async function loadClassifierModel(options: ModelOptions): Promise<EntityModel> {
   const { folder, network, threads, runtime, fail } = options;
   const opening = openSession(network, { fail, threads, runtime });
   // Should it fail while the rest is read, somebody has to have listened.
@@ -80,7 +69,7 @@ export async function loadClassifierModel(options: ClassifierOptions): Promise<E
   }
 }
 
-interface ModelOptions extends ClassifierOptions {
+interface ClassifierOptions extends ModelOptions {
   readonly labels: readonly string[];
   /** Name of the output that is read. */
   readonly output: string;
@@ -92,11 +81,11 @@ class ClassifierModel implements EntityModel {
   readonly labels: readonly string[];
   readonly #session: Session;
   readonly #tokenizer: TextTokenizer;
-  readonly #options: ModelOptions;
+  readonly #options: ClassifierOptions;
   readonly #tags: readonly Tag[];
   readonly #known = new Map<string, readonly number[]>();
 
-  constructor(session: Session, tokenizer: TextTokenizer, options: ModelOptions) {
+  constructor(session: Session, tokenizer: TextTokenizer, options: ClassifierOptions) {
     this.#session = session;
     this.#tokenizer = tokenizer;
     this.#options = options;

@@ -1,21 +1,11 @@
-import { type Failure, openSession, readJson, type Runtime, type Session, type Tensor } from '@memvid/onnx';
+import { type Failure, openSession, readJson, type Session, type Tensor } from '@memvid/onnx';
 import { join } from 'node:path';
 import { invalidModel } from '../failure.js';
 import { Slices } from '../slices.js';
-import type { EntityModel, Span } from '../span.js';
+import type { EntityModel, ModelOptions, Span } from '../span.js';
 import { Decoder, type DecoderWeights, type Moves, movesOf, SLOTS } from './decoder.js';
 import { LEXEME_ROWS, Lexemes, ROWS } from './lexemes.js';
 import { type ExceptionPart, Tokenizer, type TokenizerRules, type Tokens } from './tokenizer.js';
-
-/** What is loaded, and how. */
-export interface TransitionOptions {
-  readonly folder: string;
-  /** The file of the network. */
-  readonly network: string;
-  readonly threads: number | undefined;
-  readonly runtime: Runtime | undefined;
-  readonly fail: Failure;
-}
 
 /** File names of the two descriptions beside the network. */
 export const DECODER_FILE = 'decode.json';
@@ -27,7 +17,7 @@ const WINDOW = 1024;
 const OVERLAP = 4;
 
 /** A model of spaCy's kind: hashed features of words, a small network, and decisions from left to right. */
-export async function loadTransitionModel(options: TransitionOptions): Promise<EntityModel> {
+export async function loadTransitionModel(options: ModelOptions): Promise<EntityModel> {
   const { folder, network, threads, runtime, fail } = options;
   const opening = openSession(network, { fail, threads, runtime });
   // Should it fail while the rest is read, somebody has to have listened.
@@ -53,13 +43,13 @@ class TransitionModel implements EntityModel {
   readonly #tokenizer: Tokenizer;
   readonly #weights: DecoderWeights;
   readonly #moves: Moves;
-  readonly #options: TransitionOptions;
+  readonly #options: ModelOptions;
 
   constructor(
     session: Session,
     tokenizer: Tokenizer,
     { weights, moves }: LoadedDecoder,
-    options: TransitionOptions,
+    options: ModelOptions,
   ) {
     this.#session = session;
     this.#tokenizer = tokenizer;
