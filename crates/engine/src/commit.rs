@@ -114,9 +114,8 @@ pub fn write_batch(
         changed: snapshot.pending.changes.clone(),
         sections: batch.sections,
         vectors: batch.vectors,
-        replaced: None,
         edits: Edits::new(),
-        memories: None,
+        altered: Altered::default(),
         guard: None,
         wal_size: batch.wal_size,
     };
@@ -190,12 +189,10 @@ struct Content {
     changed: HashMap<u64, StatusChange>,
     sections: Vec<SegmentMeta>,
     vectors: vec_sections::Written,
-    /// Private sections besides those, see [`Change::replaced`].
-    replaced: Option<Replaced>,
     /// What changes in frames besides their status.
     edits: Edits,
-    /// The memory cards from now on, if they change.
-    memories: Option<MemoriesTrack>,
+    /// What changes besides.
+    altered: Altered,
     /// A payload of a commit before that is to stand behind the private sections, with its frame: when no new one does.
     guard: Option<(u64, Vec<u8>)>,
     /// Size of the log from now on.
@@ -274,9 +271,8 @@ fn write(
         changed,
         sections,
         vectors,
-        replaced: None,
         edits: Edits::new(),
-        memories: None,
+        altered: Altered::default(),
         guard: None,
         wal_size,
     };
@@ -295,10 +291,17 @@ pub struct Replaced {
 pub struct Change {
     /// The vectors from now on.
     pub vectors: vec_sections::Written,
-    /// Other private sections that take the place of those of their kind.
-    pub replaced: Option<Replaced>,
     /// What changes in frames.
     pub edits: Edits,
+    /// What changes besides.
+    pub altered: Altered,
+}
+
+/// What a commit changes that is neither frame nor vector.
+#[derive(Default)]
+pub struct Altered {
+    /// Private sections that take the place of those of their kind.
+    pub replaced: Option<Replaced>,
     /// The memory cards from now on, if they change.
     pub memories: Option<MemoriesTrack>,
 }
@@ -343,9 +346,8 @@ pub fn commit_change(
             changed: snapshot.pending.changes.clone(),
             sections: base.lex_sections().to_vec(),
             vectors: change.vectors,
-            replaced: change.replaced,
             edits: change.edits,
-            memories: change.memories,
+            altered: change.altered,
             guard: last_payload(base)?,
             wal_size: base.header.wal_size,
         };
@@ -394,13 +396,13 @@ fn finish(
     let entries = base.frame_count() + content.frames.count();
     tail.sketch_track = Some(write_sketch_track(&encoded, entries, &mut out)?);
     drop(encoded);
-    if let Some(track) = content.memories.take() {
+    if let Some(track) = &content.altered.memories {
         tail.memories_track = Some(track.write(&mut out)?);
     }
     clear_reference_lex(&mut tail, options.lex_enabled);
     content.vectors.apply(&mut tail);
     let mut head = head_with(base, content.sections, content.vectors.sections);
-    if let Some(Replaced { tag, sections }) = content.replaced.take() {
+    if let Some(Replaced { tag, sections }) = content.altered.replaced.take() {
         head.segments.retain(|segment| segment.id >> 32 != tag);
         head.segments.extend(sections);
     }

@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::ahead::Rewrite;
 use crate::cards::Derived;
-use crate::commit::CommitOptions;
+use crate::commit::{self, Altered, Change, CommitOptions};
 use crate::committed::Committed;
 use crate::compact;
 use crate::create;
@@ -31,9 +31,12 @@ use crate::dedupe::DedupeTable;
 use crate::describe::Care;
 use crate::document::{Document, Preparer};
 use crate::error::{Code, Error, Result};
+use crate::frame_table::Edits;
 use crate::options::{OpenMode, OpenOptions, PutOptions};
+use crate::output::Output;
 use crate::pending::Pending;
 use crate::snapshot::Snapshot;
+use crate::vec_sections::{self, Fresh, status_after};
 use crate::writer::{self, Applied, Changes};
 pub use repair::Salvaged;
 pub use staging::Swap;
@@ -500,6 +503,40 @@ impl Memory {
         let emptied = Arc::new(emptied);
         self.state.store(Some(Arc::clone(&emptied)));
         Ok(emptied)
+    }
+
+    /// Runs a change under the lock, on a state whose log is empty.
+    fn on_empty_log<T>(
+        &self,
+        operation: &str,
+        change: impl FnOnce(&Snapshot) -> Result<T>,
+    ) -> Result<T> {
+        let mut writer = self.writer.lock();
+        let (_lock, snapshot) = self.lock_alone(operation, &mut writer)?;
+        let options = self.commit_options(&snapshot);
+        change(&*self.with_empty_log(snapshot, &options)?)
+    }
+
+    /// Makes a commit that brings no frame and no vector, and changes what `alter` says. The log of `snapshot` is empty.
+    fn commit_altered(
+        &self,
+        snapshot: &Snapshot,
+        alter: impl FnOnce(&Committed, &mut Output) -> Result<Altered>,
+    ) -> Result<()> {
+        let options = self.commit_options(snapshot);
+        let status = |id| status_after(&snapshot.committed, &snapshot.pending.changes, id);
+        let committed = commit::commit_change(snapshot, &options, |base, out| {
+            let altered = alter(base, out)?;
+            let vectors =
+                vec_sections::write(base, Fresh::default(), &status, options.rewrite(), out)?;
+            Ok(Change {
+                vectors,
+                edits: Edits::new(),
+                altered,
+            })
+        })?;
+        self.publish_commit(committed);
+        Ok(())
     }
 
     /// [`Memory::publish`] for a commit that left the log empty.

@@ -19,16 +19,12 @@ use serde::Deserialize;
 use crate::commit::MemoriesTrack;
 use crate::committed::Committed;
 use crate::error::{Error, Result};
+use crate::parallel::each_range;
 use crate::snapshot::{AsOf, Snapshot};
 
 pub use export::Format;
 pub use rules::{ENGINE, VERSION};
 pub use view::{CardQuestion, CardView, Enrichment, Memories, MemoriesStats, SlotState, State};
-
-/// From this many documents on they are shared among threads.
-const SHARED_FROM: u64 = 2048;
-/// Threads, at most.
-const MOST_THREADS: usize = 8;
 
 /// A card as a caller gives it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -110,9 +106,9 @@ fn is_document(snapshot: &Snapshot, id: u64) -> bool {
 
 /// What the rules make of frames, in their order; only of those that are to be enriched without being asked, if `is_lazy`.
 fn facts_of(snapshot: &Snapshot, frames: &[u64], is_lazy: bool) -> Result<Made> {
-    let work = |frames: &[u64]| -> Result<Made> {
+    let shares = each_range(frames.len(), |range| -> Result<Made> {
         let mut made = Made::default();
-        for &id in frames {
+        for &id in frames.get(range).unwrap_or_default() {
             let view = snapshot.view(id)?;
             if is_lazy && view.enrichment_state != EnrichmentState::Enriched {
                 continue;
@@ -130,33 +126,14 @@ fn facts_of(snapshot: &Snapshot, frames: &[u64], is_lazy: bool) -> Result<Made> 
             made.facts.extend(seen.into_iter().map(|fact| (id, fact)));
         }
         Ok(made)
-    };
-    let threads =
-        std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_THREADS));
-    if (frames.len() as u64) < SHARED_FROM || threads == 1 {
-        return work(frames);
+    });
+    let mut all = Made::default();
+    for made in shares {
+        let made = made?;
+        all.facts.extend(made.facts);
+        all.damaged += made.damaged;
     }
-    let share = frames.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        let shares: Vec<_> = frames
-            .chunks(share)
-            .map(|frames| scope.spawn(move || work(frames)))
-            .collect();
-        let mut all = Made::default();
-        for share in shares {
-            let made = share.join().map_err(|_| {
-                Error::new(
-                    crate::error::Code::Internal,
-                    "a thread that looked for facts failed",
-                    serde_json::Value::Null,
-                )
-            })?;
-            let made = made?;
-            all.facts.extend(made.facts);
-            all.damaged += made.damaged;
-        }
-        Ok(all)
-    })
+    Ok(all)
 }
 
 /// The track of a commit; `None` when it has none. MV012 when it is damaged.
@@ -175,8 +152,7 @@ pub fn stored(committed: &Committed) -> Result<Option<Track>> {
         .map_err(|error| damaged(error.to_string()))
 }
 
-/// The track without what was made of frames that are gone; `None` when nothing changes. What the rules made of the others
-/// can be made again.
+/// The track without what was made of frames that are gone; `None` when there is none.
 pub fn kept(committed: &Committed, keeps: &dyn Fn(u64) -> bool) -> Result<Option<MemoriesTrack>> {
     let Some(mut track) = stored(committed)? else {
         return Ok(None);

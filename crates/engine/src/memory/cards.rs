@@ -9,11 +9,9 @@ use crate::cards::{
     CardQuestion, Cards, ENGINE, Enrichment, Format, Memories, MemoriesStats, NewCard, State,
     enrich, with_cards,
 };
-use crate::commit::{self, Change, MemoriesTrack};
+use crate::commit::{Altered, MemoriesTrack};
 use crate::error::{Code, Error, Result};
-use crate::frame_table::Edits;
 use crate::snapshot::Snapshot;
-use crate::vec_sections::{self, Fresh, Rewrite, status_after};
 
 impl Memory {
     /// The cards of an entity, of one of its slots, or all; newest first. Names count whatever their case.
@@ -128,33 +126,25 @@ impl Memory {
         })
     }
 
-    /// Runs a change of the track under the lock, on a state with an empty log.
+    /// Runs a change of the track on a state with an empty log.
     fn change_cards<T>(
         &self,
         operation: &str,
         change: impl FnOnce(&Snapshot) -> Result<(Option<MemoriesTrack>, T)>,
     ) -> Result<T> {
-        let mut writer = self.writer.lock();
-        let (_lock, mut snapshot) = self.lock_alone(operation, &mut writer)?;
-        let options = self.commit_options(&snapshot);
-        snapshot = self.with_empty_log(snapshot, &options)?;
-        let (track, result) = change(&snapshot)?;
-        snapshot.committed.check()?;
-        let Some(track) = track else {
-            return Ok(result);
-        };
-        let status = |id| status_after(&snapshot.committed, &snapshot.pending.changes, id);
-        let committed = commit::commit_change(&snapshot, &options, |base, out| {
-            let none = Fresh::default();
-            Ok(Change {
-                vectors: vec_sections::write(base, none, &status, Rewrite::WhenMuch, out)?,
-                replaced: None,
-                edits: Edits::new(),
-                memories: Some(track),
-            })
-        })?;
-        self.publish_commit(committed);
-        Ok(result)
+        self.on_empty_log(operation, |snapshot| {
+            let (memories, result) = change(snapshot)?;
+            snapshot.committed.check()?;
+            if memories.is_some() {
+                self.commit_altered(snapshot, |_, _| {
+                    Ok(Altered {
+                        memories,
+                        ..Altered::default()
+                    })
+                })?;
+            }
+            Ok(result)
+        })
     }
 }
 

@@ -9,15 +9,13 @@ use mv2::toc::SegmentMeta;
 use serde::Serialize;
 
 use super::Memory;
-use crate::commit::{self, Change, Replaced};
-use crate::committed::Committed;
+use crate::commit::{self, Altered, Change, Replaced};
 use crate::embedding::{Embedding, Identity, vectors_disabled};
 use crate::error::{Error, Result};
 use crate::frame_table::{Edit, Edits};
-use crate::output::Output;
 use crate::snapshot::{AsOf, Snapshot};
 use crate::staged::{self, Staged};
-use crate::vec_sections::{self, Fresh, Rewrite, status_after};
+use crate::vec_sections::{self, Fresh, status_after};
 use crate::vectors::Part;
 
 const OPERATION: &str = "reembed";
@@ -66,12 +64,12 @@ impl Memory {
                 return Err(Error::invalid("ids", id, "every frame once"));
             }
         }
-        self.change_vectors(|snapshot| {
+        self.on_empty_log(OPERATION, |snapshot| {
             given.retain(|id, _| snapshot.is_visible(*id, AsOf::default()));
             if !given.is_empty() {
-                self.commit_staged(snapshot, |base, out| {
+                self.commit_altered(snapshot, |base, out| {
                     let vectors = given.iter().map(|(id, vector)| (*id, &**vector));
-                    staged::write(base, &identity, vectors, out)
+                    Ok(waiting(staged::write(base, &identity, vectors, out)?))
                 })?;
             }
             Ok(given.len() as u64)
@@ -81,10 +79,10 @@ impl Memory {
     /// Throws away the vectors that wait and tells how many those were.
     pub fn discard_staged(&self) -> Result<u64> {
         self.check_stages()?;
-        self.change_vectors(|snapshot| {
+        self.on_empty_log(OPERATION, |snapshot| {
             let count = Staged::open(&snapshot.committed).frames().len() as u64;
             if has_staged(snapshot) {
-                self.commit_staged(snapshot, |_, _| Ok(Vec::new()))?;
+                self.commit_altered(snapshot, |_, _| Ok(waiting(Vec::new())))?;
             }
             Ok(count)
         })
@@ -98,7 +96,9 @@ impl Memory {
         let identity = lower_case(identity);
         let mut skipped = skipped.to_vec();
         skipped.sort_unstable();
-        self.change_vectors(|snapshot| self.swap(snapshot, &identity, &skipped))
+        self.on_empty_log(OPERATION, |snapshot| {
+            self.swap(snapshot, &identity, &skipped)
+        })
     }
 
     fn swap(&self, snapshot: &Snapshot, identity: &Identity, skipped: &[u64]) -> Result<Swap> {
@@ -166,9 +166,8 @@ impl Memory {
                 } else {
                     vec_sections::replace(base, &parts, replaces_all, &status, out)?
                 },
-                replaced: Some(replaced(Vec::new())),
                 edits,
-                memories: None,
+                altered: waiting(Vec::new()),
             })
         })?;
         self.publish_commit(committed);
@@ -183,43 +182,16 @@ impl Memory {
             Err(vectors_disabled(OPERATION))
         }
     }
-
-    /// Runs a change under the lock, on a state with an empty log.
-    fn change_vectors<T>(&self, change: impl FnOnce(&Snapshot) -> Result<T>) -> Result<T> {
-        let mut writer = self.writer.lock();
-        let (_lock, mut snapshot) = self.lock_alone(OPERATION, &mut writer)?;
-        let options = self.commit_options(&snapshot);
-        snapshot = self.with_empty_log(snapshot, &options)?;
-        change(&snapshot)
-    }
-
-    /// A commit that only changes what waits.
-    fn commit_staged(
-        &self,
-        snapshot: &Snapshot,
-        write: impl FnOnce(&Committed, &mut Output) -> Result<Vec<SegmentMeta>>,
-    ) -> Result<()> {
-        let options = self.commit_options(snapshot);
-        let status = |id| status_after(&snapshot.committed, &snapshot.pending.changes, id);
-        let committed = commit::commit_change(snapshot, &options, |base, out| {
-            let staged = write(base, out)?;
-            let none = Fresh::default();
-            Ok(Change {
-                vectors: vec_sections::write(base, none, &status, Rewrite::WhenMuch, out)?,
-                replaced: Some(replaced(staged)),
-                edits: Edits::new(),
-                memories: None,
-            })
-        })?;
-        self.publish_commit(committed);
-        Ok(())
-    }
 }
 
-fn replaced(sections: Vec<SegmentMeta>) -> Replaced {
-    Replaced {
-        tag: staged::TAG,
-        sections,
+/// The vectors that wait from now on.
+fn waiting(sections: Vec<SegmentMeta>) -> Altered {
+    Altered {
+        replaced: Some(Replaced {
+            tag: staged::TAG,
+            sections,
+        }),
+        ..Altered::default()
     }
 }
 

@@ -1,14 +1,12 @@
 //! Vectors that a handle is given with documents: what it refuses, and in which form they are to be kept.
 
 use super::Memory;
-use crate::commit::{self, Change, Replaced};
+use crate::commit::{Altered, Replaced};
 use crate::compression;
 use crate::document::{Document, PreparedDocument};
 use crate::embedding::{vectors_disabled, wrong_dimension};
 use crate::error::Result;
-use crate::frame_table::Edits;
 use crate::snapshot::Snapshot;
-use crate::vec_sections::{self, Fresh, status_after};
 
 impl Memory {
     /// Says whether vectors written from now on are kept product-quantised, by this handle and all others; durable when it
@@ -25,25 +23,17 @@ impl Memory {
         if compression::is_on(&self.snapshot(OPERATION)?.committed) == is_on {
             return Ok(());
         }
-        let mut writer = self.writer.lock();
-        let (_lock, mut snapshot) = self.lock_alone(OPERATION, &mut writer)?;
-        let options = self.commit_options(&snapshot);
-        snapshot = self.with_empty_log(snapshot, &options)?;
-        let status = |id| status_after(&snapshot.committed, &snapshot.pending.changes, id);
-        let committed = commit::commit_change(&snapshot, &options, |base, out| {
-            let none = Fresh::default();
-            Ok(Change {
-                vectors: vec_sections::write(base, none, &status, options.rewrite(), out)?,
-                replaced: Some(Replaced {
-                    tag: compression::TAG,
-                    sections: vec![compression::setting(is_on, out.position())],
-                }),
-                edits: Edits::new(),
-                memories: None,
+        self.on_empty_log(OPERATION, |snapshot| {
+            self.commit_altered(snapshot, |_, out| {
+                Ok(Altered {
+                    replaced: Some(Replaced {
+                        tag: compression::TAG,
+                        sections: vec![compression::setting(is_on, out.position())],
+                    }),
+                    ..Altered::default()
+                })
             })
-        })?;
-        self.publish_commit(committed);
-        Ok(())
+        })
     }
 
     /// MV011 when there are vectors and the handle was opened without them.
