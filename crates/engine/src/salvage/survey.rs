@@ -201,7 +201,7 @@ fn read(map: &Bytes, place: &Place, findings: &mut Findings) -> Table {
         findings.add(
             FindingCode::TocDamaged,
             format!(
-                "the table of contents at byte {} does not match its checksum; its frames are taken one by one",
+                "the table of contents at byte {} is damaged; its frames are taken one by one",
                 place.start
             ),
             None,
