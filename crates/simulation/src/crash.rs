@@ -114,7 +114,7 @@ pub fn explore(
     seed: u64,
     run: &Run,
     points: Points,
-    possible: &BTreeMap<usize, Model>,
+    possible: &BTreeMap<usize, Vec<Model>>,
     counts: &mut Counts,
 ) -> Result<(), Loss> {
     let folder = scratch().map_err(|error| unusable(&error.to_string()))?;
@@ -169,7 +169,7 @@ fn explore_in(
     seed: u64,
     run: &Run,
     points: Points,
-    possible: &BTreeMap<usize, Model>,
+    possible: &BTreeMap<usize, Vec<Model>>,
     may_go_down_again: bool,
     counts: &mut Counts,
 ) -> Result<(), Loss> {
@@ -177,7 +177,7 @@ fn explore_in(
     let mut disk = DiskState::new(&run.initial);
     let mut at = 0;
     let (mut ended, mut begun) = (0, 0);
-    let mut left_by_failure: Option<&Model> = None;
+    let mut left_by_failure: &[Model] = &[];
     let mut is_damaged = run.starts_damaged;
     for point in chosen {
         while at < point.event {
@@ -189,13 +189,13 @@ fn explore_in(
                 Event::Begins(step) => begun = *step,
                 Event::Ends(step) => {
                     ended = *step;
-                    left_by_failure = possible.get(step).or(left_by_failure);
+                    left_by_failure = possible.get(step).map_or(left_by_failure, Vec::as_slice);
                 }
                 // What undid it is durable now, or the file has been replaced by another one.
                 Event::Synced { file } if ended < begun && disk.named(NAME) == Some(*file) => {
-                    left_by_failure = None;
+                    left_by_failure = &[];
                 }
-                Event::FolderSynced if ended < begun => left_by_failure = None,
+                Event::FolderSynced if ended < begun => left_by_failure = &[],
                 Event::Damaged => is_damaged = true,
                 Event::Repaired => is_damaged = false,
                 _ => {}
@@ -204,7 +204,7 @@ fn explore_in(
         }
         let mut candidates = Vec::new();
         if begun > ended {
-            candidates.extend(possible.get(&begun));
+            candidates.extend(possible.get(&begun).into_iter().flatten());
             candidates.extend(run.between.get(&begun));
             candidates.extend(run.models.get(begun));
         }

@@ -53,7 +53,12 @@ pub fn try_fault(
     if let Some(first) = run.failed.first()
         && let Some(model) = whole.models.get(*first)
     {
-        possible.insert(*first, model.clone());
+        // Of a call that takes two steps the first alone, too.
+        let halfway = whole.between.get(first);
+        possible.insert(
+            *first,
+            halfway.into_iter().chain([model]).cloned().collect(),
+        );
     }
     let first = run
         .failed
