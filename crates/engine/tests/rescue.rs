@@ -491,3 +491,35 @@ fn what_stands_behind_the_frames_of_a_damaged_table_is_as_it_was_or_told() {
         }
     }
 }
+
+#[test]
+fn of_a_removal_that_was_not_written_to_its_end_nothing_is_done() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, &numbered("a", 20));
+    memory.seal().unwrap();
+    memory.remove(&[2, 3, 4, 5, 6, 7]).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    drop(memory);
+    let header = mv2::Header::decode(&bytes).unwrap();
+    let region = mv2::wal::region(&bytes, &header).unwrap();
+    let scan = mv2::wal::scan(region, header.wal_sequence);
+    let starts: Vec<usize> = scan.records[..6]
+        .iter()
+        .map(|record| 4096 + record.position as usize)
+        .collect();
+    // Of the first and the last record half has arrived, and older bytes stand behind.
+    bytes[starts[0] + 20..starts[1]].fill(0xAA);
+    bytes[starts[5] + 20..starts[5] + 400].fill(0xAA);
+    std::fs::write(&path, &bytes).unwrap();
+    let report = doctor(&path);
+    assert_eq!(report["status"], "partial", "{report}");
+    detail(&report, "log_records_lost");
+    detail(&report, "removals_unknown");
+    let memory = open(&path);
+    assert_eq!(memory.stats().unwrap()["active_frame_count"], 20);
+    for id in 0..20 {
+        let text = memory.text(id).unwrap();
+        assert!(text.starts_with(&format!("a number {id} ")), "{id}: {text}");
+    }
+}

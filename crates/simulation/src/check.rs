@@ -324,7 +324,9 @@ pub fn is_repaired(
     may_be_torn: bool,
 ) -> Result<(), Finding> {
     let losses = |finding: &serde_json::Value| {
-        finding["severity"] == "error" && !(may_be_torn && finding["code"] == "log_records_lost")
+        let of_torn = ["log_records_lost", "removals_unknown"];
+        let is_of_torn = |code: &serde_json::Value| of_torn.iter().any(|known| code == known);
+        finding["severity"] == "error" && !(may_be_torn && is_of_torn(&finding["code"]))
     };
     let findings = report["findings"].as_array();
     let loses = findings.is_none_or(|findings| findings.iter().any(losses));

@@ -47,6 +47,12 @@ pub fn gather(
     let mut lost = 0;
     let committed = survey.frames.len() as u64;
     let mut uncertain_from = is_behind_lost.then_some(committed);
+    // The last record of a write whose end is missing: it may never have been acknowledged.
+    let end_of = |record: &wal::WalRecord| record.sequence + u64::from(record.batch_remaining);
+    let unfinished = records
+        .last()
+        .filter(|last| last.pending && last.batch_remaining > 0)
+        .map(end_of);
     let mut unusable = 0;
     let mut inserts = 0;
     let mut kept_removals = Vec::new();
@@ -102,9 +108,11 @@ pub fn gather(
                     ..entry
                 }
             }
-            // Which frame is meant is not known any more: better a document too many than one that is gone.
+            // Which frame is meant is not known any more, or the other parts of the document would stay: better a document
+            // too many than one that is gone.
             EntryOperation::Tombstone
-                if uncertain_from.is_some_and(|from| entry.target_frame_id >= Some(from)) =>
+                if uncertain_from.is_some_and(|from| entry.target_frame_id >= Some(from))
+                    || unfinished == Some(end_of(record)) =>
             {
                 kept_removals.extend(entry.target_frame_id);
                 continue;
@@ -234,7 +242,7 @@ fn report(
     removals.kept.sort_unstable();
     survey.findings.add_frames(
         FindingCode::RemovalsUnknown,
-        "{} documents that were removed behind lost records are kept: they may be others than these, whose ids the removals name",
+        "{} documents that were removed behind or beside lost records are kept: they may be others than these, whose ids the removals name",
         removals.kept,
     );
 }
