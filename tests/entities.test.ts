@@ -26,7 +26,7 @@ describe('@memvid/ner beside the SDK', () => {
     `;
     expect(await printed(code)).toEqual([
       '@memvid/ner',
-      ['local', 'en-core-web-sm', 'distilbert-ner'],
+      ['local', 'ner', 'en-core-web-sm', 'distilbert-ner'],
       [],
       [
         ['Angela Merkel', 'PERSON'],
@@ -95,5 +95,51 @@ describe('@memvid/ner beside the SDK', () => {
       await extractor.close();
     `;
     expect(await printed(code)).toEqual([['Angela'], ['Toyota']]);
+  });
+
+  it('makes memory cards of the names in documents, once', async () => {
+    const code = `
+      import { create, open } from '@memvid/sdk';
+      import { nerPlugin } from '@memvid/ner';
+      const memory = await create('cards.mv2', { plugins: [nerPlugin()] });
+      await memory.putMany([
+        { title: 'a', text: 'Angela Merkel met Barack Obama in Berlin on Tuesday.' },
+        { title: 'b', text: 'Satya Nadella leads Microsoft from an office in Seattle.' },
+        { title: 'c', text: 'nothing is named here' },
+      ]);
+      const first = await memory.enrich('ner:en-core-web-sm');
+      const entities = await memory.memoryEntities();
+      const { slots } = await memory.state('Microsoft');
+      const [card] = (await memory.memories('berlin', 'mentioned_at')).cards;
+      const [start, end] = card.value.split('-').map(Number);
+      const text = (await memory.view(card.sourceFrameId)).slice(start, end);
+      await memory.close();
+      const again = await open('cards.mv2', { plugins: [nerPlugin()] });
+      const second = await again.enrich({ engine: 'en-core-web-sm' });
+      await again.put({ text: 'Toyota builds cars in Japan.' });
+      const third = await again.enrich({ engine: 'ner' });
+      await again.close();
+      console.log(JSON.stringify([first.engine, first.framesProcessed, entities, slots.type, text, second.framesProcessed, second.newCards,
+        third.framesProcessed, third.totalEntities, third.rejectedCount]));
+    `;
+    expect(await printed(code)).toEqual([
+      'local:en-core-web-sm',
+      3,
+      ['angela merkel', 'barack obama', 'berlin', 'microsoft', 'satya nadella', 'seattle'],
+      {
+        value: 'organisation',
+        kind: 'fact',
+        polarity: 'neutral',
+        sourceFrameId: 1,
+        documentDate: expect.any(Number),
+        engine: 'local:en-core-web-sm',
+      },
+      'Berlin',
+      0,
+      0,
+      1,
+      8,
+      0,
+    ]);
   });
 });

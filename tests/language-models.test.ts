@@ -72,6 +72,78 @@ async function withService(
   }
 }
 
+describe.each(['nvidia', 'openai'])('enrich with %s', (provider) => {
+  const said = JSON.stringify({
+    entities: [
+      { name: 'PostgreSQL', type: 'PRODUCT' },
+      { name: 'Oracle', type: 'PRODUCT' },
+    ],
+    facts: [{ entity: 'PostgreSQL', slot: 'since', value: 'March' }],
+  });
+  const nothing = '{"entities":[],"facts":[]}';
+
+  it('asks about each document once, makes cards of what stands in it, and counts the tokens', async () => {
+    const reply = (request: ServiceRequest): ServiceReply =>
+      answering(JSON.stringify(request.body).includes('PostgreSQL in March') ? said : nothing)(request);
+    await withService(reply, async (memory, requests) => {
+      const model = `${provider}:some/model`;
+      const result = await memory.enrich(model);
+      expect(result).toMatchObject({
+        engine: model,
+        framesProcessed: 2,
+        newCards: 3,
+        failed: [],
+        rejected: [{ frameId: 0, reason: 'not_in_text', statement: expect.stringContaining('Oracle') }],
+        usage: { promptTokens: 200, completionTokens: 14, totalTokens: 214 },
+      });
+      expect((await memory.state('postgresql')).slots).toMatchObject({
+        since: { value: 'March', sourceFrameId: 0, engine: model },
+        type: { value: 'product' },
+      });
+      const bodies = requests.map(
+        ({ body }) => body as ChatBody & { temperature?: number; max_tokens?: number },
+      );
+      expect(requests.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/chat/completions']);
+      expect(requests[0]?.headers['authorization']).toBe(`Bearer ${KEY}`);
+      for (const body of bodies) {
+        expect(body).toMatchObject({
+          model: 'some/model',
+          temperature: 0,
+          messages: [{ role: 'system' }, { role: 'user', content: expect.stringMatching(/^Text:\n\n/) }],
+        });
+      }
+      expect(await memory.enrich({ engine: model })).toMatchObject({ framesProcessed: 0, newCards: 0 });
+      expect(requests).toHaveLength(2);
+    });
+  });
+
+  it('tries again what may pass, and leaves to a later call what gets no JSON', async () => {
+    const reply = (request: ServiceRequest, count: number): ServiceReply => {
+      if (count === 1) {
+        return { status: 429, headers: { 'retry-after': '0' }, body: { error: { message: 'busy' } } };
+      }
+      return answering(JSON.stringify(request.body).includes('lunch') ? 'Lunch!' : said)(request);
+    };
+    await withService(reply, async (memory) => {
+      const result = await memory.enrich(`${provider}:some/model`);
+      expect(result).toMatchObject({
+        framesProcessed: 1,
+        failed: [{ frameId: 1, error: { code: 'MV018', details: { reason: 'malformed' } } }],
+      });
+    });
+  });
+
+  it('stops when the key is refused, and tells it without the key', async () => {
+    const reply = (): ServiceReply => ({ status: 401, body: { error: { message: `no key ${KEY}` } } });
+    await withService(reply, async (memory) => {
+      const error = await memory.enrich(`${provider}:some/model`).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'MV018', details: { status: 401 } });
+      expect(JSON.stringify(error) + String(error)).not.toContain(KEY);
+      expect(await memory.memories()).toEqual({ cards: [], count: 0 });
+    });
+  });
+});
+
 describe.each(['nvidia', 'openai'])('ask with %s', (provider) => {
   it('asks /v1/chat/completions with key, model and context, and gives answer and usage', async () => {
     await withService(answering('On Tuesdays [1].'), async (memory, requests) => {

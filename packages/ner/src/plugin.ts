@@ -11,7 +11,7 @@ export interface NerPlugin extends Plugin {
 }
 
 /**
- * The models by name: `en-core-web-sm`, `distilbert-ner`, and `local`, which is told the `model`.
+ * The models by name: `en-core-web-sm`, `distilbert-ner`, and `ner` and `local`, which are told the `model`.
  * @param options for every model; those a factory is called with stand above them.
  */
 export function nerPlugin(options: NerOptions = {}): NerPlugin {
@@ -27,6 +27,7 @@ export function nerPlugin(options: NerOptions = {}): NerPlugin {
     version: manifest.version,
     entityExtractors: {
       local: extractor(ENGLISH.name),
+      ner: extractor(ENGLISH.name),
       [ENGLISH.name]: extractor(ENGLISH.name),
       [DISTILBERT.name]: extractor(DISTILBERT.name),
     },

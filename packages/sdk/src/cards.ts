@@ -1,4 +1,13 @@
-import { checkArray, checkString, type NativeMemory } from '@memvid/core';
+import {
+  checkArray,
+  checkString,
+  type EntityExtractor,
+  type LanguageModel,
+  type MemvidError,
+  type NativeMemory,
+  type TokenUsage,
+} from '@memvid/core';
+import { signalOf } from './batch-options.js';
 import {
   filledString,
   frameId,
@@ -10,6 +19,7 @@ import {
 } from './check.js';
 import type { Handle } from './handle.js';
 import type { FrameRef } from './view.js';
+import { type Where, whereOf } from './where.js';
 
 /** What sort of statement a card makes. */
 export type CardKind = 'fact' | 'preference' | 'event' | 'profile' | 'relationship' | 'goal' | 'other';
@@ -92,6 +102,64 @@ export interface EnrichResult {
   totalCards: number;
   totalEntities: number;
   damage?: string;
+  /** Documents of which an extractor or a language model made nothing, and why. A later call looks at them again. */
+  failed?: readonly EnrichFailure[];
+  /** The first hundred of what an extractor or a language model said and was left out. */
+  rejected?: readonly EnrichRejection[];
+  /** How much that was. */
+  rejectedCount?: number;
+  /** Tokens that a language model used, where its service says so. */
+  usage?: TokenUsage;
+}
+
+export interface EnrichFailure {
+  readonly frameId: number;
+  readonly error: MemvidError;
+}
+
+/** What an engine said of a document and no card was made of. */
+export interface EnrichRejection {
+  readonly frameId: number;
+  /** It has not the shape that was asked for, or what it says does not stand in the text. */
+  readonly reason: 'malformed' | 'not_in_text';
+  /** As it was said, in JSON; no more than 200 characters. */
+  readonly statement: string;
+}
+
+export interface EnrichProgress {
+  /** Documents that were looked at, of `total`. */
+  readonly processed: number;
+  readonly total: number;
+  /** Cards that are written. */
+  readonly newCards: number;
+  /** Documents of which nothing could be made. */
+  readonly failed: number;
+  /** Statements that were left out. */
+  readonly rejected: number;
+}
+
+/** Who makes cards: `rules`, an extractor of names, a language model, or the name under which a plugin has one. */
+export type EnrichEngine = string | EntityExtractor | LanguageModel;
+
+export interface EnrichOptions {
+  /** Default `rules`. */
+  engine?: EnrichEngine | undefined;
+  /** Look at documents again that were looked at. Default `false`. */
+  force?: boolean | undefined;
+  /** Look at these documents alone. Default: all. */
+  where?: Where | undefined;
+  /** Least certainty of a name, 0 to 1. Default: the extractor's. */
+  minConfidence?: number | undefined;
+  /** Names of these types alone (`PERSON`, `ORG`, `LOCATION`, `DATE` …). Default: all but `DATE`, `MONEY` and `OTHER`. */
+  entityTypes?: readonly string[] | undefined;
+  /** Kept with the cards. Documents that another version looked at are looked at again. Default `1.0.0`. */
+  engineVersion?: string | undefined;
+  /** For a language model that is named. Default: the key given to `use`, else the provider's environment variable. */
+  modelApiKey?: string | undefined;
+  /** Called behind each few documents, and waited for. What it throws ends the call. */
+  onProgress?: ((progress: EnrichProgress) => unknown) | undefined;
+  /** Ends the call: MV018. What was made until then is written. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A card to be added. */
@@ -130,25 +198,45 @@ const KINDS = ['fact', 'preference', 'event', 'profile', 'relationship', 'goal',
 const POLARITIES = ['positive', 'negative', 'neutral'] as const;
 const RELATIONS = ['sets', 'updates', 'extends', 'retracts'] as const;
 const FORMATS = ['json', 'csv', 'ntriples'] as const;
-const ENGINES = ['rules'] as const;
+/**
+ * Whom the cards are about that say which documents an extractor or a language model looked at: a slot for each of them and
+ * its version, frames as ranges. The answers here leave them out.
+ */
+const LEDGER = 'memvid.enrichment';
 const SECONDS = { min: -8.64e12, max: 8.64e12 };
 const CONFIDENCE = { min: 0, max: 1 };
 
 /** The cards of an entity, of one of its slots, or all. */
 export async function memories(handle: Handle, entity?: string, slot?: string): Promise<MemoriesResult> {
-  return (await ask(handle, 'memories', {
+  const whose = optionalFilledString(entity, 'entity');
+  const result = (await ask(handle, 'memories', {
     call: 'memories',
-    entity: optionalFilledString(entity, 'entity'),
+    entity: whose,
     slot: optionalFilledString(slot, 'slot'),
   })) as MemoriesResult;
+  if (whose !== undefined) return result;
+  const cards = result.cards.filter((card) => card.entity !== LEDGER);
+  return { ...result, cards, count: cards.length };
 }
 
 export async function memoriesStats(handle: Handle): Promise<MemoriesStatsResult> {
-  return (await ask(handle, 'memoriesStats', { call: 'stats' })) as MemoriesStatsResult;
+  const stats = (await ask(handle, 'memoriesStats', { call: 'stats' })) as MemoriesStatsResult;
+  const { other = 0, ...kinds } = stats.cardsByKind;
+  if (other === 0) return stats;
+  const { cards, count } = await memories(handle, LEDGER);
+  if (count === 0) return stats;
+  return {
+    ...stats,
+    entityCount: stats.entityCount - 1,
+    cardCount: stats.cardCount - count,
+    slotCount: stats.slotCount - new Set(cards.map((card) => card.slot)).size,
+    cardsByKind: other === count ? kinds : { ...kinds, other: other - count },
+  };
 }
 
 export async function memoryEntities(handle: Handle): Promise<string[]> {
-  return (await ask(handle, 'memoryEntities', { call: 'entities' })) as string[];
+  const names = (await ask(handle, 'memoryEntities', { call: 'entities' })) as string[];
+  return names.filter((name) => name !== LEDGER);
 }
 
 /** What is so now of an entity. */
@@ -167,21 +255,50 @@ export async function exportFacts(
   entity?: string,
   withProvenance?: boolean,
 ): Promise<string> {
-  return (await ask(handle, 'exportFacts', {
+  const form = optionalOneOf(format, 'format', FORMATS) ?? 'json';
+  const text = (await ask(handle, 'exportFacts', {
     call: 'export',
-    format: optionalOneOf(format, 'format', FORMATS) ?? 'json',
+    format: form,
     entity: optionalFilledString(entity, 'entity'),
     provenance: optionalBoolean(withProvenance, 'withProvenance', false),
   })) as string;
+  if (entity !== undefined || !text.includes(LEDGER)) return text;
+  if (form === 'json') {
+    const facts = JSON.parse(text) as { subject: string }[];
+    return JSON.stringify(facts.filter(({ subject }) => subject !== LEDGER));
+  }
+  const begin = form === 'csv' ? `${LEDGER},` : `<mv2://entity/${LEDGER}>`;
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith(begin))
+    .join('\n');
 }
 
-/** Writes what an engine makes of the documents into the file. */
-export async function enrich(handle: Handle, engine?: string, force?: boolean): Promise<EnrichResult> {
+/** Makes cards of the documents and writes them into the file. */
+export async function enrich(
+  handle: Handle,
+  engine?: EnrichEngine | EnrichOptions,
+  force?: boolean,
+): Promise<EnrichResult> {
   handle.assertWhole('enrich');
   handle.assertWritable('enrich');
-  const name = optionalOneOf(engine, 'engine', ENGINES) ?? 'rules';
-  const isForced = optionalBoolean(force, 'force', false);
-  const run = (native: NativeMemory): Promise<string> => native.enrich(name, isForced);
+  if (engine === undefined || engine === null || engine === 'rules') {
+    return byRules(handle, optionalBoolean(force, 'force', false));
+  }
+  const { enrichWith } = await import('./enrich/enrich.js');
+  const languageModels = () => import('./ask/with-model.js');
+  return enrichWith(handle, engine, force, {
+    signalOf,
+    whereOf,
+    byRules,
+    memoriesStats,
+    languageModels,
+    ledger: LEDGER,
+  });
+}
+
+async function byRules(handle: Handle, isForced: boolean): Promise<EnrichResult> {
+  const run = (native: NativeMemory): Promise<string> => native.enrich('rules', isForced);
   return JSON.parse(await handle.write('enrich', run)) as EnrichResult;
 }
 

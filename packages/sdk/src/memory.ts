@@ -12,6 +12,8 @@ import {
   memoryEntities,
   state,
   type AddMemoryCardsResult,
+  type EnrichEngine,
+  type EnrichOptions,
   type EnrichResult,
   type EntityState,
   type FactsFormat,
@@ -293,9 +295,12 @@ export class Memvid {
   state(entity: string, slot?: string): Promise<EntityState> {
     return guarded(state(this.#handle, entity, slot));
   }
-  /** Writes the cards of all documents that were not looked at into the file; with `force`, of all. */
-  enrich(engine?: string, force?: boolean): Promise<EnrichResult> {
-    return guarded(enrich(this.#handle, engine, force));
+  /**
+   * Makes cards of the documents that were not looked at and writes them into the file: by rules, by an extractor of names,
+   * or by a language model. With `force`, of all documents.
+   */
+  enrich(engine?: EnrichEngine | EnrichOptions, force?: boolean): Promise<EnrichResult> {
+    return this.#lasting(enrich(this.#handle, engine, force));
   }
   addMemoryCards(cards: readonly MemoryCardInput[]): Promise<AddMemoryCardsResult> {
     return guarded(addMemoryCards(this.#handle, cards));

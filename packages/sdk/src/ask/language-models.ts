@@ -49,6 +49,12 @@ export async function languageModelOf(
   return model;
 }
 
+/** Whether a name is that of a language model: one that a plugin has, or of a provider that is known. */
+export async function namesLanguageModel({ embedders }: Handle, name: string): Promise<boolean> {
+  if (ownValue(LANGUAGE_MODEL_PLUGINS, partsOf(name).provider) !== undefined) return true;
+  return (await embedders.search((plugins) => registered(plugins, name))) !== undefined;
+}
+
 async function named(handle: Handle, name: string, apiKey: string | undefined): Promise<LanguageModel> {
   const { embedders } = handle;
   const { apiKeys } = handle.settings;

@@ -2,6 +2,7 @@
  * What only those need who ask a language model, or for a stream: in a module of its own that is loaded with the first
  * such question.
  */
-export { languageModelOf } from './language-models.js';
+export { generateText } from '@memvid/core/language-model';
+export { languageModelOf, namesLanguageModel } from './language-models.js';
 export { modelAnswer } from './model-answer.js';
 export { streamOf } from './stream.js';

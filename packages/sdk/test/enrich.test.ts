@@ -1,0 +1,526 @@
+import {
+  type EntityExtractor,
+  type ExtractedEntity,
+  type GenerateRequest,
+  isWellFormed,
+  type LanguageModel,
+  type Plugin,
+} from '@memvid/core';
+import { describe, expect, it } from 'vitest';
+import { windowsOf } from '../src/enrich/model.ts';
+import { Searched } from '../src/enrich/mentions.ts';
+import { outside, rangesOf } from '../src/enrich/ranges.ts';
+import { type EnrichProgress, type Memvid, open } from '../src/index.ts';
+import { freshMemory } from './support/memory.ts';
+
+/** Takes every word with a capital letter for a name. */
+function capitals(
+  options: { calls?: string[][]; fail?: (text: string) => void; type?: string } = {},
+): EntityExtractor {
+  return {
+    spec: 'entity-extractor/v1',
+    provider: 'Test',
+    model: 'capitals',
+    entityTypes: ['PERSON', 'DATE'],
+    async extract(texts, { signal, minConfidence = 0.5 } = {}) {
+      signal?.throwIfAborted();
+      options.calls?.push([...texts]);
+      return texts.map((text) => {
+        options.fail?.(text);
+        return [...text.matchAll(/\p{Lu}\p{L}+/gu)].map(({ 0: name, index: start }): ExtractedEntity => ({
+          name,
+          type: options.type ?? (name.endsWith('day') ? 'DATE' : 'PERSON'),
+          confidence: Math.max(0.75, minConfidence),
+          start,
+          end: start + name.length,
+        }));
+      });
+    },
+  };
+}
+
+/** Answers with what a function makes of the text. */
+function saying(
+  answer: (text: string, request: GenerateRequest) => unknown,
+  asked: GenerateRequest[] = [],
+): LanguageModel {
+  return {
+    spec: 'language-model/v1',
+    provider: 'test',
+    model: 'sayer',
+    maxRetries: 0,
+    async generate(request, { signal } = {}) {
+      signal?.throwIfAborted();
+      asked.push(request);
+      const text = request.messages.at(-1)?.content.replace('Text:\n\n', '') ?? '';
+      const said = answer(text, request);
+      return {
+        text: typeof said === 'string' ? said : JSON.stringify(said),
+        finishReason: 'stop',
+        usage: { promptTokens: 10, completionTokens: 2, totalTokens: 12 },
+      };
+    },
+  };
+}
+
+async function typesOf(memory: Memvid): Promise<[string, string, number | null][]> {
+  const { cards } = await memory.memories(undefined, 'type');
+  return cards.map(({ entity, value, sourceFrameId }) => [entity, value, sourceFrameId]);
+}
+
+describe('enrich with an extractor of names', () => {
+  it('makes cards with type, place, frame, certainty and engine', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'yes: Ann met Bob on Monday. ann and Ann', timestamp: 7 });
+    const result = await memory.enrich(capitals());
+    expect(result).toEqual({
+      engine: 'test:capitals',
+      version: '1.0.0',
+      framesProcessed: 1,
+      cardsExtracted: 4,
+      newCards: 4,
+      totalCards: 4,
+      totalEntities: 2,
+      failed: [],
+      rejected: [],
+      rejectedCount: 0,
+    });
+    expect(await memory.memoryEntities()).toEqual(['ann', 'bob']);
+    expect((await memory.memories('ANN')).cards).toMatchObject([
+      { slot: 'mentioned_at', value: '5-8 36-39', kind: 'other', sourceFrameId: 0 },
+      {
+        entity: 'Ann',
+        slot: 'type',
+        value: 'person',
+        kind: 'fact',
+        confidence: 0.75,
+        documentDate: 7,
+        sourceUri: 'mv2://frames/0',
+        engine: 'test:capitals',
+        engineVersion: '1.0.0',
+      },
+    ]);
+    expect((await memory.state('bob')).slots['type']?.value).toBe('person');
+    const text = await memory.view(0);
+    expect(text.slice(5, 8)).toBe('Ann');
+  });
+
+  it('does nothing new for documents that are done, those without names included', async () => {
+    await using memory = await freshMemory();
+    const calls: string[][] = [];
+    const extractor = capitals({ calls });
+    await memory.putMany([
+      { title: 'a', text: 'Ann is here' },
+      { title: 'b', text: 'nobody is here' },
+    ]);
+    await memory.enrich(extractor);
+    expect(await memory.enrich(extractor)).toMatchObject({ framesProcessed: 0, newCards: 0, totalCards: 2 });
+    await memory.put({ text: 'Bob is here' });
+    await using again = await open(memory.file);
+    expect(await again.enrich(extractor)).toMatchObject({ framesProcessed: 1, newCards: 2, totalCards: 4 });
+    expect(calls).toEqual([['Ann is here', 'nobody is here'], ['Bob is here']]);
+    // A new version of a document is a document that nobody looked at.
+    await again.update(2, { text: 'Bob and Cid are here' });
+    expect(await again.enrich(extractor)).toMatchObject({ framesProcessed: 1, newCards: 4, totalCards: 6 });
+    expect(await typesOf(again)).toEqual(
+      expect.arrayContaining([
+        ['Cid', 'person', 3],
+        ['Bob', 'person', 3],
+        ['Ann', 'person', 0],
+      ]),
+    );
+    expect((await again.memories('bob')).cards.every(({ sourceFrameId }) => sourceFrameId === 3)).toBe(true);
+  });
+
+  it('looks again with force or for another version, and adds only what is new', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann is here. I work at Acme Corp.' });
+    await memory.addMemoryCards([{ entity: 'ann', slot: 'age', value: '42' }]);
+    await memory.enrich(capitals());
+    const before = (await memory.memories()).cards;
+    expect(await memory.enrich(capitals(), true)).toMatchObject({
+      framesProcessed: 1,
+      cardsExtracted: 6,
+      newCards: 0,
+    });
+    expect((await memory.memories()).cards).toEqual(before);
+    const next = { engine: capitals(), engineVersion: '2' };
+    expect(await memory.enrich(next)).toMatchObject({ version: '2', framesProcessed: 1, newCards: 0 });
+    expect(await memory.enrich(next)).toMatchObject({ framesProcessed: 0 });
+    expect(await memory.enrich({ engine: capitals({ type: 'ORG' }), force: true })).toMatchObject({
+      newCards: 3,
+    });
+    expect((await memory.state('ann', 'age')).slots['age']?.value).toBe('42');
+    expect((await memory.state('user')).slots['employer']?.value).toBe('Acme Corp');
+  });
+
+  it('keeps its book out of the answers', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'nothing of that kind' });
+    await memory.enrich(capitals());
+    expect(await memory.memories()).toEqual({ cards: [], count: 0 });
+    expect(await memory.memoryEntities()).toEqual([]);
+    expect(await memory.memoriesStats()).toMatchObject({
+      entityCount: 0,
+      cardCount: 0,
+      slotCount: 0,
+      cardsByKind: {},
+    });
+    expect(await memory.exportFacts()).toBe('[]');
+    expect(await memory.exportFacts('csv')).toBe('subject,predicate,object\n');
+    expect(await memory.exportFacts('ntriples')).toBe('');
+    expect((await memory.memories('memvid.enrichment')).cards).toMatchObject([
+      { slot: 'test:capitals@1.0.0', value: '0', sourceFrameId: null },
+    ]);
+    await memory.put({ text: 'Ann is here' });
+    await memory.enrich(capitals());
+    const stats = await memory.memoriesStats();
+    expect(stats).toMatchObject({ entityCount: 1, cardCount: 2, slotCount: 2 });
+    expect(stats.cardsByKind).toEqual({ fact: 1, other: 1 });
+    expect(JSON.parse(await memory.exportFacts())).toHaveLength(2);
+    expect((await memory.exportFacts('csv')).split('\n')).toHaveLength(4);
+    expect((await memory.exportFacts('ntriples')).split('\n')).toHaveLength(3);
+  });
+
+  it('takes the types that are asked for, and the documents', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany([
+      { title: 'a', text: 'Ann on Monday', metadata: { part: 1 } },
+      { title: 'b', text: 'Bob on Friday', metadata: { part: 2 } },
+    ]);
+    const options = { engine: capitals(), entityTypes: ['date'], where: { part: 2 } };
+    expect(await memory.enrich(options)).toMatchObject({ framesProcessed: 1, newCards: 2 });
+    expect(await typesOf(memory)).toEqual([['Friday', 'date', 1]]);
+    expect(await memory.enrich(capitals())).toMatchObject({ framesProcessed: 1 });
+    expect(await typesOf(memory)).toHaveLength(2);
+  });
+
+  it('leaves out what is no name of the text', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'ann moved to New\n  York, says Ann' });
+    const names = [
+      { name: 'new york', type: 'LOCATION', confidence: 1 },
+      { name: 'Ann', type: 'PERSON', confidence: 0.9, start: 2, end: 5 },
+      { name: 'York City', type: 'LOCATION', confidence: 1 },
+      { name: 'An', type: 'PERSON', confidence: 1 },
+      { name: 'Ann', type: 'PERSON' },
+      null,
+    ];
+    const extractor = { ...capitals(), extract: async () => [names as ExtractedEntity[]] };
+    const result = await memory.enrich(extractor);
+    expect(result.rejected).toMatchObject([
+      { frameId: 0, reason: 'not_in_text', statement: expect.stringContaining('York City') },
+      { reason: 'not_in_text', statement: expect.stringContaining('"An"') },
+      { reason: 'malformed', statement: '{"name":"Ann","type":"PERSON"}' },
+      { reason: 'malformed', statement: 'null' },
+    ]);
+    expect(await memory.memories(undefined, 'mentioned_at')).toMatchObject({
+      cards: [
+        { entity: 'ann', value: '0-3 30-33' },
+        { entity: 'New York', value: '13-23' },
+      ],
+    });
+    expect((await memory.state('new york')).slots['type']?.value).toBe('place');
+  });
+
+  it('tells how far it is, is ended by its signal, and goes on from there', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(Array.from({ length: 70 }, (_, n) => ({ title: `${n}`, text: `Ann saw ${n}` })));
+    const steps: EnrichProgress[] = [];
+    const stop = new AbortController();
+    const onProgress = (progress: EnrichProgress): void => {
+      steps.push(progress);
+      stop.abort();
+    };
+    const call = memory.enrich({ engine: capitals(), onProgress, signal: stop.signal });
+    await expect(call).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'aborted', processed: 32, total: 70 },
+    });
+    expect(steps).toEqual([{ processed: 32, total: 70, newCards: 0, failed: 0, rejected: 0 }]);
+    expect((await memory.memories()).count).toBe(64);
+    expect(await memory.enrich(capitals())).toMatchObject({ framesProcessed: 38, newCards: 76 });
+    const throwing = { engine: capitals(), force: true, onProgress: () => Promise.reject(new Error('no')) };
+    await expect(memory.enrich(throwing)).rejects.toMatchObject({ code: 'MV019' });
+  });
+
+  it('goes on when one document fails, and stops when all do', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(['Ann', 'Bad', 'Cid'].map((text) => ({ title: text, text })));
+    const fail = (text: string): void => {
+      if (text === 'Bad') throw new Error('cannot read that');
+    };
+    const result = await memory.enrich(capitals({ fail }));
+    expect(result).toMatchObject({
+      framesProcessed: 2,
+      newCards: 4,
+      failed: [
+        { frameId: 1, error: { code: 'MV018', message: expect.stringContaining('cannot read that') } },
+      ],
+    });
+    expect(await memory.enrich(capitals())).toMatchObject({ framesProcessed: 1, newCards: 2, failed: [] });
+    const broken = capitals({
+      fail: () => {
+        throw new Error('no memory left');
+      },
+    });
+    await expect(memory.enrich(broken, true)).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'extractor', engine: 'test:capitals' },
+    });
+    await expect(memory.enrich({ ...capitals(), extract: async () => [] }, true)).rejects.toMatchObject({
+      code: 'MV018',
+    });
+  });
+
+  it('looks at documents that come and go meanwhile, and at no rows of tables', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany([
+      { title: 'a', text: 'Ann is here' },
+      { title: 'b', text: 'Bob is here' },
+      { title: 'c', text: '{"cells":{"Name":"Cid"}}', track: 'tables' },
+      { title: 'd', text: '' },
+    ]);
+    const inner = capitals();
+    const extractor: EntityExtractor = {
+      ...inner,
+      async extract(texts, options) {
+        await memory.remove(1);
+        return inner.extract(texts, options);
+      },
+    };
+    expect(await memory.enrich(extractor)).toMatchObject({ framesProcessed: 4, newCards: 2 });
+    expect(await typesOf(memory)).toEqual([['Ann', 'person', 0]]);
+    expect((await memory.memories('memvid.enrichment')).cards[0]?.value).toBe('0 2-3');
+  });
+
+  it('is found by the name a plugin gives it, alone or before a model', async () => {
+    const given: unknown[] = [];
+    const plugin: Plugin = {
+      spec: 'plugin/v1',
+      name: 'test',
+      entityExtractors: {
+        names: (options) => {
+          given.push(options);
+          return capitals();
+        },
+      },
+      languageModels: { sayer: () => saying(() => ({ entities: [], facts: [] })) },
+    };
+    await using memory = await freshMemory({ plugins: [plugin] });
+    await memory.put({ text: 'Ann' });
+    expect(await memory.enrich('Names')).toMatchObject({ engine: 'test:capitals', newCards: 2 });
+    expect(await memory.enrich({ engine: 'names:large' })).toMatchObject({ newCards: 0 });
+    expect(given).toEqual([{}, { model: 'large' }]);
+    expect(await memory.enrich('sayer:x')).toMatchObject({ engine: 'test:sayer' });
+    await expect(memory.enrich('other')).rejects.toMatchObject({
+      code: 'MV019',
+      message: expect.stringContaining('registered: names, sayer:<model>'),
+    });
+    for (const name of ['ner:en-core-web-sm', 'en-core-web-sm', 'ner']) {
+      await expect(memory.enrich(name)).rejects.toMatchObject({
+        code: 'MV018',
+        details: { package: '@memvid/ner' },
+      });
+    }
+  });
+
+  it.each([
+    ['a number', 7, undefined],
+    ['an object of no known kind', { spec: 'embedder/v1' }, undefined],
+    ['no provider', { ...capitals(), provider: ' ' }, undefined],
+    ['no method', { ...capitals(), extract: 1 }, undefined],
+    ['an engine that is none', { engine: 3 }, undefined],
+    ['a certainty above 1', { engine: capitals(), minConfidence: 2 }, undefined],
+    ['types that are none', { engine: capitals(), entityTypes: 'PERSON' }, undefined],
+    ['a signal that is none', { engine: capitals(), signal: {} }, undefined],
+    ['a function that is none', { engine: capitals(), onProgress: 1 }, undefined],
+    ['a filter that is none', { engine: capitals(), where: 1 }, undefined],
+    ['a filter for the rules', { where: { a: 1 } }, undefined],
+    ['force that is none', capitals(), 'yes'],
+  ])('refuses %s', async (_, engine, force) => {
+    await using memory = await freshMemory();
+    await expect(memory.enrich(engine as never, force as never)).rejects.toMatchObject({ code: 'MV019' });
+  });
+
+  it('takes options for the rules, too', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'I work at Acme Corp.' });
+    expect(await memory.enrich({ force: true })).toMatchObject({ engine: 'rules', newCards: 1 });
+    expect(await memory.enrich({ engine: 'rules' })).toMatchObject({ engine: 'rules', newCards: 0 });
+  });
+});
+
+describe('enrich with a language model', () => {
+  it('makes cards of names and facts that stand in the text, and reports the others', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann Lee leads Acme\nCorp in Bonn. I like  jazz and I am 42.' });
+    const asked: GenerateRequest[] = [];
+    const model = saying(
+      () => ({
+        entities: [
+          { name: 'ann lee', type: 'person' },
+          { name: 'Acme Corp', type: 'ORG' },
+          { name: 'Paris', type: 'LOCATION' },
+          { name: 'Bonn', type: 'CITY' },
+        ],
+        facts: [
+          { entity: 'Ann Lee', slot: 'Leads', value: 'acme corp', kind: 'fact' },
+          { entity: 'user', slot: 'likes', value: 'jazz', kind: 'preference' },
+          { entity: 'User', slot: 'age', value: 42 },
+          { entity: 'user', slot: 'employer', value: 'Globex' },
+          { entity: 'Bob', slot: 'location', value: 'Bonn' },
+          { entity: 'user', slot: 'a b: c', value: 'jazz' },
+          { entity: 'user', slot: 'x', value: 'jazz', kind: 'rumour' },
+          'Ann leads',
+        ],
+      }),
+      asked,
+    );
+    const result = await memory.enrich(model);
+    expect(result).toMatchObject({
+      engine: 'test:sayer',
+      framesProcessed: 1,
+      newCards: 7,
+      rejectedCount: 7,
+      usage: { promptTokens: 10, completionTokens: 2, totalTokens: 12 },
+    });
+    expect(result.rejected?.map(({ reason, statement }) => [reason, statement])).toEqual([
+      ['not_in_text', '{"name":"Paris","type":"LOCATION"}'],
+      ['malformed', '{"name":"Bonn","type":"CITY"}'],
+      ['not_in_text', '{"entity":"user","slot":"employer","value":"Globex"}'],
+      ['not_in_text', '{"entity":"Bob","slot":"location","value":"Bonn"}'],
+      ['malformed', '{"entity":"user","slot":"a b: c","value":"jazz"}'],
+      ['malformed', '{"entity":"user","slot":"x","value":"jazz","kind":"rumour"}'],
+      ['malformed', 'Ann leads'],
+    ]);
+    const { slots } = await memory.state('user');
+    expect(slots).toMatchObject({ likes: { value: 'jazz', kind: 'preference' }, age: { value: '42' } });
+    expect((await memory.state('ann lee')).slots).toMatchObject({
+      type: { value: 'person' },
+      leads: { value: 'Acme Corp', engine: 'test:sayer', sourceFrameId: 0 },
+      mentioned_at: { value: '0-7' },
+    });
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toMatchObject({ temperature: 0, messages: [{ role: 'system' }, { role: 'user' }] });
+    expect(await memory.enrich(model)).toMatchObject({ framesProcessed: 0 });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('reads JSON between other words, and asks once more for what is none', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann is here' });
+    let count = 0;
+    const model = saying(() => {
+      count += 1;
+      const json = '{"entities":[{"name":"Ann","type":"PERSON"}],"facts":[]}';
+      return count === 1 ? 'Ann is a person.' : `Here it is:\n\`\`\`json\n${json}\n\`\`\``;
+    });
+    expect(await memory.enrich(model)).toMatchObject({ newCards: 2, usage: { totalTokens: 24 } });
+  });
+
+  it.each([
+    ['no JSON', 'I cannot do that.'],
+    ['other JSON', '{"answer":[]}'],
+    ['lists that are none', '{"entities":{},"facts":[]}'],
+    ['JSON without an end', '{"entities":[{"name":"Ann"'],
+  ])('leaves a document for which it gives %s to a later call', async (_, answer) => {
+    await using memory = await freshMemory();
+    await memory.putMany(['Ann is here', 'Bob is here'].map((text) => ({ title: text, text })));
+    const good = '{"entities":[{"name":"Bob","type":"PERSON"}]}';
+    const result = await memory.enrich(saying((text) => (text.startsWith('Ann') ? answer : good)));
+    expect(result).toMatchObject({
+      framesProcessed: 1,
+      newCards: 2,
+      failed: [{ frameId: 0, error: { code: 'MV018', details: { reason: 'malformed', model: 'sayer' } } }],
+    });
+    expect(await memory.enrich(saying(() => good))).toMatchObject({ framesProcessed: 1, rejectedCount: 1 });
+  });
+
+  it('stops when the service refuses, and keeps what was made', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(
+      Array.from({ length: 40 }, (_, n) => ({ title: `${n}`, text: n < 20 ? 'Ann' : 'Stop' })),
+    );
+    const model = saying((text) => {
+      if (text === 'Stop') throw Object.assign(new Error('wrong key'), { status: 401 });
+      return { entities: [{ name: 'Ann', type: 'PERSON' }] };
+    });
+    await expect(memory.enrich(model)).rejects.toMatchObject({ code: 'MV018', details: { status: 401 } });
+    expect((await memory.memories('ann', 'type')).count).toBe(20);
+    const refusing = saying(() => {
+      throw Object.assign(new Error('too long'), { status: 413 });
+    });
+    expect((await memory.enrich(refusing)).failed).toHaveLength(20);
+  });
+
+  it('reads long documents piece by piece, and halves what gives too long an answer', async () => {
+    await using memory = await freshMemory();
+    const text = Array.from({ length: 900 }, (_, n) => `Name${n} was here.`).join(' ');
+    await memory.put({ text });
+    const asked: GenerateRequest[] = [];
+    const names = (part: string): object => ({
+      entities: [...part.matchAll(/Name\d+/g)].map(([name]) => ({ name, type: 'PERSON' })),
+    });
+    const model = saying(names, asked);
+    const generate: LanguageModel['generate'] = async (request, options) => {
+      const answer = await model.generate(request, options);
+      const isTooMuch = (request.messages.at(-1)?.content.length ?? 0) > 2500;
+      return isTooMuch ? { text: answer.text.slice(0, 2000), finishReason: 'length' } : answer;
+    };
+    const result = await memory.enrich({ ...model, generate });
+    expect(result).toMatchObject({ failed: [], rejectedCount: 0, newCards: 1800 });
+    expect(Math.max(...asked.map(({ messages }) => messages.at(-1)?.content.length ?? 0))).toBeLessThan(6020);
+  });
+
+  it('is ended by its signal while it waits', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann' });
+    const stop = new AbortController();
+    const hanging: LanguageModel = {
+      ...saying(() => ''),
+      generate: (_, { signal } = {}) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason));
+          stop.abort(new Error('enough'));
+        }),
+    };
+    await expect(memory.enrich({ engine: hanging, signal: stop.signal })).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'aborted', processed: 0, total: 1 },
+    });
+  });
+});
+
+describe('the parts of enrich', () => {
+  it('find words in a text', () => {
+    const places = (words: string, text: string, most = 9): string[] =>
+      new Searched(text).placesOf(words, most).map(({ start, end }) => `${start}-${end}`);
+    expect(places('al', 'Also Al, al. Alal')).toEqual(['5-7', '9-11']);
+    expect(places('C++ (old)', 'in c++\n(OLD)!')).toEqual(['3-12']);
+    expect(places('東京', '彼は東京に住む')).toEqual(['2-4']);
+    expect(places('🙂', 'a🙂b🙂', 1)).toEqual(['1-3']);
+    expect(places(' ', 'a b')).toEqual([]);
+    expect(places('e', 'e\u0301 cafe')).toEqual([]);
+    // The small form of the first letter is longer.
+    expect(places('ankara', 'İ Ankara, ANKARA')).toEqual(['2-8', '10-16']);
+    expect(places('𝐀b', 'x𝐀b 𝐀b')).toEqual(['5-8']);
+    expect(places('x'.repeat(5000), 'x'.repeat(9000))).toEqual([]);
+  });
+
+  it('write frames as ranges, and read them', () => {
+    expect(rangesOf([7, 1, 2, 3, 9, 8])).toBe('1-3 7-9');
+    expect(rangesOf([])).toBe('');
+    expect(outside([5, 1, 2, 9, 8], ['8', '0-1 5'])).toEqual([2, 9]);
+    expect(outside([0, 1, 2], ['', 'x', '3-1', '-1', '1-1', '1e9-2e99'])).toEqual([0, 2]);
+    expect(outside([3, 900], ['0-99999999999999', '2'])).toEqual([]);
+  });
+
+  it('cut a text into windows that are the text, none too long, and cut no character', () => {
+    const text = `${'word '.repeat(500)}\n\n${'🙂'.repeat(1000)}${'\n'.repeat(9)}end`;
+    const windows = windowsOf(text, 101);
+    expect(windows.every((window) => window.length <= 101 && isWellFormed(window))).toBe(true);
+    expect(windows.join('').trimEnd()).toBe(text.trimEnd());
+    expect(windowsOf('', 10)).toEqual([]);
+  });
+});
