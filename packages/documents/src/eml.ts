@@ -1,4 +1,5 @@
 import type { Address, Email } from 'postal-mime';
+import { type AttachedFile, kindOfAttachment, pagesOfFiles } from './attachments.js';
 import { damaged, notADocument } from './failures.js';
 import { htmlText } from './html-text.js';
 import { parseMail } from './mail.js';
@@ -20,21 +21,26 @@ const HEADERS: ReadonlySet<string> = new Set([
 /** Messages within messages. */
 const MOST_FORWARDED = 10;
 
-/** Mail: who wrote what to whom and when, with forwarded messages, and the names of what else is attached. */
+/** Mail: who wrote what to whom and when, with forwarded messages, and a page for each page of what else is attached. */
 export async function read(reading: Reading): Promise<Draft> {
   const email = await parsed(reading, reading.data);
   if (!email.headers.some(({ key }) => HEADERS.has(key))) {
     throw notADocument(reading.filename, 'mail', 'it has no header of a message');
   }
+  const files: AttachedFile[] = [];
+  const text = await textOf(reading, email, 0, files);
+  const attached = await pagesOfFiles(reading, files, 1);
   return {
     title: email.subject,
     author: email.from === undefined ? undefined : mailboxOf(email.from),
     created: email.date,
-    pages: [{ number: 1, text: await textOf(reading, email, 0) }],
+    ...(attached.length === 0 ? {} : { unit: 'page' }),
+    pages: [{ number: 1, text }, ...attached],
   };
 }
 
-async function textOf(reading: Reading, email: Email, depth: number): Promise<string> {
+/** The text of a message and of those in it; `files` takes what else is attached and can be read. */
+async function textOf(reading: Reading, email: Email, depth: number, files: AttachedFile[]): Promise<string> {
   const lines = [
     named('From', email.from === undefined ? [] : [email.from]),
     named('To', email.to),
@@ -44,21 +50,40 @@ async function textOf(reading: Reading, email: Email, depth: number): Promise<st
   ].filter((line) => line !== undefined);
   const forwarded: string[] = [];
   const attached: string[] = [];
-  for (const { filename, mimeType, related, content } of email.attachments) {
+  const unread: string[] = [];
+  for (const attachment of email.attachments) {
+    const { filename, mimeType, related, content } = attachment;
     // A picture within the text of a message has no name, and is no attachment to who reads it.
     if (related === true && filename === null) continue;
-    if (mimeType === 'message/rfc822' && typeof content !== 'string' && depth < MOST_FORWARDED) {
-      forwarded.push(await textOf(reading, await parsed(reading, new Uint8Array(content)), depth + 1));
-    } else {
-      attached.push(`${filename ?? 'unnamed'} (${mimeType})`);
-    }
+    const label = `${filename ?? 'unnamed'} (${mimeType})`;
+    const kind = kindOfAttachment(attachment);
+    const data = typeof content === 'string' ? undefined : new Uint8Array(content);
+    if (kind?.type === 'eml' && data !== undefined && depth < MOST_FORWARDED) {
+      const inner = await messageOf(reading, data, filename ?? 'unnamed');
+      if (inner !== undefined) {
+        forwarded.push(await textOf(reading, inner, depth + 1, files));
+        continue;
+      }
+    } else if (kind !== undefined && kind.type !== 'eml' && data !== undefined) {
+      files.push({ name: filename ?? 'unnamed', kind, data });
+    } else unread.push(label);
+    attached.push(label);
   }
-  if (attached.length > 0) {
-    lines.push(`Attachments: ${attached.join(', ')}`);
-    reading.warn(`attachments are named, and not read: ${attached.join(', ')}`);
-  }
+  if (attached.length > 0) lines.push(`Attachments: ${attached.join(', ')}`);
+  if (unread.length > 0) reading.warn(`attachments are named, and not read: ${unread.join(', ')}`);
   const parts = [reading.text(lines.join('\n')), await bodyOf(reading, email), ...forwarded];
   return parts.filter((part) => part !== '').join('\n\n');
+}
+
+/** A message in a message; `undefined`, with a warning, for one that cannot be read. */
+async function messageOf(reading: Reading, data: Uint8Array, name: string): Promise<Email | undefined> {
+  try {
+    return await parsed(reading, data);
+  } catch (error) {
+    reading.signal?.throwIfAborted();
+    reading.warn(`attachment ${name} is not read: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 async function parsed(reading: Reading, data: Uint8Array): Promise<Email> {

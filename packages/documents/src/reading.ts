@@ -90,6 +90,34 @@ export class Reading {
     this.#since = performance.now();
   }
 
+  /** A document in this one, which is read with what is left of its limits. */
+  within(source: DocumentSource, maxPages: number): Reading {
+    const left = (limit: number, used: number): number => Math.max(0, limit - used);
+    const limits = {
+      ...this.limits,
+      maxCharacters: left(this.limits.maxCharacters, this.#characters),
+      maxUnpackedBytes: left(this.limits.maxUnpackedBytes, this.#unpacked),
+      maxCells: left(this.limits.maxCells, this.#cells),
+    };
+    return new Reading(source, { maxPages, signal: this.signal }, limits);
+  }
+
+  /** Counts what a document in this one took, and keeps its tables; `numbers` are its pages as this one counts them. */
+  take(inner: Reading, numbers: ReadonlyMap<number, number>): void {
+    this.spent(inner);
+    this.#characters += inner.#characters;
+    this.#cells += inner.#cells;
+    for (const table of inner.tables) {
+      const page = numbers.get(table.page);
+      if (page !== undefined) this.tables.push({ ...table, page });
+    }
+  }
+
+  /** Counts the work that a document in this one made, whatever came of it. */
+  spent(inner: Reading): void {
+    this.#unpacked += inner.#unpacked;
+  }
+
   #refuse(limit: keyof Limits, what: string): never {
     throw tooLarge(this.filename, limit, this.limits[limit], what);
   }

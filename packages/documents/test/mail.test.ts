@@ -1,0 +1,209 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@memvid/sdk';
+import { afterAll, describe, expect, it } from 'vitest';
+import { documentsPlugin, parse } from '../src/index.ts';
+import { DOCX, PDF, PPTX, XLSX } from './support/samples.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'memvid-mail-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Part {
+  readonly name?: string;
+  readonly type?: string;
+  readonly data: Uint8Array | string;
+}
+
+/** A message of a text and attachments. */
+function mail(subject: string, parts: readonly Part[]): Uint8Array {
+  const boundary = `b-${subject.replaceAll(/\W/g, '-')}`;
+  const attached = parts.map(({ name, type = 'application/octet-stream', data }) =>
+    [
+      `--${boundary}`,
+      `Content-Type: ${type}${name === undefined ? '' : `; name="${name}"`}`,
+      `Content-Disposition: attachment${name === undefined ? '' : `; filename="${name}"`}`,
+      'Content-Transfer-Encoding: base64',
+      '',
+      Buffer.from(data).toString('base64').replaceAll(/.{76}/g, '$&\r\n'),
+    ].join('\r\n'),
+  );
+  return Buffer.from(
+    [
+      'From: ann@example.com',
+      `Subject: ${subject}`,
+      'MIME-Version: 1.0',
+      `Content-Type: multipart/mixed; boundary="${boundary}"`,
+      '',
+      `--${boundary}`,
+      'Content-Type: text/plain',
+      '',
+      `Words of ${subject}.`,
+      ...attached,
+      `--${boundary}--`,
+      '',
+    ].join('\r\n'),
+  );
+}
+
+const sample = ({ filename, data }: { filename: string; data: Uint8Array }): Part => ({
+  name: filename,
+  data,
+});
+const read = (data: Uint8Array, options = {}) => parse({ filename: 'mail.eml', data }, options);
+
+describe('what is attached to mail', () => {
+  it('is a page for each of its pages, under the name of its file', async () => {
+    const { text, unit, pages, tables, warnings, title } = await read(
+      mail('Papers', [
+        sample(PDF),
+        sample(DOCX),
+        sample(XLSX),
+        sample(PPTX),
+        { name: 'a.txt', data: 'plain words' },
+      ]),
+    );
+    expect(title).toBe('Papers');
+    expect(unit).toBe('page');
+    expect(pages.map(({ number }) => number)).toEqual(pages.map((_, at) => at + 1));
+    const titles = pages.map((page) => page.title);
+    expect(titles.slice(0, 3)).toEqual([undefined, 'tides.pdf [Page 1]', 'tides.pdf [Page 3]']);
+    expect(titles).toContain(DOCX.filename);
+    expect(titles.filter((each) => each?.includes('[Sheet: ')).length).toBeGreaterThan(1);
+    expect(titles.filter((each) => each?.includes('[Slide ')).length).toBeGreaterThan(1);
+    expect(titles.at(-1)).toBe('a.txt');
+    expect(pages[0]?.text).toContain('Attachments: tides.pdf');
+    for (const { sentences } of [PDF, DOCX, XLSX, PPTX]) {
+      for (const sentence of sentences) expect(text).toContain(sentence);
+    }
+    expect(text).toContain('plain words');
+    expect(tables.length).toBeGreaterThan(0);
+    for (const { page, headers } of tables) {
+      expect(pages[page - 1]?.text).toContain(headers.find((header) => header !== ''));
+    }
+    expect(warnings.every((warning) => warning.startsWith('attachment '))).toBe(true);
+  });
+
+  it('is found with the message, and told by its name', async () => {
+    const path = join(folder, 'mail.eml');
+    writeFileSync(path, mail('Tides', [sample(PDF), { name: 'gone.bin', data: 'xx' }]));
+    await using memory = await create(join(folder, 'mail.mv2'), { plugins: [documentsPlugin()] });
+    expect(await memory.putFile(path)).toEqual({
+      framesAdded: 3,
+      type: 'eml',
+      filename: 'mail.eml',
+      warnings: ['attachments are named, and not read: gone.bin (application/octet-stream)'],
+    });
+    const [hit] = (await memory.find('"Low water follows at noon"')).hits;
+    expect(hit).toMatchObject({
+      title: 'mail.eml [Page 3]',
+      metadata: {
+        doc_name: 'mail.eml',
+        doc_title: 'Tides',
+        page_title: 'tides.pdf [Page 3]',
+        total_pages: 3,
+      },
+    });
+    await memory.put({ file: path, uri: 'mv2://files/whole' });
+    const whole = (await memory.find('"Low water follows at noon"', { where: { uri: 'mv2://files/whole' } }))
+      .hits;
+    expect(whole).toHaveLength(1);
+  });
+
+  it('goes by its media type where its name does not tell, and stays one page without any', async () => {
+    const html = { type: 'text/html', name: 'report', data: '<p>Ships <b>enter</b></p>' };
+    const { pages } = await read(mail('One', [html, { type: 'application/pdf', data: PDF.data }]));
+    expect(pages.map(({ title }) => title)).toEqual([
+      undefined,
+      'report',
+      'unnamed [Page 1]',
+      'unnamed [Page 3]',
+    ]);
+    expect(pages[1]?.text).toBe('Ships enter');
+    const bare = await read(mail('Two', [{ name: 'a.zip', data: 'zz' }]));
+    expect(bare).toMatchObject({ pages: [{ number: 1 }], totalItems: 1 });
+    expect(bare).not.toHaveProperty('unit');
+  });
+
+  it('is read in messages that are attached, whatever their type', async () => {
+    const inner = mail('Inner', [sample(DOCX)]);
+    for (const type of ['message/rfc822', 'application/octet-stream']) {
+      const { pages, warnings } = await read(mail('Outer', [{ name: 'inner.eml', type, data: inner }]));
+      expect(pages.map(({ title }) => title)).toEqual([undefined, DOCX.filename]);
+      expect(pages[0]?.text).toContain('Words of Outer.');
+      expect(pages[0]?.text).toContain('Words of Inner.');
+      expect(warnings.filter((warning) => warning.includes('not read'))).toEqual([]);
+    }
+  });
+
+  it('is a warning when it is bad, and takes nothing from the others', async () => {
+    const { text, pages, warnings } = await read(
+      mail('Bad', [
+        { name: 'junk.docx', data: 'no document' },
+        { name: 'cut.pdf', data: PDF.data.subarray(0, 40) },
+        { name: 'old.doc', data: 'old' },
+        { name: 'blank.txt', data: '  ' },
+        {
+          name: 'broken.eml',
+          data: `From: a@b.c\n${'Content-Type: multipart/mixed; boundary="b"\n\n--b\n'.repeat(2000)}`,
+        },
+        sample(XLSX),
+      ]),
+    );
+    for (const sentence of XLSX.sentences) expect(text).toContain(sentence);
+    expect(pages[0]?.text).toContain('Words of Bad.');
+    for (const name of ['junk.docx', 'cut.pdf', 'old.doc']) {
+      expect(warnings).toContainEqual(expect.stringMatching(`^attachment ${name} is not read: `));
+    }
+    expect(warnings).toContain('attachment blank.txt: there is no text in it');
+  });
+
+  it('comes back from the thread that reads large messages', async () => {
+    const words = Array.from({ length: 30_000 }, (_, n) => `word${n}`).join(' ');
+    const { pages } = await read(mail('Large', [{ name: 'large.txt', data: words }, sample(PDF)]));
+    expect(pages.map(({ title }) => title)).toEqual([
+      undefined,
+      'large.txt',
+      'tides.pdf [Page 1]',
+      'tides.pdf [Page 3]',
+    ]);
+    expect(pages[1]?.text).toBe(words);
+  });
+
+  it('counts against the limits of the message', async () => {
+    const long = (letter: string): Part => ({ name: `${letter}.txt`, data: letter.repeat(400) });
+    const { pages, warnings } = await read(
+      mail('Limits', [long('a'), long('b'), { name: 'c.txt', data: 'short' }]),
+      {
+        maxCharacters: 600,
+      },
+    );
+    expect(pages.map(({ title }) => title)).toEqual([undefined, 'a.txt', 'c.txt']);
+    expect(warnings).toEqual([expect.stringMatching(/^attachment b\.txt is not read: .*characters/)]);
+    const few = await read(mail('Few', [sample(PDF), sample(XLSX)]), { maxItems: 2 });
+    expect(few.pages.map(({ title }) => title)).toEqual([undefined, 'tides.pdf [Page 1]']);
+    const many = Array.from({ length: 105 }, (_, n) => ({ name: `${n}.txt`, data: `number ${n}` }));
+    const crowd = await read(mail('Many', many));
+    expect(crowd.pages).toHaveLength(101);
+    expect(crowd.warnings).toEqual(['no more than 100 attachments are read; 5 are left out']);
+  });
+
+  it('is followed to a depth of ten messages in messages', async () => {
+    let message = mail('Last', [{ name: 'a.txt', data: 'the last words' }]);
+    for (let depth = 0; depth < 10; depth += 1) {
+      message = mail(`Depth ${depth}`, [{ name: 'm.eml', type: 'message/rfc822', data: message }]);
+    }
+    expect((await read(message)).text).toContain('the last words');
+    const deeper = await read(mail('Deeper', [{ name: 'm.eml', type: 'message/rfc822', data: message }]));
+    expect(deeper.text).not.toContain('the last words');
+    expect(deeper.warnings).toEqual(['attachments are named, and not read: m.eml (message/rfc822)']);
+  });
+
+  it('ends with its signal', async () => {
+    const stop = new AbortController();
+    const html = `<p>${'<i>words</i> '.repeat(300_000)}</p>`;
+    const reading = read(mail('Slow', [{ name: 'slow.html', data: html }]), { signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('enough')), 50);
+    await expect(reading).rejects.toThrow('enough');
+  });
+});
