@@ -59,34 +59,51 @@ pub struct Intact {
 
 /// Longest text that is kept, bytes: decoding it takes longer than copying it several times over.
 const MOST_OF_TEXT: usize = 4 << 10;
-/// Bytes of texts in one generation.
-const MOST_OF_TEXTS: usize = 512 << 10;
+/// Bytes of texts and frames in one generation.
+const MOST_OF_TEXTS: usize = 4 << 20;
 
-/// Texts by frame, in two generations: when the young one is full the old one is dropped, and the young one grows old.
+/// Texts by frame, with the bytes of the frames, in two generations: when the young one is full the old one is dropped, and the young one grows old.
 #[derive(Default)]
 struct Texts {
-    young: HashMap<u64, Box<str>>,
-    old: HashMap<u64, Box<str>>,
+    young: HashMap<u64, Text>,
+    old: HashMap<u64, Text>,
     young_bytes: usize,
 }
 
+/// A text that was shown.
+#[derive(Debug, PartialEq, Eq)]
+struct Text {
+    /// The frame as it is encoded.
+    frame: Box<[u8]>,
+    text: Box<str>,
+}
+
+impl Text {
+    fn copy(&self, frame: &mut Vec<u8>) -> String {
+        frame.clear();
+        frame.extend_from_slice(&self.frame);
+        self.text.as_ref().to_owned()
+    }
+}
+
 impl Texts {
-    fn get(&mut self, id: u64) -> Option<String> {
+    /// The text, and the frame into `frame`.
+    fn get(&mut self, id: u64, frame: &mut Vec<u8>) -> Option<String> {
         if let Some(text) = self.young.get(&id) {
-            return Some(text.as_ref().to_owned());
+            return Some(text.copy(frame));
         }
         let text = self.old.remove(&id)?;
-        let copy = text.as_ref().to_owned();
+        let copy = text.copy(frame);
         self.keep(id, text);
         Some(copy)
     }
 
-    fn keep(&mut self, id: u64, text: Box<str>) {
-        if text.len() > MOST_OF_TEXT {
+    fn keep(&mut self, id: u64, text: Text) {
+        if text.text.len() > MOST_OF_TEXT || text.frame.len() > MOST_OF_TEXT {
             return;
         }
         // What the map needs for an entry counts as well.
-        let bytes = text.len() + 64;
+        let bytes = text.text.len() + text.frame.len() + 64;
         if self.young_bytes + bytes > MOST_OF_TEXTS {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
@@ -111,6 +128,12 @@ impl Committed {
         id: u64,
         buffer: &'a mut Vec<u8>,
     ) -> Result<FrameView<'a>> {
+        let encoded = self.scattered_bytes(id, buffer)?;
+        self.parse(id, encoded)
+    }
+
+    /// The encoded frame `id`, found intact.
+    fn scattered_bytes<'a>(&'a self, id: u64, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
         let (offset, length, checksum) = self.place(id)?;
         let encoded = self.read(offset, length, buffer)?;
         let marks = self
@@ -121,7 +144,7 @@ impl Committed {
             check_frame(id, offset, encoded, checksum)?;
             marks.set(id);
         }
-        self.parse(id, encoded)
+        Ok(encoded)
     }
 
     /// The fields of frame `id` and its text; the text is `None` when it is not the payload alone.
@@ -130,22 +153,20 @@ impl Committed {
         id: u64,
         buffers: &'a mut Buffers,
     ) -> Result<(FrameView<'a>, Option<String>)> {
-        let view = self.scattered_frame(id, &mut buffers.frame)?;
-        if view.payload_length == 0 {
-            return Ok((view, None));
-        }
         let texts = || {
             let texts = self.intact.texts.lock();
             texts.unwrap_or_else(PoisonError::into_inner)
         };
-        if let Some(text) = texts().get(id) {
-            return Ok((view, Some(text)));
+        if let Some(text) = texts().get(id, &mut buffers.frame) {
+            return Ok((self.parse(id, &buffers.frame)?, Some(text)));
         }
-        let stored = self.read(
-            view.payload_offset,
-            view.payload_length,
-            &mut buffers.payload,
-        )?;
+        let Buffers { frame, payload } = buffers;
+        let encoded = self.scattered_bytes(id, frame)?;
+        let view = self.parse(id, encoded)?;
+        if view.payload_length == 0 {
+            return Ok((view, None));
+        }
+        let stored = self.read(view.payload_offset, view.payload_length, payload)?;
         let marks = self
             .intact
             .payloads
@@ -156,7 +177,11 @@ impl Committed {
         }
         let text = String::from_utf8(text::decoded_payload(&view, stored)?).ok();
         if let Some(text) = text.as_deref().filter(|text| text.len() <= MOST_OF_TEXT) {
-            texts().keep(id, text.into());
+            let shown = Text {
+                frame: encoded.into(),
+                text: text.into(),
+            };
+            texts().keep(id, shown);
         }
         Ok((view, text))
     }
@@ -226,20 +251,40 @@ mod tests {
     #[test]
     fn texts_that_were_shown_last_are_kept_in_bounds() {
         let mut texts = Texts::default();
-        let text = |id: u64| format!("{id} ").repeat(100);
-        for id in 0..20_000 {
-            texts.keep(id, text(id).into());
-            assert_eq!(texts.get(id), Some(text(id)));
-            assert!(texts.get(0).is_some(), "asked for again and again");
+        let text = |id: u64| Text {
+            frame: format!("frame {id}").into_bytes().into(),
+            text: format!("{id} ").repeat(100).into(),
+        };
+        let mut frame = Vec::new();
+        for id in 0..40_000 {
+            texts.keep(id, text(id));
+            let found = texts.get(id, &mut frame).map(|text| text.into_boxed_str());
+            assert_eq!(found, Some(text(id).text));
+            assert_eq!(*frame, *text(id).frame);
+            let first = texts.get(0, &mut frame);
+            assert!(first.is_some(), "asked for again and again");
             if id % 1_000 == 0 {
                 let kept = texts.young.values().chain(texts.old.values());
-                let bytes: usize = kept.map(|text| text.len()).sum();
+                let bytes: usize = kept.map(|kept| kept.text.len() + kept.frame.len()).sum();
                 assert!(bytes <= 2 * MOST_OF_TEXTS);
             }
         }
-        assert_eq!(texts.get(1), None);
-        texts.keep(7, "x".repeat(MOST_OF_TEXT + 1).into());
-        assert_eq!(texts.get(7), None);
+        assert_eq!(texts.get(1, &mut frame), None);
+        let long = || "x".repeat(MOST_OF_TEXT + 1);
+        let (frame_is_long, text_is_long) = (
+            Text {
+                frame: long().into_bytes().into(),
+                text: "".into(),
+            },
+            Text {
+                frame: [].into(),
+                text: long().into(),
+            },
+        );
+        texts.keep(7, frame_is_long);
+        texts.keep(8, text_is_long);
+        assert_eq!(texts.get(7, &mut frame), None);
+        assert_eq!(texts.get(8, &mut frame), None);
     }
 
     #[test]

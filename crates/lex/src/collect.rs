@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering as Access};
 
 /// One hit while it is collected.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,11 +35,16 @@ impl Ord for Candidate {
     }
 }
 
+/// What hits must score going by all threads of one search, as the bits of a float that is not negative: those are in the
+/// order of the numbers.
+pub(crate) type Floor = Arc<AtomicU32>;
+
 /// Keeps the best `limit` candidates.
 #[derive(Debug)]
 pub(crate) struct Best {
     heap: BinaryHeap<Candidate>,
     limit: usize,
+    floor: Option<Floor>,
 }
 
 /// Bounds are sums in another order than scores: they may be off by this factor.
@@ -48,7 +55,24 @@ impl Best {
         Self {
             heap: BinaryHeap::new(),
             limit,
+            floor: None,
         }
+    }
+
+    /// The share of one thread: leaves out what another one knows to be too bad.
+    pub(crate) fn sharing(limit: usize, floor: &Floor) -> Self {
+        Self {
+            floor: Some(Arc::clone(floor)),
+            ..Self::new(limit)
+        }
+    }
+
+    /// Adds what another thread found.
+    pub(crate) fn extend(&mut self, other: Self) {
+        other
+            .heap
+            .into_iter()
+            .for_each(|candidate| self.push(candidate));
     }
 
     /// How many candidates are kept.
@@ -59,6 +83,18 @@ impl Best {
     /// Documents that score less cannot be hits any more. Negative infinity while there is room.
     #[inline]
     pub(crate) fn threshold(&self) -> f32 {
+        match &self.floor {
+            None => self.own_threshold(),
+            Some(floor) => match f32::from_bits(floor.load(Access::Relaxed)) {
+                // Nobody has found enough yet.
+                0.0 => self.own_threshold(),
+                floor => self.own_threshold().max(floor),
+            },
+        }
+    }
+
+    #[inline]
+    fn own_threshold(&self) -> f32 {
         match self.heap.peek() {
             Some(worst) if self.heap.len() >= self.limit => worst.score * ROUNDING,
             _ if self.limit == 0 => f32::INFINITY,
@@ -73,6 +109,14 @@ impl Best {
             && candidate < *worst
         {
             *worst = candidate;
+        } else {
+            return;
+        }
+        if let Some(floor) = &self.floor {
+            let known = self.own_threshold();
+            if known > 0.0 && known.is_finite() {
+                floor.fetch_max(known.to_bits(), Access::Relaxed);
+            }
         }
     }
 

@@ -188,12 +188,7 @@ impl<'a> Cursor<'a> {
         let (Self::Disk { block, .. }, Some(field)) = (self, field) else {
             return f32::INFINITY;
         };
-        let share = block.block_max_score(&field.norms, &field.block_weight) / field.block_unit;
-        if share < 1.0 {
-            share / (1.0 - share)
-        } else {
-            f32::INFINITY
-        }
+        field.peak(block.block_max_score(&field.norms, &field.block_weight))
     }
 }
 

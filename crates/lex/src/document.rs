@@ -1,7 +1,7 @@
 //! What is indexed.
 
 /// One document (or chunk of one) as it is indexed. Nothing of it is stored: hits name `frame_id`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Document<'a> {
     /// Identifies the document in hits; unique over all segments and pending documents.
     pub frame_id: u64,

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::index::TextField;
 use crate::rank::{Norms, Ranking};
 use crate::resolve::{Form, Resolved};
-use crate::shard::{Handle, Shard};
+use crate::shard::Shard;
 use crate::window::Window;
 use std::cell::OnceCell;
 
@@ -102,25 +102,26 @@ impl<'a> Group<'a> {
         Ok(Some(group))
     }
 
-    /// No document scores more. Exact for words so rare that all their postings are in one block.
+    /// No document scores more. Before the group has moved.
     pub(crate) fn upper_bound(
         &mut self,
         resolved: &Resolved,
         shard_index: usize,
         scoring: &Scoring<'_, 'a>,
     ) -> f32 {
-        let frequency = |list: &List<'a>| {
+        let mut evidence = 0.0;
+        for list in &mut self.lists {
             let handle = resolved.forms[shard_index][list.form].handles[list.field].as_ref();
-            handle.map_or(0, Handle::document_frequency)
-        };
-        if self
-            .lists
-            .iter()
-            .any(|list| frequency(list) >= BLOCK_LENGTH as u64)
-        {
-            return self.idf * scoring.ranking.evidence_bound(f32::INFINITY);
+            let peak = match handle {
+                Some(handle) if handle.document_frequency() >= BLOCK_LENGTH as u64 => {
+                    scoring.shard.peak(list.field, handle)
+                }
+                // All postings are in the current block.
+                _ => list.cursor.block_peak(list.text_field),
+            };
+            evidence += list.weight * peak * scoring.peak_factor(list.field);
         }
-        self.block_bound(u32::MAX, scoring)
+        self.idf * scoring.ranking.evidence_bound(evidence)
     }
 
     /// The lowest document at which the group stands, [`END`] when it is used up.
@@ -193,6 +194,12 @@ impl<'a> Group<'a> {
             }
         }
         self.idf * scoring.ranking.evidence(evidence)
+    }
+
+    /// How many postings there are.
+    pub(crate) fn document_frequency(&self) -> u64 {
+        let lists = self.lists.iter();
+        lists.map(|list| list.cursor.document_frequency()).sum()
     }
 
     /// The cursors, to be used again.

@@ -152,6 +152,13 @@ impl<'a> Groups<'a> {
         bound
     }
 
+    /// What [`Groups::bonus`] can be at most for a document that holds no other groups than those whose bits are set in
+    /// `present`, of at most 64.
+    #[inline]
+    pub(crate) fn bonus_of(&self, present: u64) -> f32 {
+        self.bonus_if(|group| present >> group & 1 == 1)
+    }
+
     /// What a document gets besides its words, given the scores of the groups. Documents must be asked for in ascending
     /// order.
     pub(crate) fn bonus(

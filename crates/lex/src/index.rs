@@ -5,6 +5,8 @@ use crate::classes::Classes;
 use crate::directory::segment_index;
 use crate::document_set::KeptSets;
 use crate::error::{Error, Result};
+use crate::posting_bytes::PostingBytes;
+use crate::resolve::KnownTerms;
 use crate::schema::{self, BOOST_COLUMN, FRAME_COLUMN, Fields, TIMESTAMP_COLUMN};
 use crate::search::guarded;
 use crate::segment::compose;
@@ -27,6 +29,8 @@ use tantivy::{HasLen, InvertedIndexReader, SegmentReader};
 pub struct LexIndex {
     segments: Arc<[Segment]>,
     count: usize,
+    /// Words that were looked up lately.
+    known: Arc<KnownTerms>,
 }
 
 impl fmt::Debug for LexIndex {
@@ -48,6 +52,7 @@ impl LexIndex {
         Ok(Self {
             segments: open_segments(segments)?.into(),
             count,
+            known: Arc::default(),
         })
     }
 
@@ -91,6 +96,10 @@ impl LexIndex {
     /// Whether both are clones of one opened index.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.segments, &other.segments)
+    }
+
+    pub(crate) fn known(&self) -> &KnownTerms {
+        &self.known
     }
 
     pub(crate) fn segments(&self) -> &[Segment] {
@@ -158,9 +167,21 @@ pub(crate) struct TextField {
     /// How many documents there are, and the quantised length of the longest, once it is asked for.
     documents: u32,
     longest: OnceLock<u8>,
+    pub postings: PostingBytes,
 }
 
 impl TextField {
+    /// `frequency / norm` with tantivy's norm, of a score by `block_weight`.
+    #[inline]
+    pub(crate) fn peak(&self, score: f32) -> f32 {
+        let share = score / self.block_unit;
+        if share < 1.0 {
+            share / (1.0 - share)
+        } else {
+            f32::INFINITY
+        }
+    }
+
     /// The quantised length of the longest document. Looks at all lengths the first time, which searches for rare words
     /// do not need.
     pub(crate) fn longest(&self) -> u8 {
@@ -337,6 +358,7 @@ impl Segment {
             average_length,
             documents: self.document_count(),
             longest: OnceLock::new(),
+            postings: PostingBytes::open(&self.blob, field)?,
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::query::Query;
 use crate::rank::Ranking;
 use crate::resolve::Lookup;
 use crate::search::{Searcher, guarded};
+use std::sync::Arc;
 
 /// A query looked up in one state of the index: tells what a search would cost, and spares the search the look-up.
 ///
@@ -18,13 +19,13 @@ pub struct Plan {
     pending: PendingIndex,
     ranking: Ranking,
     cost: u64,
-    lookup: Lookup,
+    lookup: Arc<Lookup>,
 }
 
 impl Plan {
     pub(crate) fn new(searcher: &Searcher<'_>, query: &Query) -> Result<Self> {
         let lookup = guarded("search", || {
-            searcher.with_shards(|shards| Lookup::new(query, shards, &searcher.ranking))
+            searcher.with_shards(|shards| searcher.look_up(query, shards))
         })?;
         Ok(Self {
             query: query.clone(),
@@ -32,7 +33,7 @@ impl Plan {
             pending: searcher.pending.clone(),
             ranking: searcher.ranking,
             cost: lookup.cost(query),
-            lookup,
+            lookup: Arc::new(lookup),
         })
     }
 
@@ -42,7 +43,7 @@ impl Plan {
     }
 
     /// What was looked up, if it is `query` in what `searcher` searches.
-    pub(crate) fn lookup(&self, searcher: &Searcher<'_>, query: &Query) -> Option<&Lookup> {
+    pub(crate) fn lookup(&self, searcher: &Searcher<'_>, query: &Query) -> Option<&Arc<Lookup>> {
         let same = self.index.is_same(searcher.index)
             && self.pending.is_same(searcher.pending)
             && self.ranking == searcher.ranking

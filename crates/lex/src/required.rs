@@ -82,7 +82,10 @@ impl<'a> ShardSearch<'_, 'a> {
         let frequency = |id: usize| -> u64 {
             let forms = self.resolved.get(id);
             let forms = forms.and_then(|term| term.forms.get(self.shard_index));
-            let handles = forms.into_iter().flatten().flat_map(|form| &form.handles);
+            let handles = forms
+                .into_iter()
+                .flat_map(|forms| forms.iter())
+                .flat_map(|form| &form.handles);
             handles.flatten().map(Handle::document_frequency).sum()
         };
         let rarest = required.iter().map(|id| frequency(*id)).min().unwrap_or(0);

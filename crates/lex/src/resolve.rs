@@ -4,12 +4,13 @@ use crate::analyzer::fold;
 use crate::error::Result;
 use crate::query::{MAX_TERMS, Node, Query, Term};
 use crate::rank::{Ranking, Statistics};
+use crate::recent::Recent;
 use crate::shard::{BODY, Handle, Shard, TITLE};
 use crate::union::Union;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A prefix with more forms is looked up as one term made of them all.
 const MAX_PREFIX_FORMS: usize = 128;
@@ -32,7 +33,7 @@ pub(crate) struct Form {
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
     /// Per shard, ordered by text so that sums come out the same everywhere.
-    pub forms: Vec<Vec<Form>>,
+    pub forms: Vec<Arc<[Form]>>,
     pub idf: f32,
     /// Documents that hold it, a document with two forms counted twice.
     pub frequency: u64,
@@ -51,9 +52,20 @@ pub(crate) struct Lookup {
 
 impl Lookup {
     /// Looks all terms of `query` up in all shards.
-    pub(crate) fn new(query: &Query, shards: &[Shard<'_>], ranking: &Ranking) -> Result<Self> {
+    pub(crate) fn new(
+        query: &Query,
+        shards: &[Shard<'_>],
+        ranking: &Ranking,
+        known: &KnownTerms,
+    ) -> Result<Self> {
         let statistics = Statistics::of(shards);
-        let resolve = |term| resolve_term(term, shards, ranking, &statistics);
+        let resolve = |term: &Term| {
+            if term.prefix {
+                resolve_prefix(term, shards, ranking, &statistics)
+            } else {
+                resolve_term(term, shards, ranking, &statistics, known)
+            }
+        };
         let mut resolved = query
             .terms
             .iter()
@@ -80,6 +92,16 @@ impl Lookup {
         }
     }
 
+    /// Whether [`Lookup::resolved`] has something to do.
+    pub(crate) fn brings_together(&self) -> bool {
+        self.resolved.iter().any(|resolved| resolved.many_forms)
+    }
+
+    /// The terms as far as they were looked up.
+    pub(crate) fn looked_up(&self) -> &[Resolved] {
+        &self.resolved
+    }
+
     /// All terms with their postings: those of large prefixes are brought together here.
     pub(crate) fn resolved(
         &self,
@@ -87,8 +109,8 @@ impl Lookup {
         shards: &[Shard<'_>],
         ranking: &Ranking,
     ) -> Result<Cow<'_, [Resolved]>> {
-        if !self.resolved.iter().any(|resolved| resolved.many_forms) {
-            return Ok(Cow::Borrowed(&self.resolved));
+        if !self.brings_together() {
+            return Ok(Cow::Borrowed(self.looked_up()));
         }
         let mut all = self.resolved.clone();
         for (term, resolved) in query.terms.iter().zip(&mut all) {
@@ -117,46 +139,128 @@ fn leave_out_common(query: &Query, resolved: &mut [Resolved]) -> usize {
     let common = optional.get(room..).unwrap_or_default();
     for id in common {
         resolved[*id].frequency = 0;
-        resolved[*id].forms.iter_mut().for_each(Vec::clear);
+        resolved[*id].forms.fill(Arc::default());
     }
     common.len()
 }
 
+/// A word in all shards.
 fn resolve_term(
     term: &Term,
     shards: &[Shard<'_>],
     ranking: &Ranking,
     statistics: &Statistics,
+    known: &KnownTerms,
 ) -> Result<Resolved> {
-    let prefix_forms = if term.prefix {
-        match prefix_forms(term, shards)? {
-            PrefixForms::Few(texts) => Some(texts),
-            PrefixForms::Many { frequency } => {
-                return Ok(Resolved {
-                    forms: Vec::new(),
-                    idf: 0.0,
-                    frequency,
-                    many_forms: true,
-                });
-            }
-        }
-    } else {
-        None
-    };
-    let mut forms = Vec::with_capacity(shards.len());
-    let mut frequencies = [0_u64; 2];
-    for shard in shards {
-        let texts = match &prefix_forms {
-            Some(texts) => texts.iter().cloned().collect(),
-            None => class_forms(term, shard),
-        };
-        let mut found = Vec::with_capacity(texts.len());
-        for text in texts {
-            found.extend(form(term, text, shard, ranking, &mut frequencies)?);
-        }
-        forms.push(found);
+    let find = |shards| forms_in(term, shards, ranking, &|shard| class_forms(term, shard));
+    // The last shard may be that of pending documents, which grows.
+    let (segments, pending) = shards.split_at(segment_count(shards));
+    let found = known.get_or_find(term, ranking, || find(segments))?;
+    if pending.is_empty() {
+        return Ok(Resolved::new(
+            found.forms.clone(),
+            found.frequencies,
+            statistics,
+        ));
     }
+    let more = find(pending)?;
+    let forms = found.forms.iter().chain(&more.forms).cloned().collect();
+    let frequencies = [TITLE, BODY].map(|field| found.frequencies[field] + more.frequencies[field]);
     Ok(Resolved::new(forms, frequencies, statistics))
+}
+
+fn segment_count(shards: &[Shard<'_>]) -> usize {
+    shards
+        .iter()
+        .take_while(|shard| matches!(shard, Shard::Disk { .. }))
+        .count()
+}
+
+/// A prefix in all shards.
+fn resolve_prefix(
+    term: &Term,
+    shards: &[Shard<'_>],
+    ranking: &Ranking,
+    statistics: &Statistics,
+) -> Result<Resolved> {
+    let texts = match prefix_forms(term, shards)? {
+        PrefixForms::Few(texts) => texts,
+        PrefixForms::Many { frequency } => {
+            return Ok(Resolved {
+                forms: Vec::new(),
+                idf: 0.0,
+                frequency,
+                many_forms: true,
+            });
+        }
+    };
+    let found = forms_in(term, shards, ranking, &|_| texts.iter().cloned().collect())?;
+    Ok(Resolved::new(found.forms, found.frequencies, statistics))
+}
+
+/// The forms of a term in some shards.
+#[derive(Debug, Default)]
+struct Forms {
+    /// Per shard.
+    forms: Vec<Arc<[Form]>>,
+    /// Documents that hold it in title and body, one with two forms counted twice.
+    frequencies: [u64; 2],
+}
+
+fn forms_in(
+    term: &Term,
+    shards: &[Shard<'_>],
+    ranking: &Ranking,
+    texts: &dyn Fn(&Shard<'_>) -> Vec<String>,
+) -> Result<Forms> {
+    let mut all = Forms::default();
+    for shard in shards {
+        let mut found = Vec::new();
+        for text in texts(shard) {
+            found.extend(form(term, text, shard, ranking, &mut all.frequencies)?);
+        }
+        all.forms.push(found.into());
+    }
+    Ok(all)
+}
+
+/// Words that were looked up lately in the segments of an index: looking a word up takes longer than searching for a rare
+/// one. A segment never changes, so that what was found stays true.
+#[derive(Debug)]
+pub(crate) struct KnownTerms(Mutex<Recent<Arc<Forms>>>);
+
+/// Forms that are kept in one generation: some hundred bytes each.
+const MOST_FORMS: usize = 8_192;
+
+impl Default for KnownTerms {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(MOST_FORMS)))
+    }
+}
+
+impl KnownTerms {
+    fn get_or_find(
+        &self,
+        term: &Term,
+        ranking: &Ranking,
+        find: impl FnOnce() -> Result<Forms>,
+    ) -> Result<Arc<Forms>> {
+        // Forms are kept with their weights.
+        if *ranking != Ranking::DEFAULT {
+            return find().map(Arc::new);
+        }
+        let weight =
+            |forms: &Arc<Forms>| 1 + forms.forms.iter().map(|forms| forms.len()).sum::<usize>();
+        let place = if term.title_only { "t" } else { "b" };
+        let name = [place, &term.key, "\0", &term.text].concat();
+        let recent = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = recent().get(&name, weight) {
+            return Ok(known);
+        }
+        let found = Arc::new(find()?);
+        recent().keep(name.into(), Arc::clone(&found), weight(&found));
+        Ok(found)
+    }
 }
 
 /// A prefix as its exact form and one term made of all longer ones.
@@ -189,7 +293,7 @@ fn resolve_union(
 }
 
 impl Resolved {
-    fn new(forms: Vec<Vec<Form>>, frequencies: [u64; 2], statistics: &Statistics) -> Self {
+    fn new(forms: Vec<Arc<[Form]>>, frequencies: [u64; 2], statistics: &Statistics) -> Self {
         // Fields are not added: most words of a title are in the body as well.
         let frequency = frequencies[TITLE].max(frequencies[BODY]);
         Self {

@@ -20,6 +20,9 @@ const TOLD_APART: usize = 64;
 /// Where the blocks of frequent words end soon, the next ones may be skipped; but not less than this is scored at once.
 const MIN_WINDOW: u32 = 256;
 
+/// Looking a word up at a document takes as long as adding up so many of its postings.
+const LOOK_UP: u64 = 2;
+
 /// The bit of the group with this number.
 fn bit(group: usize) -> u64 {
     1 << group.min(TOLD_APART - 1)
@@ -63,8 +66,8 @@ struct Scan<'q, 's, 'a> {
     groups: Groups<'a>,
     /// Groups by their best score, lowest first.
     order: Vec<usize>,
-    /// What the first groups of `order` can add together, with what pairs can add.
-    reach: Vec<f32>,
+    /// What the first groups of `order` can add together, and their bits.
+    reach: Vec<(f32, u64)>,
     conditions: Conditions<'a>,
     /// With more words than can be told apart, the words again: to see which of them a document holds.
     again: Option<Groups<'a>>,
@@ -127,12 +130,31 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             .unwrap_or(END)
     }
 
-    /// Scores the next documents with the groups `order[from..]`.
+    /// Scores the documents from `base` on with the groups `order[from..]`.
     fn fill(&mut self, window: &mut Window, base: u32, end: u32, from: usize) {
         window.start(base);
         for group in &self.order[from..] {
-            self.groups.groups[*group].accumulate(window, end, bit(*group), &self.search.scoring);
+            let (bit, group) = (bit(*group), &mut self.groups.groups[*group]);
+            group.seek(base);
+            group.accumulate(window, end, bit, &self.search.scoring);
         }
+    }
+
+    /// Of the groups that bring up no documents those are added up all the same, `order[result..essential]`, that have so
+    /// few postings that looking them up at every document would take longer.
+    fn added_up(&self, essential: usize) -> usize {
+        let postings = |group: &usize| self.groups.groups[*group].document_frequency();
+        let mut documents: u64 = self.order[essential..].iter().map(postings).sum();
+        let mut from = essential;
+        while let Some(group) = from.checked_sub(1).and_then(|next| self.order.get(next)) {
+            let more = postings(group);
+            if more > documents.saturating_mul(LOOK_UP) {
+                break;
+            }
+            documents += more;
+            from -= 1;
+        }
+        from
     }
 
     /// Every document that holds a word: finds the best and counts those that fulfil the conditions.
@@ -204,12 +226,21 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             .collect();
         self.order
             .sort_by(|left, right| uppers[*left].total_cmp(&uppers[*right]));
-        let mut reach = self.groups.bonus_bound;
-        self.reach = vec![reach];
+        let (mut reach, mut bits) = (0.0, 0);
+        self.reach = vec![(reach, bits)];
         for group in &self.order {
             reach += uppers[*group];
-            self.reach.push(reach);
+            bits |= bit(*group);
+            self.reach.push((reach, bits));
         }
+    }
+
+    /// What a document can score that the words counted so far give `sum`, `present` among them, and that may hold the
+    /// groups `order[..others]` besides.
+    #[inline]
+    fn bound(&self, sum: f32, present: u64, others: usize) -> f32 {
+        let (reach, bits) = self.reach[others];
+        sum + reach + self.groups.bonus_of(present | bits)
     }
 
     /// The best of the documents without a boost.
@@ -221,11 +252,15 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             && self.conditions.excluded.is_empty()
             && !search.has_accept()
             && search.scoring.shard.boosted().is_empty();
-        let mut essential = 0;
+        let (mut essential, mut from) = (0, 0);
         loop {
             let threshold = best.threshold();
-            while essential < count && self.reach[essential + 1] < threshold {
+            let before = essential;
+            while essential < count && self.bound(0.0, 0, essential + 1) < threshold {
                 essential += 1;
+            }
+            if essential > before {
+                from = self.added_up(essential);
             }
             let base = self.next_document(essential);
             if base == END {
@@ -238,11 +273,11 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
                     Some(last) => end = end.min(last.saturating_add(1).max(base + MIN_WINDOW)),
                 }
             }
-            self.fill(window, base, end, essential);
+            self.fill(window, base, end, from);
             let (found, sums) = (&mut self.found, &mut self.sums);
             found.clear();
             sums.clear();
-            let reach = self.reach[essential];
+            let reach = self.reach[from].0 + self.groups.bonus_bound;
             window.take(|scored| {
                 if scored.sum as f32 + reach >= threshold {
                     sums.push(scored.sum as f32);
@@ -257,7 +292,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             };
             for at in 0..self.found.len() {
                 let scored = self.found[at];
-                self.complete(best, scored, essential, threshold)?;
+                self.complete(best, scored, from, threshold)?;
             }
         }
     }
@@ -270,7 +305,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         let essential = &self.order[from..];
         let ends = essential.iter().map(|group| groups[*group].block_end());
         let end = ends.min().unwrap_or(END - 1);
-        let mut bound = self.reach[from];
+        let mut bound = self.reach[from].0 + self.groups.bonus_bound;
         for group in essential {
             bound += groups[*group].block_bound(end, scoring);
             if bound >= threshold {
@@ -287,7 +322,8 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
     fn threshold(&mut self, best: &Best) -> f32 {
         let known = best.threshold();
         let limit = best.limit();
-        if limit == 0 || self.sums.len() <= limit {
+        let above = self.sums.iter().filter(|sum| **sum > known).count();
+        if limit == 0 || above <= limit {
             return known;
         }
         let (_, last, _) = self
@@ -296,32 +332,34 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         known.max(*last * ROUNDING)
     }
 
-    /// Looks the remaining words up at a document, as long as it can be a hit, and offers it.
+    /// Looks the groups `order[..others]` up at a document, as long as it can be a hit, and offers it.
     fn complete(
         &mut self,
         best: &mut Best,
         mut scored: Scored,
-        essential: usize,
+        others: usize,
         threshold: f32,
     ) -> Result<()> {
         let threshold = threshold.max(best.threshold());
         let document = scored.document;
         // Looking words up takes longer.
-        if scored.sum as f32 + self.reach[essential] < threshold || !self.conditions.hold(document)
+        if self.bound(scored.sum as f32, scored.present, others) < threshold
+            || !self.conditions.hold(document)
         {
             return Ok(());
         }
-        for (rank, index) in self.order[..essential].iter().enumerate().rev() {
-            if scored.sum as f32 + self.reach[rank + 1] < threshold {
+        for rank in (0..others).rev() {
+            if self.bound(scored.sum as f32, scored.present, rank + 1) < threshold {
                 return Ok(());
             }
-            let group = &mut self.groups.groups[*index];
+            let index = self.order[rank];
+            let group = &mut self.groups.groups[index];
             if group.seek(document) == document {
                 scored.sum += f64::from(group.score(document, &self.search.scoring));
-                scored.present |= bit(*index);
+                scored.present |= bit(index);
             }
         }
-        if scored.sum as f32 + self.reach[0] < threshold
+        if self.bound(scored.sum as f32, scored.present, 0) < threshold
             || self.search.is_boosted(document)
             || !self.search.accepts_document(document)
         {

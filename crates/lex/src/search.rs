@@ -11,10 +11,12 @@ use crate::rank::{Norms, Ranking};
 use crate::resolve::{Lookup, Resolved};
 use crate::shard::Shard;
 use crate::shard_search::{Effort, ShardSearch};
+use crate::split::{Found, Split};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Hits of ranked queries are counted exactly up to this many postings: about 40 microseconds of work.
-const MAX_COUNTED_POSTINGS: u64 = 20_000;
+pub(crate) const MAX_COUNTED_POSTINGS: u64 = 20_000;
 
 /// Frames that may be hits.
 pub type Accept<'a> = &'a (dyn Fn(u64) -> bool + Sync);
@@ -95,8 +97,8 @@ impl<'a> Searcher<'a> {
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchResult> {
         guarded("search", || {
             self.with_shards(|shards| {
-                let lookup = Lookup::new(request.query, shards, &self.ranking)?;
-                self.search_or_fall_back(request, shards, &lookup)
+                let lookup = self.look_up(request.query, shards)?;
+                self.search_or_fall_back(request, shards, &Arc::new(lookup))
             })
         })
     }
@@ -119,6 +121,10 @@ impl<'a> Searcher<'a> {
         }
     }
 
+    pub(crate) fn look_up(&self, query: &Query, shards: &[Shard<'_>]) -> Result<Lookup> {
+        Lookup::new(query, shards, &self.ranking, self.index.known())
+    }
+
     /// [`Plan::cost`]. 0 when the index cannot be read; the search will say why.
     pub fn estimate_cost(&self, query: &Query) -> u64 {
         self.plan(query).map_or(0, |plan| plan.cost())
@@ -128,10 +134,7 @@ impl<'a> Searcher<'a> {
         let (store, visible) = self.pending.read();
         let mut shards = Vec::with_capacity(self.index.segments().len() + 1);
         for segment in self.index.segments() {
-            shards.push(Shard::Disk {
-                segment,
-                parts: segment.parts()?,
-            });
+            shards.push(Shard::of_segment(segment)?);
         }
         if visible > 0 {
             shards.push(Shard::Memory {
@@ -148,7 +151,7 @@ impl<'a> Searcher<'a> {
         &self,
         request: &SearchRequest<'_>,
         shards: &[Shard<'_>],
-        lookup: &Lookup,
+        lookup: &Arc<Lookup>,
     ) -> Result<SearchResult> {
         let result = self.search_shards(request, shards, lookup)?;
         if result.total > 0 || request.limit == 0 {
@@ -161,8 +164,8 @@ impl<'a> Searcher<'a> {
             query: &query,
             ..*request
         };
-        let lookup = Lookup::new(&query, shards, &self.ranking)?;
-        let mut result = self.search_shards(&request, shards, &lookup)?;
+        let lookup = self.look_up(&query, shards)?;
+        let mut result = self.search_shards(&request, shards, &Arc::new(lookup))?;
         if result.total > 0 {
             result.warnings.push(FALLBACK_WARNING.to_owned());
         }
@@ -173,37 +176,50 @@ impl<'a> Searcher<'a> {
         &self,
         request: &SearchRequest<'_>,
         shards: &[Shard<'_>],
-        lookup: &Lookup,
+        lookup: &Arc<Lookup>,
     ) -> Result<SearchResult> {
         let query = request.query;
         let statistics = lookup.statistics;
         let resolved = lookup.resolved(query, shards, &self.ranking)?;
         let norms = Norms::new(&self.ranking, &statistics);
         let documents = usize::try_from(statistics.documents).unwrap_or(usize::MAX);
-        let mut best = Best::new(request.limit.saturating_add(request.offset).min(documents));
+        let limit = request.limit.saturating_add(request.offset).min(documents);
         let method = Method::of(query, &resolved);
-        let mut total = 0;
-        let mut counted = true;
-        let mut effort = Effort::new();
-        for (index, shard) in shards.iter().enumerate() {
-            let search = ShardSearch::new(
-                query,
-                &resolved,
-                *shard,
-                index,
-                &self.ranking,
-                &norms,
-                request.accept,
-            );
-            let count = match method {
-                Method::Required => search.required(&mut best, &mut effort)?,
-                Method::Ranked { postings } => {
-                    search.ranked(&mut best, postings <= MAX_COUNTED_POSTINGS, &mut effort)?
+        let split = match method {
+            Method::Required => None,
+            Method::Ranked { postings } => {
+                Split::worthwhile(self, request, lookup, postings, limit)
+            }
+        };
+        let found = match split {
+            Some(split) => split.run(shards)?,
+            None => {
+                let mut found = Found::nothing(Best::new(limit));
+                let mut effort = Effort::new();
+                for (index, shard) in shards.iter().enumerate() {
+                    let search = ShardSearch::new(
+                        query,
+                        &resolved,
+                        *shard,
+                        index,
+                        &self.ranking,
+                        &norms,
+                        request.accept,
+                    );
+                    let best = &mut found.best;
+                    let count = match method {
+                        Method::Required => search.required(best, &mut effort)?,
+                        Method::Ranked { postings } => {
+                            search.ranked(best, postings <= MAX_COUNTED_POSTINGS, &mut effort)?
+                        }
+                    };
+                    found.add(count);
                 }
-            };
-            total += count.documents;
-            counted &= count.is_exact;
-        }
+                found
+            }
+        };
+        let Found { best, count } = found;
+        let (mut total, counted) = (count.documents, count.is_exact);
         let is_complete = lookup.left_out == 0 || matches!(method, Method::Required);
         let total_is_exact = counted && is_complete;
         let sorted = best.into_sorted();
@@ -289,7 +305,7 @@ fn lower_bound(
     let handles = query.any.iter().flat_map(|id| {
         (0..2).filter_map(|field| {
             let shards = resolved.get(*id)?.forms.iter();
-            let frequency = |forms: &Vec<crate::resolve::Form>| {
+            let frequency = |forms: &Arc<[crate::resolve::Form]>| {
                 forms
                     .iter()
                     .filter_map(|form| Some(form.handles[field].as_ref()?.document_frequency()))

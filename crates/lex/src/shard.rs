@@ -1,13 +1,13 @@
 //! One searchable part of the whole: a segment, or the pending documents.
 
-use crate::cursor::{Cursor, END, PositionCursor};
+use crate::cursor::{BLOCK_LENGTH, Cursor, END, PositionCursor};
 use crate::document_set::{DocumentSet, MIN_KEPT_DOCUMENTS};
 use crate::error::{Error, Result};
 use crate::index::{Parts, Segment, TextField};
 use crate::pending::Store;
 use crate::union::Union;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 
@@ -32,17 +32,25 @@ pub(crate) enum Shard<'a> {
 /// Where the postings of a term are. Of use with the shard that it comes from.
 #[derive(Debug, Clone)]
 pub(crate) enum Handle {
-    Disk(TermInfo),
+    Disk(Arc<DiskTerm>),
     /// Number of the term, and how many documents of the snapshot hold it.
     Memory(u32, usize),
     /// All terms that begin alike, brought together.
     Union(Arc<Union>),
 }
 
+/// A term of a segment.
+#[derive(Debug)]
+pub(crate) struct DiskTerm {
+    info: TermInfo,
+    /// The peak of all its postings, once it is asked for: see [`Cursor::block_peak`].
+    peak: OnceLock<f32>,
+}
+
 impl Handle {
     pub(crate) fn document_frequency(&self) -> u64 {
         match self {
-            Self::Disk(info) => u64::from(info.doc_freq),
+            Self::Disk(term) => u64::from(term.info.doc_freq),
             Self::Memory(_, length) => *length as u64,
             Self::Union(union) => union.documents.len() as u64,
         }
@@ -55,6 +63,14 @@ impl Handle {
 }
 
 impl<'a> Shard<'a> {
+    /// Fails with [`Error::CorruptSegment`] when what searches need of it cannot be opened.
+    pub(crate) fn of_segment(segment: &'a Segment) -> Result<Self> {
+        Ok(Self::Disk {
+            segment,
+            parts: segment.parts()?,
+        })
+    }
+
     pub(crate) fn document_count(&self) -> u32 {
         match self {
             Self::Disk { segment, .. } => segment.document_count(),
@@ -140,9 +156,13 @@ impl<'a> Shard<'a> {
             Self::Disk { segment, .. } if segment.token_counts()[field] == 0 => Ok(None),
             Self::Disk { parts, .. } => {
                 let found = parts.text(field).inverted.terms().get(term.as_bytes());
-                Ok(found
-                    .map_err(|error| self.failed(&error))?
-                    .map(Handle::Disk))
+                let found = found.map_err(|error| self.failed(&error))?;
+                Ok(found.map(|info| {
+                    Handle::Disk(Arc::new(DiskTerm {
+                        info,
+                        peak: OnceLock::new(),
+                    }))
+                }))
             }
             Self::Memory { store, visible } => Ok(store.term(term).and_then(|number| {
                 let length = store.postings(field, number).document_frequency(*visible);
@@ -154,14 +174,14 @@ impl<'a> Shard<'a> {
     pub(crate) fn cursor(&self, field: usize, handle: &Handle) -> Result<Cursor<'a>> {
         match (self, handle) {
             (_, Handle::Union(union)) => Ok(Cursor::union(Arc::clone(union))),
-            (Self::Disk { parts, .. }, Handle::Disk(info)) => {
+            (Self::Disk { parts, .. }, Handle::Disk(term)) => {
                 let inverted = &parts.text(field).inverted;
                 let block = match parts.spare.take() {
                     Some(mut block) => inverted
-                        .reset_block_postings_from_terminfo(info, &mut block)
+                        .reset_block_postings_from_terminfo(&term.info, &mut block)
                         .map(|()| block),
                     None => inverted
-                        .read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)
+                        .read_block_postings_from_terminfo(&term.info, IndexRecordOption::WithFreqs)
                         .map(Box::new),
                 };
                 block.map(Cursor::disk).map_err(|error| self.failed(&error))
@@ -171,6 +191,37 @@ impl<'a> Shard<'a> {
             }
             _ => Err(mixed_up()),
         }
+    }
+
+    /// The highest peak of all blocks: see [`Cursor::block_peak`]. Infinite when nothing is known.
+    pub(crate) fn peak(&self, field: usize, handle: &Handle) -> f32 {
+        let (Self::Disk { parts, .. }, Handle::Disk(term)) = (self, handle) else {
+            return f32::INFINITY;
+        };
+        *term.peak.get_or_init(|| {
+            let field = parts.text(field);
+            let full = field.postings.full_blocks_peak(&term.info, field);
+            // What cannot be read here cannot be searched either, and is told then.
+            let last = self.last_block_peak(&term.info, field);
+            full.zip(last)
+                .map_or(f32::INFINITY, |(full, last)| full.max(last))
+        })
+    }
+
+    /// The last block says nothing of its peak when it is not full.
+    fn last_block_peak(&self, info: &TermInfo, field: &TextField) -> Option<f32> {
+        if (info.doc_freq as usize).is_multiple_of(BLOCK_LENGTH) {
+            return Some(0.0);
+        }
+        let block = field
+            .inverted
+            .read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs);
+        let mut block = Box::new(block.ok()?);
+        block.seek(END - 1);
+        let mut cursor = Cursor::disk(block);
+        let peak = cursor.block_peak(Some(field));
+        self.recycle(std::iter::once(cursor));
+        Some(peak)
     }
 
     /// Takes back the cursors of a search that is over.
@@ -183,10 +234,12 @@ impl<'a> Shard<'a> {
     /// Fails when [`Handle::has_positions`] says no.
     pub(crate) fn positions(&self, field: usize, handle: &Handle) -> Result<PositionCursor<'a>> {
         match (self, handle) {
-            (Self::Disk { parts, .. }, Handle::Disk(info)) => {
+            (Self::Disk { parts, .. }, Handle::Disk(term)) => {
                 let inverted = &parts.text(field).inverted;
-                let postings = inverted
-                    .read_postings_from_terminfo(info, IndexRecordOption::WithFreqsAndPositions);
+                let postings = inverted.read_postings_from_terminfo(
+                    &term.info,
+                    IndexRecordOption::WithFreqsAndPositions,
+                );
                 postings
                     .map(|postings| PositionCursor::Disk(Box::new(postings)))
                     .map_err(|error| self.failed(&error))
@@ -348,5 +401,48 @@ fn mixed_up() -> Error {
     Error::Index {
         operation: "search",
         message: "postings asked of a part that does not hold them".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{Document, LexIndex, SegmentBuilder};
+    use tantivy::directory::OwnedBytes;
+
+    #[test]
+    fn the_peak_of_a_term_is_the_highest_of_its_blocks() {
+        // The most telling document is in the first block, in the middle, or in the last block, which may be full or not.
+        for documents in [128, 300, 384, 1_000] {
+            for loud in [3, documents / 2, documents - 1] {
+                let mut builder = SegmentBuilder::new(15_000_000).unwrap();
+                for frame_id in 0..documents {
+                    let times = if frame_id == loud { 9 } else { 1 };
+                    let body = format!("{}and more", "owl ".repeat(times));
+                    let document = Document {
+                        frame_id: frame_id as u64,
+                        body: &body,
+                        ..Document::default()
+                    };
+                    builder.add(&document).unwrap();
+                }
+                let blob = OwnedBytes::new(builder.finish().unwrap());
+                let index = LexIndex::open(vec![blob]).unwrap();
+                let shard = Shard::of_segment(&index.segments()[0]).unwrap();
+                let handle = shard.term(BODY, "owl").unwrap().unwrap();
+                let mut cursor = shard.cursor(BODY, &handle).unwrap();
+                let mut highest = 0.0_f32;
+                while cursor.document() != END {
+                    highest = highest.max(cursor.block_peak(shard.text_field(BODY)));
+                    let end = cursor.block_end();
+                    cursor.seek(end + 1);
+                }
+                let peak = shard.peak(BODY, &handle);
+                assert!(peak.is_finite() && peak > 1.0, "{peak}");
+                assert_eq!(peak, highest, "{documents} documents, {loud}");
+                assert_eq!(shard.peak(TITLE, &Handle::Memory(0, 1)), f32::INFINITY);
+            }
+        }
     }
 }

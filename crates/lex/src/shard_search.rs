@@ -196,7 +196,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         let terms = self.query.any.iter();
         let terms = terms.filter_map(|id| self.resolved.get(*id)?.forms.get(self.shard_index));
         let handles = terms
-            .flatten()
+            .flat_map(|forms| forms.iter())
             .flat_map(|form| form.handles.iter().flatten());
         handles.map(Handle::document_frequency).sum()
     }
