@@ -35,6 +35,16 @@ export function tableExtractorContract({ describe, it }: Runner, contract: Table
           }
           assert.ok(Number.isSafeInteger(table.pageStart) && table.pageStart >= 1, 'pages count from 1');
           assert.ok(table.pageEnd >= table.pageStart, '`pageEnd` is not before `pageStart`');
+          const { rowPages, pageStart, pageEnd } = table;
+          if (rowPages !== undefined) {
+            assert.equal(rowPages.length, table.rows.length, '`rowPages` has a page for each row');
+            for (const page of rowPages) {
+              assert.ok(
+                Number.isSafeInteger(page) && page >= pageStart && page <= pageEnd,
+                'a page of the table',
+              );
+            }
+          }
           assert.ok(table.quality >= 0 && table.quality <= 1, '`quality` is from 0 to 1');
           assert.ok(table.detectionMode.trim() !== '', '`detectionMode` must not be blank');
         }

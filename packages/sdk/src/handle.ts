@@ -177,6 +177,11 @@ export class Handle {
     }
   }
 
+  /** The frame that is stored next, if no other process stores one before. For a write that has its turn. */
+  nextFrame(): number {
+    return (JSON.parse(this.#whole.stats()) as StatsResult).frame_count;
+  }
+
   /** Numbers in the vectors that are stored now; `undefined` when there are none. */
   async storedDimension(operation: string): Promise<number | undefined> {
     this.#assertHeld(operation);

@@ -57,7 +57,7 @@ export async function putPdfTables(
   }
   const infos = await handle.write(OPERATION, async (native) => {
     if (signal?.aborted === true) throw aborted(OPERATION, signal);
-    return store(native, name, file, tables, rows, steps);
+    return store(native, { name, path: file, tables, rows, nextFrame: () => handle.nextFrame() }, steps);
   });
   return { tables_count: infos.length, tables: infos, tablesCount: infos.length, ...warned(warnings) };
 }
@@ -133,18 +133,20 @@ interface Table extends ExtractedTable {
 
 /** Somebody else may have written the extractor. Rows are kept by the names of their columns, so each has one of its own. */
 function checked(table: ExtractedTable): Table {
-  const { headers, rows, pageStart, pageEnd, quality, detectionMode } = table;
+  const { headers, rows, pageStart, pageEnd, rowPages, quality, detectionMode } = table;
   const isWhole =
     [headers, rows, ...(Array.isArray(rows) ? rows : [])].every((part) => Array.isArray(part)) &&
     [headers, ...rows].every(
       (row) => row.length === headers.length && row.every((cell) => typeof cell === 'string'),
     ) &&
     [pageStart, pageEnd].every((page) => Number.isSafeInteger(page) && page >= 1) &&
+    (rowPages === undefined || (Array.isArray(rowPages) && rowPages.length === rows.length)) &&
+    (rowPages ?? []).every((page) => Number.isSafeInteger(page) && page >= pageStart && page <= pageEnd) &&
     Number.isFinite(quality) &&
     typeof detectionMode === 'string';
   if (!isWhole) {
     throw new UnsupportedOperationError(
-      'The extractor of tables gives a table that is none: rows as long as `headers`, pages from 1',
+      'The extractor of tables gives a table that is none: rows as long as `headers`, pages from 1, those of rows within',
       {
         details: { operation: OPERATION, reason: 'extractor' },
         suggestion: 'Check the plugin with `tableExtractorContract` of `@memvid/plugin-kit`.',
@@ -184,43 +186,61 @@ async function embeddedRows(
   });
 }
 
-async function store(
-  native: NativeMemory,
-  name: string,
-  path: string,
-  tables: readonly Table[],
-  rows: readonly NativeDocument[],
-  { storedIds }: WritingSteps,
-): Promise<TableInfo[]> {
+/** What is to be stored. */
+interface Found {
+  readonly name: string;
+  readonly path: string;
+  readonly tables: readonly Table[];
+  /** One behind the other, as far as they are documents already. */
+  readonly rows: readonly NativeDocument[];
+  readonly nextFrame: () => number;
+}
+
+/**
+ * Stores tables with their rows in one transaction, so that no crash leaves a table without them. Rows name the frame of
+ * their table, which is known beforehand unless another process comes between. Then all is taken back and stored without:
+ * who waits for others once waits for them again, and rows belong to their table by its id.
+ */
+async function store(native: NativeMemory, found: Found, { storedIds }: WritingSteps): Promise<TableInfo[]> {
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
+  const { length } = found.tables;
+  for (let attempt = 1; ; attempt += 1) {
+    const number = nextNumber(native, found.name);
+    const base = attempt === 1 ? found.nextFrame() : undefined;
+    const stored = await storedIds(native, documentsOf(found, number, base), options);
+    const frames = stored.slice(0, length).map(Number);
+    const isAsThought = base === undefined || stored.every((id, index) => Number(id) === base + index);
+    if (isAsThought && isFirst(native, `${prefixOf(found.name)}${number}`, frames[0])) {
+      return frames.map((id) => infoOf(native, JSON.parse(native.frame(id)) as FrameInfo));
+    }
+    await native.remove(stored.map(Number));
+  }
+}
+
+/** Whether no other process gave a table of its own the same id before. */
+function isFirst(native: NativeMemory, tableId: string, frame: number | undefined): boolean {
+  return framesWhere(native, { kind: TABLE_KIND, table_id: tableId })[0]?.id === frame;
+}
+
+/** Tables in front, then their rows; `base`: the frame of the first, or not to be told. */
+function documentsOf(
+  { name, path, tables, rows }: Found,
+  first: number,
+  base: number | undefined,
+): NativeDocument[] {
   const timestamp = Math.floor(Date.now() / 1000);
-  const first = nextNumber(native, name);
-  const ids = tables.map((_, index) => `${prefixOf(name)}${first + index}`);
-  const frames = await storedIds(
-    native,
-    tables.map((table, index) => tableDocument(table, ids[index] ?? '', name, path, timestamp)),
-    options,
-  );
-  try {
-    let at = 0;
-    const documents = tables.flatMap((table, index) =>
+  const idOf = (index: number): string => `${prefixOf(name)}${first + index}`;
+  let at = 0;
+  return [
+    ...tables.map((table, index) => tableDocument(table, idOf(index), name, path, timestamp)),
+    ...tables.flatMap((table, index) =>
       table.rows.map((row, rowIndex) => {
-        const parent = {
-          tableId: ids[index] ?? '',
-          frame: frames[index] ?? '',
-          name,
-          rowIndex: rowIndex + 1,
-        };
+        const frame = base === undefined ? undefined : base + index;
+        const parent = { tableId: idOf(index), frame, name, rowIndex: rowIndex + 1 };
         return rowDocument(table, row, parent, rows[at++] ?? { timestamp });
       }),
-    );
-    if (documents.length > 0) await storedIds(native, documents, options);
-  } catch (error) {
-    // The frames of rows name those of their tables, which had to come first.
-    await native.remove(frames.map(Number));
-    throw error;
-  }
-  return frames.map((id) => infoOf(native, JSON.parse(native.frame(Number(id))) as FrameInfo));
+    ),
+  ];
 }
 
 function prefixOf(name: string): string {
@@ -287,12 +307,16 @@ function tableDocument(
 }
 
 function rowDocument(
-  { headers, pageStart }: Table,
+  { headers, pageStart, rowPages }: Table,
   row: readonly string[],
-  parent: { tableId: string; frame: string; name: string; rowIndex: number },
+  parent: { tableId: string; frame: number | undefined; name: string; rowIndex: number },
   made: NativeDocument,
 ): NativeDocument {
-  const place = { table_id: parent.tableId, row_index: parent.rowIndex, page: pageStart };
+  const place = {
+    table_id: parent.tableId,
+    row_index: parent.rowIndex,
+    page: rowPages?.[parent.rowIndex - 1] ?? pageStart,
+  };
   const cells = Object.fromEntries(headers.map((header, column) => [header, row[column] ?? '']));
   return {
     ...made,
@@ -303,7 +327,7 @@ function rowDocument(
     track: 'tables',
     tags: [ROW_KIND, parent.tableId],
     labels: [],
-    metadata: JSON.stringify({ ...place, parent_frame: Number(parent.frame) }),
+    metadata: JSON.stringify({ ...place, parent_frame: parent.frame }),
     mime: 'application/json',
   };
 }

@@ -1,4 +1,4 @@
-import { FrameNotFoundError, type NativeMemory } from '@memvid/core';
+import { FrameNotFoundError, type NativeMemory, toMemvidError } from '@memvid/core';
 import { filledString, optionalOneOf } from './check.js';
 import type { FrameInfo } from './frame-info.js';
 import type { Handle } from './handle.js';
@@ -32,7 +32,17 @@ export async function getTable(
 
 export function framesWhere(native: NativeMemory, where: Record<string, unknown>): FrameInfo[] {
   const ids = JSON.parse(native.selectWhere(JSON.stringify({ where }))) as number[];
-  return ids.map((id) => JSON.parse(native.frame(id)) as FrameInfo).toSorted((a, b) => a.id - b.id);
+  return ids.flatMap((id) => frameOf(native, id)).toSorted((a, b) => a.id - b.id);
+}
+
+/** None, when another process removed it since it was selected. */
+function frameOf(native: NativeMemory, id: number): FrameInfo[] {
+  try {
+    return [JSON.parse(native.frame(id)) as FrameInfo];
+  } catch (error) {
+    if (toMemvidError(error).code === 'MV010') return [];
+    throw error;
+  }
 }
 
 /** What a frame of a table says. The reference writes the same, so nothing is taken for granted. */

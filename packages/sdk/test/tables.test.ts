@@ -1,5 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { definePlugin, HashEmbeddings, type ExtractedTable, type TableExtractor } from '@memvid/core';
 import { describe, expect, it, vi } from 'vitest';
 import { create, open, type Memvid } from '../src/index.ts';
@@ -164,6 +167,141 @@ describe('putPdfTables', () => {
     expect(await memory.scope({ user: 'ben' }).listTables()).toEqual([]);
     expect(await memory.scope({ user: 'ann' }).listTables()).toHaveLength(1);
   });
+});
+
+describe('tables and their rows', () => {
+  it('rows tell the page they stand on', async () => {
+    await using memory = await withTables({ ...PARTS, rowPages: [2, 2, 3] }, PARTS);
+    await memory.putPdfTables(pdf());
+    const pages = async (id: string): Promise<unknown[]> => {
+      const { hits } = await memory.find('bolt OR nut OR washer', {
+        where: { kind: 'table_row', table_id: id },
+      });
+      return hits.toSorted((a, b) => a.frame_id - b.frame_id).map(({ metadata }) => metadata['page']);
+    };
+    expect(await pages('tbl_parts_pdf_1')).toEqual([2, 2, 3]);
+    expect(await pages('tbl_parts_pdf_2')).toEqual([2, 2, 2]);
+    expect((await memory.find('washer', { where: { page: 3 } })).hits).toHaveLength(1);
+    expect(JSON.parse(await memory.view(4))).toMatchObject({ page: 3, row_index: 3 });
+  });
+
+  it.each([[[2, 2]], [[2, 2, 4]], [[1, 2, 3]], [[2, 2.5, 3]], ['223']])(
+    'pages of rows that are none are refused: %j',
+    async (rowPages) => {
+      await using memory = await withTables({ ...PARTS, rowPages: rowPages as number[] });
+      await expect(memory.putPdfTables(pdf())).rejects.toMatchObject({
+        code: 'MV018',
+        details: { reason: 'extractor' },
+      });
+      expect(await memory.listTables()).toEqual([]);
+    },
+  );
+
+  it('name the frame of their table, in a scope and beside long texts and vectors, too', async () => {
+    const wide = { ...PARTS, headers: PARTS.headers.map((header) => header.padEnd(2000, ' x')) };
+    await using memory = await freshMemory({
+      plugins: [pluginOf([wide, PARTS])],
+      embedder: new HashEmbeddings({ dimension: 8 }),
+    });
+    await memory.put({ text: 'words '.repeat(2000) });
+    const part = memory.scope({ user: 'ann' });
+    await part.put({ text: 'before' });
+    for (const own of [memory, part]) {
+      const { tables } = await own.putPdfTables(pdf());
+      for (const { table_id, frame_id } of tables) {
+        const { hits } = await own.find('bolt OR nut OR washer', {
+          mode: 'lex',
+          where: { kind: 'table_row', table_id },
+        });
+        expect(hits.map(({ metadata }) => metadata['parent_frame'])).toEqual([frame_id, frame_id, frame_id]);
+      }
+    }
+  });
+
+  it('are seen together by who reads while they are stored', async () => {
+    const rows = Array.from({ length: 2000 }, (_, n) => [`Bolt ${n}`, '1', '2']);
+    await using memory = await withTables({ ...PARTS, rows });
+    await memory.seal();
+    await using reader = await open(memory.file, { readOnly: true });
+    const seen = new Set<number>();
+    const over = new AbortController();
+    const storing = memory.putPdfTables(pdf()).finally(() => over.abort());
+    while (!over.signal.aborted) {
+      for (const { row_frame_count } of await reader.listTables()) seen.add(row_frame_count);
+      await sleep(0);
+    }
+    await storing;
+    for (const { row_frame_count } of await reader.listTables()) seen.add(row_frame_count);
+    expect([...seen]).toEqual([2000]);
+  });
+
+  it('are there together, or not at all, when processes that store them are killed and others store beside', async () => {
+    const file = freshPath();
+    const paths = [pdf('one.pdf'), pdf('two.pdf')];
+    const made = await create(file);
+    await made.close();
+    const code = `
+      import { open } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
+      const rows = Array.from({ length: 400 }, (_, n) => ['Bolt ' + n, String(n)]);
+      const table = { headers: ['Part', 'Stock'], rows, pageStart: 1, pageEnd: 1, quality: 1, detectionMode: 'lattice' };
+      const extractor = { spec: 'table-extractor/v1', name: 'own', mimeTypes: ['application/pdf'], extract: async () => ({ tables: [table, table] }) };
+      const plugins = [{ spec: 'plugin/v1', name: 'own', tableExtractors: { own: () => extractor } }];
+      const memory = await open(process.argv[1], { plugins });
+      for (;;) {
+        await memory.putPdfTables(process.argv[2]);
+        process.stdout.write('.');
+      }
+    `;
+    for (let round = 0; round < 5; round += 1) {
+      const children = paths.map((path) =>
+        spawn(process.execPath, ['--input-type=module', '-e', code, file, path], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        }),
+      );
+      const closed = children.map((child) => once(child, 'close'));
+      await Promise.all(children.map((child) => once(child.stdout, 'data')));
+      await sleep(round * 23);
+      for (const child of children) child.kill('SIGKILL');
+      await Promise.all(closed);
+      await using reader = await open(file, { readOnly: true });
+      const tables = await reader.listTables();
+      expect(tables.filter(({ n_rows, row_frame_count }) => n_rows !== row_frame_count)).toEqual([]);
+      expect(new Set(tables.map(({ table_id }) => table_id)).size).toBe(tables.length);
+      const { active_frame_count } = await reader.stats();
+      expect(active_frame_count).toBe(tables.length * 401);
+      expect(tables.length).toBeGreaterThan(2 * round);
+    }
+    rmSync(file);
+  }, 300_000);
+
+  it('of files of one name have ids of their own when processes store them at the same time', async () => {
+    const file = freshPath();
+    const path = pdf();
+    const code = `
+      import { open } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)};
+      const table = { headers: ['Part', 'Stock'], rows: [['Bolt', '7'], ['Nut', '8']], pageStart: 1, pageEnd: 1, quality: 1, detectionMode: 'lattice' };
+      const extractor = { spec: 'table-extractor/v1', name: 'own', mimeTypes: ['application/pdf'], extract: async () => ({ tables: [table] }) };
+      const plugins = [{ spec: 'plugin/v1', name: 'own', tableExtractors: { own: () => extractor } }];
+      const memory = await open(process.argv[1], { plugins, mode: 'auto' });
+      for (let n = 0; n < 15; n += 1) await memory.putPdfTables(process.argv[2]);
+      await memory.close();
+    `;
+    const closed = [1, 2].map(() =>
+      once(
+        spawn(process.execPath, ['--input-type=module', '-e', code, file, path], { stdio: 'inherit' }),
+        'close',
+      ),
+    );
+    for (const end of closed) expect(await end).toEqual([0, null]);
+    await using reader = await open(file, { readOnly: true });
+    const tables = await reader.listTables();
+    expect(tables).toHaveLength(30);
+    expect(new Set(tables.map(({ table_id }) => table_id)).size).toBe(30);
+    for (const { table_id, row_frame_count } of tables) {
+      expect(row_frame_count).toBe(2);
+      expect(await reader.getTable(table_id, 'csv')).toBe('Part,Stock\nBolt,7\nNut,8\n');
+    }
+  }, 120_000);
 });
 
 describe('vectors of rows', () => {

@@ -16,6 +16,8 @@ export interface Table {
   headers: string[];
   /** Data rows, without headers. */
   rows: string[][];
+  /** The page of each data row. */
+  rowPages: number[];
 }
 
 /** Joins what goes on on the next page: under the same header again, or right at its top in the same columns. */
@@ -30,11 +32,14 @@ export function mergePages(grids: readonly PageGrid[], merge: boolean): Table[] 
       const repeated = repeatedHeader(last, grid);
       if (repeated > 0 || goesOn(before, part)) {
         last.parts.push(part);
-        last.rows.push(...grid.rows.slice(repeated));
+        const rows = grid.rows.slice(repeated);
+        last.rows.push(...rows);
+        last.rowPages.push(...rows.map(() => page));
         return;
       }
     }
-    tables.push({ parts: [part], headers: grid.headers, rows: grid.rows.slice(grid.headerRows) });
+    const rows = grid.rows.slice(grid.headerRows);
+    tables.push({ parts: [part], headers: grid.headers, rows, rowPages: rows.map(() => page) });
   });
   return tables;
 }

@@ -19,6 +19,7 @@ import { settingsOf, type TablesOptions, type TablesSettings } from './options.j
 
 /** A table with what is known of it beyond the interface. */
 export interface PdfTable extends ExtractedTable {
+  readonly rowPages: readonly number[];
   /** As it stands on its pages, header rows included, a cell over several rows or columns in the first of them. */
   readonly parts: readonly {
     readonly page: number;
@@ -91,13 +92,14 @@ async function extract(
   return { tables: mergePages(grids, settings.mergePages).map(extracted), warnings };
 }
 
-function extracted({ parts, headers, rows }: Table): PdfTable {
+function extracted({ parts, headers, rows, rowPages }: Table): PdfTable {
   const pages = parts.map(({ page }) => page);
   return {
     headers,
     rows,
     pageStart: Math.min(...pages),
     pageEnd: Math.max(...pages),
+    rowPages,
     quality: Math.min(...parts.map(({ grid }) => qualityOf(grid))),
     detectionMode: parts[0]?.grid.mode ?? 'stream',
     parts: parts.map(({ page, grid }) => ({ page, rows: grid.rows, headerRows: grid.headerRows })),

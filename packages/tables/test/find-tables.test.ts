@@ -266,7 +266,11 @@ describe('tables over several pages', () => {
     const writer = new PdfWriter().page(...page(PARTS)).page(...page(more));
     const tables = await tablesIn(writer);
     expect(tables.map(whole)).toEqual([[...PARTS, ...more.slice(1)]]);
-    expect(tables[0]).toMatchObject({ pageStart: 1, pageEnd: 2 });
+    expect(tables[0]).toMatchObject({
+      pageStart: 1,
+      pageEnd: 2,
+      rowPages: [...PARTS.slice(1).map(() => 1), 2, 2],
+    });
   });
 
   it('others stay apart, and all do when that is asked for', async () => {

@@ -13,6 +13,8 @@ export interface ExtractedTable {
   /** First and last page, counted from 1. */
   pageStart: number;
   pageEnd: number;
+  /** The page of each row. Absent: `pageStart`. */
+  rowPages?: readonly number[] | undefined;
   /** How certain the extractor is, 0 to 1. */
   quality: number;
   /** How it was found: `lattice` by ruled lines, `stream` by gaps. */
