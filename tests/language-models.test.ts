@@ -100,15 +100,12 @@ describe.each(['nvidia', 'openai'])('enrich with %s', (provider) => {
         since: { value: 'March', sourceFrameId: 0, engine: model },
         type: { value: 'product' },
       });
-      const bodies = requests.map(
-        ({ body }) => body as ChatBody & { temperature?: number; max_tokens?: number },
-      );
+      const bodies = requests.map(({ body }) => body as ChatBody);
       expect(requests.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/chat/completions']);
       expect(requests[0]?.headers['authorization']).toBe(`Bearer ${KEY}`);
       for (const body of bodies) {
         expect(body).toMatchObject({
           model: 'some/model',
-          temperature: 0,
           messages: [{ role: 'system' }, { role: 'user', content: expect.stringMatching(/^Text:\n\n/) }],
         });
       }

@@ -402,7 +402,12 @@ describe('enrich with a language model', () => {
       mentioned_at: { value: '0-7' },
     });
     expect(asked).toHaveLength(1);
-    expect(asked[0]).toMatchObject({ temperature: 0, messages: [{ role: 'system' }, { role: 'user' }] });
+    expect(asked[0]).toEqual({
+      messages: [
+        { role: 'system', content: expect.any(String) },
+        { role: 'user', content: expect.stringContaining('Ann Lee') },
+      ],
+    });
     expect(await memory.enrich(model)).toMatchObject({ framesProcessed: 0 });
     expect(asked).toHaveLength(1);
   });
@@ -448,10 +453,19 @@ describe('enrich with a language model', () => {
     });
     await expect(memory.enrich(model)).rejects.toMatchObject({ code: 'MV018', details: { status: 401 } });
     expect((await memory.memories('ann', 'type')).count).toBe(20);
+    let count = 0;
     const refusing = saying(() => {
+      count += 1;
+      if (count === 1) return { entities: [] };
       throw Object.assign(new Error('too long'), { status: 413 });
     });
-    expect((await memory.enrich(refusing)).failed).toHaveLength(20);
+    expect((await memory.enrich(refusing)).failed).toHaveLength(19);
+    const useless = saying(() => {
+      count += 1;
+      throw Object.assign(new Error('no such parameter'), { status: 400 });
+    });
+    await expect(memory.enrich(useless)).rejects.toMatchObject({ code: 'MV018', details: { status: 400 } });
+    expect(count).toBe(20 + 16);
   });
 
   it('reads long documents piece by piece, and halves what gives too long an answer', async () => {

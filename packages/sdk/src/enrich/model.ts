@@ -12,7 +12,6 @@ const SHORTEST = 500;
 const LANES = 4;
 /** How often a model is asked again that answered in another shape. */
 const TRIES = 2;
-const ANSWER_TOKENS = 4096;
 
 /** What a language model says of texts, as far as it stands there. */
 export function engineOfModel(
@@ -23,8 +22,8 @@ export function engineOfModel(
   const usage: { -readonly [K in keyof TokenUsage]: number } = {};
   const ask = async (text: string, signal: AbortSignal): Promise<Said> => {
     for (let tries = 1; ; tries += 1) {
-      const request = { messages: messagesFor(text), temperature: 0, maxTokens: ANSWER_TOKENS };
-      const answer = await generate(model, request, { signal });
+      // Nothing else is said of how to answer: some models refuse to be told a temperature.
+      const answer = await generate(model, { messages: messagesFor(text) }, { signal });
       for (const [name, count] of Object.entries(answer.usage ?? {}) as [
         keyof TokenUsage,
         number | undefined,
@@ -45,6 +44,7 @@ export function engineOfModel(
       if (tries === TRIES) throw unusable(model, shape, 'malformed');
     }
   };
+  let hasAnswered = false;
   const lookAt = async ({ id, text }: Looked, signal: AbortSignal): Promise<Outcome> => {
     const parts: Said[] = [];
     for (const window of windowsOf(text, WINDOW)) parts.push(await ask(window, signal));
@@ -60,6 +60,7 @@ export function engineOfModel(
     },
     async look(documents, signal, done): Promise<void> {
       let failure: { readonly error: unknown } | undefined;
+      const refused: Outcome[] = [];
       let next = 0;
       const lane = async (): Promise<void> => {
         while (failure === undefined) {
@@ -68,14 +69,18 @@ export function engineOfModel(
           if (document === undefined) return;
           try {
             done(await lookAt(document, signal));
+            hasAnswered = true;
           } catch (error) {
             if (signal.aborted || !isOfTheText(error)) failure ??= { error };
-            else done({ id: document.id, statements: [], rejected: [], error });
+            else refused.push({ id: document.id, statements: [], rejected: [], error });
           }
         }
       };
       await Promise.all(Array.from({ length: LANES }, lane));
       if (failure !== undefined) throw failure.error;
+      // Requests that are all refused are wrong in another way.
+      if (!hasAnswered && refused.length > 1) throw refused[0]?.error;
+      for (const outcome of refused) done(outcome);
     },
   };
 }
