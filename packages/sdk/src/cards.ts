@@ -66,7 +66,7 @@ export interface MemoriesStatsResult {
   /** Different slots of entities. */
   slotCount: number;
   cardsByKind: Partial<Record<CardKind, number>>;
-  /** Documents that say something, and those that `enrich` looked at. */
+  /** Documents that say something by the rules, and those that `enrich` looked at with them. */
   enrichedFrames: number;
   /** When cards were written the last time, seconds since 1970. */
   lastEnrichment: number | null;
@@ -138,8 +138,18 @@ export interface EnrichProgress {
   readonly rejected: number;
 }
 
-/** Who makes cards: `rules`, an extractor of names, a language model, or the name under which a plugin has one. */
-export type EnrichEngine = string | EntityExtractor | LanguageModel;
+/** Who makes cards: `rules`, an extractor of names, a language model, or the name under which a plugin has one. Extractors of `getEntityExtractor` do, too. */
+export type EnrichEngine = string | EntityExtractor | LanguageModel | ReferenceExtractor;
+
+/** An extractor with the members that the reference's have. */
+interface ReferenceExtractor {
+  /** `provider:model`. */
+  readonly name: string;
+  extractBatch(
+    texts: string[],
+    minConfidence?: number,
+  ): Promise<{ name: string; type: string; confidence: number }[][]>;
+}
 
 export interface EnrichOptions {
   /** Default `rules`. */

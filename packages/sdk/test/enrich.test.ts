@@ -317,6 +317,10 @@ describe('enrich with an extractor of names', () => {
       code: 'MV019',
       message: expect.stringContaining('registered: names, sayer:<model>'),
     });
+    await expect(memory.enrich('nvidia:m')).rejects.toMatchObject({
+      code: 'MV018',
+      details: { operation: 'enrich' },
+    });
     for (const name of ['ner:en-core-web-sm', 'en-core-web-sm', 'ner']) {
       await expect(memory.enrich(name)).rejects.toMatchObject({
         code: 'MV018',
@@ -325,8 +329,45 @@ describe('enrich with an extractor of names', () => {
     }
   });
 
+  it('takes an extractor of the reference', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann is here, and Ann is there' });
+    const asked: unknown[] = [];
+    class Extractor {
+      readonly name = 'Local:some:model';
+      async extractBatch(texts: string[], minConfidence?: number) {
+        asked.push(texts, minConfidence);
+        return texts.map(() => [{ name: 'Ann', type: 'PERSON', confidence: 0.9 }]);
+      }
+    }
+    const options = { engine: new Extractor(), minConfidence: 0.7 };
+    expect(await memory.enrich(options)).toMatchObject({ engine: 'local:some:model', newCards: 2 });
+    expect(asked).toEqual([['Ann is here, and Ann is there'], 0.7]);
+    expect(await memory.enrich(new Extractor())).toMatchObject({ framesProcessed: 0 });
+    expect((await memory.memories('ann', 'mentioned_at')).cards[0]?.value).toBe('0-3 17-20');
+    const nameless = Object.assign(new Extractor(), { name: 'nameless' });
+    await expect(memory.enrich(nameless)).rejects.toMatchObject({
+      code: 'MV019',
+      details: { argument: 'engine.model' },
+    });
+  });
+
+  it('holds no half of a character', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann 🙂 Bob' });
+    const name = '🙂'.slice(0, 1);
+    const names = [
+      { name, type: 'PERSON', confidence: 1, start: 4, end: 5 },
+      { name: 'Bob', type: `X${name}`, confidence: 1 },
+    ];
+    const result = await memory.enrich({ ...capitals(), extract: async () => [names] });
+    expect(result).toMatchObject({ framesProcessed: 1, newCards: 0, rejectedCount: 2 });
+  });
+
   it.each([
     ['a number', 7, undefined],
+    ['an extractor without a spec', { extract: async () => [] }, undefined],
+    ['a model without a spec', { generate: async () => ({ text: '' }) }, undefined],
     ['an object of no known kind', { spec: 'embedder/v1' }, undefined],
     ['no provider', { ...capitals(), provider: ' ' }, undefined],
     ['no method', { ...capitals(), extract: 1 }, undefined],

@@ -29,6 +29,7 @@ export async function languageModelOf(
   handle: Handle,
   given: LanguageModel | string,
   apiKey: string | undefined,
+  operation: string = 'ask',
 ): Promise<LanguageModel> {
   if (typeof given !== 'string' && apiKey !== undefined) {
     // Its value is not shown, whatever it is.
@@ -39,7 +40,7 @@ export async function languageModelOf(
   }
   const model =
     typeof given === 'string'
-      ? await named(handle, given, apiKey)
+      ? await named(handle, given, apiKey, operation)
       : reading('model', () => checkLanguageModel(given, 'model'));
   try {
     await model.assertReady?.();
@@ -55,11 +56,16 @@ export async function namesLanguageModel({ embedders }: Handle, name: string): P
   return (await embedders.search((plugins) => registered(plugins, name))) !== undefined;
 }
 
-async function named(handle: Handle, name: string, apiKey: string | undefined): Promise<LanguageModel> {
+async function named(
+  handle: Handle,
+  name: string,
+  apiKey: string | undefined,
+  operation: string,
+): Promise<LanguageModel> {
   const { embedders } = handle;
   const { apiKeys } = handle.settings;
   const found = await embedders.search((plugins) => registered(plugins, name));
-  if (found === undefined) checkModel(name, apiKey, apiKeys, namesOf(embedders.plugins));
+  if (found === undefined) checkModel(name, apiKey, apiKeys, namesOf(embedders.plugins), operation);
   const { factory, provider, model } = found;
   const known = made.get(embedders) ?? new Map<Factory<LanguageModel>, Map<string, LanguageModel>>();
   made.set(embedders, known);
@@ -128,13 +134,14 @@ export function checkModel(
   key: string | undefined,
   keys: ReadonlyMap<string, string>,
   names: readonly string[] = [],
+  operation: string = 'ask',
 ): never {
   const { provider, model } = partsOf(name);
   const known = ownValue(LANGUAGE_MODEL_PLUGINS, provider);
   if (known === undefined || (model === undefined && known.modelVariable === undefined)) {
     const registeredNames = names.map((own) => `"${own}:<model>"`).join(', ');
     throw new ModelUnsupportedError(`unsupported model '${name}'`, {
-      details: { operation: 'ask', model: withoutSecrets(name), registered: names },
+      details: { operation, model: withoutSecrets(name), registered: names },
       ...(names.length === 0
         ? {}
         : {
@@ -147,7 +154,7 @@ export function checkModel(
     throw new ModelUnsupportedError(
       `${provider.toUpperCase()} model name required: neither "${provider}:<model>" nor ${modelVariable} gives one`,
       {
-        details: { operation: 'ask', provider, reason: 'missing_model', variable: modelVariable },
+        details: { operation, provider, reason: 'missing_model', variable: modelVariable },
         suggestion: `Pass \`model: "${provider}:<model>"\`, or set the environment variable ${modelVariable}.`,
       },
     );
@@ -155,18 +162,18 @@ export function checkModel(
   const install = `Install it: npm install ${packageName}. Then pass it: import { ${call.replace('()', '')} } from '${packageName}', and open(path, { plugins: [${call}] }).`;
   if (!key && !keys.get(provider) && !process.env[variable]?.trim()) {
     throw new ModelUnsupportedError(`The model '${name}' needs a key, and ${variable} is not set`, {
-      details: { operation: 'ask', provider, model, variable, reason: 'missing_key' },
+      details: { operation, provider, model, variable, reason: 'missing_key' },
       suggestion: `Set the environment variable ${variable}, or pass \`modelApiKey\`. The package ${packageName} is needed, too. ${install}`,
     });
   }
   if (isOn(process.env['MEMVID_OFFLINE'])) {
     throw new ModelUnsupportedError(
       `The model '${name}' needs the network, and MEMVID_OFFLINE is on (offline)`,
-      { details: { operation: 'ask', provider, model, reason: 'offline' } },
+      { details: { operation, provider, model, reason: 'offline' } },
     );
   }
   throw new PluginMissingError(
     `The model '${name}' needs the package ${packageName}, which was not passed in`,
-    { details: { operation: 'ask', provider, model, package: packageName }, suggestion: install },
+    { details: { operation, provider, model, package: packageName }, suggestion: install },
   );
 }

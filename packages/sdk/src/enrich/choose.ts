@@ -15,10 +15,16 @@ import { pluginMissing } from '../failures.js';
 import type { Handle } from '../handle.js';
 import type { Engine } from './engine.js';
 import { engineOfModel } from './model.js';
-import { checkExtractor, engineOfNames, type NameOptions } from './names.js';
+import { checkExtractor, engineOfNames, extractorOfReference, type NameOptions } from './names.js';
 
 /** Who looks at the documents, as it was given. */
 export type Given = string | EntityExtractor | LanguageModel;
+
+/** Whether something is meant to look at documents, and is no options. */
+export function isEngine(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value === 'string';
+  return ['spec', 'extract', 'extractBatch', 'generate'].some((member) => member in value);
+}
 
 export interface ChoiceOptions extends NameOptions {
   readonly apiKey: string | undefined;
@@ -43,6 +49,8 @@ export async function chosen(handle: Handle, given: Given, options: ChoiceOption
         options,
       );
     }
+    const reference = reading('engine', () => extractorOfReference(given));
+    if (reference !== undefined) return engineOfNames(reference, options);
     if (spec === 'language-model/v1') return ofModel(handle, given as LanguageModel, options);
     throw invalidInput('engine.spec', spec, '"entity-extractor/v1" or "language-model/v1"');
   }
@@ -72,7 +80,7 @@ async function ofModel(
 ): Promise<Engine> {
   // Names are found without it.
   const { generateText, languageModelOf } = await languageModels();
-  return engineOfModel(await languageModelOf(handle, given, apiKey), types, generateText);
+  return engineOfModel(await languageModelOf(handle, given, apiKey, 'enrich'), types, generateText);
 }
 
 interface Found {

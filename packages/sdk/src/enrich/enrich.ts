@@ -17,6 +17,7 @@ import type {
   MemoryCard,
   MemoryCardInput,
 } from '../cards.js';
+import { reading } from '../border.js';
 import {
   optionalBoolean,
   optionalFilledString,
@@ -29,7 +30,7 @@ import {
 } from '../check.js';
 import type { Handle } from '../handle.js';
 import type { Where, whereOf } from '../where.js';
-import { type ChoiceOptions, chosen, type Given } from './choose.js';
+import { type ChoiceOptions, chosen, type Given, isEngine } from './choose.js';
 import type { Engine, Looked, Outcome, Statement } from './engine.js';
 import { outside, rangesOf } from './ranges.js';
 
@@ -68,9 +69,9 @@ export async function enrichWith(
   force: unknown,
   steps: EnrichSteps,
 ): Promise<EnrichResult> {
-  const isProvider =
-    typeof given === 'string' || (typeof given === 'object' && given !== null && 'spec' in given);
-  const options: Options = isProvider ? { engine: given } : optionsOf(given, 'engine');
+  const options: Options = reading('engine', () => isEngine(given))
+    ? { engine: given }
+    : optionsOf(given, 'engine');
   const isForced =
     optionalBoolean(options['force'], 'force', undefined) ?? optionalBoolean(force, 'force', false);
   const engineVersion = optionalFilledString(options['engineVersion'], 'engineVersion');

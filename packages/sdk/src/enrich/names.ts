@@ -2,6 +2,7 @@ import {
   type EntityExtractor,
   type ExtractedEntity,
   invalidInput,
+  isWellFormed,
   MemvidError,
   toMemvidError,
   UnsupportedOperationError,
@@ -41,6 +42,33 @@ export function checkExtractor(value: unknown, argument: string): EntityExtracto
     throw invalidInput(`${argument}.extract`, extractor.extract, 'a function');
   }
   return extractor;
+}
+
+/** What extractors of the reference have: those of `getEntityExtractor`. */
+interface ReferenceExtractor {
+  readonly name: string;
+  readonly entityTypes?: readonly string[];
+  extractBatch(texts: string[], minConfidence?: number): Promise<ExtractedEntity[][]>;
+}
+
+/** An extractor with the members that the reference's have; `undefined` for something else. */
+export function extractorOfReference(value: unknown): EntityExtractor | undefined {
+  const given = value as Partial<ReferenceExtractor>;
+  if ('spec' in given || typeof given.extractBatch !== 'function' || typeof given.name !== 'string') {
+    return undefined;
+  }
+  const extractor = given as ReferenceExtractor;
+  const [provider = '', ...model] = extractor.name.split(':');
+  return checkExtractor(
+    {
+      spec: 'entity-extractor/v1',
+      provider,
+      model: model.join(':'),
+      entityTypes: extractor.entityTypes ?? [],
+      extract: (texts, { minConfidence } = {}) => extractor.extractBatch([...texts], minConfidence),
+    } satisfies EntityExtractor,
+    'engine',
+  );
 }
 
 /** The names that an extractor finds. */
@@ -115,14 +143,17 @@ function outcomeOf({ id, text }: Looked, list: unknown, { types, minConfidence }
 function isEntity(entity: unknown): entity is ExtractedEntity {
   return (
     isRecord(entity) &&
-    typeof entity['name'] === 'string' &&
-    entity['name'].trim() !== '' &&
-    typeof entity['type'] === 'string' &&
-    entity['type'].trim() !== '' &&
+    isFilled(entity['name']) &&
+    isFilled(entity['type']) &&
     typeof entity['confidence'] === 'number' &&
     entity['confidence'] >= 0 &&
     entity['confidence'] <= 1
   );
+}
+
+/** Half a character is none, and no file can hold it. */
+function isFilled(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '' && isWellFormed(value);
 }
 
 /** The place it says, if that is so; else wherever the name stands. */
