@@ -1,5 +1,6 @@
 //! The handle applications hold: one memory, shared by threads, refreshed when other processes write.
 
+mod at_once;
 mod cards;
 mod put;
 mod repair;
@@ -77,6 +78,18 @@ pub struct Memory {
 impl Memory {
     /// Opens or creates the memory at `path`.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self> {
+        let timeout = options.lock_timeout;
+        let load = |storage: &_| load(storage, timeout, Locked::No, Care::Quick).map(Some);
+        let opened = Self::open_by(path, options, load)?;
+        opened.ok_or_else(|| missing(path))
+    }
+
+    /// Opens with the commit that `load` gives, if it gives one.
+    fn open_by(
+        path: &Path,
+        options: OpenOptions,
+        load: impl FnOnce(&Arc<FileStorage>) -> Result<Option<Committed>>,
+    ) -> Result<Option<Self>> {
         if path.as_os_str().is_empty() {
             return Err(Error::invalid(
                 "path",
@@ -101,10 +114,12 @@ impl Memory {
         }
         let real = resolve(&real)?;
         if options.salvage {
-            return Self::open_salvage(path, real, options);
+            return Self::open_salvage(path, real, options).map(Some);
         }
         let storage = Arc::new(FileStorage::open_existing(&real, !options.read_only)?);
-        let committed = load(&storage, options.lock_timeout, Locked::No, Care::Quick)?;
+        let Some(committed) = load(&storage)? else {
+            return Ok(None);
+        };
         let lex = options.enable_lex && lex_enabled(&committed);
         let pending = writer::load_pending(&committed, lex)?;
         let snapshot = Snapshot {
@@ -117,7 +132,7 @@ impl Memory {
         {
             memory.set_vector_compression(is_on)?;
         }
-        Ok(memory)
+        Ok(Some(memory))
     }
 
     fn of(path: &Path, real: PathBuf, options: OpenOptions, snapshot: Snapshot, lex: bool) -> Self {

@@ -8,6 +8,8 @@ export interface NativeBinding {
   /** Versions of the addon and the engine, and what was compiled in. */
   versionInfo(): NativeVersionInfo;
   openMemory(options: NativeOpenOptions): Promise<NativeMemory>;
+  /** Opens a memory that takes no waiting and few reads; `null`, with nothing done, for all others and all that fails. */
+  openMemoryAtOnce(options: NativeOpenOptions): NativeMemory | null;
   readonly NativeFeed: new () => NativeFeed;
   /** JSON of a verify report. Never writes. */
   verifyFile(path: string, deep: boolean): Promise<string>;

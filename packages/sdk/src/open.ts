@@ -199,7 +199,8 @@ export async function openMemory(
 
 async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {
   try {
-    return await loadNative().openMemory(options);
+    const native = loadNative();
+    return native.openMemoryAtOnce(options) ?? (await native.openMemory(options));
   } catch (error) {
     const failure = failureOn(options.path, error);
     if (failure.code !== 'MV013' || existsSync(dirname(options.path))) throw failure;

@@ -113,6 +113,20 @@ pub fn open_memory(options: NativeOpenOptions) -> AsyncTask<Job<NativeMemory>> {
     })
 }
 
+/// Opens a memory on this thread, when that takes less than handing it to another one; `null`, with nothing done, when
+/// `openMemory` is the better way, or has something to say.
+#[napi]
+pub fn open_memory_at_once(options: NativeOpenOptions) -> napi::Result<Option<NativeMemory>> {
+    let open = || {
+        let converted = options.convert()?;
+        Ok(NativeMemory::open_at_once(
+            PathBuf::from(&options.path),
+            converted,
+        ))
+    };
+    guard(open).map_err(to_napi)
+}
+
 #[napi(ts_return_type = "Promise<string>")]
 pub fn verify_file(path: String, deep: bool) -> AsyncTask<Job<String>> {
     Job::spawn(move || task::json(&engine::verify_file(&PathBuf::from(path), deep)?))

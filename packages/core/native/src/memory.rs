@@ -115,11 +115,20 @@ impl From<PutResult> for NativePutResult {
 impl NativeMemory {
     pub fn open(path: PathBuf, options: OpenOptions) -> Result<Self> {
         let memory = Memory::open(&path, options)?;
-        Ok(Self {
+        Ok(Self::of(path, memory))
+    }
+
+    pub fn open_at_once(path: PathBuf, options: OpenOptions) -> Option<Self> {
+        let memory = Memory::open_at_once(&path, options)?;
+        Some(Self::of(path, memory))
+    }
+
+    fn of(path: PathBuf, memory: Memory) -> Self {
+        Self {
             memory: Arc::new(memory),
             writer: Worker::default(),
             path: path.to_string_lossy().into_owned(),
-        })
+        }
     }
 
     /// What is left to do when a write has been answered.
