@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ImageEmbedder } from '@memvid/core';
+import { create, type Memvid, open } from '@memvid/sdk';
 import { describe, expect, it } from 'vitest';
 import { linkedInstallation } from './support/install.ts';
-import { paper, root } from './support/places.ts';
-import { leftOut } from './support/workspace.ts';
+import { paper, referenceProgram, root } from './support/places.ts';
+import { reference } from './support/reference.ts';
+import { leftOut, scratch } from './support/workspace.ts';
 
 /** In a folder with the packages. Links are followed, as Node does by itself: `sharp` finds what it needs only from its real place. */
 function program(packages: readonly string[], code: string, ...words: string[]): unknown {
@@ -73,3 +77,87 @@ describe('@memvid/clip beside the SDK', () => {
     expect(program(ALL, code, join(models.path, 'clip-tiny-shapes'))).toEqual([512, true]);
   });
 });
+
+/** Vectors that depend on what is given alone. */
+const vectorOf = (data: string | Uint8Array): Float32Array =>
+  Float32Array.from(
+    createHash('shake256', { outputLength: 512 }).update(data).digest(),
+    (byte) => byte - 128,
+  );
+const imageEmbedder: ImageEmbedder = {
+  spec: 'image-embedder/v1',
+  provider: 'test',
+  model: 'mobileclip-s2',
+  dimensions: 512,
+  maxBatch: 16,
+  embedImages: async (images) => ({ vectors: images.map(({ data }) => vectorOf(data)) }),
+  embedTexts: async (texts) => ({ vectors: texts.map(vectorOf) }),
+};
+const pictureOf = (name: string): Uint8Array => Buffer.from(`\u0089PNG\0${name}`, 'latin1');
+const NAMES = ['ship', 'dog', 'bridge'];
+
+async function expectAll(memory: Memvid, names: readonly string[] = NAMES): Promise<void> {
+  for (const name of names) {
+    const { hits } = await memory.find({ image: pictureOf(name) }, { k: 1 });
+    expect([hits[0]?.title, (hits[0]?.score ?? 0) > 0.999]).toEqual([name, true]);
+  }
+  expect((await memory.stats()).picture_count).toBe(names.length);
+}
+
+function pictureCountOfReference(home: string, file: string): unknown {
+  const run = reference(home, 'stats', file, '--json');
+  expect(run.status).toBe(0);
+  return (JSON.parse(run.output) as { frames: { clip_images: unknown } }).frames.clip_images;
+}
+
+const theirs = referenceProgram();
+describe.skipIf(leftOut('pictures both ways between the SDK and the reference', theirs.missing))(
+  'pictures and the reference',
+  () => {
+    it('reads the index that we wrote, and keeps it when it writes', async () => {
+      const home = scratch();
+      const file = join(home, 'ours.mv2');
+      const memory = await create(file, { imageEmbedder });
+      for (const name of NAMES) await memory.put({ image: pictureOf(name), title: name });
+      await memory.close();
+      expect(pictureCountOfReference(home, file)).toBe(3);
+      expect(reference(home, 'verify', file, '--deep')).toMatchObject({ status: 0 });
+      const input = join(home, 'note.txt');
+      writeFileSync(input, 'Carol lives in Rome.');
+      expect(reference(home, 'put', file, '--input', input, '--no-embedding').status).toBe(0);
+      expect(reference(home, 'delete', file, '--frame-id', '1', '--yes').status).toBe(0);
+      const again = await open(file, { imageEmbedder });
+      await expectAll(again, ['ship', 'bridge']);
+      await again.put({ image: pictureOf('harbour'), title: 'harbour' });
+      await expectAll(again, ['ship', 'bridge', 'harbour']);
+      expect((await again.verify({ deep: true })).overall_status).toBe('passed');
+      await again.close();
+      expect(reference(home, 'verify', file, '--deep')).toMatchObject({ status: 0 });
+    });
+
+    it('applies a log with pictures, which are found and moved into the index', async () => {
+      const home = scratch();
+      const ours = join(home, 'ours.mv2');
+      const memory = await create(ours, { imageEmbedder });
+      await memory.put({ text: 'A text.' });
+      await memory.seal();
+      for (const name of NAMES) await memory.put({ image: pictureOf(name), title: name });
+      // As a process leaves it that dies here.
+      const file = join(home, 'left.mv2');
+      copyFileSync(ours, file);
+      await memory.close();
+      const input = join(home, 'note.txt');
+      writeFileSync(input, 'Carol lives in Rome.');
+      expect(reference(home, 'put', file, '--input', input, '--no-embedding').status).toBe(0);
+      const again = await open(file, { imageEmbedder });
+      await expectAll(again);
+      await again.put({ text: 'One more.' });
+      await again.close();
+      expect(pictureCountOfReference(home, file)).toBe(3);
+      const last = await open(file, { imageEmbedder });
+      await expectAll(last);
+      expect((await last.verify({ deep: true })).overall_status).toBe('passed');
+      await last.close();
+    });
+  },
+);

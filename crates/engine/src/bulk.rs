@@ -28,7 +28,7 @@ use crate::bulk_places::{Movable, fill_log, make_room_for_log};
 use crate::bulk_vectors::{BatchVectors, Room};
 use crate::commit::{self, CommitOptions};
 use crate::committed::Committed;
-use crate::document::{Document, PreparedDocument, Preparer};
+use crate::document::{Document, PreparedDocument, PreparedFrame, Preparer};
 use crate::error::{Code, Error, Result};
 use crate::fresh::FreshFrames;
 use crate::lex_sections;
@@ -36,6 +36,7 @@ use crate::merge;
 use crate::naming::identify;
 use crate::options::PutOptions;
 use crate::output::{self, Output};
+use crate::pictures::{self, FreshPictures};
 use crate::snapshot::Snapshot;
 use crate::vec_sections::{self, status_after};
 use crate::write_behind::WriteBehind;
@@ -120,6 +121,8 @@ pub struct Batch {
     pub sections: Vec<SegmentMeta>,
     /// Its vectors.
     pub vectors: vec_sections::Written,
+    /// The pictures of its frames.
+    pub pictures: FreshPictures,
     /// Writes on behind everything.
     pub out: Output,
     /// Size of the log from now on.
@@ -135,6 +138,8 @@ struct Shared<'a> {
     level: i32,
     /// Whether memory cards are made of the documents.
     enrich: bool,
+    /// What the pictures of the file are, once there is one.
+    picture_kind: OnceLock<pictures::Kind>,
     /// Where the next piece goes.
     position: AtomicU64,
     /// Pieces that have no place yet.
@@ -174,6 +179,7 @@ impl<'a> Shared<'a> {
             disk,
             level: put.compression_level,
             enrich: put.enrich,
+            picture_kind: OnceLock::new(),
             position: AtomicU64::new(behind.unwrap_or(snapshot.committed.end)),
             held,
             frames: AtomicU64::new(0),
@@ -205,6 +211,23 @@ impl<'a> Shared<'a> {
             check_capacity(limit, start + bytes.len() as u64)?;
         }
         self.disk.write_at(start, bytes)
+    }
+
+    /// Refuses a picture that cannot be compared with those of the file, or with the first one of the batch.
+    fn check_picture(&self, document: &PreparedDocument, index: usize) -> Result<()> {
+        let picture = document.frames.first().and_then(PreparedFrame::picture);
+        let Some(picture) = picture else {
+            return Ok(());
+        };
+        let kind = match self.picture_kind.get() {
+            Some(kind) => kind,
+            None => {
+                let known = self.snapshot.picture_kind()?;
+                self.picture_kind
+                    .get_or_init(|| known.unwrap_or_else(|| picture.kind()))
+            }
+        };
+        pictures::check_kind(kind, &picture, Some(index))
     }
 
     /// Decides where the vectors begin, behind a log that fits what is `expected`, bytes; gives the size of that log.
@@ -333,10 +356,12 @@ fn run(
     }
     let mut ordered = BTreeMap::new();
     let mut parts = Vec::new();
+    let mut pictures = FreshPictures::default();
     for result in results {
         let lane = result.map_err(|_| stopped_unexpectedly())?;
         ordered.extend(lane.slices);
         parts.extend(lane.sections);
+        pictures.append(lane.pictures);
     }
     let mut written = Movable {
         slices: &mut ordered,
@@ -408,6 +433,7 @@ fn run(
         frames,
         sections,
         vectors,
+        pictures,
         out,
         wal_size,
     })
@@ -475,6 +501,7 @@ fn hand_out(
 struct Lane {
     slices: Vec<(u64, FreshFrames)>,
     sections: Vec<SegmentMeta>,
+    pictures: FreshPictures,
 }
 
 fn run_lane(shared: &Shared<'_>, queue: &Mutex<Receiver<Slice>>) -> Lane {
@@ -528,6 +555,7 @@ impl Worker<'_, '_> {
         for (index, document, pieces) in slice.documents {
             let mut prepared = self.preparer.prepare_pieces(document, pieces, index)?;
             let parent = slice.first_frame + frames.len() as u64;
+            self.shared.check_picture(&prepared, index)?;
             let vector = prepared
                 .frames
                 .first_mut()
@@ -545,6 +573,7 @@ impl Worker<'_, '_> {
         let place = self.shared.write(&payloads)?;
         for (frame, _) in &mut frames {
             frame.payload_offset += place;
+            lane.pictures.take(frame);
         }
         let shared = self.shared;
         shared.vectors.take(

@@ -33,6 +33,7 @@ use crate::fresh::FreshFrames;
 use crate::lex_sections::{self, groups, part_of, section_id};
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
+use crate::pictures::{self, FreshPictures, PictureIndex};
 use crate::snapshot::Snapshot;
 use crate::tracks;
 use crate::vec_sections::{self, Fresh, Rewrite, status_after};
@@ -114,6 +115,7 @@ pub fn write_batch(
         changed: snapshot.pending.changes.clone(),
         sections: batch.sections,
         vectors: batch.vectors,
+        pictures: batch.pictures,
         edits: Edits::new(),
         altered: Altered::default(),
         guard: None,
@@ -189,6 +191,8 @@ struct Content {
     changed: HashMap<u64, StatusChange>,
     sections: Vec<SegmentMeta>,
     vectors: vec_sections::Written,
+    /// The pictures of its frames.
+    pictures: FreshPictures,
     /// What changes in frames besides their status.
     edits: Edits,
     /// What changes besides.
@@ -260,6 +264,8 @@ fn write(
     )?;
     let last_payload =
         last_payload.and_then(|index| Some((index, additions.get_mut(index)?.payload.take()?)));
+    let fresh_frames = additions.iter_mut().map(|addition| &mut addition.frame);
+    let pictures = FreshPictures::of(base, fresh_frames);
     let frames = additions
         .iter()
         .map(|addition| (&addition.frame, &addition.sketch));
@@ -271,6 +277,7 @@ fn write(
         changed,
         sections,
         vectors,
+        pictures,
         edits: Edits::new(),
         altered: Altered::default(),
         guard: None,
@@ -346,6 +353,7 @@ pub fn commit_change(
             changed: snapshot.pending.changes.clone(),
             sections: base.lex_sections().to_vec(),
             vectors: change.vectors,
+            pictures: FreshPictures::default(),
             edits: change.edits,
             altered: change.altered,
             guard: last_payload(base)?,
@@ -398,6 +406,12 @@ fn finish(
     drop(encoded);
     if let Some(track) = &content.altered.memories {
         tail.memories_track = Some(track.write(&mut out)?);
+    }
+    let pictures = std::mem::take(&mut content.pictures);
+    let has_any = |index: &PictureIndex| index.has_any_in_frames();
+    if !pictures.is_empty() || base.pictures().is_ok_and(has_any) {
+        let keeps = |id| pictures::is_kept(status_after(base, changed, id));
+        tail.indexes.clip = pictures::write(base, pictures, &keeps, &mut out)?;
     }
     clear_reference_lex(&mut tail, options.lex_enabled);
     content.vectors.apply(&mut tail);

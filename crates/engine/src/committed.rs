@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::indexing::index_range;
 use crate::lex_sections::{part_of, same_range};
 use crate::output;
+use crate::pictures::PictureIndex;
 use crate::selected::Selected;
 use crate::shown::Intact;
 use crate::staged::{Staged, is_staged};
@@ -75,6 +76,7 @@ pub struct Committed {
     not_indexed: OnceLock<u64>,
     staged: OnceLock<(Value, bool)>,
     vectors: OnceLock<Result<VectorIndex>>,
+    pictures: OnceLock<Result<PictureIndex>>,
     identities: OnceLock<BTreeMap<Identity, u64>>,
     removed_shares: OnceLock<RemovedShares>,
 }
@@ -198,6 +200,7 @@ impl Committed {
             not_indexed: OnceLock::new(),
             staged: OnceLock::new(),
             vectors: OnceLock::new(),
+            pictures: OnceLock::new(),
             identities: OnceLock::new(),
             removed_shares: OnceLock::new(),
         })
@@ -405,6 +408,14 @@ impl Committed {
     pub fn vectors(&self) -> Result<&VectorIndex> {
         self.vectors
             .get_or_init(|| VectorIndex::open(self))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The pictures of this commit. Read and checked once.
+    pub fn pictures(&self) -> Result<&PictureIndex> {
+        self.pictures
+            .get_or_init(|| PictureIndex::open(self))
             .as_ref()
             .map_err(Clone::clone)
     }

@@ -42,6 +42,7 @@ use crate::fresh::FreshFrames;
 use crate::lex_sections::{self, write_section};
 use crate::merge::{self, Group, Section, merge_or_rebuild};
 use crate::output::{self, Output};
+use crate::pictures::{self, FreshPictures};
 use crate::snapshot::Snapshot;
 use crate::staged::{self, is_staged};
 use crate::stats::live_bytes;
@@ -297,6 +298,8 @@ pub fn prepare_to(
 
     let mut additions = pending_additions(snapshot)?;
     fill_search_texts(base.directory.totals().search_text_bytes, &mut additions);
+    let fresh_frames = additions.iter_mut().map(|addition| &mut addition.frame);
+    let pictures = FreshPictures::of(base, fresh_frames);
     let fresh = additions
         .iter()
         .map(|addition| (&addition.frame, &addition.sketch));
@@ -320,9 +323,18 @@ pub fn prepare_to(
     if memories.is_some() {
         tail.memories_track = None;
     }
+    // Pictures that cannot be read are copied, too.
+    let writes_pictures = base.pictures().is_ok();
+    if writes_pictures {
+        tail.indexes.clip = None;
+    }
     move_tracks(base, &mut tail, &mut out)?;
     if let Some(memories) = memories {
         tail.memories_track = Some(memories.write(&mut out)?);
+    }
+    if writes_pictures {
+        let keeps = |id| !is_removed(snapshot, id);
+        tail.indexes.clip = pictures::write(base, pictures, &keeps, &mut out)?;
     }
     let changes = &snapshot.pending.changes;
     let times = std::mem::take(&mut fresh.times);

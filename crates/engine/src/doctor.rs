@@ -242,9 +242,12 @@ fn repair(
     let committed = prepared.committed()?;
     let verification = verify::report(path, &committed, true);
     let vectors_are_missing = committed.vectors()?.lost(&committed) > 0;
+    let pictures_are_missing = !committed.pictures()?.verify(&committed).0.is_empty();
     // Frames that lost their vector are told from those that never had one, so that it can be made anew.
     let is_whole = verification.checks.iter().all(|check| {
-        check.status != "failed" || check.name == "VecIndexDecode" && vectors_are_missing
+        check.status != "failed"
+            || check.name == "VecIndexDecode" && vectors_are_missing
+            || check.name == verify::PICTURE_INDEX && pictures_are_missing
     });
     // Whatever the survey took for the newest commit: what an ordinary look shows is not given up for less.
     let is_less = shows_less(&committed, storage);
@@ -273,7 +276,10 @@ fn repair(
     drop(snapshot);
     let (_lock_on_repaired, not_durable) = prepared.replace(storage)?;
     outcome.durations.push(("finalize", begun.elapsed()));
-    let is_lossy = survey.findings.has_losses() || vectors_are_missing || image.unapplied > 0;
+    let is_lossy = survey.findings.has_losses()
+        || vectors_are_missing
+        || pictures_are_missing
+        || image.unapplied > 0;
     outcome.status = if is_lossy { "partial" } else { "healed" };
     if image.unapplied > 0 {
         outcome.failure = Some(unusable_records(image.unapplied));

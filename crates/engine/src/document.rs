@@ -15,10 +15,11 @@ use crate::embedding::{
     DIMENSION_KEY, Embedding, Identity, MODEL_KEY, NORMALIZED_KEY, PROVIDER_KEY,
 };
 use crate::error::{Error, Result};
+use crate::pictures::{self, Picture};
 use crate::text::is_text_mime;
 
 /// Metadata keys the engine and the reference keep for themselves; they are not the caller's metadata.
-pub const RESERVED_KEYS: [&str; 7] = [
+pub const RESERVED_KEYS: [&str; 11] = [
     "extractous_metadata",
     PROVIDER_KEY,
     MODEL_KEY,
@@ -26,6 +27,10 @@ pub const RESERVED_KEYS: [&str; 7] = [
     NORMALIZED_KEY,
     CORRECTION_KEY,
     BOOST_KEY,
+    pictures::MODEL_KEY,
+    pictures::DIMENSION_KEY,
+    pictures::CHECKSUM_KEY,
+    pictures::VECTOR_KEY,
 ];
 /// Marks a correction (`true`), as the reference writes it.
 pub const CORRECTION_KEY: &str = "memvid.correction";
@@ -92,6 +97,8 @@ pub struct Document {
     pub boost: Option<f32>,
     /// What it is found by when a search is by meaning. Of a document that is split it stays whole.
     pub embedding: Option<Embedding>,
+    /// What its picture is found by, when it is or has one.
+    pub picture: Option<Picture>,
 }
 
 impl Document {
@@ -114,6 +121,7 @@ impl Document {
             content_dates: Vec::new(),
             boost: None,
             embedding: None,
+            picture: None,
         }
     }
 
@@ -130,6 +138,10 @@ impl Document {
                 .embedding
                 .as_ref()
                 .map_or(0, |embedding| size_of_val(&*embedding.vector))
+            + self
+                .picture
+                .as_ref()
+                .map_or(0, |picture| size_of_val(&*picture.vector))
     }
 
     /// The pieces of a text that is split into chunks; `None` when the document stays whole.
@@ -176,8 +188,11 @@ impl Document {
                 "a number above 0",
             ));
         }
-        match &self.embedding {
-            Some(embedding) => embedding.check(&argument("vector"), Some(index)),
+        if let Some(embedding) = &self.embedding {
+            embedding.check(&argument("vector"), Some(index))?;
+        }
+        match &self.picture {
+            Some(picture) => picture.check(&argument("picture")),
             None => Ok(()),
         }
     }
@@ -206,6 +221,12 @@ impl PreparedFrame {
             .identity
             .write(dimension, &mut self.frame.extra_metadata);
         self.vector = Some(embedding.vector);
+    }
+
+    /// The picture that its fields carry.
+    #[must_use]
+    pub fn picture(&self) -> Option<Picture> {
+        Picture::of_frame(&self.frame)
     }
 
     /// Its vector, with what made it.
@@ -318,6 +339,7 @@ impl Preparer {
             ..Frame::default()
         };
         let embedding = document.embedding.take();
+        let picture = document.picture.take();
         let mut frames = match (document.content, pieces) {
             (Content::Text(text), Some(pieces)) => self.split_frames(&text, &pieces, template)?,
             (content, _) => {
@@ -326,6 +348,9 @@ impl Preparer {
         };
         if let (Some(embedding), Some(first)) = (embedding, frames.first_mut()) {
             first.embed(embedding);
+        }
+        if let (Some(picture), Some(first)) = (picture, frames.first_mut()) {
+            picture.write(&mut first.frame.extra_metadata);
         }
         Ok(PreparedDocument {
             frames,

@@ -46,6 +46,7 @@ pub fn document_at(snapshot: &Snapshot, id: u64) -> Result<Document> {
             .get(BOOST_KEY)
             .and_then(|boost| boost.parse().ok()),
         embedding: snapshot.embedding(id)?,
+        picture: snapshot.picture(id)?,
     })
 }
 

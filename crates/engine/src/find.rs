@@ -18,6 +18,7 @@ use crate::fields;
 use crate::fusion::{Both, DEEPER, Fusion, Ranked, SEMANTIC_WEIGHT, first_documents, fuse};
 use crate::meaning::{Accept, Admitted, Recall, nearest, score};
 use crate::memory::Memory;
+use crate::pictures::{self, no_pictures};
 use crate::selection::{Selection, SelectionRequest};
 use crate::shown::Buffers;
 use crate::snapshot::{AsOf, Snapshot};
@@ -30,6 +31,9 @@ const INLINE_INDEXED: usize = 16 << 10;
 /// Up to this many numbers of all vectors together a search by meaning runs on the caller's thread: some hundred
 /// microseconds of work.
 const INLINE_NUMBERS: usize = 10_000 * 1_536;
+
+/// The same for pictures, all of which are compared in full.
+const INLINE_PICTURE_NUMBERS: usize = 1_000 * 512;
 
 /// Up to this many frames the selection of a search by meaning is found out on the caller's thread: some hundred
 /// microseconds of work.
@@ -61,6 +65,9 @@ pub struct FindRequest {
     /// The query as a vector: needed for a search by meaning.
     #[serde(skip)]
     pub vector: Option<Arc<[f32]>>,
+    /// The model that made `vector`, in a search among pictures; `None`: whichever made theirs.
+    #[serde(default)]
+    pub picture_model: Option<String>,
     /// How words and meaning become one ranking.
     #[serde(default)]
     pub fusion: Fusion,
@@ -86,6 +93,8 @@ pub enum FindMode {
     Sem,
     /// Both, as far as there is something to look by.
     Auto,
+    /// Pictures that the vector is near to: of another picture, or of a text.
+    Clip,
 }
 
 /// How a query is read.
@@ -108,7 +117,7 @@ fn default_snippet_characters() -> usize {
 pub struct FindResult {
     /// The query as given.
     pub query: String,
-    /// What was looked for by: `tantivy` (words), `vec` (meaning) or `hybrid` (both).
+    /// What was looked for by: `tantivy` (words), `vec` (meaning), `hybrid` (both) or `clip` (pictures).
     pub engine: &'static str,
     /// The hits, best first.
     pub hits: Vec<FindHit>,
@@ -246,6 +255,7 @@ impl Memory {
             FindMode::Lex => return Ok(None),
             FindMode::Sem => true,
             FindMode::Auto => false,
+            FindMode::Clip => return picture_to_find(request, snapshot).map(Some),
         };
         let mut leave_out = |reason: &str| {
             warnings.push(format!("{reason}, so it was searched by words only."));
@@ -291,7 +301,7 @@ impl Memory {
         has_vector: bool,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Query>> {
-        if request.mode == FindMode::Sem {
+        if matches!(request.mode, FindMode::Sem | FindMode::Clip) {
             return Ok(None);
         }
         if !self.lex_is_enabled() {
@@ -330,6 +340,27 @@ impl Memory {
     }
 }
 
+/// The vector to look for among pictures.
+fn picture_to_find(request: &FindRequest, snapshot: &Snapshot) -> Result<Arc<[f32]>> {
+    let Some(vector) = &request.vector else {
+        return Err(Error::new(
+            Code::EmbeddingFailed,
+            "find: a search among pictures needs a vector of the picture or of the query",
+            serde_json::json!({ "reason": "no_vector" }),
+        ));
+    };
+    check_vector(vector, "queryEmbedding")?;
+    let kind = snapshot
+        .picture_kind()?
+        .ok_or_else(|| no_pictures("find"))?;
+    pictures::check_model(&kind, request.picture_model.as_deref().unwrap_or(&kind.0))?;
+    if kind.1 == vector.len() {
+        Ok(Arc::clone(vector))
+    } else {
+        Err(wrong_dimension(kind.1, vector.len(), None))
+    }
+}
+
 /// MV004: lexical search without a lexical index.
 #[must_use]
 pub fn lex_disabled() -> Error {
@@ -345,9 +376,16 @@ impl PreparedFind {
     pub fn is_cheap(&self) -> Result<bool> {
         let snapshot = &self.snapshot;
         if self.vector.is_some() {
-            let index = snapshot.committed.vectors()?;
-            let numbers = index.dimension().unwrap_or(0) * index.count();
-            if numbers > INLINE_NUMBERS {
+            let (numbers, most) = if self.is_among_pictures() {
+                (snapshot.picture_numbers()?, INLINE_PICTURE_NUMBERS)
+            } else {
+                let index = snapshot.committed.vectors()?;
+                (
+                    index.dimension().unwrap_or(0) * index.count(),
+                    INLINE_NUMBERS,
+                )
+            };
+            if numbers > most {
                 return Ok(false);
             }
             let committed = &snapshot.committed;
@@ -476,8 +514,13 @@ impl PreparedFind {
         let page = near.into_iter().skip(self.start.offset);
         let ranked = page.take(self.request.k).collect();
         let more = total > wanted;
+        let engine = if self.is_among_pictures() {
+            "clip"
+        } else {
+            "vec"
+        };
         self.result(
-            "vec",
+            engine,
             ranked,
             (total as u64, is_whole && !more),
             more,
@@ -636,13 +679,12 @@ impl PreparedFind {
     ) -> Result<(Vec<Ranked>, bool)> {
         let explain = self.request.explain;
         let (documents, is_all, ()) = first_documents(limit, |frames| {
-            let near = nearest(
-                &self.snapshot,
-                vector,
-                frames,
-                admitted,
-                self.request.recall,
-            )?;
+            let snapshot = &self.snapshot;
+            let near = if self.is_among_pictures() {
+                pictures::nearest(snapshot, vector, frames, admitted)?
+            } else {
+                nearest(snapshot, vector, frames, admitted, self.request.recall)?
+            };
             let ranked = near.into_iter().map(|hit| Ranked {
                 document: self.document_of(hit.frame_id),
                 frame_id: hit.frame_id,
@@ -701,7 +743,7 @@ impl PreparedFind {
         }
         let mut warnings = self.warnings.clone();
         warnings.extend(found_warnings);
-        if self.vector.is_some() {
+        if self.vector.is_some() && !self.is_among_pictures() {
             warnings.extend(self.loss()?);
         }
         let damaged = self.snapshot.committed.not_indexed();
@@ -759,6 +801,10 @@ impl PreparedFind {
             lost += u64::from(is_asked_about && snapshot.has_lost_vector(id)?);
         }
         Ok(lost)
+    }
+
+    fn is_among_pictures(&self) -> bool {
+        self.request.mode == FindMode::Clip
     }
 
     /// Whether every frame of the state may be a hit.

@@ -36,6 +36,7 @@ use crate::frame_table::Edits;
 use crate::options::{OpenMode, OpenOptions, PutOptions};
 use crate::output::Output;
 use crate::pending::Pending;
+use crate::pictures::check_documents;
 use crate::snapshot::Snapshot;
 use crate::vec_sections::{self, Fresh, status_after};
 use crate::writer::{self, Applied, Changes};
@@ -290,6 +291,7 @@ impl Memory {
                 .prepare(document, 0)?;
             prepared.supersedes = Some(id);
             check_dimensions(snapshot, std::slice::from_ref(&prepared))?;
+            check_documents(snapshot, std::slice::from_ref(&prepared))?;
             let new = snapshot.frame_count();
             Ok((
                 Changes {

@@ -16,6 +16,7 @@ use crate::embedding::check_vector;
 use crate::error::{Error, Result};
 use crate::log_index::{LogIndex, Waiting};
 use crate::naming::{default_uri, is_default_uri, title_from_uri};
+use crate::pictures::Picture;
 use crate::text;
 use crate::vectors::VectorIndex;
 
@@ -77,6 +78,8 @@ pub struct Pending {
     pub lex: LogIndex,
     /// Pending frames that have a vector, in id order.
     pub vectors: Vector<(u64, Arc<[f32]>)>,
+    /// Pending frames that have the vector of a picture, in id order.
+    pub pictures: Vector<(u64, Picture)>,
     /// Sequence of each pending insert to its frame, for chunks that name their parent by sequence.
     sequences: HashMap<u64, u64>,
     /// The last pending document that was split.
@@ -184,6 +187,7 @@ impl Pending {
         if let Some(vector) = &vector {
             self.vectors.push_back((id, Arc::clone(vector)));
         }
+        self.take_picture(committed, &frame);
         let pending = Arc::new(PendingFrame {
             encoded: frame.to_bytes(),
             payload,

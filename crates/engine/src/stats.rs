@@ -1,6 +1,7 @@
 //! Figures about a memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mv2::frame::FrameStatus;
 use serde_json::{Value, json};
@@ -41,6 +42,7 @@ impl Memory {
         let (vectors, dimension) = vectors(snapshot)?;
         let identities = identities(snapshot)?;
         let identified: u64 = identities.values().sum();
+        let pictures = pictures(snapshot);
         let live = live_bytes(snapshot);
         let beyond_reference = beyond_reference(snapshot);
         let (compression, reason) = compression::described(committed, vectors, dimension)?;
@@ -64,6 +66,8 @@ impl Memory {
             "effective_vec_dimension": dimension,
             "vector_count": vectors,
             "vectors_lost": snapshot.vectors_lost()?,
+            "picture_count": pictures.as_ref().ok().map(|(count, _)| count),
+            "picture_model": pictures.as_ref().ok().and_then(|(_, model)| model.as_deref()),
             "vector_compression": compression,
             "vector_compression_reason": reason,
             "staged_vectors": committed.staged().0,
@@ -91,10 +95,17 @@ impl Memory {
     }
 }
 
+/// How many active frames have a picture, and the model of their vectors.
+fn pictures(snapshot: &Snapshot) -> Result<(u64, Option<Arc<str>>)> {
+    let kind = snapshot.picture_kind()?;
+    Ok((snapshot.picture_count()?, kind.map(|(model, _)| model)))
+}
+
 /// What is not counted because it is damaged.
 fn damage(snapshot: &Snapshot) -> Result<Option<String>> {
     let committed = &snapshot.committed;
     let mut damage = committed.vectors()?.problems().to_vec();
+    damage.extend(committed.pictures().err().map(|error| error.message));
     let mut sections = committed.lex_sections().iter();
     let is_readable = |section| {
         let bytes = committed.section(section).ok();
@@ -125,6 +136,7 @@ struct Counts {
     logical: u64,
     vectors: u64,
     lost: u64,
+    pictures: u64,
     identities: Identities,
 }
 
@@ -163,6 +175,7 @@ impl Memory {
             logical,
             vectors,
             lost,
+            pictures,
             identities,
         } = share;
         let identified = identities.values().sum();
@@ -195,6 +208,7 @@ impl Memory {
             ("has_time_index", json!(frames > 0)),
             ("vector_count", json!(vectors)),
             ("vectors_lost", json!(lost)),
+            ("picture_count", json!(pictures)),
             // Whose documents they belong to is not for everybody.
             ("staged_vectors", Value::Null),
             ("embedding_identity", embedding_identity(&identities)),
@@ -204,6 +218,9 @@ impl Memory {
             ),
         ] {
             stats[name] = value;
+        }
+        if pictures == 0 {
+            stats["picture_model"] = Value::Null;
         }
         if !has_vectors {
             stats["effective_vec_dimension"] = Value::Null;
@@ -221,6 +238,9 @@ impl Counts {
         self.logical += view.canonical_length.unwrap_or(0);
         let has_vector = snapshot.has_vector(id)?;
         self.vectors += u64::from(has_vector);
+        // What is damaged is told with the damage.
+        let picture = snapshot.picture(id).ok().flatten();
+        self.pictures += u64::from(picture.is_some());
         self.lost += u64::from(!has_vector && names_vector(&view));
         if let Some(identity) = Identity::of(&view) {
             *self.identities.entry(identity).or_insert(0) += 1;

@@ -13,8 +13,12 @@ use crate::committed::Committed;
 use crate::describe::Care;
 use crate::error::{Code, Error, Result};
 use crate::memory::{Locked, Memory, load, refuse_neighbours, refuse_special};
+use crate::salvage::ranges;
 use crate::staged::is_staged;
 use crate::writer::{applied_sequence, load_pending};
+
+/// The check of the index of pictures.
+pub const PICTURE_INDEX: &str = "ClipIndexDecode";
 
 /// The answer of `verify()`.
 #[derive(Debug, Clone, Serialize)]
@@ -120,6 +124,7 @@ pub fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {
     }
     checks.push(lex_index(committed, deep));
     checks.push(vector_index(committed, deep));
+    checks.extend(picture_index(committed, deep));
     checks.push(log_records(committed));
     checks.push(frame_count(committed));
     if deep {
@@ -275,6 +280,37 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
             Err(faults.join("; "))
         },
     )
+}
+
+/// `None`: there is nothing to look at.
+fn picture_index(committed: &Committed, deep: bool) -> Option<Check> {
+    let index = match committed.pictures() {
+        Ok(index) => index,
+        Err(error) => return Some(Check::new(PICTURE_INDEX, Err(error.message))),
+    };
+    let (lost, others) = if deep {
+        index.verify(committed)
+    } else {
+        (Vec::new(), Vec::new())
+    };
+    if index.count() == 0 && lost.is_empty() {
+        return None;
+    }
+    let kinds = [
+        (lost, "pictures lost their vectors"),
+        (others, "pictures have other vectors than they had"),
+    ];
+    let faults: Vec<String> = kinds
+        .into_iter()
+        .filter(|(frames, _)| !frames.is_empty())
+        .map(|(frames, what)| format!("{} {what}, frames {}", frames.len(), ranges(frames)))
+        .collect();
+    let outcome = if faults.is_empty() {
+        Ok(None)
+    } else {
+        Err(faults.join("; "))
+    };
+    Some(Check::new(PICTURE_INDEX, outcome))
 }
 
 fn log_records(committed: &Committed) -> Check {

@@ -322,7 +322,7 @@ impl<'a> Trial<'a> {
             .write(true)
             .open(&path)
             .unwrap();
-        let questions = Questions::of(&path, shape.dimension);
+        let questions = Questions::of(&path, shape);
         let sections = Sections::of(&shape.bytes);
         let states = |bytes: &[u8]| {
             let other = folder.path().join("intact.mv2");

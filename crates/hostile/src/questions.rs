@@ -11,7 +11,7 @@ use engine::{
 use mv2::payload::PayloadFinder;
 use serde_json::{Value, json};
 
-use crate::shapes::vector;
+use crate::shapes::{Shape, vector};
 
 /// What is asked of one shape.
 pub struct Questions {
@@ -21,6 +21,7 @@ pub struct Questions {
     timelines: Vec<(String, TimelineRequest)>,
     selections: Vec<(String, SelectionRequest)>,
     has_vectors: bool,
+    has_pictures: bool,
 }
 
 /// The answer to each question.
@@ -40,7 +41,8 @@ impl Questions {
     /// # Panics
     /// When it does not open.
     #[must_use]
-    pub fn of(path: &Path, dimension: Option<usize>) -> Self {
+    pub fn of(path: &Path, shape: &Shape) -> Self {
+        let dimension = shape.dimension;
         let memory = open(path, true).unwrap();
         let count = memory.snapshot("questions").unwrap().frame_count();
         // All of a small file; of a large one the ends and some between.
@@ -103,6 +105,21 @@ impl Questions {
                 finds.push((name, request));
             }
         }
+        if let Some(dimension) = shape.picture_dimension {
+            for (seed, request) in [
+                json!({ "query": "", "k": 30, "mode": "clip" }),
+                json!({ "query": "", "k": 5, "mode": "clip", "where": { "status": "draft" } }),
+                json!({ "query": "", "k": 5, "mode": "clip", "asOfFrame": count / 2 }),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let name = format!("find {request} near {seed}");
+                let mut request: FindRequest = engine::parse_request(&request.to_string()).unwrap();
+                request.vector = Some(Arc::from(vector(dimension, seed as u64)));
+                finds.push((name, request));
+            }
+        }
         let timelines = [
             json!({ "limit": 100 }),
             json!({ "limit": 3, "reverse": true }),
@@ -140,6 +157,7 @@ impl Questions {
             timelines,
             selections,
             has_vectors: dimension.is_some(),
+            has_pictures: shape.picture_dimension.is_some(),
         }
     }
 
@@ -197,6 +215,15 @@ impl Questions {
                 keep(
                     format!("vector {id}"),
                     embedding.map(|embedding| format!("{embedding:?}")),
+                );
+            }
+            if self.has_pictures {
+                let picture = memory
+                    .snapshot("questions")
+                    .and_then(|snapshot| snapshot.picture(id));
+                keep(
+                    format!("picture {id}"),
+                    picture.map(|picture| format!("{picture:?}")),
                 );
             }
         }

@@ -174,9 +174,13 @@ pub fn repair(questions: &Questions, path: &Path) -> Result<Option<Repair>, Stri
         if let Some(Err(error)) = after.answers.get("open") {
             return Err(format!("the repaired file does not open: {}", said(error)));
         }
-        // Vectors that are lost stay lost, until `reembed` makes them anew.
-        let is_told =
-            |fault: &String| status == Status::Partial && fault.starts_with("VecIndexDecode");
+        // Vectors that are lost stay lost, until they are made anew.
+        let is_told = |fault: &String| {
+            let is_of_vectors = ["VecIndexDecode", "ClipIndexDecode"]
+                .iter()
+                .any(|name| fault.starts_with(name));
+            status == Status::Partial && is_of_vectors
+        };
         if let Some(fault) = after.faults.iter().find(|fault| !is_told(fault)) {
             return Err(format!("the repaired file does not pass: {fault}"));
         }
@@ -269,9 +273,10 @@ fn compare(intact: &Intact, asked: &Asked, told: &Told) -> Result<(), String> {
         let Some((kind, id)) = question.split_once(' ') else {
             continue;
         };
-        if !["text", "frame", "vector", "asset", "uri"].contains(&kind) {
+        if !["text", "frame", "vector", "picture", "asset", "uri"].contains(&kind) {
             continue;
         }
+        let is_of_vector = ["vector", "picture"].contains(&kind);
         let kept = intact.answers.get(question);
         let names = id.parse().is_ok_and(|id: u64| told.frames.contains(&id));
         let is_excused = match (kept, answer) {
@@ -310,9 +315,9 @@ fn compare(intact: &Intact, asked: &Asked, told: &Told) -> Result<(), String> {
                     || !told.codes.is_empty() && MARKS.iter().any(|mark| answer.contains(mark))
                     // An update of it may be among the records that are lost.
                     || kind == "frame" && told.codes.contains("log_records_lost")
-                    || kind == "vector" && answer == "None" && !told.codes.is_empty()
+                    || is_of_vector && answer == "None" && !told.codes.is_empty()
                     // Of a frame that is not there.
-                    || kind == "vector" && is_gone(id)
+                    || is_of_vector && is_gone(id)
                     || kind == "asset" && !told.codes.is_empty()
             }
         };

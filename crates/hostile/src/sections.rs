@@ -66,6 +66,9 @@ impl Sections {
                 "vectors of another program",
             );
         }
+        if let Some(index) = &tail.indexes.clip {
+            other(place(index.bytes_offset, index.bytes_length), "pictures");
+        }
         for segment in &tail.indexes.lex_segments {
             other(
                 place(segment.bytes_offset, segment.bytes_length),

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::{Content, Document, Embedding, Identity, Memory, OpenMode, OpenOptions, PutOptions};
+use engine::{
+    Content, Document, Embedding, Identity, Memory, OpenMode, OpenOptions, Picture, PutOptions,
+};
 
 /// A file to be damaged.
 pub struct Shape {
@@ -14,6 +16,8 @@ pub struct Shape {
     pub bytes: Vec<u8>,
     /// Size of the vectors in it.
     pub dimension: Option<usize>,
+    /// Size of the vectors of its pictures.
+    pub picture_dimension: Option<usize>,
 }
 
 impl Shape {
@@ -148,6 +152,24 @@ fn embedded(dimension: usize, seed: u64) -> Document {
     }
 }
 
+/// Numbers in the vector of a picture.
+const PICTURE_DIMENSION: usize = 12;
+
+/// A picture: every other one is described by words.
+fn picture(seed: u64) -> Document {
+    let bytes = (0..600_u64).map(|at| (at * (seed + 7) % 253) as u8);
+    Document {
+        content: Content::Bytes([0xFF, 0xD8, 0xFF].into_iter().chain(bytes).collect()),
+        mime: Some("image/jpeg".to_owned()),
+        search_text: seed.is_multiple_of(2).then(|| text(seed, 6)),
+        picture: Some(Picture {
+            vector: Arc::from(vector(PICTURE_DIMENSION, seed)),
+            model: Arc::from("model-p"),
+        }),
+        ..rich(seed)
+    }
+}
+
 fn put(memory: &Memory, documents: Vec<Document>) -> Vec<u64> {
     memory.put(documents, PutOptions::default()).unwrap().ids
 }
@@ -173,6 +195,7 @@ fn built(
         name: name.to_owned(),
         bytes,
         dimension,
+        picture_dimension: None,
     }
 }
 
@@ -308,6 +331,19 @@ pub fn ours() -> Vec<Shape> {
             memory.seal().unwrap();
         }),
     ];
+    shapes.push(Shape {
+        picture_dimension: Some(PICTURE_DIMENSION),
+        ..built("pictures", folder, None, |memory| {
+            put(memory, (0..14).map(picture).collect());
+            memory.seal().unwrap();
+            // An earlier index in dead space, and one in the log.
+            put(memory, (14..20).map(picture).collect());
+            memory.remove(&[2]).unwrap();
+            memory.update(3, |_, _| Ok(picture(103))).unwrap();
+            memory.seal().unwrap();
+            put(memory, vec![picture(20)]);
+        })
+    });
     // Dead space of every kind: old tables, old sections, payloads of removed frames.
     shapes.push(built("dead space", folder, None, |memory| {
         for round in 0..6 {
@@ -362,6 +398,7 @@ pub fn of_the_reference() -> Vec<Shape> {
                 name: name.to_owned(),
                 bytes: std::fs::read(folder.join(name)).ok()?,
                 dimension,
+                picture_dimension: None,
             })
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use engine::{FindMode, FindRequest, Memory, OpenOptions, Snapshot, TimelineRequest};
 use fastrand::Rng;
@@ -64,6 +65,15 @@ pub fn compare(
         "stats: {} vectors and {} lost ones, expected {vectors}",
         stats["vector_count"],
         stats["vectors_lost"]
+    );
+    let pictures = model
+        .active()
+        .filter(|(_, stored)| stored.picture.is_some());
+    let pictures = pictures.count() as u64;
+    expect!(
+        number("picture_count") == pictures,
+        "stats: {} pictures, expected {pictures}",
+        stats["picture_count"]
     );
     let snapshot = memory.snapshot("check").map_err(failed("snapshot"))?;
     let ids: Vec<u64> = model.documents.keys().copied().collect();
@@ -185,6 +195,15 @@ fn document(
             ));
         }
     }
+    let picture = snapshot
+        .picture(id)
+        .map_err(failed(format_args!("picture of {id}")))?;
+    expect!(
+        picture.as_ref().map(|picture| &picture.vector) == stored.picture.as_ref(),
+        "document {id}: another picture than was put: {}, expected {}",
+        picture.is_some(),
+        stored.picture.is_some()
+    );
     if memory.lex_is_enabled()
         && let Some(word) = &planned.word
     {
@@ -201,6 +220,9 @@ fn document(
             .last();
         let found = memory.frame_by_uri(uri).ok();
         expect!(found == newest, "uri {uri}: {found:?}, expected {newest:?}");
+    }
+    if let Some(vector) = &stored.picture {
+        looks_alike(memory, model, id, vector)?;
     }
     if let Some(vector) = &stored.vector {
         let mut request = request(json!({ "query": "", "k": 1 }))?;
@@ -221,6 +243,31 @@ fn document(
             "search by the vector of {id}: found {nearest:?}"
         );
     }
+    Ok(())
+}
+
+/// The search by the vector of a picture finds it, or another that has the same.
+fn looks_alike(
+    memory: &Memory,
+    model: &Model,
+    id: u64,
+    vector: &Arc<[f32]>,
+) -> Result<(), Finding> {
+    let mut request = request(json!({ "query": "", "k": 1 }))?;
+    request.mode = FindMode::Clip;
+    request.vector = Some(Arc::clone(vector));
+    let found = memory
+        .find(request)
+        .map_err(failed(format_args!("search by the picture of {id}")))?;
+    let nearest = found.hits.first().map(|hit| hit.frame_id);
+    let is_same = |hit: u64| {
+        let other = model.documents.get(&hit);
+        other.is_some_and(|other| other.picture.as_ref() == Some(vector))
+    };
+    expect!(
+        nearest.is_some_and(is_same),
+        "search by the picture of {id}: found {nearest:?}"
+    );
     Ok(())
 }
 

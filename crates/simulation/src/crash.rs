@@ -480,6 +480,7 @@ fn put_one_more(memory: &Memory, model: &Model) -> Result<Model, Finding> {
         timestamp: 1_800_000_000,
         metadata: Map::new(),
         vector: None,
+        picture: None,
     };
     let stored = memory
         .put(vec![planned.document()], PutOptions::default())

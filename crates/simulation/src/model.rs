@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use engine::{Content, Document, Embedding, Identity};
+use engine::{Content, Document, Embedding, Identity, Picture};
 use serde_json::{Map, Value};
+
+/// The model of all pictures.
+pub const PICTURE_MODEL: &str = "pictures";
 
 /// A vector and the model that made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +35,8 @@ pub struct Planned {
     pub metadata: Map<String, Value>,
     /// What it is found by when a search is by meaning.
     pub vector: Option<Vector>,
+    /// What it is found by among pictures.
+    pub picture: Option<Arc<[f32]>>,
 }
 
 impl Planned {
@@ -58,6 +63,10 @@ impl Planned {
                 vector: Arc::clone(&vector.numbers),
                 identity: Arc::new(identity(&vector.model)),
             }),
+            picture: self.picture.as_ref().map(|vector| Picture {
+                vector: Arc::clone(vector),
+                model: Arc::from(PICTURE_MODEL),
+            }),
             ..Document::text("", self.timestamp)
         }
     }
@@ -81,6 +90,8 @@ pub struct Stored {
     pub planned: Arc<Planned>,
     /// What it is found by now.
     pub vector: Option<Vector>,
+    /// What it is found by among pictures.
+    pub picture: Option<Arc<[f32]>>,
     /// The version before.
     pub supersedes: Option<u64>,
     /// The version after.
@@ -159,11 +170,15 @@ impl Model {
     /// A document was stored, perhaps in place of another.
     pub fn store(&mut self, id: u64, planned: Arc<Planned>, supersedes: Option<u64>) {
         let mut vector = planned.vector.clone();
+        let mut picture = planned.picture.clone();
         if let Some(old) = supersedes.and_then(|old| self.documents.get_mut(&old)) {
             old.superseded_by = Some(id);
             let is_same = old.planned.content == planned.content;
             if vector.is_none() && is_same {
                 vector.clone_from(&old.vector);
+            }
+            if picture.is_none() && is_same {
+                picture.clone_from(&old.picture);
             }
             self.gone
                 .extend(old.planned.word.clone().filter(|_| !is_same));
@@ -173,6 +188,7 @@ impl Model {
             Stored {
                 planned,
                 vector,
+                picture,
                 supersedes,
                 superseded_by: None,
             },

@@ -97,10 +97,12 @@ pub fn model_of(memory: &Memory) -> Result<Model, Finding> {
             timestamp: frame.timestamp,
             metadata: frame.metadata,
             vector: vector.clone(),
+            picture: None,
         };
         let stored = Stored {
             planned: Arc::new(planned),
             vector,
+            picture: None,
             supersedes: frame.supersedes,
             superseded_by: frame.superseded_by,
         };

@@ -133,12 +133,17 @@ const WORDS: [&str; 24] = [
     "canyon", "anchor", "tundra", "velvet", "quarry", "beacon",
 ];
 
+/// Numbers of a picture's vector.
+const PICTURE_DIMENSION: usize = 16;
+
 struct Draw {
     random: Rng,
     number: u64,
     tenths_with_vectors: u8,
     /// Not all files of the reference have the hash that content is recognised by.
     recognises: bool,
+    /// Whether some documents are pictures.
+    has_pictures: bool,
 }
 
 impl Draw {
@@ -196,6 +201,9 @@ impl Draw {
                 timestamp: 1_700_000_000 + self.random.i64(0..1_000),
                 metadata,
                 vector: None,
+                // Of the number, not of the dice: a seed's workload stays what it was before there were pictures.
+                picture: (self.has_pictures && number % 5 == 2)
+                    .then(|| vector(PICTURE_DIMENSION, number, "pictures").numbers),
             },
             vector: (self.random.u8(0..10) < self.tenths_with_vectors).then_some(number),
             repeats: None,
@@ -374,6 +382,7 @@ impl Workload {
             number: 0,
             tenths_with_vectors,
             recognises: starts_from.is_none(),
+            has_pictures: !seed.is_multiple_of(3),
         };
         let starts_with = if !is_large && starts_from.is_none() && draw.random.bool() {
             let is_batch = draw.random.u8(0..3) == 0;

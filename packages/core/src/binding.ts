@@ -86,6 +86,13 @@ export interface NativeDocument {
   vector?: Float32Array;
   /** What made `vector`. MV014 when its dimension is not the vector's. */
   vectorIdentity?: EmbeddingIdentity;
+  /**
+   * What a search among pictures finds it by; copied. MV014 when its size is not that of the file's pictures, MV015 when it
+   * was made by another model, is empty, or a number is not finite.
+   */
+  picture?: Float32Array;
+  /** The model that made `picture`. */
+  pictureModel?: string;
 }
 
 /**

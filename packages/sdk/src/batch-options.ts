@@ -10,11 +10,15 @@ import { messageOf, reading } from './border.js';
 import { optionalFunction, optionalNumber, optionalOneOf, type Options } from './check.js';
 import { storageOf, DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
+import type { Picture } from './image.js';
 
-/** One document of a batch. */
-export interface PutManyInput extends DocumentFields {
+/** One document of a batch: a text, or a picture. */
+export type PutManyInput = PutManyFields &
+  ({ text: string; image?: undefined } | { image: Picture; text?: undefined });
+
+/** What a document of a batch has beside its content. */
+export interface PutManyFields extends DocumentFields {
   title: string;
-  text: string;
   embedding?: EmbeddingVector | undefined;
   embeddingIdentity?: EmbeddingIdentity | undefined;
   /** `false`: no vector is made of this document, whatever makes those of the others. */

@@ -10,6 +10,7 @@ import {
   type Options,
 } from './check.js';
 import { contentDates } from './content-dates.js';
+import { imageOf, pendingPictures } from './image.js';
 import { metadataOf } from './metadata.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 
@@ -88,6 +89,21 @@ export function textDocument(fields: Fields, text: string, switches: Switches): 
   };
 }
 
+/** The document of an `image`, which is read, named and embedded by `pictured`; `undefined` without one. */
+export function pictureDocument(given: Options, at: string, switches: Switches): NativeDocument | undefined {
+  const argument = `${at}image`;
+  const image = imageOf(given['image'], argument);
+  if (image === undefined) return undefined;
+  if ((given['text'] ?? given['file'] ?? undefined) !== undefined) {
+    throw invalidInput(argument, image, 'left out beside "text" or "file"');
+  }
+  const fields = fieldsOf(given, at, 'image');
+  const document = textDocument(fields, '', switches);
+  delete document.text;
+  pendingPictures.set(document, { document, fields, image, argument });
+  return document;
+}
+
 /**
  * The fields a caller gave, checked one by one, without defaults. `at` is a prefix of argument names; `label` stands
  * first when only further labels were given.
@@ -133,6 +149,7 @@ export type Dedupe = (typeof DEDUPE)[number];
 const OF_THE_CALL = {
   dedupe: 'it holds for all documents of the call and stands in its options',
   embedder: 'it makes the vectors of all documents of the call and stands in its options',
+  imageEmbedder: 'it makes the vectors of all pictures of the call and stands in its options',
   embeddings: 'the vector of one document is its `embedding`',
   compressionLevel: 'it holds for all documents of the call and stands in its options',
 } as const;
@@ -143,6 +160,8 @@ export function batchDocument(input: unknown, at: string, switches: Switches): N
   refuseOptions(given, at, OF_THE_CALL);
   checkString(`${at}title`, given['title']);
   checkVectorFields(given, at, switches.embeds === true);
+  const picture = pictureDocument(given, at, switches);
+  if (picture !== undefined) return picture;
   const text = checkString(`${at}text`, given['text']);
   return textDocument(fieldsOf(given, at), text, switches);
 }

@@ -138,7 +138,14 @@ export function embedderMismatch(
 
 export function embeddingFailed(
   message: string,
-  details: { reason: string; provider?: string; model?: string; variable?: string; package?: string },
+  details: {
+    reason: string;
+    provider?: string;
+    model?: string;
+    variable?: string;
+    package?: string;
+    expected?: string;
+  },
   options: { suggestion?: string; cause?: unknown } = {},
 ): EmbeddingFailedError {
   return new EmbeddingFailedError(message, { details, ...options });

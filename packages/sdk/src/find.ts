@@ -7,15 +7,20 @@ import { unusedVectors } from './embedding/unused-vectors.js';
 import type { Explanation } from './explanation.js';
 import { foundOf } from './found.js';
 import type { Handle } from './handle.js';
+import type { PictureInput, PictureQuery } from './image.js';
+import { looksForPictures, pictureVector } from './picture.js';
 import {
   explainOf,
   searchSettings,
   type FindRequest,
   type SearchInput,
+  type SearchModeName,
   type SearchSettings,
 } from './search-options.js';
 
-export interface FindInput extends SearchInput {
+export interface FindInput extends Omit<SearchInput, 'mode'>, PictureInput {
+  /** `"clip"`: pictures that show what the query says. */
+  mode?: SearchModeName | 'clip' | undefined;
   /** `next_cursor` of the answer before. */
   cursor?: string | undefined;
   /** Show what each score is made of. Default `false`. */
@@ -53,12 +58,12 @@ export interface FindHit {
   explain?: Explanation;
 }
 
-/** What was looked for by: words, meaning, or both. The names are those of the reference. */
-export type SearchEngine = 'tantivy' | 'vec' | 'hybrid';
+/** What was looked for by: words, meaning, both, or pictures. The names are those of the reference. */
+export type SearchEngine = 'tantivy' | 'vec' | 'hybrid' | 'clip';
 
 export interface FindResult {
   query: string;
-  /** What was looked for by: `"tantivy"` (words), `"vec"` (meaning) or `"hybrid"` (both). */
+  /** What was looked for by: `"tantivy"` (words), `"vec"` (meaning), `"hybrid"` (both) or `"clip"` (pictures). */
   engine: SearchEngine;
   hits: FindHit[];
   total_hits: number;
@@ -76,23 +81,37 @@ export interface FindResult {
 const DEFAULT_K = 10;
 const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel', 'signal'];
 
-/** Searches the memory by words, by meaning, or both. */
-export async function find(handle: Handle, query: string, options?: FindInput): Promise<FindResult> {
+/** Searches the memory by words, by meaning, or both, or its pictures. */
+export async function find(
+  handle: Handle,
+  query: string | PictureQuery,
+  options?: FindInput,
+): Promise<FindResult> {
   handle.assertOpen('find');
-  const words = queryOf(query, 'query');
   const given = optionsOf(options);
   const { fusion } = handle.settings;
-  const settings = searchSettings(given, { mode: usualMode(handle, {}), k: DEFAULT_K, fusion });
+  const among = looksForPictures(query, given);
+  const settings = searchSettings(among ? { ...given, mode: undefined } : given, {
+    mode: usualMode(handle, {}),
+    k: DEFAULT_K,
+    fusion,
+  });
   const cursor = optionalString(given['cursor'], 'cursor');
   const explain = explainOf(given);
-  const pending = vectorOfQuestion(handle, 'find', settings, given, words);
-  const { vector, warnings } = pending instanceof Promise ? await pending : pending;
+  const words = among && typeof query !== 'string' ? '' : queryOf(query as string, 'query');
   const request = {
     ...settings.request,
     query: words,
     ...(cursor === undefined ? {} : { cursor }),
     ...(explain ? { explain } : {}),
   };
+  if (among) {
+    const { vector, model } = await pictureVector(handle, query, given);
+    const looked = { ...request, mode: 'clip', pictureModel: model } as const;
+    return cutAdaptively(await search(handle, 'find', looked, vector), settings);
+  }
+  const pending = vectorOfQuestion(handle, 'find', settings, given, words);
+  const { vector, warnings } = pending instanceof Promise ? await pending : pending;
   const result = await search(handle, 'find', withMode(request, settings, vector), vector);
   const cut = cutAdaptively(result, settings);
   return warnings.length === 0 ? cut : { ...cut, warnings: [...warnings, ...(cut.warnings ?? [])] };

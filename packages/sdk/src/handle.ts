@@ -2,6 +2,7 @@ import type { Embedder, MemvidError, NativeDocument, NativeMemory, NativePutOpti
 import { Embedders } from './embedding/embedders.js';
 import { type Entered, InFlight, type Purpose } from './embedding/in-flight.js';
 import { aborted, closed, closedMeanwhile, ended, failureOn, readOnly } from './failures.js';
+import type { ImageEmbedderInput } from './image.js';
 import { ofTheWholeFile, Scope } from './scope.js';
 import { ScopedMemory } from './scoped-memory.js';
 import type { Fusion } from './search-options.js';
@@ -16,6 +17,8 @@ export interface HandleSettings {
   readonly fusion: Fusion;
   /** Makes the vectors of documents and questions that bring none. */
   readonly embedder?: Embedder | string | undefined;
+  /** Makes the vectors of pictures, and of texts that look for them. */
+  readonly imageEmbedder?: ImageEmbedderInput | undefined;
   /** Keys given to `use`, by provider name. Kept out of every message and every printed form. */
   readonly apiKeys: ReadonlyMap<string, string>;
 }
@@ -189,15 +192,20 @@ export class Handle {
   }
 
   /**
-   * What the vectors that are stored now are like, and the models that made them. Waits for no write: it only saves
+   * What the vectors that are stored now are like, and the models that made them and those of pictures. Waits for no write: it only saves
    * requests whose answers could not be stored, and the engine looks again. Calls that came before `close` go on with it.
    */
-  async storedVectors(): Promise<{ dimension: number | undefined; models: string | undefined }> {
+  async storedVectors(): Promise<{
+    dimension: number | undefined;
+    models: string | undefined;
+    pictureModel: string | null;
+  }> {
     try {
       const stats = JSON.parse(this.#whole.stats()) as StatsResult;
       return {
         dimension: stats.effective_vec_dimension ?? undefined,
         models: modelsOf(identitiesOf(stats)),
+        pictureModel: stats.picture_model,
       };
     } catch (error) {
       throw failureOn(this.path, error);

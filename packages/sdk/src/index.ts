@@ -64,7 +64,7 @@ export type { FollowUp } from './ask/follow-up.js';
 export type { Grounding } from './ask/grounding.js';
 export type { AskSource } from './ask/sources.js';
 export type { Asset } from './assets.js';
-export type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
+export type { PutManyFields, PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
 export { lock, unlock, type CapsuleOptions } from './capsule.js';
 export type {
   AddMemoryCardsResult,
@@ -136,6 +136,7 @@ export {
   type OpenOptions,
   type UseOptions,
 } from './open.js';
+export type { ImageContent, ImageEmbedderInput, Picture, PictureInput, PictureQuery } from './image.js';
 export type { FileContent, PutFields, PutInput, TextContent } from './put.js';
 export type {
   PutFileOptions,

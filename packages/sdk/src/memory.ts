@@ -29,6 +29,7 @@ import { getFrameInfo, type FrameInfo } from './frame-info.js';
 import type { Handle } from './handle.js';
 import type { Adapter, AdapterSlots } from './kinds/adapters.js';
 import * as later from './later.js';
+import type { PictureQuery } from './image.js';
 import { put, type PutInput } from './put.js';
 import { putFile, putFiles } from './put-file.js';
 import type { PutFileOptions, PutFileResult, PutFilesOptions, PutFilesResult } from './put-file.js';
@@ -139,8 +140,8 @@ export class Memvid {
     return guarded(correctMany(this.#handle, corrections));
   }
 
-  /** Searches by words, by meaning, or both. */
-  find(query: string, options?: FindInput): Promise<FindResult> {
+  /** Searches by words, by meaning, or both; among pictures with `mode: "clip"`, or for those like `{ image }`. */
+  find(query: string | PictureQuery, options?: FindInput): Promise<FindResult> {
     return this.#lasting(find(this.#handle, query, options));
   }
   /** Searches by a vector; the words of the query choose the snippets. */

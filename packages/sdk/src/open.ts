@@ -31,6 +31,7 @@ import { failureOn } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
 import { Memvid } from './memory.js';
+import { imageEmbedderInput, type ImageEmbedderInput } from './image.js';
 import type { Fusion } from './search-options.js';
 import { verifyMemvid } from './verify.js';
 
@@ -68,6 +69,8 @@ export interface OpenOptions {
   plugins?: readonly Plugin[] | undefined;
   /** Makes the vectors of documents and questions that bring none: an object, or a name that a plugin has. */
   embedder?: EmbedderInput | undefined;
+  /** Makes the vectors of pictures, and of texts that look for them: an object, or a name that a plugin has. */
+  imageEmbedder?: ImageEmbedderInput | undefined;
 }
 
 /** `create` always empties the file, so that it takes no other mode. */
@@ -91,6 +94,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'salvage',
   'plugins',
   'embedder',
+  'imageEmbedder',
 ]);
 const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
   [...OPTION_NAMES].map((name) => [simplified(name), name]),
@@ -179,6 +183,7 @@ export async function openMemory(
   if (embedder !== undefined && !native.enableVec) {
     throw invalidInput('embedder', embedder, 'left out when enableVec is false');
   }
+  const imageEmbedder = imageEmbedderInput(options['imageEmbedder'], 'imageEmbedder');
   // It goes to the provider the caller means and to no other: a file names one too, and must not choose who gets a key.
   if (bareKey !== undefined) {
     keys.set(typeof embedder === 'string' ? providerOfName(embedder) : DEFAULT_KEY_PROVIDER, bareKey);
@@ -192,6 +197,7 @@ export async function openMemory(
     enableVec: native.enableVec,
     fusion: compat.fusion ?? 'weighted',
     embedder,
+    imageEmbedder,
     apiKeys: keys,
   };
   return new Memvid(new Handle(file, memory, settings, embedders), adapter);

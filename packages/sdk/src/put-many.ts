@@ -1,6 +1,7 @@
 import {
   type EmbeddingIdentity,
   type EmbedProgress,
+  invalidInput,
   type NativeDocument,
   type NativePutOptions,
 } from '@memvid/core';
@@ -26,12 +27,14 @@ import { embedded, putMade } from './embedding/put-embedded.js';
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
+import { isPicture, type PictureInput } from './image.js';
+import { pictured } from './picture.js';
 import { convertedWith, fedWithVectors, putFeed } from './put-feed.js';
 import { storedIds } from './write-queue.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
 export interface PutManyOptions
-  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
+  extends IngestSwitches, PictureInput, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   /** `"report"`: see {@link PutManyStreamOptions}. */
   onError?: 'throw' | undefined;
   /** One vector a document, in the order of the documents. */
@@ -81,6 +84,8 @@ interface Plan {
   readonly store: NativePutOptions;
   readonly signal: AbortSignal | undefined;
   readonly onEmbedding: ((progress: EmbedProgress) => unknown) | undefined;
+  /** Of the call, for its pictures. */
+  readonly options: Options;
 }
 
 async function putTogether(
@@ -94,6 +99,7 @@ async function putTogether(
     store: storeOptionsOf(options),
     signal: signalOf(options['signal']),
     onEmbedding: optionalFunction(options['onEmbedding'], 'onEmbedding'),
+    options,
   };
   const ids = await putSource(handle, source, options, plan);
   await report(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
@@ -112,7 +118,9 @@ function putSource(
   if (options['embeddings'] !== undefined && options['embeddings'] !== null) {
     return collect(source).then((docs) => putArray(handle, docs, options, plan));
   }
-  if (isMade) return storeMade(handle, madeInSlices(handle, source, options, plan), plan);
+  if (isMade || (options['imageEmbedder'] ?? handle.settings.imageEmbedder ?? undefined) !== undefined) {
+    return storeMade(handle, madeInSlices(handle, source, options, plan), plan);
+  }
   const docs = atHand(source);
   if (docs instanceof Promise) return docs.then((list) => putArray(handle, list, options, plan));
   return Array.isArray(docs)
@@ -131,16 +139,16 @@ async function putArray(
   options: Options,
   plan: Plan,
 ): Promise<string[]> {
-  if (!makesVectors(handle, options) && docs.length >= FEED_FROM) {
+  const hasPictures = docs.some(isPicture);
+  if (!makesVectors(handle, options) && !hasPictures && docs.length >= FEED_FROM) {
     return putGiven(handle, docs, options, plan, docs.length);
   }
   const request = vectorRequest(handle, 'putMany', options, docs, true);
   const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, plan.switches));
   if (documents.length === 0) return [];
+  const taken = hasPictures ? pictured(handle, 'putMany', documents, plan.options) : documents;
   const making =
-    request === undefined
-      ? documents
-      : embedded(handle, 'putMany', documents, request, makingOptions(plan, 0));
+    request === undefined ? taken : embedded(handle, 'putMany', taken, request, makingOptions(plan, 0));
   return storeMade(handle, making, plan);
 }
 
@@ -153,10 +161,16 @@ async function putGiven(
   count: number | undefined,
 ): Promise<string[]> {
   const given = new GivenVectors(handle, 'putMany', options, count);
-  const documents = convertedWith(docs, (doc, index) => ({
-    document: batchDocument(doc, `docs[${index}].`, plan.switches),
-    vector: given.of(doc, index),
-  }));
+  const documents = convertedWith(docs, (doc, index) => {
+    // Nobody waits for a document here, and a picture has to be waited for.
+    if (isPicture(doc)) {
+      throw invalidInput(`docs[${index}].image`, 'a picture', 'in an array, or with an `imageEmbedder`');
+    }
+    return {
+      document: batchDocument(doc, `docs[${index}].`, plan.switches),
+      vector: given.of(doc, index),
+    };
+  });
   return handle.write('putMany', (native) => putFeed(native, documents, plan.store, plan.signal, count));
 }
 
@@ -167,7 +181,7 @@ function storeMade(
   { store, signal }: Plan,
 ): Promise<string[]> {
   return putMade(handle, 'putMany', making, signal, (native, documents) =>
-    documents.length >= FEED_FROM
+    documents.length >= FEED_FROM && !documents.some(({ picture }) => picture !== undefined)
       ? putFeed(native, fedWithVectors(documents), store, signal, documents.length)
       : storedIds(native, documents, store),
   );
@@ -190,8 +204,9 @@ async function madeInSlices(
     const request = vectorRequest(handle, 'putMany', options, slice, true, first);
     const documents = slice.map((doc, at) => batchDocument(doc, `docs[${first + at}].`, plan.switches));
     slice = [];
-    const making = request && embedded(handle, 'putMany', documents, request, makingOptions(plan, first));
-    for (const document of (await making) ?? documents) made.push(document);
+    const taken = pictured(handle, 'putMany', documents, plan.options);
+    const making = request && embedded(handle, 'putMany', taken, request, makingOptions(plan, first));
+    for (const document of await (making ?? taken)) made.push(document);
   };
   for await (const doc of takenInTime(source)) {
     if (plan.signal?.aborted === true) throw aborted('putMany', plan.signal);

@@ -25,13 +25,15 @@ import {
 } from './embedding/document-vectors.js';
 import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
+import type { PictureInput } from './image.js';
+import { pictured, type PictureOutcome } from './picture.js';
 import { progressOf, report, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
 import { storeEach } from './write-queue.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
 /** Streaming form of `putMany`: takes any iterable, stores batch by batch, reports each document. */
 export interface PutManyStreamOptions
-  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
+  extends IngestSwitches, PictureInput, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
   onError: 'report';
   /** One vector a document, in the order of the input. */
   embeddings?: readonly EmbeddingVector[] | undefined;
@@ -114,6 +116,7 @@ export async function putStream(
   );
   const listed = new ListedVectors(handle, 'putMany', options, Array.isArray(docs) ? docs.length : undefined);
   const switches = { ...switchesOf(options), embeds: wanted !== undefined };
+  const making = { signal, onEmbedding, imageEmbedder: options['imageEmbedder'] };
   // Nothing is read before it is known that its vectors can be made.
   if (wanted !== undefined) await eachDocumentVector(handle, 'putMany', wanted, [], { nameOf: String });
 
@@ -121,7 +124,7 @@ export async function putStream(
   const brought = new BroughtVectors(handle, 'putMany');
   let batch = emptyBatch();
   const flush = async (): Promise<void> => {
-    const { indexes, documents } = await embedded(handle, batch, wanted, { signal, onEmbedding }, outcome);
+    const { indexes, documents } = await embedded(handle, batch, wanted, making, outcome);
     batch = emptyBatch();
     if (documents.length > 0) {
       const stored = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
@@ -176,25 +179,34 @@ async function embedded(
   handle: Handle,
   { indexes, documents, given, leftOut }: Batch,
   wanted: VectorRequest | undefined,
-  making: Pick<MakingOptions, 'signal'> & Pick<PutManyStreamOptions, 'onEmbedding'>,
+  making: Pick<MakingOptions, 'signal'> &
+    Pick<PutManyStreamOptions, 'onEmbedding'> & { readonly imageEmbedder: unknown },
   outcome: Report,
 ): Promise<Pick<Batch, 'indexes' | 'documents'>> {
-  if (documents.length === 0 || (wanted === undefined && given.size === 0)) return { indexes, documents };
+  const pictures: PictureOutcome = { errors: new Map() };
+  await pictured(handle, 'putMany', documents, making, pictures);
   const { embedder, isAsked = true, isNamed = false } = wanted ?? {};
-  const request = { embedder, isAsked, isNamed, given, leftOut };
-  const made = await eachDocumentVector(handle, 'putMany', request, documents.map(textToEmbed), {
-    signal: making.signal,
-    onProgress: making.onEmbedding,
-    nameOf: (place) => `docs[${indexes[place] ?? 0}].text`,
-  });
-  outcome.fatal ??= made.fatal;
-  for (const [place, error] of made.errors) outcome.refuse(indexes[place] ?? 0, error);
-  const kept = documents.flatMap((document, place) =>
-    made.errors.has(place) ? [] : [{ index: indexes[place] ?? 0, document, vector: made.vectors[place] }],
-  );
+  const made =
+    documents.length === 0 || (wanted === undefined && given.size === 0)
+      ? undefined
+      : await eachDocumentVector(
+          handle,
+          'putMany',
+          { embedder, isAsked, isNamed, given, leftOut },
+          documents.map(textToEmbed),
+          {
+            signal: making.signal,
+            onProgress: making.onEmbedding,
+            nameOf: (place) => `docs[${indexes[place] ?? 0}].text`,
+          },
+        );
+  outcome.fatal ??= pictures.fatal ?? made?.fatal;
+  const errors = new Map([...(made?.errors ?? []), ...pictures.errors]);
+  for (const [place, error] of errors) outcome.refuse(indexes[place] ?? 0, error);
+  const isKept = (_: unknown, place: number): boolean => !errors.has(place);
   return {
-    indexes: kept.map(({ index }) => index),
-    documents: kept.map(({ document, vector }) => withVector(document, vector)),
+    indexes: indexes.filter(isKept),
+    documents: documents.map((document, place) => withVector(document, made?.vectors[place])).filter(isKept),
   };
 }
 

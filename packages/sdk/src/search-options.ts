@@ -72,8 +72,10 @@ export interface FindRequest {
   ranking?: 'plain' | 'question';
   acl?: AclContextInput;
   fullText?: boolean;
-  /** By meaning, or both; only with a vector. */
-  mode?: 'sem' | 'auto';
+  /** By meaning, or both, or among pictures; only with a vector. */
+  mode?: 'sem' | 'auto' | 'clip';
+  /** The model that made the vector, among pictures. */
+  pictureModel?: string | undefined;
   fusion?: Fusion;
   semanticWeight?: number;
   recall?: Recall;

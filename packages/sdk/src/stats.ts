@@ -43,6 +43,10 @@ export interface StatsResult {
   vector_count: number;
   /** Documents whose vector another program lost; `reembed` makes it anew. */
   vectors_lost: number;
+  /** Documents that are found as pictures; `null` where the index of them is damaged. */
+  picture_count: number | null;
+  /** The model of their vectors. */
+  picture_model: string | null;
   /** How the vectors are kept: as they were given, or product-quantised. */
   vector_compression: 'none' | 'pq96';
   /** Why they are not quantised, when the memory is set to that; else null. */
@@ -76,6 +80,8 @@ export interface StatsResult {
     lost_content: number[];
     /** Active frames whose vector is damaged. */
     lost_vectors: number[];
+    /** Active frames whose picture is not found any more, because its vector is damaged. */
+    lost_pictures: number[];
   };
 }
 

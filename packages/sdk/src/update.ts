@@ -15,11 +15,15 @@ import {
 import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import { ofNewestVersion } from './newest-version.js';
+import { imageOf, pendingPictures, type Picture, type PictureInput } from './image.js';
+import { pictured } from './picture.js';
 import type { FrameRef } from './view.js';
 
 /** What changes; a field that is not given stays as it is. */
-export interface UpdateInput extends DocumentFields, IngestSwitches, VectorInput {
+export interface UpdateInput extends DocumentFields, IngestSwitches, VectorInput, PictureInput {
   text?: string | undefined;
+  /** A picture in place of the content, or the same once more, so that it is found again. */
+  image?: Picture | undefined;
 }
 
 /**
@@ -31,10 +35,17 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   const frame = frameId(id, 'id');
   const given = recordOf(input, 'changes', 'an object with the fields to change');
   const patch = patchOf(given);
+  const image = imageOf(given['image'], 'image');
+  if (image !== undefined) {
+    if (patch.text !== undefined) {
+      throw invalidInput('image', image, 'left out beside "text" or "file"');
+    }
+    pendingPictures.set(patch, { document: patch, image, argument: 'image' });
+  }
   const signal = signalOf(given['signal']);
   const request = vectorRequest(handle, 'update', given, [given], false);
   // A vector is a change by itself, and so is one that is to be made.
-  if (Object.keys(patch).length === 0 && request?.isAsked !== true) {
+  if (Object.keys(patch).length === 0 && image === undefined && request?.isAsked !== true) {
     throw invalidInput(
       'changes',
       'nothing to change',
@@ -43,12 +54,19 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   }
   if (signal?.aborted === true) throw aborted('update', signal);
   const text = textToEmbed(patch as NativeDocument);
+  const picturing = image === undefined ? undefined : pictured(handle, 'update', [patch], given);
+  picturing?.catch(() => undefined);
   // Without new words the old vector stays right, unless the call asks for another.
   if (request === undefined || (text === '' && !request.isAsked)) {
-    return handle.write('update', (native) => changed(native, frame, patch));
+    const store = async (native: NativeMemory): Promise<string> => {
+      await picturing;
+      return changed(native, frame, patch);
+    };
+    return handle.write('update', store, picturing);
   }
   const isOld = patch.text === undefined && patch.searchText === undefined && request.given.size === 0;
   const embed = async (): Promise<DocumentVector | undefined> => {
+    await picturing;
     const words = isOld ? await handle.read('update', (native) => native.searchedText(frame)) : text;
     const [vector] = await documentVectors(handle, 'update', request, [words], {
       signal,

@@ -20,7 +20,7 @@ export interface PurgeOptions {
 }
 
 /** What the file keeps of other programs: it is carried over as it is. */
-export type KeptTrack = 'logic_mesh' | 'temporal' | 'recordings' | 'clip' | 'vectors' | 'sections';
+export type KeptTrack = 'logic_mesh' | 'temporal' | 'recordings' | 'vectors' | 'sections';
 
 /** What `purge` erased. */
 export interface PurgeResult {

@@ -263,7 +263,13 @@ describe('open with salvage', () => {
     const file = await filled();
     await using memory = await open(file, { salvage: true, readOnly: true });
     const stats = await memory.stats();
-    expect(stats.salvage).toEqual({ findings: [], lost_frames: [], lost_content: [], lost_vectors: [] });
+    expect(stats.salvage).toEqual({
+      findings: [],
+      lost_frames: [],
+      lost_content: [],
+      lost_vectors: [],
+      lost_pictures: [],
+    });
     expect(stats.size_bytes).toBe(readFileSync(file).length);
     expect((await memory.find('keyword3x')).hits[0]?.title).toBe('T3');
     expect((await memory.verify()).overall_status).toBe('passed');

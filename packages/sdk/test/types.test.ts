@@ -40,6 +40,12 @@ it('put takes a text or a file, and not neither or both', () => {
   expectTypeOf<{ file: string; tags: string[] }>().toExtend<PutInput>();
   expectTypeOf<{ title: string }>().not.toExtend<PutInput>();
   expectTypeOf<{ text: string; file: string }>().not.toExtend<PutInput>();
+  expectTypeOf<{ image: Uint8Array; searchText: string }>().toExtend<PutInput>();
+  expectTypeOf<{ image: string; text: string }>().not.toExtend<PutInput>();
+  expectTypeOf<({ title: string; image: string } | { title: string; text: string })[]>().toExtend<
+    Parameters<typeof memory.putMany>[0]
+  >();
+  expectTypeOf<{ image: string }>().toExtend<Parameters<typeof memory.find>[0]>();
 });
 
 it('vectors of 64 bits and metadata of an interface are taken', () => {
@@ -55,7 +61,7 @@ it('vectors of 64 bits and metadata of an interface are taken', () => {
 });
 
 it('a search says by what it went, and what its scores are made of', () => {
-  expectTypeOf<FindResult['engine']>().toEqualTypeOf<'tantivy' | 'vec' | 'hybrid'>();
+  expectTypeOf<FindResult['engine']>().toEqualTypeOf<'tantivy' | 'vec' | 'hybrid' | 'clip'>();
   const similarity = (explain: Explanation): number | undefined => {
     if ('fusion' in explain) return explain.semantic?.parts.similarity;
     return 'similarity' in explain ? explain.similarity : explain.terms[0]?.score;

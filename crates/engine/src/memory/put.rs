@@ -12,6 +12,7 @@ use crate::bulk;
 use crate::document::{Document, PreparedDocument, PreparedFrame, Preparer};
 use crate::error::{Code, Error, Result};
 use crate::options::{Dedupe, PutOptions, PutResult};
+use crate::pictures::check_documents;
 use crate::writer::{self, Changes};
 
 /// Most frames that [`Memory::put_at_once`] leaves to be indexed by who comes next.
@@ -152,9 +153,11 @@ impl Memory {
             let mut duplicate_of = Vec::with_capacity(prepared.len());
             let mut changes = Changes::default();
             check_dimensions(snapshot, &prepared)?;
+            check_documents(snapshot, &prepared)?;
             let mut next = snapshot.frame_count();
             let mut fresh = HashMap::new();
             let mut fresh_vectors = HashMap::new();
+            let mut fresh_pictures = HashMap::new();
             if dedupe != Dedupe::Keep {
                 table.update(snapshot)?;
             }
@@ -192,6 +195,22 @@ impl Memory {
                             first.embed(embedding);
                         }
                     }
+                    if let (Some(earlier), Some(first)) = (earlier, document.frames.first_mut())
+                        && first.picture().is_none()
+                    {
+                        let known = match fresh_pictures.get(&earlier) {
+                            Some(known) => Some(Clone::clone(known)),
+                            None if earlier < snapshot.frame_count() => {
+                                snapshot.picture(earlier)?
+                            }
+                            None => None,
+                        };
+                        if let Some(picture) = known {
+                            picture.write(&mut first.frame.extra_metadata);
+                        }
+                    }
+                    let picture = document.frames.first().and_then(PreparedFrame::picture);
+                    fresh_pictures.extend(picture.map(|picture| (next, picture)));
                     if let Some(embedding) =
                         document.frames.first().and_then(PreparedFrame::embedding)
                     {

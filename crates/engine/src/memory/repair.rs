@@ -24,6 +24,8 @@ pub struct Salvaged {
     pub lost_content: Vec<u64>,
     /// Active frames whose vector is damaged.
     pub lost_vectors: Vec<u64>,
+    /// Active frames whose picture is not found any more, because its vector is damaged.
+    pub lost_pictures: Vec<u64>,
     /// Size of the file.
     #[serde(skip)]
     pub size: u64,
@@ -65,6 +67,7 @@ impl Memory {
             lost_frames,
             lost_content: survey.lost_content,
             lost_vectors: survey.lost_vectors,
+            lost_pictures: survey.lost_pictures,
             size,
         });
         Ok(memory)

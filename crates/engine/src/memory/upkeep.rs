@@ -155,6 +155,7 @@ impl Memory {
         // Before anything is removed: nobody could say whose vectors are damaged.
         crate::vec_sections::check_sound(&snapshot.committed)?;
         crate::cards::stored(&snapshot.committed)?;
+        snapshot.committed.pictures()?;
         let options = self.commit_options(&snapshot);
         // Into the old file first: what the log holds of removed documents is then a frame like any other.
         let snapshot = if targets.is_empty() {
@@ -241,7 +242,6 @@ fn kept_tracks(committed: &Committed) -> Result<Vec<&'static str>> {
             tail.temporal_track.is_some() || !tail.segment_catalog.temporal_segments.is_empty(),
         ),
         ("recordings", tail.replay_manifest.is_some()),
-        ("clip", tail.indexes.clip.is_some()),
         ("vectors", committed.vectors()?.stays_foreign()),
         ("sections", has_sections),
     ];

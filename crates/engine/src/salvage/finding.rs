@@ -106,6 +106,10 @@ codes! {
     VecCodesDamaged = "vec_codes_damaged", Warning;
     /// Vectors that are lost.
     VectorsDamaged = "vectors_damaged", Error;
+    /// The index of pictures is damaged, or lost; those that are not listed beside it were found in the file.
+    PictureIndexDamaged = "picture_index_damaged", Warning;
+    /// Vectors of pictures that are lost.
+    PicturesDamaged = "pictures_damaged", Error;
     /// Vectors that wait for the end of a `reembed` are lost.
     StagedVectorsDamaged = "staged_vectors_damaged", Error;
     /// A section of another program is lost.

@@ -24,7 +24,7 @@ struct Older {
 }
 
 impl Survey {
-    fn bytes(&self, encoded: &Encoded) -> &[u8] {
+    pub(super) fn bytes(&self, encoded: &Encoded) -> &[u8] {
         let end = encoded.offset.saturating_add(encoded.length);
         self.map.get(encoded.offset..end).unwrap_or_default()
     }

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::memory::declares_lex;
 use crate::output::Output;
 use crate::pending::Pending;
+use crate::pictures::write_all;
 use crate::quantised;
 use crate::snapshot::Snapshot;
 use crate::vectors::uniform;
@@ -79,7 +80,13 @@ pub fn image(
             ..segment.clone()
         });
     }
+    if survey.pictures.is_some() {
+        tail.indexes.clip = None;
+    }
     copy_tracks(survey, &mut tail, &mut out)?;
+    if let Some(pictures) = &survey.pictures {
+        tail.indexes.clip = write_all(pictures, &mut out)?;
+    }
     tail.time_index = Some(write_time_index(&survey.documents(), &mut out)?);
     let mut places = FxHashMap::default();
     let mut encoded = Vec::new();

@@ -11,6 +11,7 @@ mod frames;
 mod image;
 mod log;
 mod orphans;
+mod pictures;
 mod places;
 mod sections;
 mod source;
@@ -18,7 +19,7 @@ mod survey;
 mod tables;
 mod vectors;
 
-pub use finding::{Finding, FindingCode, Findings};
+pub use finding::{Finding, FindingCode, Findings, ranges};
 pub use image::{Image, Purpose, image};
 pub use log::Logged;
 pub use source::Source;

@@ -1,5 +1,6 @@
 //! The survey: from bytes to everything that can be rescued of them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use mv2::bytes::Bytes;
@@ -7,22 +8,25 @@ use mv2::frame::{Frame, FrameRole, FrameStatus};
 use mv2::header::{self, HEADER_SIZE, Header};
 use mv2::recover;
 use mv2::toc::{
-    self, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail, VecIndexManifest,
-    VectorCompression,
+    self, ClipIndexManifest, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail,
+    VecIndexManifest, VectorCompression,
 };
 use mv2::wal::EntryOperation;
 
 use super::finding::{FindingCode, Findings};
 use super::log::{self, Logged};
 use super::orphans;
+use super::pictures;
 use super::places::{self, Place, Places};
 use super::sections;
 use super::source::Source;
 use super::tables::{self, Table};
 use super::vectors::{self, Vectors};
+use crate::committed::decode_frame;
 use crate::create::{empty_tail, is_of_new_memory};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
+use crate::pictures::{Picture, Said};
 
 /// Where the content of a frame is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +62,10 @@ pub struct Survey {
     pub lost_content: Vec<u64>,
     /// Active frames of which the vector is lost.
     pub lost_vectors: Vec<u64>,
+    /// Vectors of pictures, where the index of them is not as it was written; `None` where it is.
+    pub pictures: Option<BTreeMap<u64, Picture>>,
+    /// Active frames of which the vector of the picture is lost.
+    pub lost_pictures: Vec<u64>,
     /// Seconds since 1970 of frames that are not there, as far as they are known.
     pub times: Vec<i64>,
     /// What stands behind the frames.
@@ -139,6 +147,7 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     survey.settle(&table);
     sections::check(&mut survey, &table, &newest)?;
     vectors::gather(&mut survey, &table);
+    pictures::gather(&mut survey);
     let end = log_size.map_or_else(
         || survey.first_reference(&table),
         |size| HEADER_SIZE as u64 + size,
@@ -294,9 +303,9 @@ fn report_place(
     }
 }
 
-/// Whether a tail of this length, checksum included, names nothing but what is made anew, as ours do: what another program
-/// keeps makes it longer.
-fn is_length_of_plain_tail(length: u64) -> bool {
+/// Whether a tail of this length, checksum included, names nothing but what is made anew or found without it, as ours do:
+/// what another program keeps makes it longer. `picture_model` is what the frames name.
+fn is_length_of_plain_tail(length: u64, picture_model: Option<&str>) -> bool {
     let mut tail = empty_tail(true);
     tail.time_index = Some(TimeIndexManifest {
         bytes_offset: 0,
@@ -315,8 +324,7 @@ fn is_length_of_plain_tail(length: u64) -> bool {
     let head = TocHead::default();
     // Version, number of sections and number of frames stand in front.
     let length_of = |tail: &TocTail| toc::length(&head, 0, tail) - 24;
-    let without_vectors = length_of(&tail);
-    tail.indexes.vec = Some(VecIndexManifest {
+    let vectors = Some(VecIndexManifest {
         vector_count: 0,
         dimension: 0,
         bytes_offset: 0,
@@ -325,8 +333,21 @@ fn is_length_of_plain_tail(length: u64) -> bool {
         compression_mode: VectorCompression::None,
         model: None,
     });
-    let with_vectors = length_of(&tail);
-    length == without_vectors || length == with_vectors
+    let pictures = picture_model.map(|model| ClipIndexManifest {
+        bytes_offset: 0,
+        bytes_length: 0,
+        vector_count: 0,
+        dimension: 0,
+        checksum: [0; 32],
+        model_name: model.to_owned(),
+    });
+    [None, vectors].into_iter().any(|vectors| {
+        tail.indexes.vec = vectors;
+        [None, pictures.clone()].into_iter().any(|pictures| {
+            tail.indexes.clip = pictures;
+            length_of(&tail) == length
+        })
+    })
 }
 
 impl Survey {
@@ -339,6 +360,8 @@ impl Survey {
             lost: Vec::new(),
             lost_content: Vec::new(),
             lost_vectors: Vec::new(),
+            pictures: None,
+            lost_pictures: Vec::new(),
             times: Vec::new(),
             tail: empty_tail(true),
             foreign: Vec::new(),
@@ -358,7 +381,19 @@ impl Survey {
         let length = (table.directory.as_ref())
             .zip(noted)
             .map(|((directory, _), noted)| noted.saturating_sub(directory.frames_range().1));
-        if length.is_some_and(is_length_of_plain_tail) {
+        let picture_model = || {
+            let mut frames = table.frames.iter().flatten();
+            frames.find_map(|encoded| {
+                let frame = decode_frame(self.bytes(encoded)).ok()?;
+                Some(Said::of_frame(&frame)?.model)
+            })
+        };
+        let is_plain = length.is_some_and(|length| {
+            is_length_of_plain_tail(length, None)
+                || picture_model()
+                    .is_some_and(|model| is_length_of_plain_tail(length, Some(&model)))
+        });
+        if is_plain {
             let message = "what the table of contents says of indexes is lost; they are made anew";
             self.findings
                 .add(FindingCode::TocTailDamaged, message, None);
@@ -434,6 +469,11 @@ impl Survey {
                 &self.lost_vectors,
                 FindingCode::VectorsDamaged,
                 "the vectors of {} frames are damaged",
+            ),
+            (
+                &self.lost_pictures,
+                FindingCode::PicturesDamaged,
+                "the vectors of {} pictures are damaged; the pictures are not",
             ),
         ];
         for (frames, code, message) in kinds {

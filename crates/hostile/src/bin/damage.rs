@@ -28,11 +28,12 @@ fn main() -> ExitCode {
     };
     // A process of its own that the one below started.
     if let Some(file) = value("--file") {
-        let dimension = number("--dimension", 0);
+        let size = |name| Some(number(name, 0)).filter(|size| *size > 0);
         let shape = Shape {
             name: value("--name").unwrap(),
             bytes: std::fs::read(file).unwrap(),
-            dimension: (dimension > 0).then_some(dimension),
+            dimension: size("--dimension"),
+            picture_dimension: size("--picture-dimension"),
         };
         let report = try_shape(&shape, effort);
         println!("{}", serde_json::to_string(&report).unwrap());
@@ -99,10 +100,13 @@ fn run(all: &[Shape], jobs: usize, show: usize) -> (Report, Vec<String>) {
                     let started = Instant::now();
                     let file = folder.path().join(shape.name.replace('/', "-"));
                     std::fs::write(&file, &shape.bytes).unwrap();
-                    let dimension = shape.dimension.unwrap_or(0).to_string();
+                    let size = |size: Option<usize>| size.unwrap_or(0).to_string();
                     let output = Command::new(&program)
                         .args(&options)
-                        .args(["--name", &shape.name, "--dimension", &dimension, "--file"])
+                        .args(["--name", &shape.name])
+                        .args(["--dimension", &size(shape.dimension)])
+                        .args(["--picture-dimension", &size(shape.picture_dimension)])
+                        .arg("--file")
                         .arg(&file)
                         .envs(in_memory())
                         .envs(KEEPS_MEMORY)

@@ -40,6 +40,7 @@ fn files() -> &'static [File] {
             name: "minimal".to_owned(),
             bytes: mv2::builder::minimal_file(&sources),
             dimension: None,
+            picture_dimension: None,
         });
         shapes
             .into_iter()
@@ -47,7 +48,7 @@ fn files() -> &'static [File] {
                 let (questions, later) = with_folder(|folder| {
                     let path = folder.join("intact.mv2");
                     std::fs::write(&path, &shape.bytes).unwrap();
-                    let questions = Questions::of(&path, shape.dimension);
+                    let questions = Questions::of(&path, &shape);
                     let _ = questions.put_and_ask(&path);
                     (questions, std::fs::read(&path).unwrap())
                 });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{Content, Document, Embedding, Error, Identity, Result};
+use engine::{Content, Document, Embedding, Error, Identity, Picture, Result};
 use napi::bindgen_prelude::{Float32Array, Uint8Array};
 use napi_derive::napi;
 
@@ -57,6 +57,8 @@ pub struct NativeDocument {
     pub boost: Option<f64>,
     pub vector: Option<Float32Array>,
     pub vector_identity: Option<NativeIdentity>,
+    pub picture: Option<Float32Array>,
+    pub picture_model: Option<String>,
 }
 
 /// The same without anything that belongs to the JavaScript heap, so that other threads may have it.
@@ -64,6 +66,7 @@ pub struct Input {
     content: Option<Content>,
     vector: Option<Arc<[f32]>>,
     identity: Option<NativeIdentity>,
+    picture: Option<Picture>,
     rest: Patch,
 }
 
@@ -95,6 +98,10 @@ impl From<NativeDocument> for Input {
             content,
             vector: document.vector.map(|vector| Arc::from(&*vector)),
             identity: document.vector_identity,
+            picture: document.picture.map(|vector| Picture {
+                vector: Arc::from(&*vector),
+                model: document.picture_model.unwrap_or_default().into(),
+            }),
             rest: Patch {
                 search_text: document.search_text,
                 title: document.title,
@@ -126,6 +133,7 @@ impl Input {
         let mut document = Document::text(String::new(), timestamp);
         document.content = content;
         document.embedding = embedding(self.vector, self.identity)?;
+        document.picture = self.picture;
         self.rest.apply(&mut document, index)?;
         Ok(document)
     }
@@ -139,8 +147,12 @@ impl Input {
         }
         if let Some(content) = self.content {
             let had_search_text = document.search_text.is_some();
-            if content.as_bytes() != document.content.as_bytes() || had_search_text {
+            let is_same = content.as_bytes() == document.content.as_bytes();
+            if !is_same || had_search_text {
                 document.embedding = None;
+            }
+            if !is_same {
+                document.picture = None;
             }
             document.content = content;
             document.search_text = None;
@@ -149,6 +161,9 @@ impl Input {
         }
         if let Some(given) = embedding(self.vector, self.identity)? {
             document.embedding = Some(given);
+        }
+        if self.picture.is_some() {
+            document.picture = self.picture;
         }
         self.rest.apply(document, 0)
     }

@@ -15,6 +15,7 @@ import { isRecord, optionalBoolean, optionalFilledString, type Options } from '.
 import { getConfig } from '../configure.js';
 import { dimensionMismatch, embedderMismatch, vectorOfAnother, vectorsDisabled } from '../failures.js';
 import type { Handle } from '../handle.js';
+import { isPicture } from '../image.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import type { Vector } from '../vector-column.js';
 import { checkFilled, type EmbeddingVector, finiteVector, identityOf, vectorOf } from './given-vector.js';
@@ -219,7 +220,14 @@ function embedderFor(
 
 /** Whether a document of a batch says that no vector is to be made of it. */
 export function isLeftOut(document: unknown): boolean {
-  return reading('enableEmbedding', () => isRecord(document) && document['enableEmbedding'] === false);
+  return reading(
+    'enableEmbedding',
+    () =>
+      isRecord(document) &&
+      (document['enableEmbedding'] === false ||
+        // Nothing can be said of a picture without words.
+        (!document['text'] && !document['searchText'] && isPicture(document))),
+  );
 }
 
 function hasEmbedding(document: unknown): boolean {

@@ -1,0 +1,71 @@
+import type { MemvidError, NativeDocument } from '@memvid/core';
+import { signalOf } from './batch-options.js';
+import { type Options, optionalOneOf } from './check.js';
+import { finiteVector, vectorOf } from './embedding/given-vector.js';
+import type { Handle } from './handle.js';
+import { isPicture, picturesAmong, type PictureQuery } from './image.js';
+
+/** A query in the space of pictures. */
+export interface PictureVector {
+  readonly vector: Float32Array;
+  /** The model that made it, where that is known. */
+  readonly model: string | undefined;
+}
+
+/** What became of pictures that stand each for itself. */
+export interface PictureOutcome {
+  /** By the place of their document. */
+  readonly errors: Map<number, MemvidError>;
+  /** What ends the call. */
+  fatal?: MemvidError;
+}
+
+/**
+ * Reads the pictures among documents and makes their vectors: of all, or an error, unless there is an `outcome` to enter
+ * errors into. Other documents stay as they are.
+ */
+export async function pictured<T extends Partial<NativeDocument>>(
+  handle: Handle,
+  operation: string,
+  documents: readonly T[],
+  options: Options,
+  outcome?: PictureOutcome,
+): Promise<readonly T[]> {
+  const among = picturesAmong(documents);
+  // What pictures need is loaded with the first of them: most memories have none.
+  if (among.length > 0) {
+    const { fillAll } = await import('./pictures.js');
+    // Checked here: bundlers that are to write one file fail with a chunk that imports from the one that loads it.
+    const signal = signalOf(options['signal']);
+    await fillAll(handle, operation, among, { ...options, signal }, outcome);
+  }
+  return documents;
+}
+
+/** The vector of what is looked for among pictures. */
+export async function pictureVector(
+  handle: Handle,
+  query: string | PictureQuery,
+  options: Options,
+): Promise<PictureVector> {
+  const given = options['queryEmbedding'] ?? undefined;
+  if (given !== undefined) {
+    return { vector: finiteVector(vectorOf(given, 'queryEmbedding'), undefined), model: undefined };
+  }
+  const { queryVectorOf } = await import('./pictures.js');
+  return queryVectorOf(handle, query, { ...options, signal: signalOf(options['signal']) });
+}
+
+/** What the chunk is told. */
+export interface PictureOptions {
+  readonly imageEmbedder?: unknown;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Whether a search is one among pictures. */
+export function looksForPictures(query: string | PictureQuery, { mode }: Options): boolean {
+  const isClip = String(mode).toLowerCase() === 'clip';
+  if (!isPicture(query) || isClip) return isClip;
+  optionalOneOf(mode, 'mode', ['clip']);
+  return true;
+}

@@ -1,0 +1,309 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ImageEmbedder, Plugin } from '@memvid/core';
+import { UnsupportedOperationError } from '@memvid/core';
+import { describe, expect, it } from 'vitest';
+import {
+  create,
+  type FindInput,
+  type Memvid,
+  open,
+  type PictureQuery,
+  type PutManyInput,
+} from '../src/index.ts';
+import { freshMemory, freshPath, scratch } from './support/memory.ts';
+import { expectFailure } from './support/refusals.ts';
+
+const refusal = (call: Promise<unknown>) => expectFailure(() => call);
+
+/** What a file of a picture begins with here; the rest is what it shows, in words. */
+const SIGNATURE = '\u0089PNG\r\n\0';
+const shown = (data: Uint8Array): string => Buffer.from(data).toString('latin1').replace(SIGNATURE, '');
+
+/** Vectors that depend alone on what is shown, or said. */
+function embedder(model = 'mobileclip-s2', dimensions = 16): ImageEmbedder & { calls: number[] } {
+  const calls: number[] = [];
+  const vectorOf = (words: string): Float32Array => {
+    const digest = createHash('shake256', { outputLength: dimensions }).update(words).digest();
+    return Float32Array.from(digest, (byte) => byte - 128);
+  };
+  return {
+    spec: 'image-embedder/v1',
+    provider: 'test',
+    model,
+    dimensions,
+    maxBatch: 4,
+    calls,
+    embedImages: async (images) => {
+      calls.push(images.length);
+      images.forEach(({ data }, index) => {
+        if (shown(data) !== 'broken') return;
+        throw new UnsupportedOperationError(`images[${index}] cannot be read as a picture: it is broken`, {
+          details: { operation: 'embedImages', reason: 'unreadable', index },
+        });
+      });
+      return { vectors: images.map(({ data }) => vectorOf(shown(data))) };
+    },
+    embedTexts: async (texts) => ({ vectors: texts.map(vectorOf) }),
+  };
+}
+
+const picture = (shows: string): Uint8Array => Buffer.from(`${SIGNATURE}${shows}`, 'latin1');
+const pictureFile = (shows: string, name = `${shows}.png`): string => {
+  const path = join(scratch(), name);
+  writeFileSync(path, picture(shows));
+  return path;
+};
+const titles = async (
+  memory: Memvid,
+  query: string | PictureQuery,
+  options?: FindInput,
+): Promise<string[]> => {
+  const { engine, hits } = await memory.find(query, options);
+  expect(engine).toBe('clip');
+  return hits.map(({ title }) => title);
+};
+
+describe('pictures', () => {
+  it('are found by a text and by another picture, before and after opening', async () => {
+    const path = freshPath();
+    const imageEmbedder = embedder();
+    const memory = await create(path, { imageEmbedder });
+    const ship = await memory.put({ image: pictureFile('ship') });
+    await memory.put({ image: picture('dog'), title: 'Dog', tags: ['animal'], metadata: { legs: 4 } });
+    await memory.put({ text: 'A text about a ship and a dog.' });
+    const check = async (from: Memvid): Promise<void> => {
+      const { hits } = await from.find('ship', { mode: 'clip' });
+      expect(hits.map(({ title }) => title)).toEqual(['ship', 'Dog']);
+      expect(hits[0]).toMatchObject({ frame_id: Number(ship), kind: 'image', text: '', labels: ['png'] });
+      expect(hits[0]?.score).toBeCloseTo(1, 5);
+      expect(await titles(from, { image: picture('dog') }, { k: 1 })).toEqual(['Dog']);
+      expect(await titles(from, { image: pictureFile('dog') }, { where: { legs: 4 } })).toEqual(['Dog']);
+      expect(await titles(from, 'ship', { mode: 'clip', where: { legs: 4 } })).toEqual(['Dog']);
+      expect(await from.stats()).toMatchObject({ picture_count: 2, picture_model: 'mobileclip-s2' });
+    };
+    await check(memory);
+    const asset = await memory.extractAsset(ship);
+    expect([shown(asset.data), asset.filename, asset.mimeType]).toEqual(['ship', 'ship.png', 'image/png']);
+    await memory.close();
+    const again = await open(path, { imageEmbedder });
+    await check(again);
+    expect((await again.verify({ deep: true })).overall_status).toBe('passed');
+    await again.remove(ship);
+    expect(await titles(again, 'ship', { mode: 'clip' })).toEqual(['Dog']);
+    await again.close();
+  });
+
+  it('are found by words where words are given, and by meaning', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    await memory.put({ image: picture('ship'), searchText: 'A schooner at anchor', title: 'Ship' });
+    const { hits } = await memory.find('schooner');
+    expect(hits.map(({ title, text }) => [title, text])).toEqual([['Ship', 'A schooner at anchor']]);
+    expect(await titles(memory, 'ship', { mode: 'clip' })).toEqual(['Ship']);
+  });
+
+  it('that are drawn keep their type', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg"><text>Harbour</text></svg>';
+    const id = await memory.put({ image: Buffer.from(svg), title: 'Drawing' });
+    expect(await titles(memory, 'harbour', { mode: 'clip' })).toEqual(['Drawing']);
+    expect((await memory.extractAsset(id)).mimeType).toBe('image/svg+xml');
+  });
+
+  it('stand among texts in a batch, in any kind of source', async () => {
+    const imageEmbedder = embedder();
+    const docs: PutManyInput[] = Array.from({ length: 1100 }, (_, index) =>
+      index % 100 === 0
+        ? { title: `Picture ${index}`, image: picture(`picture ${index}`) }
+        : { title: `Text ${index}`, text: `Text ${index}.` },
+    );
+    async function* later(): AsyncGenerator<PutManyInput> {
+      yield* docs;
+    }
+    for (const source of [docs, docs.slice(0, 101), new Set(docs.slice(0, 101)), later()]) {
+      await using memory = await freshMemory({ imageEmbedder });
+      const ids = await memory.putMany(source);
+      expect(await titles(memory, 'picture 100', { mode: 'clip', k: 1 })).toEqual(['Picture 100']);
+      expect((await memory.stats()).picture_count).toBe(ids.length > 1000 ? 11 : 2);
+      expect((await memory.find('Text')).total_hits).toBeGreaterThan(90);
+    }
+    // No more than a call takes.
+    expect(Math.max(...imageEmbedder.calls)).toBe(4);
+  });
+
+  it('in a source that is stored as it comes are refused, unless it is said who makes their vectors', async () => {
+    await using memory = await freshMemory();
+    function* docs(): Generator<PutManyInput> {
+      yield { title: 'Ship', image: picture('ship') };
+    }
+    const error = await refusal(memory.putMany(docs()));
+    expect([error.code, error.details?.['argument']]).toEqual(['MV019', 'docs[0].image']);
+    expect((await memory.stats()).frame_count).toBe(0);
+    await memory.putMany(docs(), { imageEmbedder: embedder() });
+    expect((await memory.stats()).picture_count).toBe(1);
+  });
+
+  it('that are broken are named, and fail alone with onError: "report"', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    const docs = ['ship', 'broken', 'dog'].map((shows) => ({ title: shows, image: picture(shows) }));
+    const error = await refusal(memory.putMany(docs));
+    expect(error.code).toBe('MV018');
+    expect(error.message).toBe('docs[1].image cannot be read as a picture: it is broken');
+    expect((await memory.stats()).frame_count).toBe(0);
+    const path = pictureFile('broken');
+    expect((await refusal(memory.put({ image: path }))).message).toContain(`image (${path}) cannot be read`);
+    const missing = { title: 'Missing', image: join(scratch(), 'no.png') };
+    const report = await memory.putMany([...docs, missing, { title: 'Text', text: 'A text.' }], {
+      onError: 'report',
+    });
+    expect(report.items.map(({ status, error: why }) => [status, why?.code])).toEqual([
+      ['stored', undefined],
+      ['failed', 'MV018'],
+      ['stored', undefined],
+      ['failed', 'MV013'],
+      ['stored', undefined],
+    ]);
+    expect(report.complete).toBe(true);
+    expect(await titles(memory, 'dog', { mode: 'clip', k: 1 })).toEqual(['dog']);
+  });
+
+  it('take the place of a content', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    const id = await memory.put({ image: picture('ship'), title: 'First' });
+    const renamed = await memory.update(id, { title: 'Renamed' });
+    expect(await titles(memory, 'ship', { mode: 'clip' })).toEqual(['Renamed']);
+    const other = await memory.update(renamed, { image: pictureFile('dog') });
+    const { hits } = await memory.find('dog', { mode: 'clip' });
+    expect(hits.map(({ frame_id, score }) => [frame_id, score > 0.999])).toEqual([[Number(other), true]]);
+    const text = await memory.update(other, { text: 'Words instead.' });
+    expect((await memory.stats()).picture_count).toBe(0);
+    expect(await memory.view(text)).toBe('Words instead.');
+    const both = await refusal(memory.update(text, { text: 'a', image: picture('b') }));
+    expect(both.code).toBe('MV019');
+  });
+
+  it('are of one model, which is chosen by the file', async () => {
+    const made: string[] = [];
+    const plugin: Plugin = {
+      spec: 'plugin/v1',
+      name: 'pictures',
+      imageEmbedders: Object.fromEntries(
+        ['mobileclip-s2', 'Other'].map((name) => [
+          name,
+          () => {
+            made.push(name);
+            return embedder(name);
+          },
+        ]),
+      ),
+    };
+    const path = freshPath();
+    const memory = await create(path, { plugins: [plugin] });
+    await memory.put({ image: picture('ship'), imageEmbedder: 'other', title: 'Ship' });
+    // Not the usual one, but that of what is stored.
+    expect(await titles(memory, 'ship', { mode: 'clip' })).toEqual(['Ship']);
+    await memory.put({ image: picture('dog') });
+    expect(made).toEqual(['Other']);
+    for (const call of [
+      () => memory.find('ship', { mode: 'clip', imageEmbedder: 'mobileclip-s2' }),
+      () => memory.put({ image: picture('cat'), imageEmbedder: 'mobileclip-s2' }),
+    ]) {
+      const error = await expectFailure(call);
+      expect([error.code, error.details?.['reason']]).toEqual(['MV015', 'other_model']);
+      expect(error.message).toContain('Other');
+    }
+    const size = await refusal(memory.find('x', { mode: 'clip', queryEmbedding: [1, 2, 3] }));
+    expect(size.code).toBe('MV014');
+    const given = await memory.find('x', { mode: 'clip', queryEmbedding: new Float32Array(16).fill(1) });
+    expect(given.hits).toHaveLength(2);
+    await memory.close();
+    // Nobody here has that model.
+    const without = await open(path);
+    const error = await refusal(without.find('ship', { mode: 'clip' }));
+    expect([error.code, error.details?.['reason'], error.details?.['model']]).toEqual([
+      'MV016',
+      'clip',
+      'Other',
+    ]);
+    await without.close();
+  });
+
+  it('need a model, and the error says how to get one', async () => {
+    await using memory = await freshMemory();
+    const error = await refusal(memory.put({ image: picture('ship') }));
+    expect([error.name, error.code]).toEqual(['ClipDisabledError', 'MV016']);
+    expect(error.suggestion).toMatch(
+      /npm install @memvid\/clip.*clipPlugin\(\).*installModel\('mobileclip-s2'\)/,
+    );
+    const empty = await refusal(memory.find('ship', { mode: 'clip' }));
+    expect([empty.code, empty.details?.['cause']]).toEqual(['MV016', 'empty']);
+    expect(empty.suggestion).toContain('put({ image');
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+
+  it('of a scope are seen by it alone', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    const mine = memory.scope({ user: 'ada' });
+    await mine.put({ image: picture('ship'), title: 'Mine' });
+    await memory.scope({ user: 'bob' }).put({ image: picture('dog'), title: 'Other' });
+    expect(await titles(mine, 'dog', { mode: 'clip' })).toEqual(['Mine']);
+    expect((await mine.stats()).picture_count).toBe(1);
+    const empty = await refusal(memory.scope({ user: 'eve' }).find('dog', { mode: 'clip' }));
+    expect(empty.code).toBe('MV016');
+  });
+
+  it('that were put before the memory was closed are stored', async () => {
+    const path = freshPath();
+    const memory = await create(path, { imageEmbedder: embedder() });
+    const putting = memory.put({ image: pictureFile('ship') });
+    await memory.close();
+    expect(await putting).toBe('0');
+    const again = await open(path, { imageEmbedder: embedder() });
+    expect(await titles(again, 'ship', { mode: 'clip' })).toEqual(['ship']);
+    await again.close();
+  });
+
+  it('end with their signal', async () => {
+    await using memory = await freshMemory();
+    const abort = new AbortController();
+    const imageEmbedder: ImageEmbedder = {
+      ...embedder(),
+      embedImages: () => {
+        abort.abort();
+        return new Promise(() => undefined);
+      },
+    };
+    const error = await refusal(memory.put({ image: picture('ship'), imageEmbedder, signal: abort.signal }));
+    expect([error.code, error.details?.['reason']]).toEqual(['MV018', 'aborted']);
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+
+  it('refuse what is no picture, no embedder and no mode', async () => {
+    await using memory = await freshMemory();
+    const bad = <T>(value: unknown): T => value as T;
+    for (const [call, argument] of [
+      [() => memory.put(bad({ image: 5 })), 'image'],
+      [() => memory.put(bad({ image: picture('a'), text: 'b' })), 'image'],
+      [() => memory.put({ image: new Uint8Array(), imageEmbedder: embedder() }), 'image'],
+      [() => memory.put({ image: scratch(), imageEmbedder: embedder() }), 'image'],
+      [() => memory.put(bad({ image: picture('a'), imageEmbedder: {} })), 'imageEmbedder'],
+      [
+        () =>
+          memory.put(
+            bad({ image: picture('a'), imageEmbedder: { spec: 'image-embedder/v1', provider: '' } }),
+          ),
+        'imageEmbedder.provider',
+      ],
+      [() => memory.putMany(bad([{ title: 'A', text: 'b', image: picture('a') }])), 'docs[0].image'],
+      [() => memory.putMany(bad([{ image: picture('a') }])), 'docs[0].title'],
+      [() => memory.find({ image: picture('a') }, { mode: 'lex' }), 'mode'],
+      [() => memory.find(bad({})), 'query'],
+      [() => memory.ask('a?', bad({ mode: 'clip' })), 'mode'],
+      [() => create(freshPath(), bad({ imageEmbedder: 7 })), 'imageEmbedder'],
+    ] as const) {
+      const error = await expectFailure(call);
+      expect([error.code, error.details?.['argument']]).toEqual(['MV019', argument]);
+    }
+  });
+});
