@@ -149,7 +149,7 @@ describe.each(['nvidia', 'openai'])('ask with %s', (provider) => {
         answer: 'On Tuesdays [1].',
         model: `${provider}:some/model`,
         usage: { prompt_tokens: 100, completion_tokens: 7, total_tokens: 107 },
-        citations: { cited: [1], removed: [] },
+        citations: { cited: [1], removed: [], unsupported: [] },
       });
       expect(requests).toHaveLength(1);
       const [{ method, path, headers, body } = {} as ServiceRequest] = requests;
@@ -160,7 +160,7 @@ describe.each(['nvidia', 'openai'])('ask with %s', (provider) => {
       ]);
       const { model, messages, stream } = body as ChatBody;
       expect([model, stream]).toEqual(['some/model', undefined]);
-      expect(messages.at(-1)?.content).toContain(result.context);
+      expect(messages.at(-1)?.content.replaceAll('\n> ', '\n')).toContain(result.context);
       // Nothing is kept: the same question is asked again.
       await memory.ask(QUESTION, { model: `${provider}:some/model` });
       expect(requests).toHaveLength(2);
@@ -178,7 +178,7 @@ describe.each(['nvidia', 'openai'])('ask with %s', (provider) => {
         expect(await stream.result).toMatchObject({
           answer: 'On Tuesdays [1], at noon.',
           usage: { total_tokens: 107 },
-          citations: { cited: [1], removed: [9, 8] },
+          citations: { cited: [1], removed: [9, 8], unsupported: [] },
         });
         expect(requests[0]?.body).toMatchObject({ stream: true });
       },

@@ -82,6 +82,8 @@ export interface CitationReport {
   cited: number[];
   /** Of none: they were taken out of the answer. */
   removed: number[];
+  /** Of passages that do not hold what the answer cites them for: its words, or a number in it. */
+  unsupported: number[];
 }
 
 /** A part of a streamed answer. The texts in their order are the answer; the result is the last part. */

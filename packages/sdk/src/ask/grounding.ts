@@ -12,7 +12,7 @@ export interface Grounding {
 }
 
 /** Part of a sentence's words that one passage must hold to support it. */
-const SUPPORT = 0.6;
+export const SUPPORT = 0.6;
 const CITATION = /\s*\[\d+\]/g;
 
 /** An answer was wanted, and nothing that is stored could give one. */
@@ -65,13 +65,22 @@ export function groundingOf(
   const grounded = sentences.filter((sentence) => supports(new Set(termsOf(sentence)))).length;
   const supported = sentences.length === 0 ? 0 : Math.round((grounded / sentences.length) * 100) / 100;
   const score = sharesWord ? supported : Math.min(supported, WITHOUT_A_WORD);
-  const label = score >= 0.7 ? 'HIGH' : score >= 0.4 ? 'MEDIUM' : 'LOW';
-  const warning =
-    warningOf(sentences.length, grounded, score) ?? (sharesWord ? undefined : withoutAWord(similarity));
+  const doubt = sharesWord ? undefined : withoutAWord(similarity);
+  return groundingFrom(sentences.length, grounded, score, (usual) => usual ?? doubt);
+}
+
+/** A grounding of what was counted. `doubt` chooses the warning, and is told the usual one. */
+export function groundingFrom(
+  count: number,
+  grounded: number,
+  score: number,
+  doubt: (usual: string | undefined) => string | undefined,
+): Grounding {
+  const warning = doubt(warningOf(count, grounded, score));
   return {
     score,
-    label,
-    sentence_count: sentences.length,
+    label: score >= 0.7 ? 'HIGH' : score >= 0.4 ? 'MEDIUM' : 'LOW',
+    sentence_count: count,
     grounded_sentences: grounded,
     has_warning: warning !== undefined,
     ...(warning === undefined ? {} : { warning_reason: warning }),

@@ -5,8 +5,10 @@ import { ended } from '../failures.js';
 import type { Handle } from '../handle.js';
 import { mask } from '../mask-pii.js';
 import { Citations } from './citations.js';
-import { groundingOf, groundingWithoutMatch } from './grounding.js';
-import { messagesFor } from './prompt.js';
+import { claimsOf } from './claims.js';
+import { contextOf } from './context.js';
+import { groundingWithoutMatch } from './grounding.js';
+import { messagesFor, quotedLines } from './prompt.js';
 import type { Answered } from './result.js';
 import type { Asked, Retrieval } from './retrieval.js';
 
@@ -91,8 +93,12 @@ function numbersOf({ passages }: Retrieval): ReadonlySet<number> {
 /** A second look at the whole of it: what was masked piece by piece may be an address only with what stands around it. */
 function requestOf(
   { question, masks }: Asked,
-  { context }: Retrieval,
+  { hits, passages }: Retrieval,
 ): { messages: ReturnType<typeof messagesFor> } {
+  const context = contextOf(hits, ({ rank }) => {
+    const passage = passages[rank - 1];
+    return passage === undefined ? undefined : quotedLines(passage);
+  });
   return { messages: masks ? messagesFor(mask(question), mask(context)) : messagesFor(question, context) };
 }
 
@@ -105,7 +111,7 @@ function withoutPassages({ hits }: Retrieval): Answered {
 
 function answered(
   { provider, model }: LanguageModel,
-  { fragments }: Retrieval,
+  { fragments, passages }: Retrieval,
   citations: Citations,
   text: string,
   { finishReason, usage }: End,
@@ -118,24 +124,28 @@ function answered(
       ...(completionTokens === undefined ? {} : { completion_tokens: completionTokens }),
       ...(totalTokens === undefined ? {} : { total_tokens: totalTokens }),
     },
-    citations: { cited: citations.cited, removed: citations.removed },
   };
-  const warnings = warningsOf(citations, finishReason);
   const noAnswer = 'The model found no answer in the context';
+  const report = { cited: citations.cited, removed: citations.removed };
   if (citations.isRefused) {
     const grounding = { ...groundingWithoutMatch(), warning_reason: noAnswer };
-    return { ...own, answer: null, grounding, warnings };
+    const warnings = warningsOf(citations, finishReason);
+    return { ...own, answer: null, grounding, citations: { ...report, unsupported: [] }, warnings };
   }
   const answer = text.trim();
   if (answer === '') throw emptyAnswer(provider, model, finishReason);
-  const grounding = groundingOf(
+  const { grounding, unsupported, doubts } = claimsOf(
     answer,
-    fragments.map((fragment) => fragment.text),
+    // What the model was shown of each: its text, and what stands above it.
+    fragments.flatMap(({ rank, uri, title, text: passage }, index) =>
+      passages[index] === undefined ? [] : [{ number: rank, text: `${uri} ${title}\n${passage}` }],
+    ),
   );
   const doubted = citations.hasNone
     ? { ...grounding, has_warning: true, warning_reason: noAnswer }
     : grounding;
-  return { ...own, answer, grounding: doubted, warnings };
+  const warnings = [...warningsOf(citations, finishReason), ...doubts];
+  return { ...own, answer, grounding: doubted, citations: { ...report, unsupported }, warnings };
 }
 
 function warningsOf({ removed }: Citations, finishReason: FinishReason | undefined): string[] {

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { claimsOf } from '../src/ask/claims.ts';
+
+const PASSAGES = [
+  {
+    number: 1,
+    text: 'docs/a Budget\nThe budget of the garden is 1,500.50 euros since March 2024, for three people.',
+  },
+  { number: 2, text: 'docs/b Door\nThe vault door is heavy, and painted green.' },
+  { number: 3, text: 'docs/c Code\nThe code of the vault is 0042.' },
+];
+
+const claims = (answer: string) => claimsOf(answer, PASSAGES);
+
+describe('claimsOf', () => {
+  it.each([
+    'The budget of the garden is 1,500.50 euros [1].',
+    'The budget of the garden is 1.500,5 euros. [1]',
+    'The budget of the garden is 1 500,50 euros.[1] The door is heavy [2].',
+    'According to [1], the budget is for 3 people.',
+    'The vault door is heavy [2] and its code is 0042 [3].',
+    'The vault door is heavy and its code is 0042 [2][3].',
+    'The vault door is heavy and its code is 0042 [2, 3].',
+    'The vault door is heavy and its code is 0042 [1-3].',
+    '1. The door is green [2]\n2. The code is 0042 [3]',
+    'The vault door is heavy.',
+    'Use `code[2]` of the vault: 0042 [3].',
+    'Yes, the door is green [2].',
+  ])('%s', (answer) => {
+    const { grounding, unsupported, doubts } = claims(answer);
+    expect({ unsupported, doubts }).toEqual({ unsupported: [], doubts: [] });
+    expect(grounding).toMatchObject({ score: 1, label: 'HIGH', has_warning: false });
+  });
+
+  it.each<[answer: string, unsupported: number[], doubt: string]>([
+    ['The code of the vault is 0042 [2].', [2], 'which does not hold 0042: [3] does'],
+    ['The budget of the garden is 9,500.50 euros [1].', [1], 'which does not hold 9,500.50: no passage does'],
+    ['The vault door is painted green. [1] The code is 0042. [3]', [1], 'which does not hold it: [2] does'],
+    ['The code is 0042 [2] and the door is green [3].', [2], 'The answer cites [2] for “The code is 0042”'],
+    ['The keys are hidden below the mat [2].', [2], 'which does not hold it: no passage does'],
+    [
+      'The budget of the garden is 77 euros.',
+      [],
+      'No passage holds 77 in “The budget of the garden is 77 euros.”',
+    ],
+  ])('%s', (answer, unsupported, doubt) => {
+    const found = claims(answer);
+    expect(found.unsupported).toEqual(unsupported);
+    expect(found.doubts).toEqual([expect.stringContaining(doubt)]);
+    expect(found.grounding.score).toBeLessThan(1);
+    expect(found.grounding).toMatchObject({ has_warning: true, warning_reason: found.doubts[0] });
+  });
+
+  it('a single word is no reason for a doubt of its own', () => {
+    expect(claims('Yes [1].')).toMatchObject({ unsupported: [], doubts: [], grounding: { label: 'LOW' } });
+    expect(claims('[1]').grounding.warning_reason).toMatch(/no sentence/);
+  });
+
+  it('tells a few in words, and of the others their number', () => {
+    const { doubts, grounding } = claims('The code is 1 [3]. '.repeat(50));
+    expect(doubts).toHaveLength(4);
+    expect(doubts[3]).toBe('There are 47 more such sentences');
+    expect(grounding).toMatchObject({ sentence_count: 50, grounded_sentences: 0 });
+  });
+});
