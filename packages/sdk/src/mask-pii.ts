@@ -8,11 +8,14 @@ const API_KEYS = [
   /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
   // A JSON Web Token: header and payload both begin with `{"` in base64.
   /(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
+  // `api_key = …`, `AWS_SECRET_ACCESS_KEY=…`: the name stays, so that the text can still be read. What has a digit is no word.
+  /(?=[\w./+-]{16})(?<=(?<![a-z0-9])(?:api[_-]?key|secret(?:[_-](?:access[_-])?key)?|access[_-]?token)(?:\s*[:=]\s*["']?|\s+))(?=[\w./+-]*\d)[\w./+-]{16,}={0,2}/gi,
+  // Behind this nothing so long is a word.
+  /(?=[\w./+~-]{16})(?<=(?<![a-z0-9])bearer(?:\s*[:=]\s*["']?|\s+))[\w./+~-]{16,}={0,2}/gi,
 ];
-/** `api_key = …`, `token: …`: the name stays, so that the text can still be read. */
-const NAMED_KEY =
-  /\b(api[_-]?key|secret|access[_-]?token|bearer)(\s*[:=]\s*["']?|\s+)(?=[A-Za-z0-9_./+-]*\d)([A-Za-z0-9_./+-]{16,}={0,2})/gi;
-const EMAIL = /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[\p{L}\p{N}-]+\.)+\p{L}{2,}/gu;
+/** Invisible characters may stand in one: a soft hyphen, a joiner. */
+const EMAIL =
+  /(?<![\p{L}\p{M}\p{N}\p{Cf}._%+-])[\p{L}\p{M}\p{N}\p{Cf}._%+-]{1,64}@(?:[\p{L}\p{M}\p{N}\p{Cf}-]+\.)+\p{L}{2,}/gu;
 const SSN = /(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])/g;
 /** Groups of four as printed on a card, or 13 to 19 digits in a row that pass the check digit. */
 const CARD = /(?<![\w.-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{5}|\d{13,19})(?![\w-])/g;
@@ -23,8 +26,14 @@ const IP_V6 =
 /** North American numbers, with or without separators. */
 const PHONE_NATIONAL = /(?<![\w.+/-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])/g;
 const PHONE_DIGITS = /(?<![\w.+/-])[2-9]\d{2}[2-9]\d{6}(?![\w.-])/g;
-/** `+` and 8 to 15 digits in groups. */
-const PHONE_INTERNATIONAL = /(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}(?![\w-])/g;
+/** `+`, or `00` and digits apart, and 8 to 15 digits in groups. */
+const PHONE_INTERNATIONAL =
+  /(?<![\w+])(?:\+\d{1,3}|00 ?[1-9]\d{0,2}(?=[ .(-]))(?:[ .-]?\(?\d{1,5}\)?){2,6}(?![\w-])/g;
+
+/** Blanks, hyphens and wide forms that are other characters than those of ASCII. */
+const LIKE_ASCII = /[\u00A0\u2000-\u200A\u202F\u205F\u3000\u2010-\u2015\u2212\uFE58\uFE63\uFF01-\uFF5E]/g;
+/** Stands for each character that is found, so that places stay what they are. No pattern has it. */
+const FOUND = '\uE000';
 
 /**
  * Replaces personal data and credentials in a text by `[EMAIL]`, `[SSN]`, `[PHONE]`, `[CREDIT_CARD]`,
@@ -39,14 +48,60 @@ export function maskPii(text: string): string {
 
 /** The same on text that is known to be a string. */
 export function mask(text: string): string {
-  let masked = text;
-  for (const pattern of API_KEYS) masked = masked.replace(pattern, '[API_KEY]');
-  masked = masked.replace(NAMED_KEY, '$1$2[API_KEY]');
-  masked = masked.replace(EMAIL, '[EMAIL]').replace(SSN, '[SSN]');
-  masked = masked.replace(CARD, (found: string) => (isCard(found) ? '[CREDIT_CARD]' : found));
-  masked = masked.replace(IP_V4, '[IP_ADDRESS]').replace(IP_V6, '[IP_ADDRESS]');
-  masked = masked.replace(PHONE_INTERNATIONAL, (found: string) => (isPhone(found) ? '[PHONE]' : found));
-  return masked.replace(PHONE_NATIONAL, '[PHONE]').replace(PHONE_DIGITS, '[PHONE]');
+  return withoutPlaces(text, personalPlaces(text));
+}
+
+/** A place in a text, and what to write for it. */
+export interface PersonalPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+}
+
+/** Where personal data and credentials stand in a text, in order. */
+export function personalPlaces(text: string): PersonalPlace[] {
+  const places: PersonalPlace[] = [];
+  let rest = text.replace(LIKE_ASCII, asciiOf);
+  const take = (pattern: RegExp, label: string, accepts?: (found: string) => boolean): void => {
+    rest = rest.replace(pattern, (found: string, ...given: unknown[]) => {
+      if (accepts?.(found) === false) return found;
+      const start = given.at(-2) as number;
+      places.push({ start, end: start + found.length, label });
+      return FOUND.repeat(found.length);
+    });
+  };
+  for (const pattern of API_KEYS) take(pattern, '[API_KEY]');
+  take(EMAIL, '[EMAIL]');
+  take(SSN, '[SSN]');
+  take(CARD, '[CREDIT_CARD]', isCard);
+  take(IP_V4, '[IP_ADDRESS]');
+  take(IP_V6, '[IP_ADDRESS]');
+  take(PHONE_INTERNATIONAL, '[PHONE]', isPhone);
+  take(PHONE_NATIONAL, '[PHONE]');
+  take(PHONE_DIGITS, '[PHONE]');
+  return places.toSorted((left, right) => left.start - right.start);
+}
+
+/** A part of a text without its personal places; one that lies across an end of the part is left out as a whole. */
+export function withoutPlaces(
+  text: string,
+  places: readonly PersonalPlace[],
+  from: number = 0,
+  to: number = text.length,
+): string {
+  let shown = '';
+  let at = from;
+  for (const { start, end, label } of places) {
+    if (end <= at || start >= to) continue;
+    shown += text.slice(at, Math.max(at, start)) + label;
+    at = end;
+  }
+  return shown + text.slice(at, Math.max(at, to));
+}
+
+function asciiOf(found: string): string {
+  const ascii = found.normalize('NFKC');
+  return ascii <= '~' ? ascii : '-';
 }
 
 function isCard(found: string): boolean {

@@ -20,6 +20,12 @@ describe('maskPii', () => {
     ['nvapi-abcdefghijklmnop0123456789', '[API_KEY]'],
     ['AKIAIOSFODNN7EXAMPLE is an id', '[API_KEY] is an id'],
     ['api_key = "a1b2c3d4e5f6a7b8c9d0"', 'api_key = "[API_KEY]"'],
+    ['Card 4111\u00A01111\u00A01111\u00A01111.', 'Card [CREDIT_CARD].'],
+    ['Call 555\u2011123\u20114567 or 555–123–4567', 'Call [PHONE] or [PHONE]'],
+    ['Call 0049 30 1234567 now', 'Call [PHONE] now'],
+    ['jöhn@example.com, john.doe＠example.com, jo\u00ADhn@exam\u200Bple.com', '[EMAIL], [EMAIL], [EMAIL]'],
+    ['AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', 'AWS_SECRET_ACCESS_KEY=[API_KEY]'],
+    ['Authorization: Bearer abcdefghijklmnop', 'Authorization: Bearer [API_KEY]'],
   ])('masks %s', (text, masked) => {
     expect(maskPii(text)).toBe(masked);
   });
@@ -35,6 +41,7 @@ describe('maskPii', () => {
     'Epoch 1700000000 seconds',
     'Order 1234567890123456 was shipped',
     'On 2023-01-15 at 10:30:45 the price was 1,234,567.89',
+    'Order 00123456789012 of the secret santa 2024 – without 12–13 pages',
     'std::vector and Foo::Bar',
     'Commit 3f2b8c9d0e1f2a3b4c5d',
   ])('leaves %s as it is', (text) => {
@@ -58,6 +65,9 @@ describe('maskPii', () => {
       'api_key '.repeat(20_000),
       'a.'.repeat(50_000),
       '0:'.repeat(50_000),
+      `bearer${' '.repeat(100_000)}`,
+      `secret${' '.repeat(2000)}`.repeat(50),
+      `${'a'.repeat(16)} `.repeat(10_000),
     ]) {
       maskPii(text);
     }

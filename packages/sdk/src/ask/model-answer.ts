@@ -3,7 +3,6 @@ import { ModelUnsupportedError } from '@memvid/core';
 import { generateText, streamText } from '@memvid/core/language-model';
 import { ended } from '../failures.js';
 import type { Handle } from '../handle.js';
-import { mask } from '../mask-pii.js';
 import { Citations } from './citations.js';
 import { claimsOf } from './claims.js';
 import { contextOf } from './context.js';
@@ -92,14 +91,14 @@ function numbersOf({ passages }: Retrieval): ReadonlySet<number> {
 
 /** A second look at the whole of it: what was masked piece by piece may be an address only with what stands around it. */
 function requestOf(
-  { question, masks }: Asked,
-  { hits, passages }: Retrieval,
+  { question }: Asked,
+  { hits, passages, masked }: Retrieval,
 ): { messages: ReturnType<typeof messagesFor> } {
   const context = contextOf(hits, ({ rank }) => {
     const passage = passages[rank - 1];
     return passage === undefined ? undefined : quotedLines(passage);
   });
-  return { messages: masks ? messagesFor(mask(question), mask(context)) : messagesFor(question, context) };
+  return { messages: messagesFor(masked(question), masked(context)) };
 }
 
 /** Nothing is stored, or nothing has room: a model has nothing to answer from, and is not asked. */

@@ -4,7 +4,6 @@ import type { SearchEngine } from '../find.js';
 import { extractAnswer } from './answer.js';
 import { followUpOf } from './follow-up.js';
 import { groundingOf, groundingWithoutAnswer, groundingWithoutMatch, type Grounding } from './grounding.js';
-import { maskedResult } from './masking.js';
 import type { Asked, Retrieval } from './retrieval.js';
 import { termsOf } from './sentences.js';
 import { sourceOf } from './sources.js';
@@ -17,7 +16,7 @@ export interface Answered extends Pick<AskResult, 'answer' | 'grounding' | 'mode
 
 /** All that a caller is told. */
 export function resultOf(asked: Asked, retrieval: Retrieval, answered: Answered): AskResult {
-  const { question, settings, contextOnly, returnSources, showChunks, masks } = asked;
+  const { question, settings, contextOnly, returnSources, showChunks } = asked;
   const { hits, isFallback, engine, fragments, context, started, finished } = retrieval;
   const { answer, grounding, model, usage, citations } = answered;
   const followUp = followUpOf({ hits, isFallback, grounding });
@@ -47,11 +46,13 @@ export function resultOf(asked: Asked, retrieval: Retrieval, answered: Answered)
     ...(showChunks ? { chunks: fragments.map(chunkOf) } : {}),
     ...(warnings.length === 0 ? {} : { warnings }),
   };
-  return masks ? maskedResult(result) : result;
+  return retrieval.masked(result);
 }
 
 /** The answer quoted from the fragments. Documents that are only the newest ones answer nothing. */
-export function quoted({ question, contextOnly }: Asked, retrieval: Retrieval): Answered {
+export function quoted({ question: asked, contextOnly }: Asked, retrieval: Retrieval): Answered {
+  // An address in the question stands in the fragments as its mask.
+  const question = retrieval.masked(asked);
   if (contextOnly) return { answer: null, grounding: groundingWithoutAnswer() };
   const { fragments, isFallback, explanations } = retrieval;
   const answer = isFallback ? null : extractAnswer(question, fragments);

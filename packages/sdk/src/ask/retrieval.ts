@@ -14,11 +14,9 @@ import {
 import type { Explanation } from '../explanation.js';
 import { search, usualMode, vectorOfQuestion, withMode, type FindHit, type SearchEngine } from '../find.js';
 import type { Handle } from '../handle.js';
-import { mask } from '../mask-pii.js';
 import { searchSettings, type SearchSettings } from '../search-options.js';
 import { contextOf, passagesOf } from './context.js';
 import { newestFrames } from './fallback.js';
-import { masked } from './masking.js';
 
 const DEFAULT_K = 6;
 /** Reciprocal rank fusion, here of one list: the first hit scores 1/61. */
@@ -85,6 +83,8 @@ export interface Retrieval {
   readonly passages: readonly (string | undefined)[];
   readonly fragments: ContextFragment[];
   readonly context: string;
+  /** What of a value may be told. */
+  readonly masked: <T>(value: T) => T;
   /** When it began and when it was there, in milliseconds. */
   readonly started: number;
   readonly finished: number;
@@ -98,20 +98,19 @@ export async function retrievalOf(handle: Handle, asked: Asked): Promise<Retriev
   // Only a quote needs to know how near its fragment is.
   const explain = vector !== undefined && !asked.contextOnly && asked.model === undefined;
   const { hits: found, ...rest } = await retrieve(handle, asked.question, asked.settings, vector, explain);
+  const masking = asked.masks ? await import('./masking.js') : undefined;
   // Before anything is cut: half an address would not be known as one.
-  const isMasked = asked.masks && asked.model !== undefined;
-  const hits = isMasked ? masked(found) : found;
+  const hits = (await masking?.maskedHits(handle, found)) ?? found;
   const finished = performance.now();
-  // A uri names a document to the caller, and is nobody else's business.
-  const shown = isMasked ? hits.map((hit) => ({ ...hit, uri: mask(hit.uri) })) : hits;
-  const passages = passagesOf(shown, asked.most);
+  const passages = passagesOf(hits, asked.most);
   return {
     ...rest,
     hits,
     warnings: [...warnings, ...rest.reasons],
     passages,
     fragments: hits.map((hit, index) => fragmentOf(hit, passages[index] ?? '')),
-    context: contextOf(shown, (hit) => passages[hit.rank - 1]),
+    context: contextOf(hits, (hit) => passages[hit.rank - 1]),
+    masked: masking?.masked ?? ((value) => value),
     started,
     finished,
   };

@@ -2,7 +2,6 @@ import type { AskStream } from '../ask.js';
 import type { Handle } from '../handle.js';
 import { type Pieces, PulledStream } from './ask-stream.js';
 import { languageModelOf } from './language-models.js';
-import { masked } from './masking.js';
 import { streamedAnswer } from './model-answer.js';
 import { quoted, resultOf } from './result.js';
 import { type Asked, retrievalOf } from './retrieval.js';
@@ -10,7 +9,7 @@ import { sourceOf } from './sources.js';
 
 /** Searches, and makes the stream of the answer; without a model the quote is its one text. */
 export async function streamOf(handle: Handle, asked: Asked): Promise<AskStream> {
-  const { model: given, modelApiKey, masks, returnSources } = asked;
+  const { model: given, modelApiKey, returnSources } = asked;
   const model = given === undefined ? undefined : await languageModelOf(handle, given, modelApiKey);
   const retrieval = await retrievalOf(handle, asked);
   const stop = new AbortController();
@@ -24,7 +23,7 @@ export async function streamOf(handle: Handle, asked: Asked): Promise<AskStream>
   };
   const sources = retrieval.hits.map((hit, index) => sourceOf(hit, index, returnSources));
   return new PulledStream(pieces(), stop, {
-    sources: masks ? masked(sources) : sources,
+    sources: retrieval.masked(sources),
     model: model === undefined ? undefined : `${model.provider}:${model.model}`,
   });
 }
