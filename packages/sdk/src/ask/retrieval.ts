@@ -98,9 +98,8 @@ export async function retrievalOf(handle: Handle, asked: Asked): Promise<Retriev
   // Only a quote needs to know how near its fragment is.
   const explain = vector !== undefined && !asked.contextOnly && asked.model === undefined;
   const { hits: found, ...rest } = await retrieve(handle, asked.question, asked.settings, vector, explain);
-  const masking = asked.masks ? await import('./masking.js') : undefined;
   // Before anything is cut: half an address would not be known as one.
-  const hits = (await masking?.maskedHits(handle, found)) ?? found;
+  const { hits, masked } = asked.masks ? await withMasks(handle, found) : { hits: found, masked: asItIs };
   const finished = performance.now();
   const passages = passagesOf(hits, asked.most);
   return {
@@ -110,10 +109,22 @@ export async function retrievalOf(handle: Handle, asked: Asked): Promise<Retriev
     passages,
     fragments: hits.map((hit, index) => fragmentOf(hit, passages[index] ?? '')),
     context: contextOf(hits, (hit) => passages[hit.rank - 1]),
-    masked: masking?.masked ?? ((value) => value),
+    masked,
     started,
     finished,
   };
+}
+
+async function withMasks(
+  handle: Handle,
+  found: readonly FindHit[],
+): Promise<Pick<Retrieval, 'hits' | 'masked'>> {
+  const { maskedHits, masked } = await import('./with-model.js');
+  return { hits: await maskedHits(handle, found), masked };
+}
+
+function asItIs<T>(value: T): T {
+  return value;
 }
 
 /** What the question finds; when that is nothing, the newest frames, so that a first question is never empty-handed. */
