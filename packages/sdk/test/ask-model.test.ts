@@ -447,6 +447,23 @@ describe('askStream', () => {
     await expect(memory.askStream(QUESTION)).rejects.toMatchObject({ name: 'ClosedHandleError' });
   });
 
+  it('a stream that is first read behind `close` asks nothing; one that was begun before it goes on', async () => {
+    const memory = await lunchMemory();
+    const model = parrot('At noon [1].');
+    const unread = await memory.askStream(QUESTION, { model });
+    const { result } = await memory.askStream(QUESTION, { model });
+    const left = await memory.askStream(QUESTION, { model });
+    left.result.catch(() => undefined);
+    await left.cancel();
+    const started = performance.now();
+    await memory.close();
+    expect(performance.now() - started).toBeLessThan(900);
+    expect((await result).answer).toBe('At noon [1].');
+    await expect(read(unread)).rejects.toMatchObject({ code: 'MV018', name: 'ClosedHandleError' });
+    await expect(unread.result).rejects.toMatchObject({ name: 'ClosedHandleError' });
+    expect(model.asked).toHaveLength(1);
+  });
+
   it('asks for nothing before it is read, and for no more than is read', async () => {
     await using memory = await lunchMemory();
     let given = 0;

@@ -5,12 +5,21 @@ import type { AskSource } from './sources.js';
 /** What an answer comes from: its pieces, and what is known of it at the end. */
 export type Pieces = AsyncGenerator<string, AskResult, undefined>;
 
+/** What a stream holds while it is read. */
+export interface Turn {
+  /** With the first call for a part or the result, before anything is asked. Throws what stands against it. */
+  begin(): void;
+  /** It is over, though it may not have begun. */
+  end(): void;
+}
+
 /** An answer that is pulled out of its pieces: by whoever reads them, or by whoever waits for the result alone. */
 export class PulledStream implements AskStream {
   readonly sources: AskSource[];
   readonly model: string | undefined;
   readonly #pieces: Pieces;
   readonly #stop: AbortController;
+  readonly #turn: Turn;
   readonly #result: Promise<AskResult>;
   #resolve!: (result: AskResult) => void;
   #reject!: (error: unknown) => void;
@@ -25,10 +34,12 @@ export class PulledStream implements AskStream {
   constructor(
     pieces: Pieces,
     stop: AbortController,
+    turn: Turn,
     { sources, model }: { sources: AskSource[]; model: string | undefined },
   ) {
     this.#pieces = pieces;
     this.#stop = stop;
+    this.#turn = turn;
     this.sources = sources;
     this.model = model;
     this.#result = new Promise((resolve, reject) => {
@@ -40,6 +51,7 @@ export class PulledStream implements AskStream {
   }
 
   get result(): Promise<AskResult> {
+    this.#begin();
     // Whoever reads the parts as well begins before the next turn, and sets the pace then.
     setImmediate(() => {
       if (!this.#isRead) this.#drain().catch(() => undefined);
@@ -49,6 +61,7 @@ export class PulledStream implements AskStream {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<AskPart, void, undefined> {
     this.#isRead = true;
+    this.#begin();
     try {
       for (;;) {
         const part = this.#parts.shift();
@@ -74,6 +87,15 @@ export class PulledStream implements AskStream {
     this.#pieces.return(undefined as never).catch(() => undefined);
   }
 
+  #begin(): void {
+    if (this.#isOver) return;
+    try {
+      this.#turn.begin();
+    } catch (error) {
+      this.#end({ error });
+    }
+  }
+
   async #drain(): Promise<void> {
     while (!this.#isOver) await this.#pull();
   }
@@ -95,6 +117,7 @@ export class PulledStream implements AskStream {
       }
       this.#parts.push({ type: 'result', result: value });
       this.#isOver = true;
+      this.#turn.end();
       this.#resolve(value);
     } catch (error) {
       this.#end({ error });
@@ -105,6 +128,7 @@ export class PulledStream implements AskStream {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#failure = failure;
+    this.#turn.end();
     this.#reject(failure.error);
   }
 }

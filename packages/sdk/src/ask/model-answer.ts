@@ -1,6 +1,7 @@
 import type { FinishReason, LanguageModel, TokenUsage } from '@memvid/core';
 import { ModelUnsupportedError } from '@memvid/core';
 import { generateText, streamText } from '@memvid/core/language-model';
+import type { Entered } from '../embedding/in-flight.js';
 import { ended } from '../failures.js';
 import type { Handle } from '../handle.js';
 import { Citations } from './citations.js';
@@ -34,7 +35,7 @@ export async function modelAnswer(
  * before the first piece is. Closing the memory ends it a second later, as other questions.
  */
 export async function* streamedAnswer(
-  handle: Handle,
+  enter: () => Entered,
   model: LanguageModel,
   asked: Asked,
   retrieval: Retrieval,
@@ -43,7 +44,7 @@ export async function* streamedAnswer(
   const passages = numbersOf(retrieval);
   if (passages.size === 0) return withoutPassages(retrieval);
   const { signal } = asked;
-  const entered = handle.streaming();
+  const entered = enter();
   const unlink = [signal, entered.signal].map((outer) => linked(outer, stop));
   const citations = new Citations(passages);
   let answer = '';

@@ -1,4 +1,5 @@
 import type { AskStream } from '../ask.js';
+import type { Entered } from '../embedding/in-flight.js';
 import type { Handle } from '../handle.js';
 import { type Pieces, PulledStream } from './ask-stream.js';
 import { languageModelOf } from './language-models.js';
@@ -13,16 +14,28 @@ export async function streamOf(handle: Handle, asked: Asked): Promise<AskStream>
   const model = given === undefined ? undefined : await languageModelOf(handle, given, modelApiKey);
   const retrieval = await retrievalOf(handle, asked);
   const stop = new AbortController();
+  let entered: Entered | undefined;
+  // What is stored is read by now, but a memory that was closed meanwhile sends nothing any more.
+  const enter = (): Entered => {
+    if (entered === undefined) handle.assertOpen('askStream');
+    return (entered ??= handle.streaming());
+  };
   const pieces = async function* pieces(): Pieces {
     if (model !== undefined) {
-      return resultOf(asked, retrieval, yield* streamedAnswer(handle, model, asked, retrieval, stop));
+      return resultOf(asked, retrieval, yield* streamedAnswer(enter, model, asked, retrieval, stop));
     }
     const result = resultOf(asked, retrieval, quoted(asked, retrieval));
     if (result.answer !== null) yield result.answer;
     return result;
   };
   const sources = retrieval.hits.map((hit, index) => sourceOf(hit, index, returnSources));
-  return new PulledStream(pieces(), stop, {
+  const turn = {
+    begin: () => {
+      if (model !== undefined) enter();
+    },
+    end: () => entered?.leave(),
+  };
+  return new PulledStream(pieces(), stop, turn, {
     sources: retrieval.masked(sources),
     model: model === undefined ? undefined : `${model.provider}:${model.model}`,
   });
