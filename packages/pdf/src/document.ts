@@ -70,7 +70,7 @@ export interface PdfDocument {
   pageCount: number;
   /** Those that could be read, in order. */
   pages: PdfPage[];
-  /** What could not be read, in words. */
+  /** What could not be read or is damaged, with the number of its page, in words. */
   warnings: string[];
 }
 

@@ -13,7 +13,7 @@ const WHY: Readonly<Record<Reason, { what: string; suggestion: string }>> = {
     suggestion: 'Remove the password with the program that set it, and pass the document again.',
   },
   damaged: {
-    what: 'is damaged: no page can be read',
+    what: 'is damaged: nothing of it can be read',
     suggestion: 'Open it in a viewer and save or print it as a new PDF, and pass that.',
   },
   too_long: {

@@ -32,6 +32,7 @@ const MOST_PAGES = 2 ** 31 - 1;
  * Reads a PDF in a process of its own, so that a broken or malicious one can neither crash, block nor fill the
  * application. Fails with MV018 whose `details.reason` says why: `not_a_pdf`, `encrypted`, `damaged`, `too_long`,
  * `too_large`, or `native_engine` where the addon is missing. A document without text is none of these: see `isScanned`.
+ * One of which damage leaves text or pictures has `warnings`; one of which it leaves neither is `damaged`.
  */
 export async function readPdf(data: Uint8Array, options: ReadPdfOptions = {}): Promise<PdfDocument> {
   if (!(data instanceof Uint8Array)) throw invalidInput('data', data, 'a Uint8Array with the bytes of a PDF');

@@ -16,6 +16,8 @@ export interface PageOptions {
   mediaBox?: readonly [number, number, number, number];
   /** Further entries of the page's resources. */
   resources?: string;
+  /** What stands at `Contents` instead of a stream of the drawing and the pieces. */
+  contents?: string;
 }
 
 /** Makes small PDFs with the standard fonts, so that no file of somebody else has to be committed. */
@@ -44,10 +46,11 @@ export class PdfWriter {
       ({ x, y, text: shown, size = 10, bold = false }) =>
         `BT /${bold ? 'B' : 'F'} ${size} Tf 1 0 0 1 ${x} ${y} Tm (${shown.replaceAll(/[()\\]/g, '\\$&')}) Tj ET`,
     );
-    const contents = this.stream(Buffer.from([drawing, ...text].join('\n'), 'latin1'));
+    const drawn = Buffer.from([drawing, ...text].join('\n'), 'latin1');
+    const contents = options.contents ?? `${this.stream(drawn)} 0 R`;
     this.#pages.push(
       this.add(
-        `<< /Type /Page /Parent 2 0 R /MediaBox [${mediaBox.join(' ')}] /Rotate ${rotate} /Contents ${contents} 0 R /Resources << /Font << /F ${this.#font('Helvetica')} /B ${this.#font('Helvetica-Bold')} >> ${resources} >> >>`,
+        `<< /Type /Page /Parent 2 0 R /MediaBox [${mediaBox.join(' ')}] /Rotate ${rotate} /Contents ${contents} /Resources << /Font << /F ${this.#font('Helvetica')} /B ${this.#font('Helvetica-Bold')} >> ${resources} >> >>`,
       ),
     );
     return this;

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
 import { MemvidError } from '@memvid/core';
 import { describe, expect, it } from 'vitest';
-import { isScanned, readPdf } from '../src/index.js';
+import { isScanned, type PdfDocument, readPdf } from '../src/index.js';
 import { grid, PdfWriter } from './pdf-writer.js';
 
 async function failure(reading: Promise<unknown>): Promise<MemvidError> {
@@ -143,7 +143,132 @@ describe('readPdf', () => {
   });
 });
 
+describe('what is damaged is told with its page', () => {
+  const text = Buffer.from('BT /F 10 Tf 72 700 Td (Second page) Tj ET '.repeat(40));
+  const packed = deflateSync(text);
+  const stream = (writer: PdfWriter, data: Uint8Array, filter: string): string => {
+    const head = `<< /Filter ${filter} /Length ${data.length} >>\nstream\n`;
+    return `${writer.add(Buffer.concat([Buffer.from(head), data, Buffer.from('\nendstream')]))} 0 R`;
+  };
+  const inner = (writer: PdfWriter, contents: string, resources = ''): PdfWriter =>
+    writer.page([], { contents, resources });
+
+  it.each<[name: string, damage: (writer: PdfWriter) => unknown, warning: string]>([
+    ['missing content', (writer) => inner(writer, '99 0 R'), 'its content is missing'],
+    [
+      'a part that is missing',
+      (writer) => inner(writer, `[${stream(writer, packed, '/FlateDecode')} 99 0 R]`),
+      '1 of the 2 parts of its content are missing',
+    ],
+    [
+      'content that ends too early',
+      (writer) => inner(writer, stream(writer, packed.subarray(0, -12), '/FlateDecode')),
+      'its content breaks off',
+    ],
+    [
+      'another checksum',
+      (writer) => inner(writer, stream(writer, Buffer.concat([packed.subarray(0, -1), Buffer.of(7)]), '/Fl')),
+      'its content does not have its checksum, and may be wrong',
+    ],
+    [
+      'a filter that nobody knows',
+      (writer) => inner(writer, stream(writer, packed, '/FlaceDecode')),
+      'content of it cannot be unpacked',
+    ],
+    [
+      'a text that does not end',
+      (writer) => writer.page([], { drawing: 'BT /F 10 Tf 9 9 Td (One) Tj (Two' }),
+      'its content breaks off',
+    ],
+    [
+      'noise',
+      (writer) => writer.page([], { drawing: 'BT uq /F 10 Tf c#r xx yy 9 9 Td zz qqq (One) Tj ET' }),
+      '6 of its 11 instructions have no meaning',
+    ],
+    [
+      'a form that is missing',
+      (writer) => writer.page([], { drawing: '/X Do', resources: '/XObject << /X 99 0 R >>' }),
+      'something drawn on it is missing',
+    ],
+    [
+      'a font that is missing',
+      (writer) => writer.page([], { drawing: 'BT /G 9 Tf 9 9 Td (gone) Tj ET' }),
+      'text without its font is left out',
+    ],
+  ])('%s', async (_, damage, warning) => {
+    const writer = hello();
+    damage(writer);
+    const { pages, warnings } = await readPdf(writer.bytes());
+    expect(pages[0]?.text).toBe('Hello reader');
+    expect(pages.map(({ number }) => number)).toEqual([1, 2]);
+    expect(warnings).toEqual([`page 2 is damaged: ${warning}`]);
+  });
+
+  it('what is there of broken content is read', async () => {
+    const writer = new PdfWriter();
+    inner(writer, stream(writer, packed.subarray(0, -12), '/FlateDecode'));
+    expect((await readPdf(writer.bytes())).pages[0]?.text).toContain('Second page');
+  });
+
+  it('a page that is missing, and a list of pages that is too short or gone', async () => {
+    const changed = async (writer: PdfWriter, from: RegExp, to: string): Promise<PdfDocument> => {
+      const whole = Buffer.from(writer.bytes()).toString('latin1');
+      const other = whole.replace(from, (found) => to.padEnd(found.length));
+      expect(other).not.toBe(whole);
+      return readPdf(Buffer.from(other, 'latin1'));
+    };
+    const three = (): PdfWriter =>
+      hello()
+        .page([])
+        .page([{ x: 72, y: 700, text: 'Third' }]);
+    const missing = await changed(three(), /\b6 0 R/, '9 0 R');
+    expect(missing.pages.map(({ number, text: found }) => [number, found])).toEqual([
+      [1, 'Hello reader'],
+      [3, 'Third'],
+    ]);
+    expect([missing.pageCount, missing.warnings]).toEqual([3, ['page 2 is missing']]);
+    const short = await changed(three(), /\/Count 3/, '/Count 5');
+    expect(short.warnings).toEqual(['the document says that it has 5 pages, and 3 were found']);
+    const gone = await changed(three(), /\/Pages 2 0 R/, '/Pages 9 0 R');
+    expect(gone.warnings).toEqual([expect.stringContaining('3 pages were found')]);
+  });
+
+  it('a file that is cut off anywhere is an error, or has a warning, or all its text', async () => {
+    const bytes = hello()
+      .page([{ x: 72, y: 700, text: 'Second page' }])
+      .bytes();
+    const whole = 'Hello reader/Second page';
+    for (let end = bytes.length - 1; end > 0; end -= 23) {
+      const outcome = await readPdf(bytes.slice(0, end)).catch((error: unknown) => error);
+      if (MemvidError.isMemvidError(outcome)) {
+        expect(outcome).toMatchObject({ code: 'MV018' });
+        continue;
+      }
+      const { pages, warnings } = outcome as PdfDocument;
+      const read = pages.map((page) => page.text).join('/');
+      expect(read).not.toBe('/');
+      if (read !== whole) expect(warnings).not.toEqual([]);
+    }
+  }, 60_000);
+
+  it('blank pages are no damage, whatever says so', async () => {
+    for (const contents of ['null', '[]']) {
+      const { warnings, pages } = await readPdf(inner(new PdfWriter(), contents).bytes());
+      expect([pages.length, warnings]).toEqual([1, []]);
+    }
+  });
+});
+
 describe('documents that cannot be read', () => {
+  it('one of which damage leaves nothing is damaged, and not empty', async () => {
+    const writer = new PdfWriter().page([]).page([], { contents: '99 0 R' });
+    expect(await failure(readPdf(writer.bytes()))).toMatchObject({
+      code: 'MV018',
+      message: expect.stringContaining('nothing of it can be read') as string,
+      details: { reason: 'damaged' },
+    });
+  });
+
   it('something else is not a PDF', async () => {
     for (const data of [new Uint8Array(0), Buffer.from('just text'), new Uint8Array(5000)]) {
       const error = await failure(readPdf(data, { filename: 'notes.pdf' }));

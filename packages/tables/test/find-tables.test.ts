@@ -303,7 +303,7 @@ describe('documents and options', () => {
     expect(performance.now() - start).toBeLessThan(20_000);
   }, 40_000);
 
-  it('a document that is none, encrypted or a scan is an error with the reason', async () => {
+  it('a document that is none, encrypted, damaged or a scan is an error with the reason', async () => {
     const scan = new PdfWriter();
     const image = scan.stream(
       new Uint8Array(3),
@@ -313,6 +313,7 @@ describe('documents and options', () => {
     for (const [data, reason] of [
       [new TextEncoder().encode('nothing'), 'not_a_pdf'],
       [scan.bytes(), 'scanned'],
+      [new PdfWriter().page([], { contents: '99 0 R' }).bytes(), 'damaged'],
     ] as const) {
       const error: unknown = await pdfTables()
         .extract({ data, filename: 'a.pdf' })

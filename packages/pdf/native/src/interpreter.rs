@@ -15,6 +15,7 @@ use hayro_syntax::object::dict::keys::{
 use hayro_syntax::object::{Array, Dict, Name, Number, Object, Rect, Stream};
 use hayro_syntax::page::{Page, Resources};
 
+use crate::content::{Faults, page_content, unpacked};
 use crate::geometry::{Area, Matrix};
 use crate::paths::{Path, Shapes};
 
@@ -24,6 +25,8 @@ const MAX_DEPTH: usize = 24;
 const MAX_SAVED: usize = 512;
 /// Glyphs that are kept of a page. A page of small print has some 20,000.
 const MAX_GLYPHS: usize = 2_000_000;
+/// An instruction that no file has, behind the last of a content.
+const END: &[u8] = b"\nmemvid-end\n";
 const UNITS_PER_EM: f64 = 1000.0;
 /// Flags of annotations that are not shown.
 const HIDDEN_OR_NO_VIEW: u32 = (1 << 1) | (1 << 5);
@@ -54,6 +57,7 @@ pub struct Marks {
     pub images: usize,
     /// Characters whose meaning the file does not say.
     pub unknown: usize,
+    pub faults: Faults,
 }
 
 /// Fonts, kept from page to page.
@@ -170,9 +174,8 @@ impl<'a, 'f> Interpreter<'a, 'f> {
     /// Everything that is shown of a page: its content, then filled-in forms and notes.
     pub fn page(&mut self, page: &'a Page<'a>) {
         let start = self.state.clone();
-        if let Some(content) = page.page_stream() {
-            self.run(content, page.resources());
-        }
+        let content = page_content(page, &mut self.marks.faults);
+        self.run(content, page.resources());
         self.saved.clear();
         let annotations = page.raw().get::<Array<'_>>(ANNOTS);
         for annotation in annotations.iter().flat_map(|list| list.iter::<Dict<'_>>()) {
@@ -181,11 +184,21 @@ impl<'a, 'f> Interpreter<'a, 'f> {
         }
     }
 
-    fn run(&mut self, content: &[u8], resources: &Resources<'a>) {
-        let mut operators = TypedIter::new(content);
+    fn run(&mut self, mut content: Vec<u8>, resources: &Resources<'a>) {
+        // Reading ends without a word where an operand does not, and then this is not come by.
+        content.extend_from_slice(END);
+        let mut operators = TypedIter::new(&content);
         while let Some(operator) = operators.next() {
+            if let TypedInstruction::Fallback(unknown) = operator {
+                if **unknown == *END.trim_ascii() {
+                    return;
+                }
+                self.marks.faults.unknown += 1;
+            }
+            self.marks.faults.instructions += 1;
             self.operator(operator, resources);
         }
+        self.marks.faults.cut = true;
     }
 
     fn operator(&mut self, operator: TypedInstruction<'_, '_>, resources: &Resources<'a>) {
@@ -263,11 +276,13 @@ impl<'a, 'f> Interpreter<'a, 'f> {
             Op::EndPath(_) => self.paint(false, false),
             Op::ClipNonZero(_) | Op::ClipEvenOdd(_) => self.clipping = true,
 
-            Op::XObject(name) => {
-                if let Some(object) = resources.get_x_object(name.0) {
-                    self.external(&object, resources);
+            Op::XObject(name) => match resources.get_x_object(name.0) {
+                Some(object) => self.external(&object, resources),
+                None if resources.x_objects.contains_key(name.0) => {
+                    self.marks.faults.drawing = true;
                 }
-            }
+                None => {}
+            },
             Op::InlineImage(_) => self.marks.images += 1,
 
             Op::BeginText(_) => {
@@ -363,7 +378,7 @@ impl<'a, 'f> Interpreter<'a, 'f> {
         if self.depth >= MAX_DEPTH {
             return;
         }
-        let Ok(content) = form.decoded_data() else {
+        let Some(content) = unpacked(form, &mut self.marks.faults) else {
             return;
         };
         let dict = form.dict();
@@ -382,7 +397,7 @@ impl<'a, 'f> Interpreter<'a, 'f> {
         }
         if self.state.matrix.is_sane() && !self.state.clip.is_empty() {
             self.depth += 1;
-            self.run(&content, own.as_ref().unwrap_or(resources));
+            self.run(content.into_owned(), own.as_ref().unwrap_or(resources));
             self.depth -= 1;
         }
         self.state = outer;
@@ -433,6 +448,7 @@ impl<'a, 'f> Interpreter<'a, 'f> {
 
     fn show(&mut self, bytes: &[u8]) {
         let Some(TextFont { font, bold, type3 }) = self.state.font.clone() else {
+            self.marks.faults.font |= !bytes.is_empty();
             return;
         };
         let horizontal = font.is_horizontal();

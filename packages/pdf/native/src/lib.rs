@@ -7,11 +7,13 @@
     reason = "documented in packages/pdf/src, where callers look"
 )]
 
+mod content;
 mod geometry;
 mod interpreter;
 mod paths;
 mod reader;
 mod text;
+mod tree;
 mod words;
 
 use napi::bindgen_prelude::*;

@@ -8,9 +8,11 @@ use hayro_syntax::page::{Page, Rotation};
 use hayro_syntax::{LoadPdfError, Pdf};
 use serde::Serialize;
 
+use crate::content::Faults;
 use crate::geometry::{Area, Matrix};
 use crate::interpreter::{Fonts, Interpreter};
 use crate::text::text;
+use crate::tree::{Numbering, numbering};
 use crate::words::{Word, main_direction, words};
 
 /// Why a document cannot be read; the word that callers get as `reason`.
@@ -107,21 +109,53 @@ pub fn read<E>(
     if !start.windows(5).any(|bytes| bytes == b"%PDF-") {
         return Ok(Err(Refused::NotPdf));
     }
+    let is_cut = has_no_end(&data);
     let loaded = caught(|| Pdf::new(data));
     let pdf = match loaded {
         Ok(Ok(pdf)) => pdf,
         Ok(Err(LoadPdfError::Decryption(_))) => return Ok(Err(Refused::Encrypted)),
         Ok(Err(LoadPdfError::Invalid)) | Err(_) => return Ok(Err(Refused::Damaged)),
     };
-    let pages = pdf.pages();
+    let Ok(Numbering {
+        numbers,
+        count,
+        missing,
+        fault,
+    }) = caught(|| numbering(&pdf))
+    else {
+        return Ok(Err(Refused::Damaged));
+    };
     let fonts = Fonts::new();
     let mut warnings = Vec::new();
+    if is_cut {
+        warnings.push("the file has no end, and may be cut off".to_owned());
+    }
+    warnings.extend(fault);
+    let missing: Vec<_> = missing
+        .iter()
+        .filter(|number| **number <= max_pages)
+        .map(usize::to_string)
+        .collect();
+    match missing.as_slice() {
+        [] => {}
+        [page] => warnings.push(format!("page {page} is missing")),
+        pages => warnings.push(format!("pages {} are missing", pages.join(", "))),
+    }
+    let mut is_damaged = !warnings.is_empty();
     let mut readable = 0;
-    for (index, page) in pages.iter().enumerate().take(max_pages) {
-        let number = index + 1;
+    let mut is_empty = true;
+    for (page, number) in pdf.pages().iter().zip(numbers) {
+        if number > max_pages {
+            break;
+        }
         match caught(|| report(page, &fonts, number, layout)) {
-            Ok((page, unknown)) => {
+            Ok((page, unknown, faults)) => {
                 readable += 1;
+                is_empty &= page.text.is_empty() && page.images == 0;
+                if let Some(faults) = faults.words() {
+                    is_damaged = true;
+                    warnings.push(format!("page {number} is damaged: {faults}"));
+                }
                 if unknown > 0 {
                     warnings.push(format!(
                         "page {number}: {unknown} characters have no known meaning and stand as \u{FFFD}"
@@ -129,17 +163,33 @@ pub fn read<E>(
                 }
                 on_page(page)?;
             }
-            Err(cause) => warnings.push(format!("page {number} could not be read: {cause}")),
+            Err(cause) => {
+                is_damaged = true;
+                warnings.push(format!("page {number} could not be read: {cause}"));
+            }
         }
     }
-    if readable == 0 {
+    // What is lost may not look like what was never there.
+    if readable == 0 || (is_damaged && is_empty) {
         return Ok(Err(Refused::Damaged));
     }
     Ok(Ok(Summary {
-        page_count: pages.len(),
+        page_count: count,
         info: info(pdf.metadata()),
         warnings,
     }))
+}
+
+/// Whether neither the end nor what stands in front of it is where files end. Some are padded.
+fn has_no_end(data: &[u8]) -> bool {
+    const TAIL: usize = 2048;
+    let end = data
+        .iter()
+        .rposition(|byte| !matches!(byte, b'\0' | b'\t' | b'\n' | 0x0C | b'\r' | b' '))
+        .map_or(0, |last| last + 1);
+    let tail = &data[end.saturating_sub(TAIL)..end];
+    let has = |word: &[u8]| tail.windows(word.len()).any(|bytes| bytes == word);
+    !has(b"%%EOF") && !has(b"startxref")
 }
 
 /// A panic, which only a mistake in a library or here can cause, becomes text.
@@ -158,7 +208,7 @@ fn report<'a>(
     fonts: &Fonts<'a>,
     number: usize,
     layout: bool,
-) -> (PageReport, usize) {
+) -> (PageReport, usize, Faults) {
     let (width, height) = page.render_dimensions();
     let (mut width, mut height) = (f64::from(width), f64::from(height));
     let whole = Area {
@@ -247,7 +297,7 @@ fn report<'a>(
             })
             .collect();
     }
-    (report, marks.unknown)
+    (report, marks.unknown, marks.faults)
 }
 
 fn rounded_word(mut word: Word) -> Word {
