@@ -7,6 +7,10 @@ export function textOf(reading: Reading, declared?: string): string {
   const decoded = decode(reading.data, declared, reading.limits.encoding);
   if (decoded === undefined) throw notADocument(reading.filename, 'text', 'its bytes are no text');
   if (decoded.isGuessed) reading.warn(`read as ${decoded.encoding}, which nothing in the file says`);
+  if (decoded.replaced > 0) {
+    const places = decoded.replaced === 1 ? 'one place is' : `${decoded.replaced} places are`;
+    reading.warn(`read as ${decoded.encoding}, of which ${places} not: U+FFFD stands there`);
+  }
   return reading.text(decoded.text);
 }
 

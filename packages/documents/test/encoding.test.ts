@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { documentsPlugin, parse } from '../src/index.ts';
 
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 /** The bytes of a text in an encoding of one byte a character. */
 function encoded(label: string, text: string): Uint8Array {
   const decoder = new TextDecoder(label);
@@ -34,8 +36,7 @@ it.each([
   expect((await parse({ filename: 'a.txt', data }, { encoding })).text).toBe(text);
   const parser = await documentsPlugin({ encoding }).documentParsers['csv']?.();
   expect((await parser?.parse({ filename: 'a.csv', data }))?.text).toBe(text);
-  const utf8 = new TextEncoder().encode(text);
-  expect((await parse({ filename: 'a.txt', data: utf8 }, { encoding })).text).toBe(text);
+  expect((await parse({ filename: 'a.txt', data: utf8(text) }, { encoding })).text).toBe(text);
 });
 
 it('bytes that are no text are refused', async () => {
@@ -58,4 +59,56 @@ it('UTF-32 and the Japanese of mail are read', async () => {
   expect((await parse({ filename: 'a.txt', data: utf32 })).text).toBe(text);
   const shifted = Buffer.from('\x1b$BEl5~\x1b(B', 'latin1');
   expect((await parse({ filename: 'a.txt', data: shifted })).text).toBe('東京');
+});
+
+it.each<readonly [name: string, data: Uint8Array, text: string, replaced: string]>([
+  ['a cut end', utf8('Füße und Käse, viel ü').subarray(0, -1), 'Füße und Käse, viel \ufffd', 'one place is'],
+  ['a cut end behind one word', utf8('Ein Käse €').subarray(0, -1), 'Ein Käse \ufffd', 'one place is'],
+  [
+    'a changed byte',
+    Buffer.concat([utf8('Müller traf Jäger. '), Buffer.of(0xff), utf8(' Schöne Grüße.')]),
+    'Müller traf Jäger. \ufffd Schöne Grüße.',
+    'one place is',
+  ],
+  [
+    'a long log with a cut tail',
+    Buffer.concat([utf8('INFO naïve café user Zoë\n'.repeat(500)), Buffer.of(0xe2, 0x82)]),
+    `${'INFO naïve café user Zoë\n'.repeat(500)}\ufffd`,
+    'one place is',
+  ],
+  ['a mark and a cut end', utf8('\ufeffplain ü').subarray(0, -1), 'plain \ufffd', 'one place is'],
+  [
+    'half a unit of UTF-16',
+    Buffer.concat([Buffer.from('\ufeffhello', 'utf16le'), Buffer.of(1)]),
+    'hello\ufffd',
+    'one place is',
+  ],
+  [
+    'two changed bytes, and one that was lost before',
+    Buffer.concat([utf8('è ò \ufffd '), Buffer.of(0xff), utf8(' à ì è ò à ì '), Buffer.of(0xfe)]),
+    'è ò \ufffd \ufffd à ì è ò à ì \ufffd',
+    '2 places are',
+  ],
+])('Unicode with %s stays what it is, and says where it is not', async (_, data, text, replaced) => {
+  const read = await parse({ filename: 'a.txt', data });
+  expect(read.text).toBe(text);
+  expect(read.warnings).toEqual([expect.stringContaining(replaced)]);
+});
+
+it.each([
+  ['windows-1252', 'Et voilà'],
+  ['windows-1252', 'Ça a été là-bas, à côté'],
+  ['windows-874', 'สวัสดีครับ ผมชื่อสมชาย และนี่คือข้อความทดสอบภาษาไทย'],
+])('what was never Unicode is not taken for it: %s, %s', async (label, text) => {
+  const read = await parse({ filename: 'a.txt', data: encoded(label, text) }, { encoding: label });
+  expect(read.text).toBe(text);
+});
+
+it.each([
+  ['gb18030', 'c4e3bac3a3acd5e2cac7d2bbb8f6d6d0cec4cec4b5b5a1a3', '你好，这是一个中文文档。'],
+  ['shift_jis', '82b182ea82cd93fa967b8cea82cc95b68fcd82c582b78142', 'これは日本語の文章です。'],
+  ['euc-kr', 'c0ccb0cdc0ba20c7d1b1b9beee20b9aebcadc0d4b4cfb4d92e', '이것은 한국어 문서입니다.'],
+])('nor is %s', async (encoding, hex, text) => {
+  const read = await parse({ filename: 'a.txt', data: Buffer.from(hex, 'hex') }, { encoding });
+  expect(read.text).toBe(text);
 });
