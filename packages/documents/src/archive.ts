@@ -84,13 +84,6 @@ export class Archive {
     if (sum !== entry.crc32) throw damaged(filename, name, 'does not have its checksum');
   }
 
-  /** All bytes of a part. */
-  async whole(name: string): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of this.bytes(name)) pieces.push(piece);
-    return Buffer.concat(pieces);
-  }
-
   /** Names are compared as they stand, and then without regard to case, as Office does. */
   #entry(name: string): Entry | undefined {
     return this.#entries.get(name) ?? this.#folded.get(name.toLowerCase());

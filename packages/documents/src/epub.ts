@@ -43,15 +43,44 @@ export async function read(reading: Reading): Promise<Draft> {
       reading.warn(`${item.path} is ${item.mimeType}, and left out`);
       continue;
     }
-    const bytes = await archive.whole(item.path);
-    const source = decode(bytes, htmlEncoding(bytes))?.text;
-    if (source === undefined) throw damaged(reading.filename, item.path, 'is no text');
     const number = pages.length + 1;
-    const { text, heading } = await htmlText(reading, source, number);
+    const { text, heading } = await htmlText(reading, sourceOf(reading, archive, item.path), number);
     pages.push({ number, title: heading === '' ? undefined : heading, text });
   }
   if (pages.length === 0) throw damaged(reading.filename, root, 'names no chapter');
   return { title, author, created, unit: 'chapter', pages };
+}
+
+/** Chapters are looked at whole up to here, to tell what they are encoded in; of larger ones this much is. */
+const HEAD = 4 * 1024 * 1024;
+
+/** The HTML of a chapter. It is not held as a whole: one that is packed well may be far larger than the book. */
+async function* sourceOf(
+  reading: Reading,
+  archive: Archive,
+  path: string,
+): AsyncGenerator<string, void, undefined> {
+  const pieces = archive.bytes(path);
+  const head: Uint8Array[] = [];
+  let length = 0;
+  let next = await pieces.next();
+  for (; next.done !== true && length < HEAD; next = await pieces.next()) {
+    head.push(next.value);
+    length += next.value.length;
+  }
+  const bytes = Buffer.concat(head);
+  const known = decode(bytes, htmlEncoding(bytes));
+  if (known === undefined) throw damaged(reading.filename, path, 'is no text');
+  if (next.done === true) {
+    yield known.text;
+    return;
+  }
+  const decoder = new TextDecoder(known.encoding);
+  yield decoder.decode(bytes, { stream: true });
+  for (; next.done !== true; next = await pieces.next()) {
+    yield decoder.decode(next.value, { stream: true });
+  }
+  yield decoder.decode();
 }
 
 /** The part that says what the book consists of. */

@@ -42,8 +42,12 @@ export interface HtmlText {
 /** How much is given to the parser at a time. */
 const PIECE = 65_536;
 
-/** The text of HTML, without what is not seen. `page`: where its tables are said to stand. */
-export async function htmlText(reading: Reading, source: string, page: number): Promise<HtmlText> {
+/** The text of HTML, whole or as it comes, without what is not seen. `page`: where its tables are said to stand. */
+export async function htmlText(
+  reading: Reading,
+  source: string | AsyncIterable<string>,
+  page: number,
+): Promise<HtmlText> {
   const paragraphs = new Paragraphs(reading, page);
   const said = new Map<string, string>();
   let title: string | undefined;
@@ -133,9 +137,11 @@ export async function htmlText(reading: Reading, source: string, page: number): 
     paragraphs.add(own);
     isBlank = own.endsWith(' ');
   }
-  for (let at = 0; at < source.length; at += PIECE) {
-    parser.write(source.slice(at, at + PIECE));
-    await reading.pause();
+  for await (const part of typeof source === 'string' ? [source] : source) {
+    for (let at = 0; at < part.length; at += PIECE) {
+      parser.write(part.slice(at, at + PIECE));
+      await reading.pause();
+    }
   }
   parser.end();
   return {

@@ -34,7 +34,9 @@ export class Paragraphs {
   }
 
   add(text: string): void {
-    this.#place.line += text;
+    const place = this.#place;
+    place.line += text;
+    this.#reading.open(place.line.length);
   }
 
   /** Ends a paragraph. */

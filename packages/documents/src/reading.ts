@@ -55,9 +55,15 @@ export class Reading {
 
   /** Counts text that is kept, and gives it back. */
   text(text: string): string {
+    this.open(text.length);
     this.#characters += text.length;
-    if (this.#characters > this.limits.maxCharacters) this.#refuse('maxCharacters', 'characters');
     return text;
+  }
+
+  /** Refuses text that is not over yet and would be too much already. */
+  open(characters: number): void {
+    const all = this.#characters + characters;
+    if (all > this.limits.maxCharacters) this.#refuse('maxCharacters', 'characters');
   }
 
   depth(depth: number): void {
