@@ -81,9 +81,12 @@ export function filledString(value: unknown, argument: string): string {
   return checkString(argument, value, { notBlank: true });
 }
 
+/** Longest path of any system. */
+const MOST_PATH_CHARACTERS = 32_767;
+
 /** The path of a file or folder. The system ends a path at a NUL, so that one with it would name another file. */
 export function pathOf(value: unknown, argument: string): string {
-  const path = filledString(value, argument);
+  const path = checkString(argument, value, { notBlank: true, maxLength: MOST_PATH_CHARACTERS });
   if (path.includes('\0')) throw invalidInput(argument, value, 'a path without NUL characters');
   return path;
 }

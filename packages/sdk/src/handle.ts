@@ -60,6 +60,8 @@ export class Handle {
   #closed: Promise<void> | undefined;
   /** Calls of several steps that are under way, here and in the parts of this. */
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Steps that calls took. */
+  #steps = 0;
   /** Whether the time of calls that came before `close` is over. */
   #isReleased = false;
 
@@ -103,6 +105,7 @@ export class Handle {
    */
   #assertHeld(operation: string): void {
     if (this.#isReleased) throw closed(operation, this.path);
+    this.#steps += 1;
     if (this.#view !== undefined) this.#view.outer.#assertHeld(operation);
   }
 
@@ -310,15 +313,18 @@ export class Handle {
       setTimeout(() => this.#inFlight.end(purpose, closedMeanwhile(this.path)), time);
     const timers = [end('question', SHORT_GRACE), end('write', GRACE)];
     try {
-      if (this.#underWay.size > 0) {
-        const calls = Promise.allSettled(this.#underWay);
+      const calls = Promise.allSettled(this.#underWay);
+      let before: number;
+      // For as long as they get on: no call can be new, and none is cut in the middle of its documents.
+      do {
+        before = this.#steps;
         await Promise.race([
           calls,
           new Promise<void>((resolve) => {
             timers.push(setTimeout(resolve, GRACE + SHORT_GRACE));
           }),
         ]);
-      }
+      } while (this.#underWay.size > 0 && this.#steps > before);
       this.#isReleased = true;
       await this.#queue.run(async () => {
         try {

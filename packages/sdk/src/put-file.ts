@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import {
   FileNotFoundError,
@@ -165,11 +165,14 @@ export async function putFiles(
   }
   const names = wanted ?? [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions];
   const extensions = new Set(names.map((name) => name.replace(/^\./, '').toLowerCase()));
-  const filenames = (await filesOf(folder, recursive)).filter((name) => extensions.has(extensionOf(name)));
+  const found = (await foundIn(folder, recursive)).filter(({ name, link }) =>
+    link === 'folder' ? recursive : extensions.has(extensionOf(name)),
+  );
   const files = new Files(handle, plan);
-  for (const filename of filenames) {
-    await files.add(filename, join(folder, filename));
-    await files.report(onProgress, filename, filenames.length);
+  for (const { name, link } of found) {
+    if (link === undefined) await files.add(name, join(folder, name));
+    else files.refuse(name, NOT_FOLLOWED);
+    await files.report(onProgress, name, found.length);
   }
   return files.result();
 }
@@ -198,7 +201,7 @@ class Files {
     const { signal, vectors } = this.#plan;
     if (signal?.aborted === true) this.#fatal ??= ended('putFiles', signal);
     if (this.#fatal !== undefined) {
-      this.#refuse(filename, this.#fatal);
+      this.refuse(filename, this.#fatal);
       return;
     }
     try {
@@ -208,7 +211,7 @@ class Files {
       this.#documents += documents.length;
       for (const document of documents) this.#characters += textToEmbed(document).length;
     } catch (error) {
-      this.#refuse(filename, toMemvidError(error));
+      this.refuse(filename, toMemvidError(error));
     }
     const isFull = this.#documents >= MOST_DOCUMENTS || this.#characters >= MOST_CHARACTERS;
     if (vectors === undefined || isFull) await this.#flush();
@@ -252,7 +255,7 @@ class Files {
         withVector(document, made?.vectors[places[at] ?? 0]),
       );
       if (error === undefined) fault = await this.#store(file, whole);
-      else this.#refuse(file.filename, error);
+      else this.refuse(file.filename, error);
     }
     this.#fatal ??= fault;
   }
@@ -281,24 +284,47 @@ class Files {
       return undefined;
     } catch (thrown) {
       const error = toMemvidError(thrown);
-      this.#refuse(filename, error);
+      this.refuse(filename, error);
       return isEnvironmental(error) ? error : undefined;
     }
   }
 
-  #refuse(filename: string, { code, message }: MemvidError): void {
+  refuse(
+    filename: string,
+    { code, message }: Pick<MemvidError, 'message'> & { readonly code: string },
+  ): void {
     this.#result.errors.push({ filename, code, message });
   }
 }
 
-/** The files of a folder by their paths in it. */
-async function filesOf(folder: string, recursive: boolean): Promise<string[]> {
+/** A folder that somebody else filled may hold a link to anything. */
+const NOT_FOLLOWED = {
+  code: 'MV018',
+  message: 'A symbolic link is not followed: give what it leads to to putFile or putFiles',
+};
+
+/** What stands in a folder. */
+interface Found {
+  /** Its path in the folder. */
+  readonly name: string;
+  /** Of a symbolic link, where it leads. */
+  readonly link?: 'folder' | 'file' | undefined;
+}
+
+/** All but folders, in the order of their names. */
+async function foundIn(folder: string, recursive: boolean): Promise<Found[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true, recursive });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
-      .toSorted();
+    const found = entries
+      .filter((entry) => !entry.isDirectory())
+      .map(async (entry): Promise<Found> => {
+        const path = join(entry.parentPath, entry.name);
+        const name = relative(folder, path).replaceAll(sep, '/');
+        if (!entry.isSymbolicLink()) return { name };
+        const target = await stat(path).catch(() => undefined);
+        return { name, link: target?.isDirectory() === true ? 'folder' : 'file' };
+      });
+    return (await Promise.all(found)).toSorted((left, right) => (left.name < right.name ? -1 : 1));
   } catch (error) {
     const failure = fromSystemError(error, folder);
     if (failure instanceof FileNotFoundError) {

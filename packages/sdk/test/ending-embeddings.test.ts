@@ -250,6 +250,28 @@ describe('calls that came before close()', () => {
     expect(await late).toMatchObject({ name: 'ClosedHandleError' });
   });
 
+  it('take all their steps, however long those are together', async () => {
+    const memory = await freshMemory();
+    const path = freshPath();
+    await mkdir(path);
+    for (let n = 0; n < 4; n += 1) await writeFile(join(path, `${n}.txt`), `alpha ${n}`);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const reported: (() => void)[] = [];
+    const storing = memory.putFiles(path, {
+      onProgress: async () => new Promise<void>((resolve) => reported.push(resolve)),
+    });
+    while (reported.length === 0) await turn();
+    const closing = memory.close();
+    for (let file = 0; file < 4; file += 1) {
+      await vi.advanceTimersByTimeAsync(9000);
+      reported[file]?.();
+      const next = Math.min(4, file + 2);
+      while (reported.length < next) await turn();
+    }
+    expect(await storing).toMatchObject({ filesProcessed: 4, errors: [] });
+    await closing;
+  });
+
   it('do not hold the memory when they never end', async () => {
     const memory = await freshMemory();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DocumentParser, ParsedDocument } from '@memvid/core';
-import { create } from '../src/index.ts';
+import { create, type PutFilesProgress } from '../src/index.ts';
 import { freshMemory, scratch } from './support/memory.ts';
 
 describe('putFile', () => {
@@ -66,6 +66,41 @@ describe('putFiles', () => {
       filesProcessed: 1,
       errors: [],
     });
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('symbolic links in a folder', () => {
+  it('are not followed, and are told', async () => {
+    await using memory = await freshMemory();
+    const [folder, elsewhere] = [scratch(), scratch()];
+    writeFileSync(join(folder, 'a.txt'), 'alpha');
+    writeFileSync(join(elsewhere, 'secret.txt'), 'secret');
+    symlinkSync(join(elsewhere, 'secret.txt'), join(folder, 'b.txt'));
+    symlinkSync('gone.txt', join(folder, 'dangling.txt'));
+    symlinkSync(elsewhere, join(folder, 'folder'));
+    symlinkSync('.', join(folder, 'loop.txt'));
+    symlinkSync(join(elsewhere, 'secret.txt'), join(folder, 'of-no-kind'));
+    const seen: string[] = [];
+    const onProgress = ({ filename, processed, total }: PutFilesProgress): unknown =>
+      seen.push(`${filename} ${processed}/${total}`);
+    const flat = await memory.putFiles(folder, { onProgress });
+    expect(flat).toMatchObject({ filesProcessed: 1, files: [{ filename: 'a.txt' }] });
+    expect(flat.errors).toEqual(
+      ['b.txt', 'dangling.txt'].map((filename) => ({
+        filename,
+        code: 'MV018',
+        message: expect.stringContaining('symbolic link'),
+      })),
+    );
+    expect(seen).toEqual(['a.txt 1/3', 'b.txt 2/3', 'dangling.txt 3/3']);
+    const deep = await memory.putFiles(folder, { recursive: true });
+    expect(deep.errors.map(({ filename }) => filename)).toEqual([
+      'b.txt',
+      'dangling.txt',
+      'folder',
+      'loop.txt',
+    ]);
+    expect((await memory.find('secret')).hits).toEqual([]);
   });
 });
 
