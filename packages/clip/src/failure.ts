@@ -10,6 +10,16 @@ export function failureOf(model: string): Failure {
     new ClipDisabledError(message, { ...options, details: { model, cause: reason, ...details } });
 }
 
+/** MV018 for a picture of more pixels than may be decoded. */
+export function tooManyPixels(index: number, maxPixels: number, cause: unknown): UnsupportedOperationError {
+  return new UnsupportedOperationError(`images[${index}] has more than ${maxPixels} pixels`, {
+    details: { operation: 'embedImages', reason: 'too_large', index, limit: 'maxPixels', value: maxPixels },
+    suggestion:
+      'Make the picture smaller, or raise `maxPixels` if it is to be trusted: clip(model, { maxPixels: … }).',
+    cause,
+  });
+}
+
 /** MV018 for a picture that cannot be read. */
 export function unreadable(index: number, why: string, cause?: unknown): UnsupportedOperationError {
   return new UnsupportedOperationError(`images[${index}] cannot be read as a picture: ${why}`, {

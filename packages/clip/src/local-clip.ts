@@ -2,6 +2,7 @@ import {
   checkArray,
   checkOptional,
   checkString,
+  FileNotFoundError,
   fromSystemError,
   UnsupportedOperationError,
 } from '@memvid/core';
@@ -71,7 +72,12 @@ async function bytesOf(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw fromSystemError(error, path) ?? error;
+    const failure = fromSystemError(error, path);
+    if (!(failure instanceof FileNotFoundError)) throw failure ?? error;
+    throw new FileNotFoundError(`There is no file ${path}`, {
+      details: { path, reason: 'input' },
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import type * as SharpModule from 'sharp';
 import { UnsupportedOperationError } from '@memvid/core';
-import { unreadable } from './failure.js';
+import { tooManyPixels, unreadable } from './failure.js';
 import type { Pixels } from './resample.js';
 
 let loading: Promise<typeof SharpModule.default> | undefined;
@@ -41,7 +41,9 @@ export async function decoded(data: Uint8Array, index: number, maxPixels: number
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
   } catch (error) {
-    throw unreadable(index, error instanceof Error ? error.message : String(error), error);
+    const why = error instanceof Error ? error.message : String(error);
+    if (why.includes('exceeds pixel limit')) throw tooManyPixels(index, maxPixels, error);
+    throw unreadable(index, why, error);
   }
   const { width, height, channels } = result.info;
   if (channels !== 3) throw unreadable(index, `it has ${channels} channels of colour`);

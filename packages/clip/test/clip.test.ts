@@ -84,7 +84,12 @@ describe.skipIf(MISSING !== undefined)('with the toy model of coloured shapes', 
       details: { operation: 'embedImages', reason: 'unreadable', index: 9 },
     });
     const strict = clip('toy', { folder: TOY, maxPixels: 1000 });
-    await expect(strict.embedImages(pictures.slice(0, 1))).rejects.toMatchObject({ code: 'MV018' });
+    await expect(strict.embedImages(pictures.slice(0, 1))).rejects.toMatchObject({
+      code: 'MV018',
+      message: 'images[0] has more than 1000 pixels',
+      suggestion: expect.stringContaining('maxPixels'),
+      details: { reason: 'too_large', limit: 'maxPixels', value: 1000 },
+    });
     await strict.close();
   });
 
@@ -241,7 +246,11 @@ describe('the reference’s provider', () => {
       code: 'MV016',
       name: 'ClipDisabledError',
     });
-    await expect(local.embedImage('nowhere.jpg')).rejects.toMatchObject({ code: 'MV013' });
+    await expect(local.embedImage('nowhere.jpg')).rejects.toMatchObject({
+      code: 'MV013',
+      message: 'There is no file nowhere.jpg',
+      suggestion: expect.not.stringContaining('create('),
+    });
     expect(() => getClipProvider('acme')).toThrow(expect.objectContaining({ code: 'MV018' }));
   });
 

@@ -61,10 +61,20 @@ export function nativeReport(error: Error): Report | undefined {
   };
 }
 
+/** Longest path that is repeated whole; no path of a system that is meant to be one is longer. */
+const SHOWN_PATH = 4096;
+
+function briefly(path: string | undefined): string | undefined {
+  return path === undefined || path.length <= SHOWN_PATH
+    ? path
+    : `${path.slice(0, 60)}… (${path.length} characters)`;
+}
+
 /** What an error of the operating system means, or `undefined` when it has no meaning of its own. */
 export function systemReport(error: unknown, path?: string): Report | undefined {
   if (!isError(error) || !('code' in error)) return undefined;
-  const about = path ?? ('path' in error && typeof error.path === 'string' ? error.path : undefined);
+  const own = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
+  const about = briefly(path ?? own);
   const where = about ?? 'the path';
   const details: ErrorDetails = about === undefined ? {} : { path: about };
   const wrongPath = (message: string, expected: string): Report => ({

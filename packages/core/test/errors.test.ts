@@ -270,6 +270,13 @@ describe('fromSystemError', () => {
     expect(error?.message).toContain('/a/b');
   });
 
+  it('a path that is longer than any is not repeated', () => {
+    const path = `/tmp/${'x'.repeat(100_000)}`;
+    const error = fromSystemError(Object.assign(new Error('x'), { code: 'ENAMETOOLONG' }), path);
+    expect(error?.message).toContain('100005 characters');
+    expect(JSON.stringify(error).length).toBeLessThan(1000);
+  });
+
   const system = (code: string) => Object.assign(new Error(`${code}: failed`), { code, path: '/data/a.mv2' });
 
   it.each([

@@ -53,16 +53,20 @@ export async function parse(
       suggestion: 'Leave `ocr` out, and recognise the text with another program before.',
     });
   }
-  const isPath = typeof source === 'string';
-  const filename = isPath ? basename(checkString('path', source, { notBlank: true })) : source?.filename;
-  const kind = kindOf(checkString('source.filename', filename));
-  const data = isPath ? await bytesOf(source, limits.maxBytes) : source.data;
-  const given = isPath ? { data, filename } : source;
+  if (typeof source !== 'string' && (typeof source !== 'object' || source === null)) {
+    throw invalidInput('source', source, 'the path of a file, or an object { data, filename }');
+  }
+  const given = typeof source === 'string' ? await sourceOf(source, limits.maxBytes) : source;
+  const filename = checkString('source.filename', given.filename, { maxLength: MOST_NAME_CHARACTERS });
+  const kind = kindOf(filename);
   const { signal } = options;
   const parsed = await parserOf(kind, limits).parse(given, { maxPages, signal });
   const tables = options.extractTables === false ? [] : parsed.tables;
   return { ...parsed, tables, filename, totalItems: parsed.pages.length, items: parsed.pages };
 }
+
+/** Longest name of a file, of any system. */
+const MOST_NAME_CHARACTERS = 4096;
 
 function endingOf(path: string): string {
   return extname(path).slice(1).toLowerCase();
@@ -82,12 +86,19 @@ function kindOf(filename: string): Kind {
   );
 }
 
-async function bytesOf(path: string, maxBytes: number): Promise<Uint8Array> {
+/** The file of a path. What it is by its ending is looked at before it is read. */
+async function sourceOf(path: string, maxBytes: number): Promise<DocumentSource> {
+  checkString('path', path, { notBlank: true });
+  const filename = basename(path);
   try {
     const found = await stat(path);
-    if (!found.isFile()) throw invalidInput('path', path, 'the path of a file');
-    if (found.size > maxBytes) throw tooLarge(basename(path), 'maxBytes', maxBytes, 'bytes');
-    return await readFile(path);
+    if (!found.isFile()) {
+      const kind = found.isDirectory() ? 'a folder' : 'a pipe, a socket or a device';
+      throw invalidInput('path', path, `the path of a file, not of ${kind}`);
+    }
+    kindOf(filename);
+    if (found.size > maxBytes) throw tooLarge(filename, 'maxBytes', maxBytes, 'bytes');
+    return { data: await readFile(path), filename };
   } catch (error) {
     const failure = fromSystemError(error, path) ?? toMemvidError(error);
     if (!(failure instanceof FileNotFoundError)) throw failure;

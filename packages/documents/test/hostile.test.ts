@@ -114,6 +114,21 @@ describe('what cannot be read is told with the reason', () => {
       details: { path: './none/here.docx' },
     });
     await expect(parse(import.meta.dirname.concat('.txt/..'))).rejects.toMatchObject({ code: /MV01[389]/ });
+    await expect(parse(import.meta.dirname)).rejects.toMatchObject({
+      code: 'MV019',
+      message: expect.stringContaining('not of a folder'),
+    });
+    for (const source of [5, null, undefined]) {
+      await expect(parse(source as never)).rejects.toMatchObject({
+        code: 'MV019',
+        details: { argument: 'source', expected: 'the path of a file, or an object { data, filename }' },
+      });
+    }
+    for (const source of [`${'x'.repeat(100_000)}.txt`, { data: utf8('x'), filename: 'x'.repeat(100_000) }]) {
+      const failure = await parse(source).catch((error: unknown) => error as Error);
+      expect(failure).toMatchObject({ code: 'MV019' });
+      expect(JSON.stringify(failure).length).toBeLessThan(1000);
+    }
     for (const options of [
       { maxItems: 0 },
       { maxBytes: -1 },
@@ -162,6 +177,52 @@ describe('small files that become huge are refused', () => {
     lying.writeUInt32LE(100, directory + 24);
     await expect(parse({ filename: 'a.docx', data: lying })).rejects.toMatchObject({ code: 'MV012' });
   });
+
+  const book = (chapter: string): Uint8Array =>
+    archive({
+      'META-INF/container.xml': xml(
+        '<container><rootfiles><rootfile full-path="a.opf"/></rootfiles></container>',
+      ),
+      'a.opf': xml(
+        '<package><manifest><item id="1" href="1.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="1"/></spine></package>',
+      ),
+      '1.xhtml': chapter,
+    });
+
+  it('a chapter that unpacks into more than memory is to hold', async () => {
+    const data = book(`<html><body>${' '.repeat(50_000_000)}</body></html>`);
+    const held = (): number => process.memoryUsage().arrayBuffers;
+    const before = held();
+    let most = before;
+    const timer = setInterval(() => {
+      most = Math.max(most, held());
+    }, 1);
+    await refused(data, 'a.epub', { maxUnpackedBytes: 49_000_000 }, 'maxUnpackedBytes');
+    clearInterval(timer);
+    expect(most - before).toBeLessThan(30_000_000);
+    const long = book(`<html><body><pre>${'x'.repeat(3_000_000)}</pre></body></html>`);
+    await refused(long, 'a.epub', { maxCharacters: 1_000_000 }, 'maxCharacters');
+  }, 60_000);
+
+  it('a large chapter keeps its characters where it is cut into pieces', async () => {
+    const words = 'Grüße €😀 '.repeat(500_000);
+    const { text } = await parse({ filename: 'a.epub', data: book(`<html><body>${words}</body></html>`) });
+    expect(text).toBe(words.trim());
+  }, 60_000);
+
+  it('messages in messages are followed ten deep, and the rest is named', async () => {
+    const nested = (levels: number, how: string): Uint8Array =>
+      utf8(
+        `Subject: x\r\n${`Content-Type: message/rfc822\r\n${how}\r\n`.repeat(levels)}Content-Type: text/plain\r\n\r\nthe last words`,
+      );
+    for (const how of ['', 'Content-Disposition: inline\r\n', 'Content-Disposition: attachment\r\n']) {
+      const near = await parse({ filename: 'a.eml', data: nested(10, how) });
+      expect([near.text, near.warnings]).toEqual(['Subject: x\n\nthe last words', []]);
+      const far = await parse({ filename: 'a.eml', data: nested(1000, how) });
+      expect(far.text).not.toContain('the last words');
+      expect(far.warnings).toEqual([expect.stringContaining('not read')]);
+    }
+  }, 60_000);
 
   it('a text that is told a million times', async () => {
     const cells = '<c t="s"><v>0</v></c>'.repeat(20_000);
