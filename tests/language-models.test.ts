@@ -167,6 +167,23 @@ describe.each(['nvidia', 'openai'])('ask with %s', (provider) => {
     });
   });
 
+  it.each<[what: string, reply: ServiceReply, reason: string]>([
+    ['a web page', { body: '<html>', headers: { 'content-type': 'text/html' } }, 'web_page'],
+    ['no message', { body: { choices: [] } }, 'malformed'],
+  ])('%s is MV018 that names the address to correct', async (_, reply, reason) => {
+    await withService(
+      () => reply,
+      async (memory) => {
+        await expect(memory.ask(QUESTION, { model: `${provider}:some/model` })).rejects.toMatchObject({
+          code: 'MV018',
+          details: { provider, reason },
+          suggestion: expect.stringContaining('baseURL'),
+        });
+      },
+      [nvidiaPlugin({ maxRetries: 0 }), openaiPlugin({ maxRetries: 0 })],
+    );
+  });
+
   it('streams, and takes citations of no passage out wherever they are cut', async () => {
     await withService(
       answering('On Tuesdays [', '1', '], at noon', ' [9', ', 8]', '.'),

@@ -121,10 +121,13 @@ const OF_THE_EMBEDDER =
 const UNREACHED =
   'Check the network and the address (`baseURL`), and call again; a larger `timeoutMs` gives slow services more time.';
 
+/** An object has its own key; of one that is named the call may bring it. */
+const MODEL_KEY = '`apiKey` to the model (of a model that is named: `modelApiKey`)';
+
 function keyRefused(variable: unknown, option: string): string {
   return typeof variable === 'string'
-    ? `The service does not accept the key: correct ${variable}, or pass another \`${option}\`.`
-    : `The service does not accept the key: pass another \`${option}\`.`;
+    ? `The service does not accept the key: correct ${variable}, or pass another ${option}.`
+    : `The service does not accept the key: pass another ${option}.`;
 }
 
 function noEmbedding(details: ErrorDetails): string | undefined {
@@ -135,7 +138,7 @@ function noEmbedding(details: ErrorDetails): string | undefined {
         ? `Set the environment variable ${variable}, or pass \`apiKey\` to the provider.`
         : 'Pass `apiKey` to the provider.';
     case 'key_refused':
-      return keyRefused(variable, 'apiKey');
+      return keyRefused(variable, '`apiKey`');
     case 'connection':
     case 'timeout':
       return UNREACHED;
@@ -210,10 +213,10 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
       return 'Unset MEMVID_OFFLINE to allow the request, or pass `contextOnly: true`.';
     case 'missing_key':
       return typeof variable === 'string'
-        ? `Set the environment variable ${variable}, or pass \`modelApiKey\`.`
-        : 'Pass `modelApiKey`.';
+        ? `Set the environment variable ${variable}, or pass ${MODEL_KEY}.`
+        : `Pass ${MODEL_KEY}.`;
     case 'key_refused':
-      return keyRefused(variable, 'modelApiKey');
+      return keyRefused(variable, MODEL_KEY);
     case 'connection':
     case 'timeout':
       return UNREACHED;

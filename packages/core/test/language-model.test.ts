@@ -95,6 +95,22 @@ describe('generateText', () => {
     });
   });
 
+  it('an answer longer than any that is one is MV018, whole and streamed', async () => {
+    const long = 'a'.repeat(2 ** 20);
+    const failure = { code: 'MV018', details: { ...WHOSE, reason: 'too_large', retryable: false } };
+    expect((await generateText(modelOf({ generate: async () => ({ text: long }) }), REQUEST)).text).toBe(
+      long,
+    );
+    const model = modelOf({ generate: async () => ({ text: `${long}b` }) });
+    await expect(generateText(model, REQUEST, { wait })).rejects.toMatchObject(failure);
+    const parts = streamText(streaming([text(long), text('b'), finish]), REQUEST, { wait });
+    await parts.next();
+    await expect(parts.next()).rejects.toMatchObject({
+      ...failure,
+      details: { ...failure.details, received: long.length },
+    });
+  });
+
   it('is ended by its signal though the model does not listen, and by the time it has', async () => {
     const stop = new AbortController();
     const deaf = modelOf({ generate: () => new Promise(() => undefined), timeoutMs: 20, maxRetries: 1 });
@@ -155,7 +171,7 @@ describe('streamText', () => {
       }
     })();
     await expect(reading).rejects.toMatchObject({
-      message: 'acme words sent nothing within 30 ms (after 3 characters)',
+      message: 'acme words sent no part of an answer within 30 ms (after 3 characters)',
       details: { reason: 'timeout', received: 3 },
     });
     expect(parts).toEqual([text('Hel')]);
@@ -239,7 +255,8 @@ describe('failureOfModel', () => {
     expect(error).toBeInstanceOf(ModelUnsupportedError);
     expect(error).toMatchObject({
       message: 'acme words needs a key',
-      suggestion: 'Set the environment variable ACME_KEY, or pass `modelApiKey`.',
+      suggestion:
+        'Set the environment variable ACME_KEY, or pass `apiKey` to the model (of a model that is named: `modelApiKey`).',
       details: { ...WHOSE, ...details },
     });
     const custom = new EmbeddingFailedError('sent elsewhere', { suggestion: 'Pass the address.' });

@@ -19,6 +19,7 @@ import {
   vectorsByIndex,
   vectorsInOrder,
 } from '../src/plugin.ts';
+import { postEvents } from '../src/plugin/post-events.ts';
 
 const CALL = { provider: 'acme', model: 'acme-1' };
 const KEY = 'some-key-0123456789';
@@ -367,6 +368,18 @@ describe('postJson', () => {
       message: 'acme acme-1 gave an answer that is no JSON: 10 characters',
       details: { reason: 'malformed' },
     });
+  });
+
+  it('a web page is no answer of a service, and is not asked for again', async () => {
+    const url = await answering(200, '<html>Welcome</html>', { 'content-type': 'text/html; charset=utf-8' });
+    const refused = {
+      code: 'MV015',
+      message: expect.stringContaining('web page'),
+      details: { reason: 'web_page', status: 200, retryable: false },
+      suggestion: expect.stringContaining('baseURL'),
+    };
+    await expect(postJson({ url, body: {} })).rejects.toMatchObject(refused);
+    await expect(postEvents({ url, body: {} }).next()).rejects.toMatchObject(refused);
   });
 
   it('does not follow to another address', async () => {

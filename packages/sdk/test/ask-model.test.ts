@@ -111,6 +111,15 @@ describe.each(Object.entries(ways))('%s with a language model', (_, ask) => {
     expect(result.warnings).toEqual([expect.stringMatching(/cited \[9\], \[7\]/)]);
   });
 
+  it('names some of many wrong citations', async () => {
+    await using memory = await lunchMemory();
+    const wrong = Array.from({ length: 5000 }, (__, index) => `[${index + 10}]`).join(' a ');
+    const result = await ask(memory, QUESTION, { model: parrot(`At noon [1]. ${wrong}`) });
+    expect(result.citations?.removed).toHaveLength(5000);
+    expect(result.warnings?.[0]).toMatch(/^The model cited \[10\], .* and 4990 more, and was given/);
+    expect(JSON.stringify(result.warnings).length).toBeLessThan(1000);
+  });
+
   it('a model that finds no answer: `answer` is null, the grounding LOW, and there is a follow-up', async () => {
     await using memory = await lunchMemory();
     const result = await ask(memory, QUESTION, { model: parrot('[NO', ' ANSWER]', ' Sorry.') });

@@ -27,6 +27,8 @@ export interface GenerateTextOptions {
 
 const TIMEOUT_MS = 120_000;
 const RETRIES = 2;
+/** More than any model writes in one answer. */
+const MOST_CHARACTERS = 1024 * 1024;
 const REASONS: ReadonlySet<unknown> = /* @__PURE__ */ new Set<FinishReason | undefined>([
   undefined,
   'stop',
@@ -80,12 +82,15 @@ export async function* streamText(
         if (done === true) throw cutOff(work.whose);
         const part = checkedPart(value, work.whose);
         if (part === undefined) continue;
-        if (part.type === 'text') received += part.text.length;
+        if (part.type === 'text') {
+          if (received + part.text.length > MOST_CHARACTERS) throw tooLong(work.whose);
+          received += part.text.length;
+        }
         yield part;
         if (part.type === 'finish') return;
       }
     } catch (thrown) {
-      await work.again(thrown, 'sent nothing', received);
+      await work.again(thrown, 'sent no part of an answer', received);
     } finally {
       signal?.removeEventListener('abort', end);
       stop.abort();
@@ -166,6 +171,7 @@ function partsOf(
 function checkedResult(result: GenerateResult | undefined, whose: ModelName): GenerateResult {
   if (typeof result?.text !== 'string') throw malformed(whose, 'an answer without a text');
   const { text, finishReason, usage } = result;
+  if (text.length > MOST_CHARACTERS) throw tooLong(whose);
   return { text, ...checkedEnd(finishReason, usage, whose) };
 }
 
@@ -203,6 +209,16 @@ function malformed({ provider, model }: ModelName, what: string): MemvidError {
   return new ModelUnsupportedError(`${provider} ${model} gave ${what}`, {
     details: { provider, model, reason: 'malformed', retryable: false },
   });
+}
+
+function tooLong({ provider, model }: ModelName): MemvidError {
+  return new ModelUnsupportedError(
+    `${provider} ${model} gave an answer of more than ${MOST_CHARACTERS} characters`,
+    {
+      details: { provider, model, reason: 'too_large', limit: MOST_CHARACTERS, retryable: false },
+      suggestion: 'Give the model less room to write (`maxTokens`), or ask another one.',
+    },
+  );
 }
 
 function cutOff({ provider, model }: ModelName): MemvidError {

@@ -64,6 +64,18 @@ export async function responseOf(
     const text = await textOf(response, REFUSAL_BYTES);
     throw new HttpError(status, response.headers, parsed(text) ?? text);
   }
+  // A `fetch` of another make may have no headers.
+  const type = (response.headers as Headers | undefined)?.get('content-type') ?? '';
+  if (/^\s*(?:text\/html|application\/xhtml)/i.test(type)) {
+    response.body?.cancel().catch(() => undefined);
+    throw new EmbeddingFailedError(
+      `The address answered ${status} with a web page, and is none of a service`,
+      {
+        details: { reason: 'web_page', status, retryable: false },
+        suggestion: 'Correct the address (`baseURL`): most end in `/v1`.',
+      },
+    );
+  }
   return response;
 }
 
@@ -92,7 +104,11 @@ async function textOf(response: Response, most: number): Promise<string> {
 export function tooLarge(limit: number): EmbeddingFailedError {
   return new EmbeddingFailedError(
     `The service answered with more than ${limit} bytes, which no right answer needs`,
-    { details: { reason: 'too_large', limit, retryable: false } },
+    {
+      details: { reason: 'too_large', limit, retryable: false },
+      suggestion:
+        'Check the address (`baseURL`): what answers there is none of the services that it should be.',
+    },
   );
 }
 

@@ -46,6 +46,9 @@ export interface ChatService extends ServiceCall {
   readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
+const CHECK_ADDRESS =
+  'Check the address (`baseURL`) and the model: what answers there does not do so as the chats of OpenAI.';
+
 /** Bytes of an answer that are read: more than any model writes, with what stands around each word of a stream. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
@@ -72,6 +75,13 @@ export function chatCompletions(service: ChatService, options: ChatOptions = {})
     }
   };
   const failed = (thrown: unknown, key: string): unknown => {
+    const what = thrown instanceof NoMessage ? thrown.message : 'that is no JSON';
+    if (thrown instanceof NoMessage || thrown instanceof SyntaxError) {
+      return new ModelUnsupportedError(`${provider} ${model} gave an answer ${what}`, {
+        details: { ...call, reason: 'malformed', retryable: true },
+        suggestion: CHECK_ADDRESS,
+      });
+    }
     const secrets = secretsOfCall(key, options, variables);
     return failureOfModel(serviceFailure(spent(thrown), { ...call, secrets, variable: variables[0] }), call);
   };
@@ -107,7 +117,7 @@ export function chatCompletions(service: ChatService, options: ChatOptions = {})
       signal?.throwIfAborted();
       const key = ready();
       try {
-        return resultOf(await postJson<Completion | null>(requestOf(request, key, signal, {})), call);
+        return resultOf(await postJson<Completion | null>(requestOf(request, key, signal, {})));
       } catch (thrown) {
         throw failed(thrown, key);
       }
@@ -157,13 +167,14 @@ interface Message {
   readonly refusal?: unknown;
 }
 
-function resultOf(answer: Completion | null, { provider, model }: ServiceCall): GenerateResult {
+/** JSON that is no answer to a chat. */
+class NoMessage extends Error {}
+
+function resultOf(answer: Completion | null): GenerateResult {
   throwIfError(answer);
   const choice = answer?.choices?.[0];
   if (choice?.message === undefined || choice.message === null) {
-    throw new ModelUnsupportedError(`${provider} ${model} gave an answer without a message`, {
-      details: { provider, model, reason: 'malformed', retryable: true },
-    });
+    throw new NoMessage('without a message');
   }
   return {
     text: textOf(choice.message) ?? '',

@@ -148,11 +148,16 @@ function answered(
   return { ...own, answer, grounding: doubted, citations: { ...report, unsupported }, warnings };
 }
 
+/** Numbers that a warning names. */
+const MOST_SHOWN = 10;
+
 function warningsOf({ removed }: Citations, finishReason: FinishReason | undefined): string[] {
   const warnings: string[] = [];
   if (removed.length > 0) {
+    const shown = removed.slice(0, MOST_SHOWN).map((number) => `[${number}]`);
+    const more = removed.length > shown.length ? ` and ${removed.length - shown.length} more` : '';
     warnings.push(
-      `The model cited ${removed.map((number) => `[${number}]`).join(', ')}, and was given no such passage: taken out of the answer`,
+      `The model cited ${shown.join(', ')}${more}, and was given no such passage: taken out of the answer`,
     );
   }
   if (finishReason === 'length') {
