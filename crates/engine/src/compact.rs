@@ -167,6 +167,8 @@ pub fn rewrite_thoroughly(
     snapshot: &Snapshot,
     options: &CommitOptions,
 ) -> Result<(Option<Committed>, FileLock)> {
+    // Cards that cannot be read may tell of what is to be erased.
+    cards::stored(&snapshot.committed)?;
     prepare_to(snapshot, options, Extent::Thorough)?.finish(snapshot)
 }
 
@@ -318,7 +320,11 @@ pub fn prepare_to(
     }
     let memories = match extent {
         Extent::Worthwhile => None,
-        Extent::Thorough => cards::kept(base, &|id| !is_removed(snapshot, id))?,
+        Extent::Thorough => match cards::kept(base, &|id| !is_removed(snapshot, id)) {
+            // Intact, and nothing that this program can read: for one that can.
+            Err(error) if error.code == Code::Corrupt => None,
+            kept => kept?,
+        },
     };
     if memories.is_some() {
         tail.memories_track = None;

@@ -196,11 +196,7 @@ fn verified(storage: &FileStorage, path: &Path) -> Result<VerifyReport> {
 /// What is said of a file that has nothing to be repaired.
 fn unchanged(verification: VerifyReport, begun: Instant, options: &DoctorOptions) -> Outcome {
     let has_passed = verification.overall_status == "passed";
-    let failure = Finding::new(
-        FindingCode::VerificationFailed,
-        "a check fails that no repair can mend",
-        faults(&verification),
-    );
+    let failure = unmended(&verification);
     Outcome {
         verification: (!options.dry_run).then_some(verification),
         durations: vec![("verify", begun.elapsed())],
@@ -208,6 +204,14 @@ fn unchanged(verification: VerifyReport, begun: Instant, options: &DoctorOptions
         status: if has_passed { "clean" } else { "partial" },
         failure: (!has_passed).then_some(failure),
     }
+}
+
+fn unmended(verification: &VerifyReport) -> Finding {
+    Finding::new(
+        FindingCode::VerificationFailed,
+        "a check fails that no repair can mend",
+        faults(verification),
+    )
 }
 
 /// Makes the new file, checks it and gives it the name.
@@ -244,10 +248,17 @@ fn repair(
     let vectors_are_missing = committed.vectors()?.lost(&committed) > 0;
     let pictures_are_missing = !committed.pictures()?.verify(&committed).0.is_empty();
     // Frames that lost their vector are told from those that never had one, so that it can be made anew.
+    let has_failed = |name: &str| {
+        let mut checks = verification.checks.iter();
+        checks.any(|check| check.name == name && check.status == "failed")
+    };
+    // Cards that are intact and that this program cannot read stay as they are, for one that can.
+    let cards_are_unreadable = has_failed(verify::MEMORY_CARDS);
     let is_whole = verification.checks.iter().all(|check| {
         check.status != "failed"
             || check.name == "VecIndexDecode" && vectors_are_missing
             || check.name == verify::PICTURE_INDEX && pictures_are_missing
+            || check.name == verify::MEMORY_CARDS
     });
     // Whatever the survey took for the newest commit: what an ordinary look shows is not given up for less.
     let is_less = shows_less(&committed, storage);
@@ -266,6 +277,7 @@ fn repair(
     } else {
         None
     };
+    let unmended = cards_are_unreadable.then(|| unmended(&verification));
     outcome.verification = Some(verification);
     if let Some((message, detail)) = refused {
         outcome.status = "failed";
@@ -279,10 +291,13 @@ fn repair(
     let is_lossy = survey.findings.has_losses()
         || vectors_are_missing
         || pictures_are_missing
+        || cards_are_unreadable
         || image.unapplied > 0;
     outcome.status = if is_lossy { "partial" } else { "healed" };
     if image.unapplied > 0 {
         outcome.failure = Some(unusable_records(image.unapplied));
+    } else if unmended.is_some() {
+        outcome.failure = unmended;
     } else if let Some(error) = not_durable {
         outcome.failure = Some(Finding::new(
             FindingCode::NameNotDurable,

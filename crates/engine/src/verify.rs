@@ -129,6 +129,7 @@ pub fn report(path: &Path, committed: &Committed, deep: bool) -> VerifyReport {
     checks.push(frame_count(committed));
     if deep {
         checks.push(payloads(committed));
+        checks.push(memory_cards(committed));
         checks.push(table_of_contents(committed));
     }
     let failed = checks.iter().any(|check| check.status == "failed");
@@ -403,6 +404,17 @@ fn payloads(committed: &Committed) -> Check {
         ))
     };
     Check::new("FramePayloadChecksums", outcome)
+}
+
+/// Name of the check of the memory cards.
+pub const MEMORY_CARDS: &str = "MemoriesTrackDecode";
+
+fn memory_cards(committed: &Committed) -> Check {
+    match crate::cards::stored(committed) {
+        Ok(None) => Check::skipped(MEMORY_CARDS, "the file has no memory cards"),
+        Ok(Some(_)) => Check::new(MEMORY_CARDS, Ok(None)),
+        Err(error) => Check::new(MEMORY_CARDS, Err(error.message)),
+    }
 }
 
 fn table_of_contents(committed: &Committed) -> Check {

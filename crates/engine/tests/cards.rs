@@ -288,6 +288,23 @@ fn facts_are_exported() {
         export("ntriples", false),
         "<mv2://entity/bob%2C%20jr> <mv2://slot/says> \"a \\\"b\\\"\\nc\" .\n"
     );
+    let statement = "<mv2://entity/bob%2C%20jr#";
+    let told = export("ntriples", true);
+    for (predicate, object) in [
+        ("mv2://engine", "\"sdk\""),
+        (
+            "http://www.w3.org/1999/02/22-rdf-syntax-ns#subject",
+            "<mv2://entity/bob%2C%20jr>",
+        ),
+    ] {
+        let line = told
+            .lines()
+            .find(|line| line.contains(&format!("<{predicate}>")));
+        let line = line.unwrap();
+        assert!(line.starts_with(statement), "{line}");
+        assert!(line.ends_with(&format!("{object} .")), "{line}");
+    }
+    assert!(told.contains("<mv2://timestamp> \"17"), "{told}");
     assert_eq!(
         memory
             .export_facts("xml", None, false)
@@ -338,4 +355,133 @@ fn damaged_cards_are_told() {
             .as_str(),
         "MV012"
     );
+}
+
+/// Makes the stored cards something that this program cannot read, with checksums that fit.
+fn make_unreadable(path: &std::path::Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let located = mv2::recover::locate(&bytes, path).unwrap();
+    let toc = located.toc(&bytes).unwrap();
+    let start = toc.as_ptr() as usize - bytes.as_ptr() as usize;
+    let end = start + toc.len();
+    let track = mv2::toc::decode(toc).unwrap().tail.memories_track.unwrap();
+    let from = usize::try_from(track.bytes_offset).unwrap();
+    let to = from + usize::try_from(track.bytes_length).unwrap();
+    // A version to come.
+    bytes[from + 4] = 9;
+    let place = bytes[start..end]
+        .windows(32)
+        .position(|part| part == track.checksum)
+        .unwrap();
+    let hash = *blake3::hash(&bytes[from..to]).as_bytes();
+    bytes[start + place..start + place + 32].copy_from_slice(&hash);
+    let checksum = mv2::toc::checksum(&bytes[start..end]).unwrap();
+    bytes[end - 32..end].copy_from_slice(&checksum);
+    let mut page: [u8; mv2::header::HEADER_SIZE] =
+        bytes[..mv2::header::HEADER_SIZE].try_into().unwrap();
+    let length = mv2::header::toc_length(&page).unwrap();
+    page[48..80].copy_from_slice(&checksum);
+    mv2::header::set_toc_length(&mut page, length);
+    bytes[..page.len()].copy_from_slice(&page);
+    let generation = u64::from_le_bytes(bytes[end + 48..end + 56].try_into().unwrap());
+    let footer = mv2::footer::Footer::for_toc(&bytes[start..end], generation).encode();
+    bytes[end..end + footer.len()].copy_from_slice(&footer);
+    std::fs::write(path, &bytes).unwrap();
+}
+
+#[test]
+fn cards_that_cannot_be_read_are_seen_and_left_as_they_are() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "A document.", 100);
+    memory
+        .add_memory_cards(&[card("Alice", "role", "Director")])
+        .unwrap();
+    let is_passed = |deep| {
+        let report = engine::verify_file(&path, deep).unwrap();
+        let cards = report
+            .checks
+            .iter()
+            .find(|check| check.name == "MemoriesTrackDecode");
+        (report.overall_status, cards.map(|check| check.status))
+    };
+    memory.close().unwrap();
+    assert_eq!(is_passed(true), ("passed", Some("passed")));
+    make_unreadable(&path);
+    let before = std::fs::read(&path).unwrap();
+    assert_eq!(is_passed(false), ("passed", None));
+    assert_eq!(is_passed(true), ("failed", Some("failed")));
+    let doctor = |options| {
+        let timeout = std::time::Duration::from_secs(10);
+        engine::doctor_file(&path, &options, timeout).unwrap()
+    };
+    // Nothing is given up that another program may be able to read.
+    let report = doctor(engine::DoctorOptions::default());
+    assert_eq!(report["status"], "partial");
+    let finding = report["findings"].to_string();
+    assert!(finding.contains("verification_failed"), "{finding}");
+    assert!(finding.contains("memories track"), "{finding}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let report = doctor(engine::DoctorOptions {
+        vacuum: true,
+        ..engine::DoctorOptions::default()
+    });
+    assert_eq!(report["status"], "partial", "{report}");
+    let memory = open(&path);
+    let error = memory.memories(None, None).unwrap_err();
+    assert!(error.to_string().contains("version"), "{error}");
+    assert_eq!(memory.stats().unwrap()["frame_count"], 1);
+    let purged = memory.purge(&PurgeRequest::default()).unwrap_err();
+    assert_eq!(purged.code.as_str(), "MV012");
+}
+
+#[test]
+fn cards_that_could_not_be_read_again_are_refused() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    memory
+        .add_memory_cards(&[card("Alice", "role", "Director")])
+        .unwrap();
+    let before = std::fs::read(memory.path()).unwrap();
+    let limit = mv2::cards::MAX_TRACK;
+    let far_too_long = "x".repeat(limit as usize + 1);
+    // Six bytes each in the file.
+    let too_long_as_stored = "\u{1}".repeat(45 << 20);
+    for value in [far_too_long, too_long_as_stored] {
+        let error = memory
+            .add_memory_cards(&[card("Bob", "role", &value)])
+            .unwrap_err();
+        assert_eq!(error.code.as_str(), "MV001");
+        assert_eq!(error.details["reason"], "cards");
+        assert_eq!(error.details["limit"], limit);
+        assert!(error.details["required"].as_u64().unwrap() > limit);
+    }
+    assert_eq!(std::fs::read(memory.path()).unwrap(), before);
+    assert_eq!(value_of(&memory, "alice", "role").unwrap(), "Director");
+    memory
+        .add_memory_cards(&[card("Bob", "role", "x")])
+        .unwrap();
+}
+
+#[test]
+fn blanks_around_a_name_do_not_count_and_dates_are_seconds() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    memory
+        .add_memory_cards(&[card("  Alice ", " Role ", "Director")])
+        .unwrap();
+    assert_eq!(value_of(&memory, " ALICE  ", "role").unwrap(), "Director");
+    assert_eq!(memory.state(" ALICE  ", None).unwrap().entity, "alice");
+    let found = memory.memories(Some("alice\t"), Some(" role")).unwrap();
+    assert_eq!(found.count, 1);
+    for date in [1_000_000_000_000, i64::MIN] {
+        let error = memory
+            .add_memory_cards(&[NewCard {
+                event_date: Some(date),
+                ..card("a", "b", "c")
+            }])
+            .unwrap_err();
+        assert_eq!(error.code.as_str(), "MV019");
+        assert_eq!(error.details["argument"], "cards[0].eventDate");
+    }
 }

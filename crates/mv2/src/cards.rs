@@ -16,14 +16,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::codec::Reader;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::CanonicalEncoding;
-use crate::payload::{compress, decompress};
+use crate::payload::{MAX_PAYLOAD, compress, decompress};
 
 /// First four bytes of the track.
 pub const MAGIC: [u8; 4] = *b"MVMC";
 const VERSION: u16 = 1;
 const HEAD: usize = 14;
+/// Longest JSON of a track, bytes: no reader unpacks more, so nothing longer is written.
+pub const MAX_TRACK: u64 = MAX_PAYLOAD;
 /// zstd level of the reference.
 const LEVEL: i32 = 3;
 /// Key of a card that was made from no frame: the format has no such card, and other programs show frame 0.
@@ -243,13 +245,30 @@ impl Track {
         Ok(track)
     }
 
-    /// The bytes of the track, with look-ups made anew.
+    /// The bytes of the track, with look-ups made anew. Fails with [`Error::TooLarge`] when its JSON is longer than
+    /// [`MAX_TRACK`]: nobody could read it again.
     pub fn encode(&mut self) -> Result<Vec<u8>> {
+        self.encode_within(MAX_TRACK)
+    }
+
+    fn encode_within(&mut self, limit: u64) -> Result<Vec<u8>> {
         self.index();
-        let json = serde_json::to_vec(self).map_err(|error| {
+        let mut json = Limited {
+            bytes: Vec::new(),
+            length: 0,
+            limit,
+        };
+        serde_json::to_writer(&mut json, self).map_err(|error| {
             Reader::named(&[], "memories track").error(format!("cannot be written: {error}"))
         })?;
-        let packed = compress(&json, LEVEL)?;
+        if json.length > limit {
+            return Err(Error::TooLarge {
+                what: "the memory cards of a file",
+                size: json.length,
+                limit,
+            });
+        }
+        let packed = compress(&json.bytes, LEVEL)?;
         let mut out = Vec::with_capacity(HEAD + packed.len());
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
@@ -315,9 +334,30 @@ impl Track {
     }
 }
 
+/// Bytes up to a limit; what goes beyond is counted, and takes no memory.
+struct Limited {
+    bytes: Vec<u8>,
+    length: u64,
+    limit: u64,
+}
+
+impl std::io::Write for Limited {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        self.length = self.length.saturating_add(piece.len() as u64);
+        if self.length <= self.limit {
+            self.bytes.extend_from_slice(piece);
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     fn card(entity: &str, value: &str, date: i64) -> Card {
@@ -357,6 +397,19 @@ mod tests {
         assert_eq!(read.cards[2].source(), None);
         assert!(read.is_stamped(4, "rules") && !read.is_stamped(4, "other"));
         assert_eq!((read.entity_count(), read.next_id), (2, 3));
+    }
+
+    #[test]
+    fn a_track_that_nobody_could_read_is_not_written() {
+        let mut track = Track::default();
+        track.add(card("Alice", "Engineer", 5));
+        let length = serde_json::to_vec(&track).unwrap().len() as u64;
+        track.encode_within(length + 100).unwrap();
+        let refused = track.encode_within(length / 2).unwrap_err();
+        let Error::TooLarge { size, limit, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert!(size >= length && limit == length / 2, "{size}, {limit}");
     }
 
     #[test]

@@ -54,9 +54,7 @@ export function suggestionFor(
 function specific(code: string, details: ErrorDetails, message: string): string | undefined {
   switch (code) {
     case 'MV001':
-      return details.reason === 'disk'
-        ? 'The disk is full: free space on it, or keep the memory on another one.'
-        : undefined;
+      return noRoom(details);
     case 'MV007':
       return details.stale === true
         ? 'The owner is gone: open with `force: "stale_only"`, or clear the lock with `lockNudge(path)`.'
@@ -77,6 +75,17 @@ function specific(code: string, details: ErrorDetails, message: string): string 
       return unsupported(details, message);
     case 'MV019':
       return badInput(details);
+    default:
+      return undefined;
+  }
+}
+
+function noRoom(details: ErrorDetails): string | undefined {
+  switch (details.reason) {
+    case 'disk':
+      return 'The disk is full: free space on it, or keep the memory on another one.';
+    case 'cards':
+      return 'Keep long texts as documents (`put`) and name their frames in `sourceFrameId`, or use another file for more cards.';
     default:
       return undefined;
   }

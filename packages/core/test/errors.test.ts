@@ -21,6 +21,7 @@ const rows: Row[] = [
     suggestion: /capacityBytes.*doctor\(\{ vacuum: true \}\)/s,
   },
   { code: 'MV001', name: 'CapacityExceededError', details: { reason: 'disk' }, suggestion: /disk is full/ },
+  { code: 'MV001', name: 'CapacityExceededError', details: { reason: 'cards' }, suggestion: /another file/ },
   { code: 'MV002', name: 'TicketInvalidError', suggestion: /not needed/ },
   { code: 'MV003', name: 'TicketReplayError', suggestion: /not needed/ },
   { code: 'MV004', name: 'LexIndexDisabledError', suggestion: /enableLex.*rebuildLexIndex/s },

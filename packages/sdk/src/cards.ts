@@ -1,4 +1,5 @@
 import {
+  CapacityExceededError,
   checkArray,
   checkString,
   type EntityExtractor,
@@ -18,6 +19,7 @@ import {
   recordOf,
 } from './check.js';
 import type { Handle } from './handle.js';
+import { optionalSeconds, type Timestamp } from './timestamps.js';
 import type { FrameRef } from './view.js';
 import { type Where, whereOf } from './where.js';
 
@@ -185,10 +187,10 @@ export interface MemoryCardInput {
   versionRelation?: CardRelation | undefined;
   /** The frame it comes from: the card counts as long as that is active. */
   sourceFrameId?: FrameRef | undefined;
-  /** When it was said, seconds since 1970. Default: the time of its frame. */
-  documentDate?: number | undefined;
-  /** When it came to be so, seconds since 1970. */
-  eventDate?: number | undefined;
+  /** When it was said. Default: the time of its frame. */
+  documentDate?: Timestamp | undefined;
+  /** When it came to be so. */
+  eventDate?: Timestamp | undefined;
   /** From 0 to 1. */
   confidence?: number | undefined;
   /** Who adds it. Default `sdk`. */
@@ -213,8 +215,15 @@ const FORMATS = ['json', 'csv', 'ntriples'] as const;
  * its version, frames as ranges. The answers here leave them out.
  */
 const LEDGER = 'memvid.enrichment';
-const SECONDS = { min: -8.64e12, max: 8.64e12 };
+/** Most characters of the cards of a call: the engine writes no more of all cards of a file, and a text holds little more. */
+const MOST_CHARACTERS = 2 ** 28;
 const CONFIDENCE = { min: 0, max: 1 };
+
+interface CheckedCard extends Readonly<Record<string, unknown>> {
+  readonly entity: string;
+  readonly slot: string;
+  readonly value: string;
+}
 
 /** The cards of an entity, of one of its slots, or all. */
 export async function memories(handle: Handle, entity?: string, slot?: string): Promise<MemoriesResult> {
@@ -277,10 +286,12 @@ export async function exportFacts(
     const facts = JSON.parse(text) as { subject: string }[];
     return JSON.stringify(facts.filter(({ subject }) => subject !== LEDGER));
   }
-  const begin = form === 'csv' ? `${LEDGER},` : `<mv2://entity/${LEDGER}>`;
+  // With a number behind `#` it is what says where the card comes from.
+  const ends = form === 'csv' ? [','] : ['>', '#'];
+  const begins = ends.map((end) => `${form === 'csv' ? '' : '<mv2://entity/'}${LEDGER}${end}`);
   return text
     .split('\n')
-    .filter((line) => !line.startsWith(begin))
+    .filter((line) => !begins.some((begin) => line.startsWith(begin)))
     .join('\n');
 }
 
@@ -319,6 +330,13 @@ export async function addMemoryCards(
   handle.assertWhole('addMemoryCards');
   handle.assertWritable('addMemoryCards');
   const given = checkArray('cards', cards, 'an array of { entity, slot, value, … }').map(cardOf);
+  let length = 0;
+  for (const { entity, slot, value } of given) length += entity.length + slot.length + value.length;
+  if (length > MOST_CHARACTERS) {
+    const details = { reason: 'cards', limit: MOST_CHARACTERS, required: length };
+    const message = `the cards have ${length} characters, a file at most ${MOST_CHARACTERS}; nothing was written`;
+    throw new CapacityExceededError(message, { details });
+  }
   const add = (native: NativeMemory): Promise<string> => native.addMemoryCards(JSON.stringify(given));
   const ids = JSON.parse(await handle.write('addMemoryCards', add)) as number[];
   return { added: ids.length, ids };
@@ -330,14 +348,11 @@ async function ask(handle: Handle, operation: string, question: object): Promise
   return JSON.parse(await handle.read(operation, (native) => native.cards(JSON.stringify(question))));
 }
 
-function cardOf(given: unknown, index: number): object {
+function cardOf(given: unknown, index: number): CheckedCard {
   const at = `cards[${index}]`;
   const card = recordOf(given, at, 'an object { entity, slot, value, … }');
   const source = card['sourceFrameId'] ?? undefined;
-  const seconds = (name: string): number | undefined => {
-    const value = optionalNumber(card[name], `${at}.${name}`, SECONDS);
-    return value === undefined ? undefined : Math.floor(value);
-  };
+  const seconds = (name: string): number | undefined => optionalSeconds(card[name], `${at}.${name}`);
   return {
     entity: filledString(card['entity'], `${at}.entity`),
     slot: filledString(card['slot'], `${at}.slot`),

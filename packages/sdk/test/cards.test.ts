@@ -126,6 +126,12 @@ describe('memory cards', () => {
     ['a value that is none', [{ entity: 'a', slot: 'b', value: 5 }], 'MV019', 'cards[0].value'],
     ['another kind', [{ entity: 'a', slot: 'b', value: 'c', kind: 'Idea' }], 'MV019', 'cards[0].kind'],
     ['a far date', [{ entity: 'a', slot: 'b', value: 'c', eventDate: 1e300 }], 'MV019', 'cards[0].eventDate'],
+    [
+      'milliseconds',
+      [{ entity: 'a', slot: 'b', value: 'c', eventDate: 1e12 }],
+      'MV019',
+      'cards[0].eventDate',
+    ],
     ['a second card', [{ entity: 'a', slot: 'b', value: 'c' }, null], 'MV019', 'cards[1]'],
   ])('are refused whole with %s', async (_, cards, code, argument) => {
     await using memory = await freshMemory();
@@ -137,6 +143,37 @@ describe('memory cards', () => {
       memory.addMemoryCards([{ entity: 'a', slot: 'b', value: 'c', sourceFrameId: 9 }]),
     ).rejects.toMatchObject({ code: 'MV010' });
     expect((await memory.memories()).count).toBe(0);
+  });
+
+  it('take dates as documents do, and names without the blanks around them', async () => {
+    await using memory = await freshMemory();
+    await memory.addMemoryCards([
+      { entity: ' Ann ', slot: 'city', value: 'Bern', eventDate: '2024-01-01' },
+      { entity: 'Ann', slot: 'city', value: 'Rome', documentDate: new Date('2023-01-01T00:00:00Z') },
+    ]);
+    const { cards } = await memory.memories(' ann');
+    expect(cards.map(({ eventDate, documentDate }) => [eventDate, documentDate])).toEqual([
+      [1_704_067_200, null],
+      [null, 1_672_531_200],
+    ]);
+    expect(await memory.state('  ANN  ')).toMatchObject({
+      entity: 'ann',
+      slots: { city: { value: 'Bern' } },
+    });
+  });
+
+  it('are refused before they are more than can be read again', async () => {
+    await using memory = await freshMemory();
+    await memory.addMemoryCards([{ entity: 'a', slot: 'b', value: 'c' }]);
+    const half = 'x'.repeat(2 ** 27);
+    const refused = memory.addMemoryCards(
+      [1, 2].map((slot) => ({ entity: 'a', slot: `${slot}`, value: half })),
+    );
+    await expect(refused).rejects.toMatchObject({
+      code: 'MV001',
+      details: { reason: 'cards', limit: 2 ** 28, required: 2 ** 28 + 4 },
+    });
+    expect((await memory.memories()).count).toBe(1);
   });
 
   it('refuse what they do not know, and parts of a memory', async () => {

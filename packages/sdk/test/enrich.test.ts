@@ -169,6 +169,7 @@ describe('enrich with an extractor of names', () => {
     expect(await memory.exportFacts()).toBe('[]');
     expect(await memory.exportFacts('csv')).toBe('subject,predicate,object\n');
     expect(await memory.exportFacts('ntriples')).toBe('');
+    expect(await memory.exportFacts('ntriples', undefined, true)).toBe('');
     expect((await memory.memories('memvid.enrichment')).cards).toMatchObject([
       { slot: 'test:capitals@1.0.0', value: '0', sourceFrameId: null },
     ]);

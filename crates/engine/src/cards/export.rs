@@ -5,6 +5,10 @@ use serde_json::json;
 use super::Cards;
 use crate::snapshot::Snapshot;
 
+/// The vocabulary of statements about statements (RDF 1.1 Schema §5.3).
+const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
+const INTEGER: &str = "http://www.w3.org/2001/XMLSchema#integer";
+
 /// A form of facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -89,10 +93,24 @@ impl Cards {
                         "<{subject}> <{predicate}> \"{}\" .\n",
                         escaped(&card.value)
                     ));
-                    if with_provenance && let Some(id) = card.source() {
-                        out.push_str(&format!(
-                            "<{subject}> <mv2://source> <mv2://frames/{id}> .\n"
-                        ));
+                    if with_provenance {
+                        // A subject has many statements: what is said of one needs a name of its own.
+                        let of_card = format!("{subject}#{}", card.id);
+                        let mut say = |predicate: &str, object: &str| {
+                            out.push_str(&format!("<{of_card}> <{predicate}> {object} .\n"));
+                        };
+                        say(&format!("{RDF}type"), &format!("<{RDF}Statement>"));
+                        say(&format!("{RDF}subject"), &format!("<{subject}>"));
+                        say(&format!("{RDF}predicate"), &format!("<{predicate}>"));
+                        let value = format!("\"{}\"", escaped(&card.value));
+                        say(&format!("{RDF}object"), &value);
+                        if let Some(id) = card.source() {
+                            say("mv2://source", &format!("<mv2://frames/{id}>"));
+                        }
+                        let time = format!("\"{}\"^^<{INTEGER}>", card.effective());
+                        say("mv2://timestamp", &time);
+                        let engine = format!("\"{}\"", escaped(&card.engine));
+                        say("mv2://engine", &engine);
                     }
                 }
                 out

@@ -11,20 +11,24 @@ mod view;
 mod vocabulary;
 mod words;
 
-use mv2::cards::{Card, CardKind, Polarity, Relation, Stamp, Track};
+use mv2::cards::{Card, CardKind, MAX_TRACK, Polarity, Relation, Stamp, Track};
 use mv2::frame::EnrichmentState;
 use rustc_hash::FxHashSet;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::commit::MemoriesTrack;
 use crate::committed::Committed;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::parallel::each_range;
 use crate::snapshot::{AsOf, Snapshot};
 
 pub use export::Format;
 pub use rules::{ENGINE, VERSION};
 pub use view::{CardQuestion, CardView, Enrichment, Memories, MemoriesStats, SlotState, State};
+
+/// The years that dates are written with, 0000 to 9999, in seconds since 1970.
+const DATES: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 /// A card as a caller gives it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -181,11 +185,27 @@ fn stamp(card_ids: Vec<u64>, now: i64) -> Stamp {
 }
 
 fn encoded(mut track: Track) -> Result<MemoriesTrack> {
+    let bytes = track.encode().map_err(|error| match error {
+        mv2::Error::TooLarge { size, .. } => too_large(size),
+        error => error.into(),
+    })?;
     Ok(MemoriesTrack {
-        bytes: track.encode()?,
+        bytes,
         cards: track.cards.len() as u64,
         entities: track.entity_count(),
     })
+}
+
+/// MV001: with what was to be written, all cards would take `size` bytes, and nobody could read any of them again.
+fn too_large(size: u64) -> Error {
+    Error::new(
+        Code::CapacityExceeded,
+        format!(
+            "all memory cards of the file would take {size} bytes, at most {MAX_TRACK} can be read again; nothing was \
+             written"
+        ),
+        json!({ "reason": "cards", "limit": MAX_TRACK, "required": size }),
+    )
 }
 
 /// All cards there are: those of the file, and those that the rules make of documents nobody looked at yet.
@@ -360,6 +380,12 @@ pub fn with_cards(
     given: &[NewCard],
     now: i64,
 ) -> Result<(MemoriesTrack, Vec<u64>)> {
+    let texts = |new: &NewCard| (new.entity.len() + new.slot.len() + new.value.len()) as u64;
+    let size: u64 = given.iter().map(texts).sum();
+    if size > MAX_TRACK {
+        // Before anything is copied.
+        return Err(too_large(size));
+    }
     let Cards {
         mut track, stored, ..
     } = Cards::new(snapshot, derived, now)?;
@@ -414,6 +440,20 @@ impl NewCard {
                 confidence,
                 "a number from 0 to 1",
             ));
+        }
+        for (name, date) in [
+            ("eventDate", self.event_date),
+            ("documentDate", self.document_date),
+        ] {
+            if let Some(date) = date
+                && !DATES.contains(&date)
+            {
+                return Err(Error::invalid(
+                    &format!("cards[{index}].{name}"),
+                    date,
+                    "seconds since 1970, in the years 0000 to 9999",
+                ));
+            }
         }
         Ok(Card {
             id: 0,

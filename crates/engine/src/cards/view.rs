@@ -151,7 +151,7 @@ pub struct SlotState {
 /// The answer of `state()`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct State {
-    /// With small letters.
+    /// With small letters, without blanks around it.
     pub entity: String,
     /// Whether there is any card about it.
     pub found: bool,
@@ -215,12 +215,12 @@ impl Cards {
         entity: Option<&str>,
         slot: Option<&str>,
     ) -> Vec<&'s Card> {
-        let entity = entity.map(str::to_lowercase);
-        let slot = slot.map(str::to_lowercase);
+        // Cards that are given are stored without blanks around their names.
+        let plain = |name: &str| name.trim().to_lowercase();
+        let entity = entity.map(plain);
+        let slot = slot.map(plain);
         let is_wanted = |wanted: &Option<String>, name: &str| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| *wanted == name.to_lowercase())
+            wanted.as_ref().is_none_or(|wanted| *wanted == plain(name))
         };
         let mut cards: Vec<&Card> = self
             .shown(snapshot)
@@ -291,7 +291,7 @@ impl Cards {
             }
         }
         State {
-            entity: entity.to_lowercase(),
+            entity: entity.trim().to_lowercase(),
             found,
             slots,
             damage: damage(self.damaged),

@@ -58,7 +58,8 @@ impl Memory {
     /// Writes the cards of all documents that were not looked at into the file; with `force`, of all. Durable when it
     /// returns. Cards of other engines stay.
     ///
-    /// Fails with MV019 for another engine than `rules`.
+    /// Fails with MV019 for another engine than `rules`, and MV001 (`reason: "cards"`) when all cards together would be
+    /// longer than can be read again.
     pub fn enrich(&self, engine: &str, force: bool) -> Result<Enrichment> {
         const OPERATION: &str = "enrich";
         self.check_writable(OPERATION)?;
@@ -74,7 +75,8 @@ impl Memory {
 
     /// Adds cards and gives their numbers. Durable when it returns; all of them or none.
     ///
-    /// Fails with MV019 for a card without entity, slot or value, and MV010 for a frame that is not there.
+    /// Fails with MV019 for a card without entity, slot or value, MV010 for a frame that is not there, and MV001
+    /// (`reason: "cards"`) when all cards together would be longer than can be read again ([`mv2::cards::MAX_TRACK`]).
     pub fn add_memory_cards(&self, cards: &[NewCard]) -> Result<Vec<u64>> {
         const OPERATION: &str = "addMemoryCards";
         self.check_writable(OPERATION)?;
