@@ -5,6 +5,7 @@
 //! that are given are written at once. A card whose document is not active any more is not shown, wherever it comes from.
 
 mod export;
+mod quotes;
 mod rules;
 mod sentence;
 mod view;

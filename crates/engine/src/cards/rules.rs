@@ -2,14 +2,16 @@
 //!
 //! A rule is the beginning of a statement behind its subject: "works at". Subjects are `I` and names; owners are `my` and
 //! names with `'s`. Facts of the first person are about `user`, or about who speaks where a line says so ("Alice: I …");
-//! what an assistant says of itself is no fact. A value ends where its clause ends. The rules would rather miss a statement
-//! than make one up.
+//! what an assistant says of itself is no fact, nor is what stands in quotation marks, what is asked, supposed ("if I …") or
+//! told of others ("he said …"). A value ends where its clause ends. The rules would rather miss a statement than make one
+//! up.
 
 use std::sync::OnceLock;
 
 use mv2::cards::{CardKind, Polarity, Relation};
 use rustc_hash::FxHashMap;
 
+use super::quotes::{Quotes, unquoted};
 use super::sentence::Sentence;
 use super::vocabulary::{NO_NAMES, PROGRAMS, USERS};
 use super::words::{Word, each_sentence};
@@ -231,25 +233,34 @@ pub fn extract(text: &str, found: &mut dyn FnMut(Fact)) {
     } else {
         text.to_owned()
     };
+    let mut quotes = Quotes::default();
     for line in text.lines() {
-        let (speaker, said) = speaker_of(line);
+        let (speaker, said, is_named) = speaker_of(line);
+        if is_named || line.trim().is_empty() {
+            quotes = Quotes::default();
+        }
+        // "Caroline: "I love painting!"" is said by her.
+        let said = if is_named { unquoted(said) } else { said };
+        let quoted = quotes.of_line(said);
         let lower = said.to_ascii_lowercase();
-        each_sentence(said, &lower, &mut |words| {
+        each_sentence(said, &lower, &mut |words, is_question| {
             Sentence {
                 text: said,
                 words,
                 speaker: speaker.as_deref(),
+                quoted: &quoted,
+                is_question,
             }
             .facts(found);
         });
     }
 }
 
-/// Whom "I" means in a line, and the line without that. `None`: nobody who counts.
-fn speaker_of(line: &str) -> (Option<String>, &str) {
+/// Whom "I" means in a line, the line without that, and whether the line says so. `None`: nobody who counts.
+fn speaker_of(line: &str) -> (Option<String>, &str, bool) {
     let user = || Some("user".to_owned());
     let Some((name, said)) = line.split_once(": ") else {
-        return (user(), line);
+        return (user(), line, false);
     };
     let name = name
         .trim()
@@ -257,10 +268,10 @@ fn speaker_of(line: &str) -> (Option<String>, &str) {
     let words = name.split(' ').count();
     let lower = name.to_lowercase();
     if USERS.contains(lower.as_str()) {
-        return (user(), said);
+        return (user(), said, true);
     }
     if PROGRAMS.contains(lower.as_str()) {
-        return (None, said);
+        return (None, said, true);
     }
     let is_name = words <= 3
         && name.split(' ').all(|word| {
@@ -270,9 +281,9 @@ fn speaker_of(line: &str) -> (Option<String>, &str) {
                     .all(|character| character.is_alphabetic() || character == '.')
         });
     if is_name && !NO_NAMES.contains(lower.as_str()) {
-        (Some(name.to_owned()), said)
+        (Some(name.to_owned()), said, true)
     } else {
-        (user(), line)
+        (user(), line, false)
     }
 }
 
@@ -398,6 +409,42 @@ mod tests {
                 &["user.brother=Tom", "Tom.employer=Initech"],
             ),
             (
+                "I work at Acme Corp. My wife is Maria.",
+                &["user.employer=Acme Corp", "user.wife=Maria"],
+            ),
+            (
+                "I work at Acme Co. Ltd. Bob lives in Rome.",
+                &["user.employer=Acme Co. Ltd", "Bob.location=Rome"],
+            ),
+            (
+                "I work at Acme Co. My son is Tom.",
+                &["user.employer=Acme Co", "user.son=Tom"],
+            ),
+            (
+                "I live on 5 Main St. I work at Dr. Oetker.",
+                &["user.employer=Dr. Oetker"],
+            ),
+            (
+                "I live in Building B. My name is J. K. Smith.",
+                &["user.location=Building B", "user.name=J. K. Smith"],
+            ),
+            (
+                "I live in Berlin, do you know it?",
+                &["user.location=Berlin"],
+            ),
+            (
+                "If it rains, call me. I work at \"Acme\".",
+                &["user.employer=Acme"],
+            ),
+            (
+                "I live in Berlin. He said: \"I live in Paris\". My dog is Rex.",
+                &["user.location=Berlin", "user.pet=dog", "user.pet_name=Rex"],
+            ),
+            (
+                "My parents' house is 5'10\" wide and I live in Rome.",
+                &["user.location=Rome"],
+            ),
+            (
                 "I live in St. Louis and my cat is called Tom.",
                 &[
                     "user.location=St. Louis",
@@ -422,9 +469,29 @@ mod tests {
             ["user.employer=Acme", "Caroline.preference=painting"]
         );
         assert_eq!(
+            facts("Caroline: \"I love painting!\"\nCaroline: \"I live in Rome.\""),
+            ["Caroline.preference=painting", "Caroline.location=Rome"]
+        );
+        assert_eq!(
             facts("Note to self: I live in Berlin."),
             ["user.location=Berlin"]
         );
+    }
+
+    #[test]
+    fn long_lines_take_time_by_their_length() {
+        let started = std::time::Instant::now();
+        for piece in [
+            "Bob works at Acme ",
+            "I live in \"Rome\" ",
+            "'a \"b 'c ",
+            "if I work at ",
+            "He said: \"I ",
+        ] {
+            let text = format!("{}?", piece.repeat(100_000));
+            facts(&text);
+        }
+        assert!(started.elapsed().as_secs() < 60);
     }
 
     #[test]
@@ -442,6 +509,18 @@ mod tests {
             "I am happy.",
             "I love you.",
             "Paris is the capital of France.",
+            "If I work at Acme, I get rich.",
+            "I get rich if I work at Acme and live in Berlin.",
+            "Unless my wife is Maria, nobody knows.",
+            "He said: \"I live in Paris\".",
+            "He said: “I live in Paris. My wife is Maria.”",
+            "He said: 'I live in Paris.'",
+            "\"I live in Paris,\" she said. \"I work at Acme.\"",
+            "She wrote: \"I am old.\nI live in Paris.\nI work at Acme.\"",
+            "He said: I live in Paris.",
+            "She told me I work at Acme.",
+            "Do I live in Paris?",
+            "Why would anybody say that my wife is Maria?",
             "I work at",
             "My favorite",
             "",

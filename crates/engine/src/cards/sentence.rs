@@ -4,8 +4,8 @@ use mv2::cards::{CardKind, Polarity, Relation};
 
 use super::rules::{Fact, Of, Rule, Shape, patterns};
 use super::vocabulary::{
-    ADVERBS, DIETS, JOB_ENDINGS, JOBS, MONTHS_AND_DAYS, NO_JOBS, NO_LIKINGS, NO_NAMES, OFFICES,
-    PETS, RELATIVES, STOPS,
+    ADVERBS, ASKING, DIETS, JOB_ENDINGS, JOBS, MONTHS_AND_DAYS, NO_JOBS, NO_LIKINGS, NO_NAMES,
+    OFFICES, PETS, RELATIVES, STOPS, SUPPOSING, TELLING,
 };
 use super::words::Word;
 
@@ -25,6 +25,10 @@ pub struct Sentence<'s, 'a> {
     pub words: &'s [Word<'a>],
     /// Whom "I" means; `None`: nobody who counts.
     pub speaker: Option<&'s str>,
+    /// Places of the text in quotation marks, bytes, ascending.
+    pub quoted: &'s [std::ops::Range<usize>],
+    /// Whether it ends with a question mark.
+    pub is_question: bool,
 }
 
 impl Sentence<'_, '_> {
@@ -35,14 +39,22 @@ impl Sentence<'_, '_> {
     /// Calls `found` with what it states.
     pub fn facts(&self, found: &mut dyn FnMut(Fact)) {
         let mut at = 0;
+        // Most sentences say nothing that a rule knows.
+        let mut stated = None;
         while at < self.words.len() {
-            let Some(about) = self.about(at) else {
+            let Some(mut about) = self.about(at) else {
                 at += 1;
                 continue;
             };
+            let begin = at;
             at = about.next;
-            let mut about = about;
-            while let Some(behind) = self.apply(&about, found) {
+            let mut found = |fact| {
+                let stated = stated.get_or_insert_with(|| self.stated());
+                if stated.get(begin) == Some(&true) {
+                    found(fact);
+                }
+            };
+            while let Some(behind) = self.apply(&about, &mut found) {
                 at = behind.max(at);
                 // "works at Acme and lives in Berlin"
                 let goes_on = about.of == Of::Subject
@@ -54,6 +66,38 @@ impl Sentence<'_, '_> {
                 about.next = at + 1;
             }
         }
+    }
+
+    /// For each word whether what begins there is said as something that is so, by who speaks.
+    fn stated(&self) -> Vec<bool> {
+        let all_but_last = self.words.split_last().map_or(&[][..], |(_, rest)| rest);
+        let last_clause = all_but_last
+            .iter()
+            .rposition(|word| word.is_last_of_clause)
+            .map_or(0, |end| end + 1);
+        let mut quoted = self.quoted.iter().peekable();
+        let mut stated = Vec::with_capacity(self.words.len());
+        let mut begins = true;
+        let (mut is_told, mut is_supposed, mut asks) = (false, false, false);
+        for (at, word) in self.words.iter().enumerate() {
+            if begins {
+                // "he said: I …", "she told me, I …"
+                let before = self.words.get(at.saturating_sub(2)..at);
+                let mut before = before.unwrap_or_default().iter();
+                is_told = before.any(|word| TELLING.contains(word.lower));
+                (is_supposed, asks) = (false, false);
+            }
+            while quoted.next_if(|range| range.end <= word.start).is_some() {}
+            let is_quoted = quoted
+                .peek()
+                .is_some_and(|range| range.contains(&word.start));
+            let is_asked = self.is_question && (asks || at >= last_clause);
+            stated.push(!(is_quoted || is_told || is_supposed || is_asked));
+            is_supposed |= SUPPOSING.contains(word.lower) || TELLING.contains(word.lower);
+            asks |= begins && ASKING.contains(word.lower);
+            begins = word.is_last_of_clause;
+        }
+        stated
     }
 
     /// Who is spoken about at a place.

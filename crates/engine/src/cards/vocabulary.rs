@@ -34,6 +34,23 @@ pub static ADVERBS: Words = words(
      mostly generally truly",
 );
 
+/// What stands in front of something that need not be so.
+pub static SUPPOSING: Words = words(
+    "if unless whether suppose supposing assume assuming imagine pretend wish would could might",
+);
+
+/// What stands in front of something that somebody else says or thinks.
+pub static TELLING: Words = words(
+    "said says saying told tells wrote writes thinks thought believes believed claims claimed asked asks replied answered \
+     quoted shouted whispered",
+);
+
+/// What questions begin with.
+pub static ASKING: Words = words(
+    "do does did don't doesn't didn't am is are was were have has had can will would could should shall may who what \
+     when where why how which whose",
+);
+
 /// How people are related; the slot of who belongs to somebody.
 pub static RELATIVES: Words = words(
     "wife husband spouse partner girlfriend boyfriend fiance fiancee mother mom father dad brother sister \

@@ -29,14 +29,26 @@ impl Word<'_> {
     }
 }
 
-/// Words whose full stop ends no sentence.
+/// Words whose full stop ends no sentence by itself.
 const ABBREVIATIONS: &[&str] = &[
-    "dr", "mr", "mrs", "ms", "prof", "st", "inc", "ltd", "co", "corp", "jr", "sr", "vs", "e.g",
-    "i.e", "no", "approx", "dept", "est",
+    "dr", "mr", "mrs", "ms", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "no", "approx", "dept",
+    "est",
 ];
 
-/// Calls `visit` with the words of each sentence. `lower` is `text` with small ASCII letters.
-pub fn each_sentence<'a>(text: &'a str, lower: &'a str, visit: &mut dyn FnMut(&[Word<'a>])) {
+/// The same for ends of names of companies: what has a capital letter behind them is something else.
+const COMPANY_ENDS: &[&str] = &["inc", "ltd", "co", "corp", "llc", "plc"];
+
+/// Words with a capital letter that begin a sentence, wherever they stand.
+const BEGINNINGS: &[&str] = &[
+    "i", "my", "he", "his", "she", "her", "it", "its", "we", "our", "you", "your", "they", "their",
+    "this", "that", "these", "those", "there", "the", "and", "but", "or", "so", "if", "when",
+    "while", "because", "then", "also", "however", "after", "before", "although", "everyone",
+    "nobody", "somebody", "what", "who", "where", "why", "how", "do", "does", "did", "is", "are",
+    "was", "were",
+];
+
+/// Calls `visit` with the words of each sentence, and whether it is a question. `lower` is `text` with small ASCII letters.
+pub fn each_sentence<'a>(text: &'a str, lower: &'a str, visit: &mut dyn FnMut(&[Word<'a>], bool)) {
     let mut words: Vec<Word<'a>> = Vec::new();
     let mut chars = text.char_indices().peekable();
     while let Some((start, first)) = chars.next() {
@@ -62,7 +74,7 @@ pub fn each_sentence<'a>(text: &'a str, lower: &'a str, visit: &mut dyn FnMut(&[
         };
         if ends {
             if !words.is_empty() {
-                visit(&words);
+                visit(&words, matches!(first, '?' | '？'));
                 words.clear();
             }
         } else if !matches!(first, ' ' | '\t' | '-' | '.')
@@ -72,7 +84,7 @@ pub fn each_sentence<'a>(text: &'a str, lower: &'a str, visit: &mut dyn FnMut(&[
         }
     }
     if !words.is_empty() {
-        visit(&words);
+        visit(&words, false);
     }
 }
 
@@ -93,10 +105,29 @@ fn ends_sentence(words: &[Word<'_>], rest: &str) -> bool {
     let Some(last) = words.last() else {
         return false;
     };
-    let is_short = ABBREVIATIONS.contains(&last.lower)
+    let is_company = COMPANY_ENDS.contains(&last.lower);
+    let is_short = is_company
+        || ABBREVIATIONS.contains(&last.lower)
         || last.text.chars().count() == 1 && last.is_capital() && last.lower != "i";
-    let next = rest.trim_start_matches(['"', ')', ' ']).chars().next();
-    !is_short || next.is_none_or(|next| !next.is_alphanumeric())
+    let rest = rest.trim_start_matches(['"', ')', ' ']);
+    let Some(first) = rest.chars().next().filter(|next| next.is_alphanumeric()) else {
+        return true;
+    };
+    if !is_short {
+        return true;
+    }
+    if !first.is_uppercase() {
+        return false;
+    }
+    let length = rest.find(|next: char| !next.is_alphanumeric());
+    let (next, behind) = rest.split_at(length.unwrap_or(rest.len()));
+    let next = next.to_ascii_lowercase();
+    // "Acme Co. Ltd."; and "J. I. Smith", where the letter is of the name.
+    if is_company && !COMPANY_ENDS.contains(&next.as_str()) {
+        return true;
+    }
+    let is_letter = next.len() == 1 && behind.starts_with('.');
+    BEGINNINGS.contains(&next.as_str()) && !is_letter
 }
 
 /// Splits what is attached to a word (`I'm`, `Alice's`) off.
