@@ -1,12 +1,13 @@
 import {
   checkArray,
+  checkString,
   type EmbedResult,
   type ImageEmbedder,
   type ImageEmbedOptions,
   type ImageInput,
   invalidInput,
 } from '@memvid/core';
-import { sha256Of, type TextTokenizer } from '@memvid/onnx';
+import { endedBySignal, orAborted, sha256Of, type TextTokenizer } from '@memvid/onnx';
 import { failureOf } from './failure.js';
 import { type FolderRequest, type ModelFolder, readModelFolder, scalesByBatch } from './model-folder.js';
 import { INT8_SUFFIX, modelInFolder, modelOfName } from './models.js';
@@ -102,9 +103,8 @@ export class ClipModel implements ImageEmbedder {
       }
       return data;
     });
-    signal?.throwIfAborted();
-    if (given.length === 0) return { vectors: [] };
-    return this.#counted(async () => {
+    return this.#counted('embedImages', signal, async () => {
+      if (given.length === 0) return { vectors: [] };
       const side = await this.#vision.loaded();
       const vectors = await inBatches(given.length, side.batch, signal, (start, end) =>
         this.#embedPictures(side, given, start, end, signal),
@@ -114,13 +114,9 @@ export class ClipModel implements ImageEmbedder {
   }
 
   async embedTexts(texts: readonly string[], { signal }: ImageEmbedOptions = {}): Promise<EmbedResult> {
-    const given = checkArray('texts', texts).map((text, index) => {
-      if (typeof text !== 'string') throw invalidInput(`texts[${index}]`, text, 'a string');
-      return text;
-    });
-    signal?.throwIfAborted();
-    if (given.length === 0) return { vectors: [] };
-    return this.#counted(async () => {
+    const given = checkArray('texts', texts).map((text, index) => checkString(`texts[${index}]`, text));
+    return this.#counted('embedTexts', signal, async () => {
+      if (given.length === 0) return { vectors: [] };
       const { network, tokenizer, length, batch } = await this.#text.loaded();
       const vectors = await inBatches(given.length, batch, signal, (start, end) => {
         const rows: TokenRow[] = given.slice(start, end).map((text) => tokenRow(tokenizer, text, length));
@@ -156,8 +152,8 @@ export class ClipModel implements ImageEmbedder {
     await this.#resampler.close();
   }
 
-  async #counted<T>(call: () => Promise<T>): Promise<T> {
-    const running = call();
+  async #counted<T>(operation: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+    const running = endedBySignal(operation, signal, call);
     this.#running.add(running);
     try {
       return await running;
@@ -181,7 +177,7 @@ export class ClipModel implements ImageEmbedder {
     for (let index = start; index < end; index += 1) {
       signal?.throwIfAborted();
       const data = images[index] ?? new Uint8Array();
-      const picture = await decoded(data, index, this.#options.maxPixels ?? MAX_PIXELS);
+      const picture = await orAborted(decoded(data, index, this.#options.maxPixels ?? MAX_PIXELS), signal);
       const target = targetOf(preprocessing, picture.width, picture.height);
       const seen = await this.#resampler.run(picture, target);
       writeNumbers(seen.data, preprocessing, numbers, (index - start) * 3 * width * height);

@@ -26,6 +26,19 @@ function loaded(): Promise<typeof SharpModule.default> {
   return loading;
 }
 
+/** Longer side of a drawing, pixels: models look at a quarter of that. */
+const DRAWN = 1024;
+/** Seconds that a drawing may take: what it takes does not come with its size. */
+const MOST_SECONDS = 10;
+/** At which a drawing has the size that it says, dots an inch. */
+const DENSITY = 72;
+
+/** Whether bytes may be an SVG: sharp takes them as text in UTF-8, or that compressed by gzip. */
+function maybeDrawn(data: Uint8Array): boolean {
+  if (data[0] === 0x1f && data[1] === 0x8b) return true;
+  return /^\s*</.test(new TextDecoder().decode(data.subarray(0, 1024)));
+}
+
 /**
  * The pixels of a picture. It is turned as its EXIF data say, the first one of several is taken, colours are left as they
  * are stored (no profile is applied) and transparency is dropped, as models are taught.
@@ -33,8 +46,17 @@ function loaded(): Promise<typeof SharpModule.default> {
 export async function decoded(data: Uint8Array, index: number, maxPixels: number): Promise<Pixels> {
   const sharp = await loaded();
   let result: { data: Buffer; info: { width: number; height: number; channels: number } };
+  const options: SharpModule.SharpOptions = { ignoreIcc: true, limitInputPixels: maxPixels, failOn: 'error' };
+  let seconds = 0;
   try {
-    result = await sharp(data, { ignoreIcc: true, limitInputPixels: maxPixels, failOn: 'error' })
+    if (maybeDrawn(data)) {
+      const { width, height } = await sharp(data, options).metadata();
+      const scale = DRAWN / Math.max(width, height);
+      if (scale < 1) options.density = Math.max(1, DENSITY * scale);
+      seconds = MOST_SECONDS;
+    }
+    result = await sharp(data, options)
+      .timeout({ seconds })
       .autoOrient()
       .removeAlpha()
       .toColourspace('srgb')

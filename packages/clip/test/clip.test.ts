@@ -69,7 +69,15 @@ describe.skipIf(MISSING !== undefined)('with the toy model of coloured shapes', 
     const stop = new AbortController();
     const call = model.embedImages(pictures, { signal: stop.signal });
     setImmediate(() => stop.abort(new Error('enough')));
-    await expect(call).rejects.toThrow('enough');
+    await expect(call).rejects.toMatchObject({
+      code: 'MV018',
+      details: { operation: 'embedImages', reason: 'aborted' },
+      cause: new Error('enough'),
+    });
+    const signal = AbortSignal.abort();
+    for (const aborted of [model.embedImages(pictures, { signal }), model.embedTexts(['a'], { signal })]) {
+      await expect(aborted).rejects.toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
+    }
     expect((await model.embedTexts(['a photo'])).vectors).toHaveLength(1);
     const last = model.embedTexts(['a photo']);
     await model.close();
@@ -91,6 +99,31 @@ describe.skipIf(MISSING !== undefined)('with the toy model of coloured shapes', 
       details: { reason: 'too_large', limit: 'maxPixels', value: 1000 },
     });
     await strict.close();
+  });
+
+  it('refuses texts with half a character', async () => {
+    await expect(model.embedTexts(['a', '\ud800'])).rejects.toMatchObject({
+      code: 'MV019',
+      details: { argument: 'texts[1]' },
+    });
+  });
+
+  it('draws an SVG no larger than it is looked at', async () => {
+    const svg = (size: number, inner: string) =>
+      Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}" viewBox="0 0 10 10">${inner}</svg>`,
+      );
+    const drawing = '<rect width="10" height="10" fill="white"/><circle cx="4" cy="6" r="3" fill="red"/>';
+    const [small, large] = (
+      await model.embedImages([{ data: svg(512, drawing) }, { data: svg(5000, drawing) }])
+    ).vectors;
+    const alike = small?.reduce((sum, value, at) => sum + value * (large?.[at] ?? 0), 0);
+    expect(alike).toBeGreaterThan(0.99);
+    const before = process.cpuUsage();
+    const blur = '<filter id="f"><feGaussianBlur stdDeviation="1e6"/></filter>';
+    await model.embedImages([{ data: svg(5000, `${blur}<rect width="10" height="10" filter="url(#f)"/>`) }]);
+    const { user, system } = process.cpuUsage(before);
+    expect(user + system).toBeLessThan(1_500_000);
   });
 
   it('takes large photographs', async () => {

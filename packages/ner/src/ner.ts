@@ -6,6 +6,7 @@ import {
   type ExtractEntitiesOptions,
   invalidInput,
 } from '@memvid/core';
+import { endedBySignal } from '@memvid/onnx';
 import { failureOf } from './failure.js';
 import { loadModel, type ModelRequest } from './model-folder.js';
 import { ENGLISH, modelOfName, type NamedModel } from './models.js';
@@ -92,9 +93,9 @@ class LocalModelExtractor implements LocalEntityExtractor {
     const { signal } = options;
     const least =
       checkOptional('minConfidence', options.minConfidence, checkConfidence) ?? this.#minConfidence;
-    signal?.throwIfAborted();
-    if (given.length === 0) return [];
-    const running = this.#extract(given, least, signal);
+    const running = endedBySignal('extract', signal, async () =>
+      given.length === 0 ? [] : this.#extract(given, least, signal),
+    );
     this.#running.add(running);
     try {
       return await running;

@@ -1,4 +1,5 @@
 export { batchesOf, type Row } from './batches.js';
+export { endedBySignal, orAborted } from './ended-by-signal.js';
 export type { Failure } from './failure.js';
 export { sha256Of } from './file-hash.js';
 export {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { orAborted } from './ended-by-signal.js';
 import type { RunOptions, Runtime, Session, SessionOptions, Tensor, TensorInfo } from './session.js';
 import { defaultThreads } from './threads.js';
 import {
@@ -165,14 +166,4 @@ class WorkerSession implements Session {
     }
     await this.#thread.left();
   }
-}
-
-/** Waits for `promise`, but no longer than until `signal` is aborted. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
