@@ -56,6 +56,11 @@ describe('claimsOf', () => {
     expect(claims('[1]').grounding.warning_reason).toMatch(/no sentence/);
   });
 
+  it('reads as many marks as there are', () => {
+    const { unsupported, grounding } = claims(`The door is green ${'[2]'.repeat(200_000)}.`);
+    expect({ unsupported, score: grounding.score }).toEqual({ unsupported: [], score: 1 });
+  });
+
   it('tells a few in words, and of the others their number', () => {
     const { doubts, grounding } = claims('The code is 1 [3]. '.repeat(50));
     expect(doubts).toHaveLength(4);

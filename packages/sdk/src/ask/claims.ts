@@ -139,28 +139,28 @@ function marks(numbers: readonly number[]): string {
 function clausesOf(sentence: string, known: ReadonlyMap<number, Words>): Clause[] {
   const clauses: Clause[] = [];
   let held = '';
-  let cited: number[] = [];
+  let cited = new Set<number>();
   for (const [index, part] of sentence.split(MARKS).entries()) {
     if (index % 2 === 0) {
       held += part;
       continue;
     }
-    cited.push(...numbersOf(part, known));
+    for (const number of numbersOf(part, known)) cited.add(number);
     if (termsOf(held).length < 2 && missingNumbers(held, []).length === 0) continue;
-    clauses.push({ text: held, cited });
+    clauses.push({ text: held, cited: [...cited] });
     held = '';
-    cited = [];
+    cited = new Set();
   }
-  if (held.trim() !== '' || cited.length > 0) clauses.push({ text: held, cited });
+  if (held.trim() !== '' || cited.size > 0) clauses.push({ text: held, cited: [...cited] });
   return clauses;
 }
 
 /** Which passages marks name. */
-function numbersOf(written: string, known: ReadonlyMap<number, Words>): number[] {
-  const numbers: number[] = [];
+function numbersOf(written: string, known: ReadonlyMap<number, Words>): Set<number> {
+  const numbers = new Set<number>();
   for (const [, first = '', last = first] of written.matchAll(/(\d+)(?:\s*[–—-]\s*(\d+))?/g)) {
     for (const number of known.keys()) {
-      if (number >= Number(first) && number <= Number(last)) numbers.push(number);
+      if (number >= Number(first) && number <= Number(last)) numbers.add(number);
     }
   }
   return numbers;
