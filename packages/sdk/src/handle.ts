@@ -314,9 +314,9 @@ export class Handle {
     const timers = [end('question', SHORT_GRACE), end('write', GRACE)];
     try {
       const calls = Promise.allSettled(this.#underWay);
-      let before: number;
+      let before = -1;
       // For as long as they get on: no call can be new, and none is cut in the middle of its documents.
-      do {
+      while (this.#underWay.size > 0 && this.#steps > before) {
         before = this.#steps;
         await Promise.race([
           calls,
@@ -324,7 +324,7 @@ export class Handle {
             timers.push(setTimeout(resolve, GRACE + SHORT_GRACE));
           }),
         ]);
-      } while (this.#underWay.size > 0 && this.#steps > before);
+      }
       this.#isReleased = true;
       await this.#queue.run(async () => {
         try {
