@@ -26,7 +26,7 @@ describe('inputs that would block or never end', () => {
       }
       const { filesProcessed, errors } = await memory.putFiles(folder);
       expect(filesProcessed).toBe(0);
-      expect(errors.map(({ filename, code }) => [filename, code]).sort()).toEqual([
+      expect(errors.map(({ filename, code }) => [filename, code]).toSorted()).toEqual([
         ['link.txt', 'MV018'],
         ['pipe.txt', 'MV019'],
         ['s.txt', 'MV019'],
