@@ -89,36 +89,34 @@ impl Questions {
         find(json!({ "query": "keeper", "k": 5, "asOfTs": 1_700_010_000 }));
         find(json!({ "query": "keeper", "k": 5, "since": 1_700_004_000, "until": 1_700_020_000 }));
         find(json!({ "query": "keeper", "k": 5, "scope": "mv2://folder1/" }));
-        if let Some(dimension) = dimension {
-            for (seed, request) in [
-                json!({ "query": "", "k": 6, "mode": "sem" }),
-                json!({ "query": "", "k": 6, "mode": "sem", "recall": "exact" }),
-                json!({ "query": "lighthouse", "k": 6, "mode": "auto" }),
-                json!({ "query": "", "k": 6, "mode": "sem", "asOfFrame": count / 2 }),
-            ]
-            .into_iter()
-            .enumerate()
-            {
+        let mut near = |dimension: usize, requests: &[Value]| {
+            for (seed, request) in requests.iter().enumerate() {
                 let name = format!("find {request} near {seed}");
                 let mut request: FindRequest = engine::parse_request(&request.to_string()).unwrap();
                 request.vector = Some(Arc::from(vector(dimension, seed as u64)));
                 finds.push((name, request));
             }
+        };
+        if let Some(dimension) = dimension {
+            near(
+                dimension,
+                &[
+                    json!({ "query": "", "k": 6, "mode": "sem" }),
+                    json!({ "query": "", "k": 6, "mode": "sem", "recall": "exact" }),
+                    json!({ "query": "lighthouse", "k": 6, "mode": "auto" }),
+                    json!({ "query": "", "k": 6, "mode": "sem", "asOfFrame": count / 2 }),
+                ],
+            );
         }
         if let Some(dimension) = shape.picture_dimension {
-            for (seed, request) in [
-                json!({ "query": "", "k": 30, "mode": "clip" }),
-                json!({ "query": "", "k": 5, "mode": "clip", "where": { "status": "draft" } }),
-                json!({ "query": "", "k": 5, "mode": "clip", "asOfFrame": count / 2 }),
-            ]
-            .into_iter()
-            .enumerate()
-            {
-                let name = format!("find {request} near {seed}");
-                let mut request: FindRequest = engine::parse_request(&request.to_string()).unwrap();
-                request.vector = Some(Arc::from(vector(dimension, seed as u64)));
-                finds.push((name, request));
-            }
+            near(
+                dimension,
+                &[
+                    json!({ "query": "", "k": 30, "mode": "clip" }),
+                    json!({ "query": "", "k": 5, "mode": "clip", "where": { "status": "draft" } }),
+                    json!({ "query": "", "k": 5, "mode": "clip", "asOfFrame": count / 2 }),
+                ],
+            );
         }
         let timelines = [
             json!({ "limit": 100 }),

@@ -181,14 +181,14 @@ impl<'a> Searcher<'a> {
         let query = request.query;
         let statistics = lookup.statistics;
         let resolved = lookup.resolved(query, shards, &self.ranking)?;
-        let norms = Norms::new(&self.ranking, &statistics);
+        let norms = Arc::new(Norms::new(&self.ranking, &statistics));
         let documents = usize::try_from(statistics.documents).unwrap_or(usize::MAX);
         let limit = request.limit.saturating_add(request.offset).min(documents);
         let method = Method::of(query, &resolved);
         let split = match method {
             Method::Required => None,
             Method::Ranked { postings } => {
-                Split::worthwhile(self, request, lookup, postings, limit)
+                Split::worthwhile(self, request, lookup, &norms, postings, limit)
             }
         };
         let found = match split {

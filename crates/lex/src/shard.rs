@@ -194,32 +194,31 @@ impl<'a> Shard<'a> {
     }
 
     /// The highest peak of all blocks: see [`Cursor::block_peak`]. Infinite when nothing is known.
-    pub(crate) fn peak(&self, field: usize, handle: &Handle) -> f32 {
+    pub(crate) fn peak(&self, number: usize, handle: &Handle) -> f32 {
         let (Self::Disk { parts, .. }, Handle::Disk(term)) = (self, handle) else {
             return f32::INFINITY;
         };
         *term.peak.get_or_init(|| {
-            let field = parts.text(field);
+            let field = parts.text(number);
             let full = field.postings.full_blocks_peak(&term.info, field);
             // What cannot be read here cannot be searched either, and is told then.
-            let last = self.last_block_peak(&term.info, field);
+            let last = self.last_block_peak(number, handle);
             full.zip(last)
                 .map_or(f32::INFINITY, |(full, last)| full.max(last))
         })
     }
 
     /// The last block says nothing of its peak when it is not full.
-    fn last_block_peak(&self, info: &TermInfo, field: &TextField) -> Option<f32> {
-        if (info.doc_freq as usize).is_multiple_of(BLOCK_LENGTH) {
+    fn last_block_peak(&self, field: usize, handle: &Handle) -> Option<f32> {
+        if handle
+            .document_frequency()
+            .is_multiple_of(BLOCK_LENGTH as u64)
+        {
             return Some(0.0);
         }
-        let block = field
-            .inverted
-            .read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs);
-        let mut block = Box::new(block.ok()?);
-        block.seek(END - 1);
-        let mut cursor = Cursor::disk(block);
-        let peak = cursor.block_peak(Some(field));
+        let mut cursor = self.cursor(field, handle).ok()?;
+        cursor.seek(END - 1);
+        let peak = cursor.block_peak(self.text_field(field));
         self.recycle(std::iter::once(cursor));
         Some(peak)
     }

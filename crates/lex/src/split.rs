@@ -50,7 +50,7 @@ pub(crate) struct Split {
     query: Query,
     ranking: Ranking,
     lookup: Arc<Lookup>,
-    norms: Norms,
+    norms: Arc<Norms>,
     limit: usize,
     floor: Floor,
     /// Segments, the largest first, and how many of them are taken.
@@ -75,6 +75,7 @@ impl Split {
         searcher: &Searcher<'_>,
         request: &SearchRequest<'_>,
         lookup: &Arc<Lookup>,
+        norms: &Arc<Norms>,
         postings: u64,
         limit: usize,
     ) -> Option<Arc<Self>> {
@@ -89,10 +90,16 @@ impl Split {
         {
             return None;
         }
-        Some(Arc::new(Self::new(searcher, query, lookup, limit)))
+        Some(Arc::new(Self::new(searcher, query, lookup, norms, limit)))
     }
 
-    fn new(searcher: &Searcher<'_>, query: &Query, lookup: &Arc<Lookup>, limit: usize) -> Self {
+    fn new(
+        searcher: &Searcher<'_>,
+        query: &Query,
+        lookup: &Arc<Lookup>,
+        norms: &Arc<Norms>,
+        limit: usize,
+    ) -> Self {
         let segments = searcher.index.segments();
         let mut order: Vec<usize> = (0..segments.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(segments[*index].document_count()));
@@ -101,7 +108,7 @@ impl Split {
             query: query.clone(),
             ranking: searcher.ranking,
             lookup: Arc::clone(lookup),
-            norms: Norms::new(&searcher.ranking, &lookup.statistics),
+            norms: Arc::clone(norms),
             limit,
             floor: Floor::default(),
             order,
@@ -239,6 +246,11 @@ mod tests {
         LexIndex::open(blobs.into()).unwrap()
     }
 
+    fn split(searcher: &Searcher<'_>, query: &Query, lookup: &Arc<Lookup>, limit: usize) -> Split {
+        let norms = Arc::new(Norms::new(&searcher.ranking, &lookup.statistics));
+        Split::new(searcher, query, lookup, &norms, limit)
+    }
+
     fn sorted(found: Found) -> Vec<(u32, u64)> {
         let of = |candidate: Candidate| (candidate.score.to_bits(), candidate.frame_id);
         found.best.into_sorted().into_iter().map(of).collect()
@@ -259,7 +271,7 @@ mod tests {
             let run = |helpers: usize| {
                 searcher.with_shards(|shards| {
                     let lookup = Arc::new(searcher.look_up(&query, shards)?);
-                    let split = Arc::new(Split::new(&searcher, &query, &lookup, limit));
+                    let split = Arc::new(split(&searcher, &query, &lookup, limit));
                     std::thread::scope(|scope| {
                         (0..helpers).for_each(|_| drop(scope.spawn(|| split.help())));
                         split.run(shards)
@@ -269,7 +281,7 @@ mod tests {
             let alone = searcher
                 .with_shards(|shards| {
                     let lookup = Arc::new(searcher.look_up(&query, shards)?);
-                    let split = Split::new(&searcher, &query, &lookup, limit);
+                    let split = split(&searcher, &query, &lookup, limit);
                     let mut found = Found::nothing(Best::new(limit));
                     split.take_segments(shards, &mut found)?;
                     Ok(sorted(found))
@@ -290,7 +302,7 @@ mod tests {
         searcher
             .with_shards(|shards| {
                 let lookup = Arc::new(searcher.look_up(&query, shards)?);
-                let split = Split::new(&searcher, &query, &lookup, 10);
+                let split = split(&searcher, &query, &lookup, 10);
                 assert!(split.end().is_none());
                 split.help();
                 assert_eq!(split.taken.load(Ordering::Relaxed), 0);
