@@ -105,7 +105,7 @@ it.skipIf(missingData !== undefined)(
       }
       // The others compare everything here; a graph is another one each time, because several threads build it.
       const least = peer === 'usearch' ? 0.8 : 1;
-      expect(value('vector_find_recall'), peer).toBeGreaterThanOrEqual(least);
+      expect(value('vector_find_recall'), `${peer} vector_find_recall`).toBeGreaterThanOrEqual(least);
       const { filters, words: hasWords } = VECTOR_FACTS[peer];
       expect((value('vector_filtered_recall') ?? 0) >= 0.99).toBe(filters);
       expect(value('hybrid_find_p50') !== undefined).toBe(hasWords);
