@@ -89,6 +89,8 @@ pub fn model_of(memory: &Memory) -> Result<Model, Finding> {
             model.dimension = vector.numbers.len();
             model.model.clone_from(&vector.model);
         }
+        let picture = snapshot.picture(id).map_err(failed)?;
+        let picture = picture.map(|picture| picture.vector);
         let planned = Planned {
             word: None,
             content,
@@ -97,12 +99,12 @@ pub fn model_of(memory: &Memory) -> Result<Model, Finding> {
             timestamp: frame.timestamp,
             metadata: frame.metadata,
             vector: vector.clone(),
-            picture: None,
+            picture: picture.clone(),
         };
         let stored = Stored {
             planned: Arc::new(planned),
             vector,
-            picture: None,
+            picture,
             supersedes: frame.supersedes,
             superseded_by: frame.superseded_by,
         };
