@@ -1,5 +1,6 @@
 import type { GeneratePart, GenerateRequest, LanguageModel, Plugin } from '@memvid/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { givenNames } from '../src/ask/given-names.ts';
 import { type AskPart, type AskResult, type AskStream, MemvidError } from '../src/index.ts';
 import { freshMemory } from './support/memory.ts';
 import { letters } from './support/letters.ts';
@@ -584,5 +585,43 @@ describe('askStream', () => {
     const reading = read(whole);
     await quick.close();
     expect((await reading).result?.answer).toBe('On Tuesdays [1].');
+  });
+});
+
+describe('numbers in an answer', () => {
+  it.each<[uri: string, title: string, parent: number | null, given: string]>([
+    ['mv2://frames/17', '17', null, ' '],
+    ['mv2://frames/17', 'mv2://frames/17', null, ' '],
+    ['mv2://frames/17', 'Terms (page 2/3)', 16, ' Terms'],
+    ['mv2://frames/17', 'Terms (page 2/3)', null, ' Terms (page 2/3)'],
+    ['mv2://docs/17#page-2', '17', 16, 'docs/17 17'],
+    ['mv2://docs/17#page-2', '17', null, 'docs/17#page-2 17'],
+    ['mv2://tables/t9/row/4', 'Row 4', null, ' Row 4'],
+    ['https://host/2', '17', null, 'https://host/2 17'],
+  ])('%s, %s', (uri, title, parent_id, given) => {
+    expect(givenNames({ frame_id: 17, parent_id, uri, title })).toBe(given);
+  });
+
+  it('are not those of frames, pieces and rows that nobody wrote', async () => {
+    await using memory = await freshMemory();
+    for (let n = 0; n < 17; n += 1) await memory.put({ text: 'nothing of anything' });
+    const terms = 'Invoices of the Oslo supplier are due within thirty days.';
+    await memory.put({ text: terms });
+    const days = (count: number) => parrot(`Invoices of the Oslo supplier are due within ${count} days [1].`);
+    const ask = (count: number) =>
+      memory.ask('When are invoices of the Oslo supplier due?', { model: days(count), k: 1 });
+    for (const number of [17, 2]) {
+      const { hits, citations, grounding } = await ask(number);
+      expect(hits[0]?.uri).toBe('mv2://frames/17');
+      expect(citations?.unsupported).toEqual([1]);
+      expect(grounding).toMatchObject({ label: 'LOW', has_warning: true });
+    }
+    await memory.update(17, { text: `${terms} `.repeat(300), title: 'Terms' });
+    const piece = await ask(2);
+    expect(piece.hits[0]?.title).toMatch(/^Terms \(page \d+\/\d+\)$/);
+    expect(piece.citations?.unsupported).toEqual([1]);
+    await memory.remove(18);
+    await memory.put({ text: terms, title: 'Terms of 17 clients', uri: 'mv2://terms/2#a' });
+    for (const number of [17, 2]) expect((await ask(number)).citations?.unsupported).toEqual([]);
   });
 });

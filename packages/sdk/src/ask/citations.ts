@@ -1,5 +1,6 @@
-/** What stands in brackets of a citation: numbers and ranges of them. */
-const CITATION = /^\[\s*(\d+(?:[\s,;–—-]+\d+)*)\s*\]/;
+/** A citation, as a part of a pattern: numbers and ranges of them in brackets. */
+export const MARK: string = String.raw`\[\s*\d+(?:[\s,;–—-]+\d+)*\s*\]`;
+const CITATION = new RegExp(`^${MARK}`);
 /** What may become one with the next word. */
 const BEGINS = /^\[\s*(?:\d[\d\s,;–—-]*)?$/;
 /** Characters of the longest one; what is longer in brackets is something else. */
@@ -75,7 +76,7 @@ export class Citations {
       const begin = bracket.slice(0, LONGEST);
       const whole = CITATION.exec(begin);
       if (whole !== null) {
-        passed += this.#citation(rest.slice(from, at), whole[0], whole[1] ?? '');
+        passed += this.#citation(rest.slice(from, at), whole[0]);
         rest = bracket.slice(whole[0].length);
         continue;
       }
@@ -118,14 +119,14 @@ export class Citations {
     return passed;
   }
 
-  #citation(before: string, mark: string, numbers: string): string {
+  #citation(before: string, mark: string): string {
     const isBehindAWord = before === '' && (this.#endsInIndex || /[\w)]$/.test(this.#last));
     if (isBehindAWord && this.#isInCode()) {
       const passed = this.#pass(mark);
       this.#endsInIndex = true;
       return passed;
     }
-    const { known, unknown } = this.#numbersOf(numbers);
+    const { known, unknown } = this.#numbersOf(mark);
     for (const number of known) this.#cited.add(number);
     for (const number of unknown) this.#removed.add(number);
     if (unknown.length === 0) return this.#pass(before + mark);
@@ -141,13 +142,12 @@ export class Citations {
     return '';
   }
 
-  #numbersOf(numbers: string): { known: number[]; unknown: number[] } {
+  #numbersOf(mark: string): { known: number[]; unknown: number[] } {
     const known = new Set<number>();
     const unknown = new Set<number>();
-    for (const [, first = '', last = first] of numbers.matchAll(/(\d+)(?:\s*[–—-]\s*(\d+))?/g)) {
-      const ends = [Number(first), Number(last)].toSorted((left, right) => left - right);
+    for (const ends of rangesIn(mark)) {
       for (const end of ends) if (!this.#passages.has(end)) unknown.add(end);
-      const [low = 0, high = 0] = ends;
+      const [low, high] = ends;
       for (const passage of this.#passages) if (passage >= low && passage <= high) known.add(passage);
     }
     return { known: [...known].toSorted((left, right) => left - right), unknown: [...unknown] };
@@ -176,6 +176,14 @@ export class Citations {
     else if (this.#ticks === this.#fence || (this.#fence >= 3 && this.#ticks > this.#fence)) this.#fence = 0;
     this.#ticks = 0;
   }
+}
+
+/** The numbers in marks, each as a range from the lower to the higher end, whichever is written first. */
+export function rangesIn(marks: string): [low: number, high: number][] {
+  return Array.from(marks.matchAll(/(\d+)(?:\s*[–—-]\s*(\d+))?/g), ([, first = '', last = first]) => {
+    const [one, other] = [Number(first), Number(last)];
+    return one <= other ? [one, other] : [other, one];
+  });
 }
 
 /** Whether more text can make a citation, or the word for no answer, of an open bracket. */

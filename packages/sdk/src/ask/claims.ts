@@ -1,3 +1,4 @@
+import { MARK, rangesIn } from './citations.js';
 import { type Grounding, groundingFrom, SUPPORT } from './grounding.js';
 import { sentencesOf, termsOf } from './sentences.js';
 
@@ -17,11 +18,10 @@ export interface Claims {
   readonly doubts: string[];
 }
 
-/** Sentences that are doubted in words; of more there is only their number. */
+/** Statements that are doubted in words; of more there is only their number. */
 const MOST_DOUBTS = 3;
 const SHOWN_CHARACTERS = 100;
 
-const MARK = String.raw`\[\s*\d+(?:[\s,;–—-]+\d+)*\s*\]`;
 const MARKS = new RegExp(String.raw`((?:[^\S\n]*${MARK})+)`, 'g');
 /** Marks behind the end of a sentence: they belong to it. */
 const BEHIND_THE_END = new RegExp(String.raw`([.!?…。！？]["'”’)]*)((?:[^\S\n]*${MARK})+)`, 'g');
@@ -52,11 +52,11 @@ export function claimsOf(answer: string, passages: readonly Passage[]): Claims {
     count += 1;
     if (judged.isGrounded) grounded += 1;
     for (const number of judged.unsupported) doubted.add(number);
-    if (judged.doubt === undefined) continue;
-    if (doubts.length < MOST_DOUBTS) doubts.push(judged.doubt);
-    else more += 1;
+    const told = judged.doubts.slice(0, MOST_DOUBTS - doubts.length);
+    doubts.push(...told);
+    more += judged.doubts.length - told.length;
   }
-  const all = more === 0 ? doubts : [...doubts, `There are ${more} more such sentences`];
+  const all = more === 0 ? doubts : [...doubts, `There are ${more} more such statements`];
   const score = count === 0 ? 0 : Math.round((grounded / count) * 100) / 100;
   return {
     grounding: groundingFrom(count, grounded, score, (usual) => doubts[0] ?? usual),
@@ -73,8 +73,8 @@ interface Clause {
 
 interface Judged {
   readonly isGrounded: boolean;
-  readonly unsupported: readonly number[];
-  readonly doubt: string | undefined;
+  readonly unsupported: ReadonlySet<number>;
+  readonly doubts: readonly string[];
 }
 
 /** `undefined`: a sentence without a word that says something. */
@@ -82,25 +82,27 @@ function judge(sentence: string, known: ReadonlyMap<number, Words>): Judged | un
   const clauses = clausesOf(sentence, known);
   const terms = new Set(clauses.flatMap(({ text }) => claimedOf(text)));
   if (terms.size === 0) return undefined;
-  const shown = shownOf(clauses);
+  const shown = cut(wholeOf(clauses).trim());
   const cited = [...new Set(clauses.flatMap((clause) => clause.cited))];
   const all = [...known.values()];
   if (cited.length === 0) {
     const isHeld = all.some((words) => shareOf(terms, [words]) >= SUPPORT);
-    const missing = missingNumbers(shown, all);
-    const doubt = missing.length === 0 ? undefined : `No passage holds ${missing.join(', ')} in “${shown}”`;
-    return { isGrounded: isHeld && doubt === undefined, unsupported: [], doubt };
+    const missing = missingNumbers(wholeOf(clauses), all);
+    const doubts = missing.length === 0 ? [] : [`No passage holds ${missing.join(', ')} in “${shown}”`];
+    return { isGrounded: isHeld && missing.length === 0, unsupported: new Set(), doubts };
   }
   const isHeld = shareOf(terms, wordsOf(cited, known)) >= SUPPORT;
+  const unsupported = new Set<number>();
+  const doubts: string[] = [];
   for (const clause of clauses) {
     // Words behind the last mark belong to the sentence.
     const numbers = clause.cited.length === 0 ? cited : clause.cited;
     const doubt = doubtOf(clause.text, numbers, known, isHeld);
     if (doubt === undefined) continue;
-    const what = `The answer cites ${marks(numbers)} for “${cut(clause.text.trim() || shown)}”, `;
-    return { isGrounded: false, unsupported: numbers, doubt: what + doubt };
+    for (const number of numbers) unsupported.add(number);
+    doubts.push(`The answer cites ${marks(numbers)} for “${cut(clause.text.trim() || shown)}”, ${doubt}`);
   }
-  return { isGrounded: isHeld, unsupported: [], doubt: undefined };
+  return { isGrounded: isHeld && doubts.length === 0, unsupported, doubts };
 }
 
 /** Why the passages that a part of a sentence cites do not hold it. */
@@ -158,10 +160,8 @@ function clausesOf(sentence: string, known: ReadonlyMap<number, Words>): Clause[
 /** Which passages marks name. */
 function numbersOf(written: string, known: ReadonlyMap<number, Words>): Set<number> {
   const numbers = new Set<number>();
-  for (const [, first = '', last = first] of written.matchAll(/(\d+)(?:\s*[–—-]\s*(\d+))?/g)) {
-    for (const number of known.keys()) {
-      if (number >= Number(first) && number <= Number(last)) numbers.add(number);
-    }
+  for (const [low, high] of rangesIn(written)) {
+    for (const number of known.keys()) if (number >= low && number <= high) numbers.add(number);
   }
   return numbers;
 }
@@ -187,7 +187,7 @@ function shareOf(terms: ReadonlySet<string>, passages: readonly Words[]): number
 /** Numbers in a text that none of the passages holds, as they are written. */
 function missingNumbers(text: string, passages: readonly Words[]): string[] {
   const missing: string[] = [];
-  for (const [value, written] of numbersIn(text)) {
+  for (const [value, written] of [...numbersIn(text), ...countsIn(text)]) {
     if (!passages.some((words) => words.numbers.has(value))) missing.push(written);
   }
   return missing;
@@ -196,6 +196,8 @@ function missingNumbers(text: string, passages: readonly Words[]): string[] {
 /** Thousands may be apart by a point, a comma, an apostrophe or a blank, and the rest by a point or a comma. */
 const NUMBER = /(?:\d{1,3}(?:[.,'’   ]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?/g;
 const NUMBER_WORDS = 'zero one two three four five six seven eight nine ten eleven twelve'.split(' ');
+/** Other words of a passage that a count rests on. */
+const SAID_OTHERWISE: Readonly<Record<string, string>> = { two: 'both|couple|pair|twice', twelve: 'dozen' };
 
 /** The numbers in a text by a form in which 1,500.50, 1.500,5 and 1 500,5 are the same, and as they are written. */
 function numbersIn(text: string): Map<string, string> {
@@ -207,6 +209,24 @@ function numbersIn(text: string): Map<string, string> {
     if (value !== '00.') numbers.set(value, written);
   }
   return numbers;
+}
+
+/** “One” and “zero” are said of what is not counted, too. In “twenty-two”, “two thousand” and “two thirds” there is no two. */
+const COUNT = new RegExp(
+  String.raw`(?<![\p{L}\p{N}]|ty[\s-])(?:${NUMBER_WORDS.slice(2).join('|')})(?![\p{L}\p{N}]|[\s-]+(?:hundred|thousand|[mb]illion|dozen|and a half|half|halves|thirds?|quarters?|fifths?|tenths?)\b)`,
+  'giu',
+);
+/** “Ten” is a word of other languages as well (Dutch, Polish, Czech), where it counts nothing. */
+const ENGLISH = /\b(?:the|and|are|has|have|there|they|with|from|for)\b/i;
+
+/** The numbers that are written as words in a text, by the form that `numbersIn` gives them. */
+function countsIn(text: string): Map<string, string> {
+  const counts = new Map<string, string>();
+  for (const [written] of text.matchAll(COUNT)) {
+    const value = NUMBER_WORDS.indexOf(written.toLowerCase());
+    if (value !== 10 || ENGLISH.test(text)) counts.set(`${value}.`, written);
+  }
+  return counts;
 }
 
 /** The words and numbers of a passage, read when they are first asked for: an answer from one passage needs no other. */
@@ -226,20 +246,16 @@ class Words {
   get numbers(): ReadonlySet<string> {
     return (this.#numbers ??= new Set([
       ...numbersIn(this.#text).keys(),
-      ...NUMBER_WORDS.flatMap((word, value) =>
-        new RegExp(String.raw`\b${word}\b`, 'i').test(this.#text) ? [`${value}.`] : [],
-      ),
+      ...NUMBER_WORDS.flatMap((word, value) => {
+        const words = [word, SAID_OTHERWISE[word] ?? word].join('|');
+        return new RegExp(String.raw`\b(?:${words})\b`, 'i').test(this.#text) ? [`${value}.`] : [];
+      }),
     ]));
   }
 }
 
-function shownOf(clauses: readonly Clause[]): string {
-  return cut(
-    clauses
-      .map(({ text }) => text)
-      .join('')
-      .trim(),
-  );
+function wholeOf(clauses: readonly Clause[]): string {
+  return clauses.map(({ text }) => text).join('');
 }
 
 function cut(text: string): string {

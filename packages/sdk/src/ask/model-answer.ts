@@ -7,6 +7,7 @@ import type { Handle } from '../handle.js';
 import { Citations } from './citations.js';
 import { claimsOf } from './claims.js';
 import { contextOf } from './context.js';
+import { givenNames } from './given-names.js';
 import { groundingWithoutMatch } from './grounding.js';
 import { messagesFor, quotedLines } from './prompt.js';
 import type { Answered } from './result.js';
@@ -111,7 +112,7 @@ function withoutPassages({ hits }: Retrieval): Answered {
 
 function answered(
   { provider, model }: LanguageModel,
-  { fragments, passages }: Retrieval,
+  { hits, passages }: Retrieval,
   citations: Citations,
   text: string,
   { finishReason, usage }: End,
@@ -137,9 +138,10 @@ function answered(
   const { grounding, unsupported, doubts } = claimsOf(
     answer,
     // What the model was shown of each: its text, and what stands above it.
-    fragments.flatMap(({ rank, uri, title, text: passage }, index) =>
-      passages[index] === undefined ? [] : [{ number: rank, text: `${uri} ${title}\n${passage}` }],
-    ),
+    hits.flatMap((hit, index) => {
+      const passage = passages[index];
+      return passage === undefined ? [] : [{ number: hit.rank, text: `${givenNames(hit)}\n${passage}` }];
+    }),
   );
   const doubted = citations.hasNone
     ? { ...grounding, has_warning: true, warning_reason: noAnswer }
