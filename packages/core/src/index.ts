@@ -12,6 +12,7 @@ export type {
   NativeVersionInfo,
 } from './binding.js';
 export { callNative, callNativeAsync } from './call.js';
+export { callerFailed, messageOf, reportProgress } from './callers.js';
 export { checkEmbedder, declaredDimension } from './embedding/check-embedder.js';
 export {
   embedAll,

@@ -1,12 +1,11 @@
 import {
+  callerFailed,
   checkArray,
   invalidInput,
-  InvalidInputError,
   type EmbeddingIdentity,
-  type MemvidError,
   type NativePutOptions,
 } from '@memvid/core';
-import { messageOf, reading } from './border.js';
+import { reading } from './border.js';
 import { optionalFunction, optionalNumber, optionalOneOf, type Options } from './check.js';
 import { storageOf, DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
@@ -92,24 +91,4 @@ export function* takenNow(docs: Iterable<unknown>): Generator<unknown, void, und
   } catch (cause) {
     throw callerFailed(`docs[${count}]`, 'an input that can be read to its end', cause);
   }
-}
-
-/** Calls `onProgress` and waits for it. What it throws is given back: it must not hide that documents are stored. */
-export async function report<T>(
-  onProgress: ((progress: T) => unknown) | undefined,
-  progress: T,
-): Promise<MemvidError | undefined> {
-  try {
-    await onProgress?.(progress);
-    return undefined;
-  } catch (cause) {
-    return callerFailed('onProgress', 'a function that does not throw', cause);
-  }
-}
-
-function callerFailed(argument: string, expected: string, cause: unknown): InvalidInputError {
-  return new InvalidInputError(`\`${argument}\` must be ${expected}, but threw: ${messageOf(cause)}`, {
-    details: { argument, received: 'an error', expected },
-    cause,
-  });
 }

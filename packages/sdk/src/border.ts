@@ -1,4 +1,4 @@
-import { describeValue, InvalidInputError, MemvidError } from '@memvid/core';
+import { InvalidInputError, MemvidError, messageOf } from '@memvid/core';
 
 /**
  * The border between the caller's code and ours. What the caller passes in may run code of its own when it is read:
@@ -31,14 +31,4 @@ export function unreadable(argument: string, thrown: unknown): MemvidError {
     details: { argument, received: 'a value that throws', expected },
     cause: thrown,
   });
-}
-
-/** What a thrown value says about itself. */
-export function messageOf(thrown: unknown): string {
-  try {
-    if (thrown instanceof Error && typeof thrown.message === 'string') return thrown.message;
-  } catch {
-    // Said below in other words.
-  }
-  return describeValue(thrown);
 }

@@ -5,11 +5,12 @@ import {
   fromSystemError,
   invalidInput,
   type MemvidError,
+  reportProgress,
   toMemvidError,
   type NativeDocument,
   type NativePutOptions,
 } from '@memvid/core';
-import { report, signalOf } from './batch-options.js';
+import { signalOf } from './batch-options.js';
 import {
   optionalBoolean,
   optionalFunction,
@@ -220,7 +221,7 @@ class Files {
   async report(onProgress: PutFilesOptions['onProgress'], filename: string, total: number): Promise<void> {
     const { filesProcessed: stored, errors } = this.#result;
     const progress = { processed: stored + errors.length, total, stored, failed: errors.length, filename };
-    const failure = await report(onProgress, progress);
+    const failure = await reportProgress(onProgress, progress);
     this.#fatal ??= failure;
   }
 

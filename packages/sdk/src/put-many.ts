@@ -4,10 +4,10 @@ import {
   invalidInput,
   type NativeDocument,
   type NativePutOptions,
+  reportProgress,
 } from '@memvid/core';
 import {
   progressOf,
-  report,
   signalOf,
   sourceOf,
   storeOptionsOf,
@@ -102,7 +102,7 @@ async function putTogether(
     options,
   };
   const ids = await putSource(handle, source, options, plan);
-  await report(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
+  await reportProgress(onProgress, { processed: ids.length, stored: ids.length, failed: 0 });
   return ids;
 }
 

@@ -1,6 +1,7 @@
 import {
   type EmbeddingIdentity,
   type EmbedProgress,
+  reportProgress,
   toMemvidError,
   type MemvidError,
   type NativeDocument,
@@ -27,7 +28,7 @@ import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
 import type { PictureInput } from './image.js';
 import { pictured, type PictureOutcome } from './picture.js';
-import { progressOf, report, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
+import { progressOf, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
 import { storeEach } from './write-queue.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
@@ -130,7 +131,7 @@ export async function putStream(
       const stored = await handle.write('putMany', (native) => storeEach(native, documents, storeOptions));
       stored.forEach((item, at) => outcome.add(indexes[at] ?? 0, item, storeOptions.dedupe));
     }
-    const failure = await report(onProgress, outcome.progress());
+    const failure = await reportProgress(onProgress, outcome.progress());
     outcome.fatal ??= failure;
   };
 

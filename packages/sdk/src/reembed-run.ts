@@ -1,11 +1,11 @@
 /** What makes the new vectors, loaded with the first call of `reembed`. */
 import {
-  createError,
   type Embedder,
   embedEach,
   type EmbeddingIdentity,
   type MemvidError,
   type NativeMemory,
+  reportProgress,
   toMemvidError,
   UnsupportedOperationError,
 } from '@memvid/core';
@@ -267,14 +267,8 @@ export class Run {
   }
 
   async #report(): Promise<void> {
-    try {
-      await this.#settings.onProgress?.(this.#progress());
-    } catch (cause) {
-      throw createError('MV019', '`onProgress` must be a function that does not throw', {
-        details: { argument: 'onProgress', received: 'an error', expected: 'a function that does not throw' },
-        cause,
-      });
-    }
+    const failure = await reportProgress(this.#settings.onProgress, this.#progress());
+    if (failure !== undefined) throw failure;
   }
 
   #refuseAborted(): void {

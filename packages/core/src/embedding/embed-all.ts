@@ -1,10 +1,5 @@
-import {
-  createError,
-  EmbeddingFailedError,
-  InvalidInputError,
-  type MemvidError,
-  UnsupportedOperationError,
-} from '../errors.js';
+import { reportProgress } from '../callers.js';
+import { createError, EmbeddingFailedError, type MemvidError, UnsupportedOperationError } from '../errors.js';
 import type { Embedder, EmbeddingIdentity, EmbedResult } from '../providers/embedder.js';
 import { checkArray, checkOneOf, checkOptional, checkInteger, invalidInput } from '../validate.js';
 import { again, isTimeout, MOST_WAIT, withAttempts } from './attempts.js';
@@ -345,21 +340,16 @@ class Work {
   async #report(): Promise<void> {
     const { onProgress, progressName: argument = 'onProgress' } = this.#options;
     if (onProgress === undefined) return;
-    try {
-      await onProgress({
-        embedded: this.#embedded,
-        failed: this.#failed,
-        total: this.#texts.length,
-        ...(this.#truncated === undefined ? {} : { truncated: this.#truncated }),
-      });
-    } catch (cause) {
-      const expected = 'a function that does not throw';
-      this.#fatal ??= new InvalidInputError(`\`${argument}\` must be ${expected}, but threw`, {
-        details: { argument, received: 'an error', expected },
-        cause,
-      });
-      this.#over.abort();
-    }
+    const progress = {
+      embedded: this.#embedded,
+      failed: this.#failed,
+      total: this.#texts.length,
+      ...(this.#truncated === undefined ? {} : { truncated: this.#truncated }),
+    };
+    const failure = await reportProgress(onProgress, progress, argument);
+    if (failure === undefined) return;
+    this.#fatal ??= failure;
+    this.#over.abort();
   }
 }
 
