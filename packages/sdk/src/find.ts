@@ -213,6 +213,10 @@ export function cutAdaptively(result: FindResult, settings: SearchSettings): Fin
     hits,
     total_hits: hits.length,
     next_cursor: null,
-    context: contextOf(hits, (hit) => hit.snippet),
+    context: contextOf(
+      hits,
+      (hit) => hit.snippet,
+      (hit) => hit.rank,
+    ),
   };
 }

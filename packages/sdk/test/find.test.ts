@@ -332,6 +332,15 @@ describe('find', () => {
     expect((await memory.find('crystals', { adaptive: true, maxK: 7 })).hits.length).toBeLessThanOrEqual(7);
   });
 
+  it('numbers the context of an adaptive page as its hits', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(Array.from({ length: 9 }, (_, n) => ({ title: `${n}`, text: `lunch number ${n}` })));
+    const { next_cursor: cursor } = await memory.find('lunch', { k: 3 });
+    const page = await memory.find('lunch', { maxK: 3, cursor: cursor ?? '', adaptive: true });
+    expect(page.hits.map(({ rank }) => rank)).toEqual([4, 5, 6]);
+    expect(page.context.match(/(?<=^### \[)\d+/gm)).toEqual(['4', '5', '6']);
+  });
+
   it('§17.29 scores do not depend on age', async () => {
     await using memory = await freshMemory();
     const now = Math.floor(Date.now() / 1000);
