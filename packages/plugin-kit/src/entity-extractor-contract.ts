@@ -67,6 +67,14 @@ export function entityExtractorContract({ describe, it }: Runner, contract: Enti
       assert.deepEqual(await (await contract.create()).extract([]), []);
     });
 
+    it('works again behind `close`, where it has one, which may be called twice', async () => {
+      const extractor = await contract.create();
+      const before = await extractor.extract(texts);
+      await extractor.close?.();
+      await extractor.close?.();
+      assert.deepEqual(await extractor.extract(texts), before);
+    });
+
     it('rejects when its signal is aborted before', async () => {
       const extractor = await contract.create();
       await assertRefusesAborted((signal) => extractor.extract(texts, { signal }));

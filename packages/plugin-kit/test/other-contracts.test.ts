@@ -156,6 +156,20 @@ suites.plugin(plugin)({ describe, it });
 type Broken = [what: string, suite: (runner: Runner) => void, test: RegExp];
 const broken: Broken[] = [
   [
+    'an extractor that is of no use when it was closed',
+    suites.names(() => {
+      let isClosed = false;
+      return {
+        ...names,
+        extract: async (texts, options) => (isClosed ? texts.map(() => []) : names.extract(texts, options)),
+        close: async () => {
+          isClosed = true;
+        },
+      };
+    }),
+    /works again/,
+  ],
+  [
     'pictures in another order',
     suites.clip(() => ({
       ...clip,

@@ -62,6 +62,8 @@ export class Handle {
   readonly #underWay = new Set<Promise<unknown>>();
   /** Steps that calls took. */
   #steps = 0;
+  /** What ends with this handle. */
+  readonly #ends: (() => unknown)[] = [];
   /** Whether the time of calls that came before `close` is over. */
   #isReleased = false;
 
@@ -301,6 +303,11 @@ export class Handle {
     await this.write('seal', (native) => native.seal());
   }
 
+  /** Has something let go when this handle is closed, behind the file. `close` waits a second for it, whatever becomes of it. */
+  whenClosed(free: () => unknown): void {
+    this.#ends.push(free);
+  }
+
   /** Seals and lets go of the file. Calling it again waits for the first and does nothing more. */
   close(): Promise<void> {
     this.#closed ??= this.#release();
@@ -312,18 +319,17 @@ export class Handle {
     const end = (purpose: Purpose, time: number): NodeJS.Timeout =>
       setTimeout(() => this.#inFlight.end(purpose, closedMeanwhile(this.path)), time);
     const timers = [end('question', SHORT_GRACE), end('write', GRACE)];
+    const pause = (time: number): Promise<void> =>
+      new Promise((resolve) => {
+        timers.push(setTimeout(resolve, time));
+      });
     try {
       const calls = Promise.allSettled(this.#underWay);
       let before = -1;
       // For as long as they get on: no call can be new, and none is cut in the middle of its documents.
       while (this.#underWay.size > 0 && this.#steps > before) {
         before = this.#steps;
-        await Promise.race([
-          calls,
-          new Promise<void>((resolve) => {
-            timers.push(setTimeout(resolve, GRACE + SHORT_GRACE));
-          }),
-        ]);
+        await Promise.race([calls, pause(GRACE + SHORT_GRACE)]);
       }
       this.#isReleased = true;
       await this.#queue.run(async () => {
@@ -336,6 +342,9 @@ export class Handle {
     } catch (error) {
       throw failureOn(this.path, error);
     } finally {
+      if (this.#ends.length > 0) {
+        await Promise.race([Promise.allSettled(this.#ends.map(async (free) => free())), pause(SHORT_GRACE)]);
+      }
       for (const timer of timers) clearTimeout(timer);
     }
   }

@@ -330,6 +330,36 @@ describe('enrich with an extractor of names', () => {
     }
   });
 
+  it('makes the extractor of a name once, and closes it with the memory', async () => {
+    const made: string[] = [];
+    const closed: string[] = [];
+    const factory = ({ model = 'none' } = {}): EntityExtractor => {
+      made.push(model);
+      if (made.length === 1) throw new Error('not yet');
+      return {
+        ...capitals(),
+        model,
+        async close() {
+          closed.push(model);
+          throw new Error('cannot be closed');
+        },
+      };
+    };
+    const plugins: Plugin[] = [{ spec: 'plugin/v1', name: 'test', entityExtractors: { names: factory } }];
+    const memory = await freshMemory({ plugins });
+    await memory.put({ text: 'Ann' });
+    await expect(memory.enrich('names')).rejects.toMatchObject({ code: 'MV018' });
+    await Promise.all([memory.enrich('names'), memory.enrich('Names')]);
+    await memory.enrich('names:large');
+    await memory.enrich({ ...capitals(), close: async () => void closed.push('given') });
+    expect({ made, closed }).toEqual({ made: ['none', 'none', 'large'], closed: [] });
+    await memory.close();
+    expect(closed.toSorted()).toEqual(['large', 'none']);
+    await using again = await open(memory.file, { plugins });
+    await again.enrich('names');
+    expect(made).toHaveLength(4);
+  });
+
   it('takes an extractor of the reference', async () => {
     await using memory = await freshMemory();
     await memory.put({ text: 'Ann is here, and Ann is there' });

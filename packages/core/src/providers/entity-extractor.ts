@@ -32,4 +32,9 @@ export interface EntityExtractor {
     texts: readonly string[],
     options?: ExtractEntitiesOptions,
   ): Promise<readonly (readonly ExtractedEntity[])[]>;
+  /**
+   * Frees what a model takes, behind the calls that run; a later `extract` takes it again. A memory closes the extractors that it
+   * had made by name when it is closed itself, and none that it was given.
+   */
+  close?(): Promise<void>;
 }

@@ -56,7 +56,7 @@ export async function chosen(handle: Handle, given: Given, options: ChoiceOption
   }
   const name = given.trim();
   const found = await handle.embedders.search((plugins) => registered(plugins, name));
-  if (found !== undefined) return engineOfNames(await made(found), options);
+  if (found !== undefined) return engineOfNames(await extractorOf(handle, found), options);
   if (OF_NER.test(name.toLowerCase())) {
     throw pluginMissing('enrich', `no plugin has the entity extractor "${name}"`, NER_PACKAGE);
   }
@@ -104,7 +104,31 @@ function registered(plugins: readonly Plugin[], given: string): Found | undefine
   return undefined;
 }
 
-async function made({ factory, name, model }: Found): Promise<EntityExtractor> {
+/** What was made by the factories of a memory's plugins, once a model: loading one takes seconds. Closed with the memory. */
+const made = /* @__PURE__ */ new WeakMap<
+  Handle['embedders'],
+  Map<Factory<EntityExtractor>, Map<string, Promise<EntityExtractor>>>
+>();
+
+function extractorOf(handle: Handle, found: Found): Promise<EntityExtractor> {
+  const known =
+    made.get(handle.embedders) ?? new Map<Factory<EntityExtractor>, Map<string, Promise<EntityExtractor>>>();
+  made.set(handle.embedders, known);
+  const models = known.get(found.factory) ?? new Map<string, Promise<EntityExtractor>>();
+  known.set(found.factory, models);
+  const key = found.model ?? '';
+  const before = models.get(key);
+  if (before !== undefined) return before;
+  const making = make(found);
+  models.set(key, making);
+  making.then(
+    (extractor) => handle.whenClosed(() => extractor.close?.()),
+    () => models.delete(key),
+  );
+  return making;
+}
+
+async function make({ factory, name, model }: Found): Promise<EntityExtractor> {
   const argument = `entityExtractors["${name}"]()`;
   try {
     const extractor: unknown = await factory(model === undefined ? {} : { model });
