@@ -18,6 +18,7 @@ import {
   optionalOneOf,
   recordOf,
 } from './check.js';
+import { aborted } from './failures.js';
 import type { Handle } from './handle.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 import type { FrameRef } from './view.js';
@@ -239,10 +240,16 @@ export async function memories(handle: Handle, entity?: string, slot?: string): 
 }
 
 export async function memoriesStats(handle: Handle): Promise<MemoriesStatsResult> {
-  const stats = (await ask(handle, 'memoriesStats', { call: 'stats' })) as MemoriesStatsResult;
+  handle.assertWhole('memoriesStats');
+  return handle.read('memoriesStats', statsOf);
+}
+
+/** The same for a step of another call. */
+export async function statsOf(native: NativeMemory): Promise<MemoriesStatsResult> {
+  const stats = (await answerOf(native, { call: 'stats' })) as MemoriesStatsResult;
   const { other = 0, ...kinds } = stats.cardsByKind;
   if (other === 0) return stats;
-  const { cards, count } = await memories(handle, LEDGER);
+  const { cards, count } = (await answerOf(native, { call: 'memories', entity: LEDGER })) as MemoriesResult;
   if (count === 0) return stats;
   return {
     ...stats,
@@ -312,14 +319,18 @@ export async function enrich(
     signalOf,
     whereOf,
     byRules,
-    memoriesStats,
+    statsOf,
     languageModels,
     ledger: LEDGER,
   });
 }
 
-async function byRules(handle: Handle, isForced: boolean): Promise<EnrichResult> {
-  const run = (native: NativeMemory): Promise<string> => native.enrich('rules', isForced);
+/** One step: a signal can end it until its turn comes. */
+async function byRules(handle: Handle, isForced: boolean, signal?: AbortSignal): Promise<EnrichResult> {
+  const run = (native: NativeMemory): Promise<string> => {
+    if (signal?.aborted === true) throw aborted('enrich', signal);
+    return native.enrich('rules', isForced);
+  };
   return JSON.parse(await handle.write('enrich', run)) as EnrichResult;
 }
 
@@ -345,7 +356,11 @@ export async function addMemoryCards(
 async function ask(handle: Handle, operation: string, question: object): Promise<unknown> {
   // A card does not say which scope it belongs to.
   handle.assertWhole(operation);
-  return JSON.parse(await handle.read(operation, (native) => native.cards(JSON.stringify(question))));
+  return handle.read(operation, (native) => answerOf(native, question));
+}
+
+async function answerOf(native: NativeMemory, question: object): Promise<unknown> {
+  return JSON.parse(await native.cards(JSON.stringify(question)));
 }
 
 function cardOf(given: unknown, index: number): CheckedCard {

@@ -1,15 +1,20 @@
 import {
+  type Embedder,
   type EntityExtractor,
   type ExtractedEntity,
   type GenerateRequest,
   isWellFormed,
   type LanguageModel,
+  type NativeMemory,
   type Plugin,
 } from '@memvid/core';
 import { describe, expect, it } from 'vitest';
+import { enrich } from '../src/cards.ts';
+import { MOST_PLACES, statementsOfNames } from '../src/enrich/engine.ts';
 import { windowsOf } from '../src/enrich/model.ts';
 import { Searched } from '../src/enrich/mentions.ts';
 import { outside, rangesOf } from '../src/enrich/ranges.ts';
+import { Handle } from '../src/handle.ts';
 import { type EnrichProgress, type Memvid, open } from '../src/index.ts';
 import { freshMemory } from './support/memory.ts';
 
@@ -274,6 +279,107 @@ describe('enrich with an extractor of names', () => {
     });
   });
 
+  it('puts a document that fails alone into `failed`, in its piece and in its call', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(
+      Array.from({ length: 33 }, (_, n) => ({ title: `${n}`, text: n === 32 ? 'Bad' : 'Ann' })),
+    );
+    const calls: string[][] = [];
+    const fail = (text: string): void => {
+      if (text === 'Bad') throw new Error('cannot read that');
+    };
+    const failed = [{ frameId: 32, error: { code: 'MV018' } }];
+    const extractor = capitals({ fail, calls });
+    expect(await memory.enrich(extractor)).toMatchObject({ framesProcessed: 32, newCards: 64, failed });
+    expect(await memory.enrich(extractor)).toMatchObject({ framesProcessed: 0, newCards: 0, failed });
+    expect(calls.slice(-1)).toEqual([['Bad']]);
+    expect(calls).toHaveLength(3);
+    expect(await memory.enrich(capitals())).toMatchObject({ framesProcessed: 1, newCards: 2, failed: [] });
+  });
+
+  it('gives its result when the memory is closed meanwhile', async () => {
+    const memory = await freshMemory();
+    await memory.put({ text: 'Ann is here' });
+    let closing: Promise<void> | undefined;
+    const fail = (): void => {
+      closing ??= memory.close();
+    };
+    expect(await memory.enrich(capitals({ fail }))).toMatchObject({
+      newCards: 2,
+      totalCards: 2,
+      totalEntities: 1,
+    });
+    await closing;
+    await using again = await open(memory.file);
+    expect((await again.memories('ann')).count).toBe(2);
+  });
+
+  it('stores each card once when two forced calls run at the same time', async () => {
+    await using memory = await freshMemory();
+    await memory.putMany(['Ann', 'Bob'].map((text) => ({ title: text, text })));
+    const both = await Promise.all([memory.enrich(capitals(), true), memory.enrich(capitals(), true)]);
+    expect(both.map(({ newCards }) => newCards).toSorted((a, b) => a - b)).toEqual([0, 4]);
+    expect((await memory.memories()).count).toBe(4);
+    expect(await memory.enrich(capitals(), true)).toMatchObject({ newCards: 0, totalCards: 4 });
+  });
+
+  it('leaves out what is blank for the engine, and keeps the rest of the document', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'Ann \u0085 Bob' });
+    const names = [
+      { name: 'Ann', type: 'PERSON', confidence: 1 },
+      { name: '\u0085', type: 'PERSON', confidence: 1 },
+      { name: 'Bob', type: '__', confidence: 1 },
+      { name: '\u0085 Bob', type: 'PERSON', confidence: 1, start: 4, end: 9 },
+    ];
+    const result = await memory.enrich({ ...capitals(), extract: async () => [names] });
+    expect(result).toMatchObject({ framesProcessed: 1, newCards: 4, rejectedCount: 2 });
+    expect(result.rejected).toMatchObject([{ reason: 'malformed' }, { reason: 'malformed' }]);
+    expect(await memory.memoryEntities()).toEqual(['ann', 'bob']);
+    const facts = [
+      { entity: 'Ann', slot: 'likes', value: '\u0085' },
+      { entity: '\u0085', slot: 'likes', value: 'Bob' },
+      { entity: 'Ann', slot: 'likes', value: 'Bob' },
+    ];
+    expect(await memory.enrich(saying(() => ({ facts })))).toMatchObject({ newCards: 1, rejectedCount: 2 });
+  });
+
+  it('writes the others when the engine refuses a card', async () => {
+    const added: { entity: string; value: string }[] = [];
+    const native: Partial<NativeMemory> = {
+      selectWhere: () => '[0]',
+      frame: () => '{}',
+      text: () => 'Ann and Bob',
+      cards: async () => '{"cards":[],"cardsByKind":{},"cardCount":3,"entityCount":2}',
+      async addMemoryCards(json) {
+        const cards = JSON.parse(json) as typeof added;
+        const at = cards.findIndex(({ entity, value }) => entity === 'Ann' && value === 'person');
+        if (at >= 0) {
+          const details = { argument: `cards[${at}].value`, received: 'nothing', expected: 'another' };
+          throw new Error(JSON.stringify({ code: 'MV019', message: 'no', details }));
+        }
+        added.push(...cards);
+        return '[]';
+      },
+    };
+    const settings = { readOnly: false, enableVec: true, fusion: 'weighted', apiKeys: new Map() } as const;
+    const result = await enrich(new Handle('x.mv2', native as NativeMemory, settings), capitals());
+    expect(result).toMatchObject({
+      framesProcessed: 1,
+      cardsExtracted: 3,
+      newCards: 3,
+      rejected: [
+        { frameId: 0, reason: 'malformed', statement: '{"entity":"Ann","slot":"type","value":"person"}' },
+      ],
+    });
+    expect(added.map(({ entity, value }) => `${entity} ${value}`)).toEqual([
+      'Ann 0-3',
+      'Bob person',
+      'Bob 8-11',
+      'memvid.enrichment 0',
+    ]);
+  });
+
   it('looks at documents that come and go meanwhile, and at no rows of tables', async () => {
     await using memory = await freshMemory();
     await memory.putMany([
@@ -420,6 +526,38 @@ describe('enrich with an extractor of names', () => {
     await memory.put({ text: 'I work at Acme Corp.' });
     expect(await memory.enrich({ force: true })).toMatchObject({ engine: 'rules', newCards: 1 });
     expect(await memory.enrich({ engine: 'rules' })).toMatchObject({ engine: 'rules', newCards: 0 });
+  });
+
+  it('ends the rules by a signal, too, as long as their turn has not come', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'I work at Acme Corp.' });
+    const ended = { code: 'MV018', details: { operation: 'enrich', reason: 'aborted' } };
+    await expect(memory.enrich({ signal: AbortSignal.abort() })).rejects.toMatchObject(ended);
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const embedder: Embedder = {
+      spec: 'embedder/v1',
+      provider: 'test',
+      model: 'waits',
+      dimensions: 2,
+      maxBatch: 8,
+      async embed(texts) {
+        await gate;
+        return { vectors: texts.map(() => Float32Array.of(1, 0)) };
+      },
+    };
+    const before = memory.put({ text: 'Others wait for this.', embedder });
+    const stop = new AbortController();
+    const call = memory.enrich({ engine: 'rules', signal: stop.signal });
+    const refused = call.catch((error: unknown) => error);
+    stop.abort();
+    release();
+    await before;
+    expect(await refused).toMatchObject(ended);
+    expect((await memory.memoriesStats()).lastEnrichment).toBeNull();
+    expect(await memory.enrich({ signal: new AbortController().signal })).toMatchObject({ newCards: 1 });
   });
 });
 
@@ -579,6 +717,15 @@ describe('enrich with a language model', () => {
 });
 
 describe('the parts of enrich', () => {
+  it('take a name that stands in a text very often in no more time than that', { timeout: 10_000 }, () => {
+    const count = 100_000;
+    const places = Array.from({ length: count }, (_, n) => ({ start: n * 4, end: n * 4 + 3 }));
+    const names = places.map((place) => ({ type: 'PERSON', places: [place], confidence: 1 }));
+    const [, where] = statementsOfNames('Ann '.repeat(count), [...names, ...names]);
+    expect(where?.value.split(' ')).toHaveLength(MOST_PLACES);
+    expect(where?.value).toMatch(/^0-3 4-7 8-11 /);
+  });
+
   it('find words in a text', () => {
     const places = (words: string, text: string, most = 9): string[] =>
       new Searched(text).placesOf(words, most).map(({ start, end }) => `${start}-${end}`);

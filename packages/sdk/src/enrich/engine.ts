@@ -68,7 +68,7 @@ export interface FoundName {
 export function statementsOfNames(text: string, names: readonly FoundName[]): Statement[] {
   const known = new Map<
     string,
-    { name: string; type: string; places: Place[]; confidence: number | undefined }
+    { name: string; type: string; places: Map<number, Place>; confidence: number | undefined }
   >();
   for (const { type, places, confidence } of names) {
     for (const place of places) {
@@ -76,9 +76,10 @@ export function statementsOfNames(text: string, names: readonly FoundName[]): St
       if (name === '') continue;
       const key = `${type}:${name.toLowerCase()}`;
       const before = known.get(key);
-      if (before === undefined) known.set(key, { name, type, places: [place], confidence });
-      else {
-        if (!before.places.some(({ start }) => start === place.start)) before.places.push(place);
+      if (before === undefined) {
+        known.set(key, { name, type, places: new Map([[place.start, place]]), confidence });
+      } else {
+        if (!before.places.has(place.start)) before.places.set(place.start, place);
         if (confidence !== undefined) before.confidence = Math.max(before.confidence ?? 0, confidence);
       }
     }
@@ -94,7 +95,7 @@ export function statementsOfNames(text: string, names: readonly FoundName[]): St
     {
       entity: name,
       slot: 'mentioned_at',
-      value: places
+      value: [...places.values()]
         .toSorted((a, b) => a.start - b.start)
         .slice(0, MOST_PLACES)
         .map(({ start, end }) => `${start}-${end}`)

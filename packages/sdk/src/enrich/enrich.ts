@@ -1,8 +1,8 @@
 import {
-  createError,
   invalidInput,
   type MemvidError,
   type NativeMemory,
+  reportProgress,
   toMemvidError,
   UnsupportedOperationError,
 } from '@memvid/core';
@@ -13,7 +13,7 @@ import type {
   EnrichProgress,
   EnrichRejection,
   EnrichResult,
-  memoriesStats,
+  statsOf,
   MemoryCard,
   MemoryCardInput,
 } from '../cards.js';
@@ -28,10 +28,12 @@ import {
   optionsOf,
   refuseOptions,
 } from '../check.js';
+import { aborted } from '../failures.js';
 import type { Handle } from '../handle.js';
+import type { StatsResult } from '../stats.js';
 import type { Where, whereOf } from '../where.js';
 import { type ChoiceOptions, chosen, type Given, isEngine } from './choose.js';
-import type { Engine, Looked, Outcome, Statement } from './engine.js';
+import { type Engine, type Looked, type Outcome, rejection, type Statement } from './engine.js';
 import { outside, rangesOf } from './ranges.js';
 
 /** Handed in and not imported: see `WritingSteps`. */
@@ -39,8 +41,12 @@ export interface EnrichSteps {
   readonly signalOf: typeof signalOf;
   readonly whereOf: typeof whereOf;
   /** What the rules make of the documents. */
-  readonly byRules: (handle: Handle, force: boolean) => Promise<EnrichResult>;
-  readonly memoriesStats: typeof memoriesStats;
+  readonly byRules: (
+    handle: Handle,
+    force: boolean,
+    signal: AbortSignal | undefined,
+  ) => Promise<EnrichResult>;
+  readonly statsOf: typeof statsOf;
   readonly languageModels: ChoiceOptions['languageModels'];
   /** Whom the cards are about that say what was looked at. */
   readonly ledger: string;
@@ -87,7 +93,8 @@ export async function enrichWith(
   }
   if (wanted === 'rules') {
     refuseOptions(options, '', UNUSED_BY_RULES);
-    return steps.byRules(handle, isForced);
+    if (signal?.aborted === true) throw aborted('enrich', signal);
+    return steps.byRules(handle, isForced, signal);
   }
   const engine = await chosen(handle, wanted as Given, {
     minConfidence,
@@ -98,6 +105,8 @@ export async function enrichWith(
   const settings = { engine, version: engineVersion ?? VERSION, isForced, where, onProgress, signal };
   return new Run(handle, settings, steps).result();
 }
+
+type MadeCard = Statement & MemoryCardInput & { readonly sourceFrameId: number };
 
 interface Settings extends Pick<EnrichOptions, 'onProgress' | 'signal'> {
   readonly engine: Engine;
@@ -113,12 +122,16 @@ interface Settings extends Pick<EnrichOptions, 'onProgress' | 'signal'> {
 class Run {
   readonly #handle: Handle;
   readonly #settings: Settings;
-  readonly #memoriesStats: EnrichSteps['memoriesStats'];
+  readonly #statsOf: EnrichSteps['statsOf'];
   readonly #ledger: string;
   readonly #slot: string;
   readonly #made: Outcome[] = [];
   /** Statements that are in the file; looked at only where there can be any. */
   #known: Set<string> | undefined;
+  /** The commit behind which a forced run read them. */
+  #generation: number | undefined;
+  /** Statements that the engine would not have. */
+  readonly #refused = new Set<string>();
   #written = performance.now();
   readonly #failed: EnrichFailure[] = [];
   readonly #rejected: EnrichRejection[] = [];
@@ -132,7 +145,7 @@ class Run {
   constructor(handle: Handle, settings: Settings, steps: EnrichSteps) {
     this.#handle = handle;
     this.#settings = settings;
-    this.#memoriesStats = steps.memoriesStats;
+    this.#statsOf = steps.statsOf;
     this.#ledger = steps.ledger;
     this.#slot = `${settings.engine.name}@${settings.version}`;
   }
@@ -153,7 +166,8 @@ class Run {
       throw error;
     }
     await this.#write();
-    const stats = await this.#memoriesStats(this.#handle);
+    // Of a call that came before `close`: what it asks for now is no call of its own.
+    const stats = await this.#handle.read('enrich', this.#statsOf);
     const { usage } = engine;
     return {
       engine: engine.name,
@@ -176,14 +190,19 @@ class Run {
     const ids = selected(native, where);
     const ledger = await cardsOf(native, { entity: this.#ledger });
     const isOurs = ({ slot }: MemoryCard): boolean => slot.startsWith(`${engine.name}@`);
-    // An earlier version, or an earlier run, may have said the same.
-    if (isForced || ledger.some((card) => isOurs(card) && card.slot !== this.#slot)) {
-      const cards = await cardsOf(native, {});
-      const own = cards.filter((card) => card.engine === engine.name && card.entity !== this.#ledger);
-      this.#known = new Set(own.map((card) => keyOf(card.sourceFrameId, card)));
-    }
+    // A forced run looks what is there when it writes.
     if (isForced) return ids;
+    // An earlier version may have said the same.
+    if (ledger.some((card) => isOurs(card) && card.slot !== this.#slot)) await this.#readKnown(native);
     return outside(ids, this.#doneIn(ledger));
+  }
+
+  async #readKnown(native: NativeMemory): Promise<void> {
+    const cards = await cardsOf(native, {});
+    const own = cards.filter(
+      ({ engine, entity }) => engine === this.#settings.engine.name && entity !== this.#ledger,
+    );
+    this.#known = new Set(own.map((card) => keyOf(card.sourceFrameId, card)));
   }
 
   /** Which frames this engine looked at. */
@@ -227,10 +246,14 @@ class Run {
     // What an engine tells that was not waited for to its end comes too late.
     if (this.#isOver) return;
     this.#looked += 1;
-    this.#rejectedCount += outcome.rejected.length;
-    this.#rejected.push(...outcome.rejected.slice(0, MOST_TOLD - this.#rejected.length));
+    this.#reject(outcome.rejected);
     if (outcome.error === undefined) this.#made.push(outcome);
     else this.#failed.push({ frameId: outcome.id, error: outcome.error });
+  }
+
+  #reject(rejected: readonly EnrichRejection[]): void {
+    this.#rejectedCount += rejected.length;
+    this.#rejected.push(...rejected.slice(0, MOST_TOLD - this.#rejected.length));
   }
 
   /** Writes what is made, with the note that it is. */
@@ -264,8 +287,11 @@ class Run {
     // Another process may have looked at the same ones.
     const isNew = new Set(news);
     const outcomes = isForced ? found : found.filter(({ id }) => isNew.has(id));
+    // Another forced run of this engine may have written the same; no need to look when only this one wrote.
+    const before = isForced ? generationOf(native) : 0;
+    if (isForced && before !== this.#generation) await this.#readKnown(native);
     const cards = outcomes.toSorted((a, b) => a.id - b.id).flatMap((outcome) => this.#cardsOf(outcome));
-    const note = {
+    const note: MemoryCardInput = {
       entity: this.#ledger,
       slot: this.#slot,
       value: rangesOf(news),
@@ -273,21 +299,42 @@ class Run {
       engine: engine.name,
       engineVersion: version,
     };
-    const all = [...cards, ...(news.length === 0 ? [] : [note])];
-    if (all.length > 0) await native.addMemoryCards(JSON.stringify(all));
-    this.#extracted += outcomes.reduce((sum, { statements }) => sum + statements.length, 0);
+    await this.#store(native, cards, news.length === 0 ? [] : [note]);
+    if (isForced) {
+      const after = generationOf(native);
+      this.#generation = after <= before + 1 ? after : undefined;
+    }
+    for (const { id, statements } of outcomes) {
+      this.#extracted += statements.filter((statement) => !this.#refused.has(keyOf(id, statement))).length;
+    }
     this.#newCards += cards.length;
     for (const card of cards) this.#known?.add(keyOf(card.sourceFrameId, card));
   }
 
-  #cardsOf({
-    id: sourceFrameId,
-    statements,
-  }: Outcome): (Statement & MemoryCardInput & { sourceFrameId: number })[] {
+  /** Adds cards. One that the engine refuses is left out and told: the others, and their documents, are not to go with it. */
+  async #store(native: NativeMemory, cards: MadeCard[], notes: readonly MemoryCardInput[]): Promise<void> {
+    while (cards.length + notes.length > 0) {
+      try {
+        await native.addMemoryCards(JSON.stringify([...cards, ...notes]));
+        return;
+      } catch (error) {
+        const [refused] = cards.splice(refusedIn(error) ?? cards.length, 1);
+        if (refused === undefined) throw error;
+        const { sourceFrameId: id, entity, slot, value } = refused;
+        this.#refused.add(keyOf(id, refused));
+        this.#reject([rejection(id, 'malformed', { entity, slot, value })]);
+      }
+    }
+  }
+
+  #cardsOf({ id: sourceFrameId, statements }: Outcome): MadeCard[] {
     const { engine, version: engineVersion } = this.#settings;
     const about = { sourceFrameId, engine: engine.name, engineVersion };
     return statements
-      .filter((statement) => this.#known?.has(keyOf(sourceFrameId, statement)) !== true)
+      .filter((statement) => {
+        const key = keyOf(sourceFrameId, statement);
+        return this.#known?.has(key) !== true && !this.#refused.has(key);
+      })
       .map((statement) => Object.assign({}, statement, about));
   }
 
@@ -299,14 +346,8 @@ class Run {
       failed: this.#failed.length,
       rejected: this.#rejectedCount,
     };
-    try {
-      await this.#settings.onProgress?.(progress);
-    } catch (cause) {
-      throw createError('MV019', '`onProgress` must be a function that does not throw', {
-        details: { argument: 'onProgress', received: 'an error', expected: 'a function that does not throw' },
-        cause,
-      });
-    }
+    const failure = await reportProgress(this.#settings.onProgress, progress);
+    if (failure !== undefined) throw failure;
   }
 
   #refuseAborted(): void {
@@ -336,6 +377,17 @@ function textOf(native: NativeMemory, id: number): string | MemvidError {
     if (error.code === 'MV010' || (error.code === 'MV012' && !isOfFile)) return error;
     throw error;
   }
+}
+
+/** The place of the card that the engine refused, of those it was given. */
+function refusedIn(error: unknown): number | undefined {
+  const { code, details } = toMemvidError(error);
+  const [, at] = /^cards\[(\d+)\]/.exec(code === 'MV019' ? String(details?.['argument']) : '') ?? [];
+  return at === undefined ? undefined : Number(at);
+}
+
+function generationOf(native: NativeMemory): number {
+  return (JSON.parse(native.stats()) as StatsResult).generation;
 }
 
 function selected(native: NativeMemory, where: Where | undefined): number[] {

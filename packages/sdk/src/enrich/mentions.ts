@@ -57,9 +57,17 @@ export class Searched {
   }
 }
 
+/** Whether there is nothing but white space: what is for us, and U+0085, which is for the engine. It takes no card of that. */
+export function isBlank(text: string): boolean {
+  return !/[^\s\u0085]/u.test(text);
+}
+
 /** As it stands in a text, on one line. */
 export function quoteOf(text: string, { start, end }: Place): string {
-  return text.slice(start, end).replace(/\s+/gu, ' ').trim();
+  return text
+    .slice(start, end)
+    .replace(/[\s\u0085]+/gu, ' ')
+    .trim();
 }
 
 function isBound(letter: string | undefined): boolean {

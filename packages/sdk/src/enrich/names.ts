@@ -19,7 +19,7 @@ import {
   rejection,
   statementsOfNames,
 } from './engine.js';
-import { type Place, Searched } from './mentions.js';
+import { isBlank, type Place, Searched } from './mentions.js';
 
 export interface NameOptions {
   readonly minConfidence: number | undefined;
@@ -86,29 +86,38 @@ export function engineOfNames(extractor: EntityExtractor, options: NameOptions):
     }
     return documents.map((document, index) => outcomeOf(document, lists[index], options));
   };
+  let hasSucceeded = false;
   return {
     name,
     piece: 32,
     batch: 2048,
     async look(documents, signal, done): Promise<void> {
+      const tried = async (some: readonly Looked[]): Promise<void> => {
+        for (const outcome of await extract(some, signal)) done(outcome);
+        hasSucceeded = true;
+      };
+      let ofAll: unknown;
       try {
-        for (const outcome of await extract(documents, signal)) done(outcome);
+        await tried(documents);
         return;
       } catch (error) {
         // A model that is missing is missing for every text; others may fail because of one.
         if (signal.aborted || MemvidError.isMemvidError(error)) throw error;
+        ofAll = error;
       }
       const failures: Outcome[] = [];
       for (const document of documents) {
         try {
-          for (const outcome of await extract([document], signal)) done(outcome);
+          if (documents.length === 1) throw ofAll;
+          await tried([document]);
         } catch (thrown) {
           if (signal.aborted || MemvidError.isMemvidError(thrown)) throw thrown;
           const error = failed(name, toMemvidError(thrown).message, thrown);
           failures.push({ id: document.id, statements: [], rejected: [], error });
         }
       }
-      if (failures.length === documents.length) throw failures[0]?.error;
+      // An extractor that fails on all is broken; of a single document that fails it may be the document.
+      if (!hasSucceeded && failures.length > 1) throw failures[0]?.error;
       for (const failure of failures) done(failure);
     },
   };
@@ -145,6 +154,8 @@ function isEntity(entity: unknown): entity is ExtractedEntity {
     isRecord(entity) &&
     isFilled(entity['name']) &&
     isFilled(entity['type']) &&
+    // Its words are written apart.
+    !isBlank(entity['type'].replaceAll('_', ' ')) &&
     typeof entity['confidence'] === 'number' &&
     entity['confidence'] >= 0 &&
     entity['confidence'] <= 1
@@ -153,7 +164,7 @@ function isEntity(entity: unknown): entity is ExtractedEntity {
 
 /** Half a character is none, and no file can hold it. */
 function isFilled(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '' && isWellFormed(value);
+  return typeof value === 'string' && !isBlank(value) && isWellFormed(value);
 }
 
 /** The place it says, if that is so; else wherever the name stands. */

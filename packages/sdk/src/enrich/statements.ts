@@ -9,7 +9,7 @@ import {
   type Statement,
   statementsOfNames,
 } from './engine.js';
-import { quoteOf, Searched } from './mentions.js';
+import { isBlank, quoteOf, Searched } from './mentions.js';
 
 const TYPES = ['PERSON', 'ORG', 'LOCATION', 'DATE', 'PRODUCT', 'EVENT', 'OTHER'] as const;
 const KINDS = ['fact', 'preference', 'event', 'profile', 'relationship', 'goal'] as const;
@@ -121,5 +121,5 @@ function isKind(kind: unknown): kind is CardKind {
 
 function filled(value: unknown): string | undefined {
   const given = typeof value === 'string' ? value.trim() : '';
-  return given === '' || given.length > LONGEST ? undefined : given;
+  return isBlank(given) || given.length > LONGEST ? undefined : given;
 }
