@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { MemvidError } from '@memvid/core';
 import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
 import { damaged, encrypted, legacy, notADocument } from './failures.js';
 import type { Reading } from './reading.js';
@@ -54,6 +55,8 @@ export class Archive {
       }
       return new Archive(reading, zip, entries);
     } catch (error) {
+      // An ended reading says nothing about the file.
+      reading.signal?.throwIfAborted();
       throw damaged(filename, 'its list of parts', `cannot be read (${messageOf(error)})`, error);
     }
   }
@@ -78,7 +81,8 @@ export class Archive {
         yield bytes;
       }
     } catch (error) {
-      if (isOurs(error)) throw error;
+      this.#reading.signal?.throwIfAborted();
+      if (MemvidError.isMemvidError(error)) throw error;
       throw damaged(filename, name, `cannot be unpacked (${messageOf(error)})`, error);
     }
     if (sum !== entry.crc32) throw damaged(filename, name, 'does not have its checksum');
@@ -88,12 +92,6 @@ export class Archive {
   #entry(name: string): Entry | undefined {
     return this.#entries.get(name) ?? this.#folded.get(name.toLowerCase());
   }
-}
-
-/** A failure that has its words already, or the reason of a signal. */
-function isOurs(error: unknown): boolean {
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  return (typeof code === 'string' && /^MV\d/.test(code)) || name === 'AbortError' || name === 'TimeoutError';
 }
 
 function messageOf(error: unknown): string {

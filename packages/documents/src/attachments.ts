@@ -61,7 +61,7 @@ export async function pagesOfFiles(
       }
       reading.take(inner, numbers);
     } catch (error) {
-      if (reading.signal?.aborted === true) throw error;
+      reading.signal?.throwIfAborted();
       reading.spent(inner);
       reading.warn(
         `attachment ${name} is not read: ${error instanceof Error ? error.message : String(error)}`,

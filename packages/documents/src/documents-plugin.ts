@@ -1,4 +1,5 @@
 import { type DocumentParser, definePlugin, type Factory } from '@memvid/core';
+import manifest from '../package.json' with { type: 'json' };
 import { KINDS } from './kinds.js';
 import { type DocumentsOptions, settingsOf } from './limits.js';
 import { parserOf } from './parser.js';
@@ -6,7 +7,7 @@ import { parserOf } from './parser.js';
 /** A plugin that reads documents. */
 export interface DocumentsPlugin {
   readonly spec: 'plugin/v1';
-  readonly name: '@memvid/documents';
+  readonly name: string;
   readonly version: string;
   readonly documentParsers: Readonly<Record<string, Factory<DocumentParser>>>;
 }
@@ -16,8 +17,8 @@ export function documentsPlugin(options: DocumentsOptions = {}): DocumentsPlugin
   const all = settingsOf(options);
   return definePlugin({
     spec: 'plugin/v1',
-    name: '@memvid/documents',
-    version: '0.1.0',
+    name: manifest.name,
+    version: manifest.version,
     documentParsers: Object.fromEntries(
       Object.entries(KINDS).map(([ending, kind]) => [ending, () => parserOf(kind, all)]),
     ),

@@ -25,7 +25,8 @@ export function parserOf(kind: Kind, limits: Settings): DocumentParser {
       try {
         return finished(kind.type, await read(reading), reading);
       } catch (error) {
-        if (options.signal?.aborted === true || MemvidError.isMemvidError(error)) throw error;
+        options.signal?.throwIfAborted();
+        if (MemvidError.isMemvidError(error)) throw error;
         // The engine of JavaScript cannot hold a longer text.
         if (error instanceof RangeError && /string length/i.test(error.message)) {
           throw tooLarge(source.filename, 'maxCharacters', limits.maxCharacters, 'characters');

@@ -213,6 +213,8 @@ function columnOf(reference: string | undefined): number | undefined {
 }
 
 function shownValue(value: string, type: string, format: CellFormat, { strings, is1904 }: Book): string {
+  // A cell without a value is blank whatever its type: as a number, nothing would be the first shared text.
+  if (value.trim() === '') return '';
   switch (type) {
     case 's':
       return strings[Number(value)] ?? '';

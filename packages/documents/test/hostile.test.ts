@@ -448,4 +448,25 @@ describe('damage', () => {
     setImmediate(() => stop.abort(new Error('enough')));
     await expect(parsing).rejects.toThrow('enough');
   });
+
+  it.each(ARCHIVES)(
+    '$filename: ends so wherever it has come, and is not told to be damaged',
+    async (source) => {
+      let isOver = false;
+      for (let most = 1; !isOver; most += Math.ceil(most / 4)) {
+        const stop = new AbortController();
+        let looks = 0;
+        // Aborted at the time it is looked at, once for each time that there is.
+        const throwIfAborted = (): void => {
+          looks += 1;
+          if (looks === most) stop.abort(new Error('enough'));
+          AbortSignal.prototype.throwIfAborted.call(stop.signal);
+        };
+        const signal = Object.assign(stop.signal, { throwIfAborted });
+        const parsing = parse(source, { signal });
+        await parsing.catch((error: unknown) => expect(error).toEqual(new Error('enough')));
+        isOver = !stop.signal.aborted;
+      }
+    },
+  );
 });

@@ -1,6 +1,8 @@
 import { documentParserContract, pluginContract } from '@memvid/plugin-kit';
 import { describe, expect, it } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
 import { documentsPlugin, parse } from '../src/index.ts';
+import { office, rels, xml } from './support/archive.ts';
 import { SAMPLES, type Sample } from './support/samples.ts';
 
 pluginContract({ describe, it }, { create: () => documentsPlugin() });
@@ -29,6 +31,30 @@ describe.each(SAMPLES.map((sample): [string, Sample] => [sample.filename, sample
     });
   },
 );
+
+it('cells without a value are blank, whatever their type', async () => {
+  const blank = '<c t="s"/><c t="s"><v></v></c><c t="b"/><c t="b"><v> </v></c><c><v/></c><c t="str"><v/></c>';
+  const data = office(
+    'xl/workbook.xml',
+    {
+      'xl/workbook.xml': xml(
+        '<workbook xmlns:r="r"><sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>',
+      ),
+      'xl/_rels/workbook.xml.rels': rels({ r1: ['worksheet', 'a.xml'], r2: ['sharedStrings', 's.xml'] }),
+      'xl/s.xml': xml('<sst><si><t>First</t></si></sst>'),
+      'xl/a.xml': xml(
+        `<worksheet><sheetData><row>${blank}<c t="s"><v>0</v></c><c t="b"><v>0</v></c></row><row>${blank}</row></sheetData></worksheet>`,
+      ),
+    },
+    { title: '', author: '', created: '' },
+  );
+  expect((await parse({ filename: 'a.xlsx', data })).text).toBe('First\tFALSE');
+});
+
+it('the plugin has the version of its package', () => {
+  const { name, version } = documentsPlugin();
+  expect({ name, version }).toEqual({ name: manifest.name, version: manifest.version });
+});
 
 const endingOf = ({ filename }: Sample): string => filename.slice(filename.lastIndexOf('.') + 1);
 for (const ending of new Set(SAMPLES.map(endingOf))) {
