@@ -7,7 +7,7 @@ import {
   type ImageInput,
   invalidInput,
 } from '@memvid/core';
-import { endedBySignal, orAborted, sha256Of, type TextTokenizer } from '@memvid/onnx';
+import { endedBySignal, inLanes, Loader, orAborted, sha256Of, type TextTokenizer } from '@memvid/onnx';
 import { failureOf } from './failure.js';
 import { type FolderRequest, type ModelFolder, readModelFolder, scalesByBatch } from './model-folder.js';
 import { INT8_SUFFIX, modelInFolder, modelOfName } from './models.js';
@@ -41,8 +41,6 @@ const MAX_BATCH = 64;
 /** Pictures, and texts, that are computed together: more is not faster on a processor, and takes memory. */
 const PICTURES = 8;
 const TEXTS = 16;
-/** Batches that are under way: one computes, and the next is made ready behind it. */
-const LANES = 2;
 const MAX_PIXELS = 100_000_000;
 /** Tokens that networks of CLIP's kind read, where theirs does not say. */
 const TOKENS = 77;
@@ -57,6 +55,10 @@ interface TextSide {
   readonly batch: number;
   readonly tokenizer: TextTokenizer;
   readonly length: number;
+}
+
+function isUsable({ network }: VisionSide | TextSide): boolean {
+  return network.usable;
 }
 
 /**
@@ -74,8 +76,8 @@ export class ClipModel implements ImageEmbedder {
   readonly #request: FolderRequest;
   readonly #resampler = new Resampler();
   readonly #running = new Set<Promise<unknown>>();
-  readonly #vision = new Loader(() => this.#loadVision());
-  readonly #text = new Loader(() => this.#loadText());
+  readonly #vision = new Loader(() => this.#loadVision(), isUsable);
+  readonly #text = new Loader(() => this.#loadText(), isUsable);
 
   /** @param name one of `CLIP_MODELS`, `-int8` behind it for 8-bit weights; or any, together with `options.folder`. */
   constructor(name: string = DEFAULT_MODEL, options?: ClipOptions) {
@@ -223,7 +225,7 @@ export class ClipModel implements ImageEmbedder {
   }
 }
 
-/** Calls `run` for parts of `count` things, two at a time, and gives the vectors in order. */
+/** The vectors that `run` gives for parts of `count` things, in order. */
 async function inBatches(
   count: number,
   size: number,
@@ -231,45 +233,10 @@ async function inBatches(
   run: (start: number, end: number) => Promise<Float32Array[]>,
 ): Promise<Float32Array[]> {
   const vectors = Array.from<Float32Array>({ length: count });
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) {
-      signal?.throwIfAborted();
-      const start = next;
-      next = Math.min(count, start + size);
-      (await run(start, next)).forEach((vector, row) => {
-        vectors[start + row] = vector;
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await inLanes(count, size, signal, async (start, end) => {
+    (await run(start, end)).forEach((vector, row) => {
+      vectors[start + row] = vector;
+    });
+  });
   return vectors;
-}
-
-/** Half of a model, loaded once; what failed, or was lost since, is tried again. */
-class Loader<Loaded extends { readonly network: Network }> {
-  readonly #load: () => Promise<Loaded>;
-  #loading: Promise<Loaded> | undefined;
-
-  constructor(load: () => Promise<Loaded>) {
-    this.#load = load;
-  }
-
-  async loaded(): Promise<Loaded> {
-    const known = this.#loading;
-    if (known !== undefined) {
-      const loaded = await known.catch(() => undefined);
-      if (loaded?.network.usable === true) return loaded;
-      if (this.#loading === known) this.#loading = undefined;
-    }
-    this.#loading ??= this.#load();
-    return this.#loading;
-  }
-
-  /** What is loaded, which is the caller's from now on. */
-  take(): Promise<Loaded> | undefined {
-    const loading = this.#loading;
-    this.#loading = undefined;
-    return loading;
-  }
 }

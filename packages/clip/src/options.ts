@@ -1,5 +1,5 @@
 import { checkInteger, checkOptional, checkString, invalidInput } from '@memvid/core';
-import type { Runtime } from '@memvid/onnx';
+import { checkRuntime, type Runtime } from '@memvid/onnx';
 
 export interface ClipOptions {
   /** The folder of all models. Default: `MEMVID_MODELS_DIR`, or `~/.memvid/models`. */
@@ -26,14 +26,6 @@ export function checkedOptions(given: unknown): ClipOptions {
     folder: checkOptional('folder', options['folder'], path),
     threads: checkOptional('threads', options['threads'], count),
     maxPixels: checkOptional('maxPixels', options['maxPixels'], count),
-    runtime: checkOptional('runtime', options['runtime'], runtimeOf),
+    runtime: checkOptional('runtime', options['runtime'], checkRuntime),
   };
-}
-
-function runtimeOf(name: string, value: unknown): Runtime {
-  const { name: own, open } = (value ?? {}) as Partial<Runtime>;
-  if (typeof own !== 'string' || typeof open !== 'function') {
-    throw invalidInput(name, value, 'an object with a name and a method open');
-  }
-  return value as Runtime;
 }

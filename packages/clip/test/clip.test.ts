@@ -1,4 +1,5 @@
 import { imageEmbedderContract, pluginContract } from '@memvid/plugin-kit';
+import type { Runtime } from '@memvid/onnx';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -99,6 +100,37 @@ describe.skipIf(MISSING !== undefined)('with the toy model of coloured shapes', 
       details: { reason: 'too_large', limit: 'maxPixels', value: 1000 },
     });
     await strict.close();
+  });
+
+  it('does nothing any more when a picture has made the call fail', async () => {
+    let runs = 0;
+    const runtime: Runtime = {
+      name: 'ones',
+      open: async () => ({
+        inputs: [{ name: 'pixel_values', type: 'float32', dims: ['batch', 3, 224, 224] }],
+        outputs: [{ name: 'image_embeds', type: 'float32', dims: ['batch', 4] }],
+        usable: true,
+        run: async ({ pixel_values: { dims: [rows = 0] = [] } = {} }) => {
+          runs += 1;
+          return {
+            image_embeds: { type: 'float32', dims: [rows, 4], data: new Float32Array(rows * 4).fill(1) },
+          };
+        },
+        close: async () => undefined,
+      }),
+    };
+    const counted = clip('toy', { folder: TOY, runtime });
+    const some = [{ data: Uint8Array.of(1) }, ...Array.from({ length: 5 }, () => pictures).flat()];
+    await expect(counted.embedImages(some.slice(0, counted.maxBatch))).rejects.toMatchObject({
+      details: { reason: 'unreadable', index: 0 },
+    });
+    const before = runs;
+    await counted.embedImages(pictures);
+    expect([before, runs]).toEqual([
+      expect.toSatisfy((count) => count <= 1),
+      before + Math.ceil(pictures.length / 8),
+    ]);
+    await counted.close();
   });
 
   it('refuses texts with half a character', async () => {

@@ -6,7 +6,7 @@ import {
   type EmbedResult,
   invalidInput,
 } from '@memvid/core';
-import { batchesOf, defaultThreads, type Row, sha256Of } from '@memvid/onnx';
+import { batchesOf, defaultThreads, Loader, type Row, sha256Of } from '@memvid/onnx';
 import { setImmediate } from 'node:timers/promises';
 import { failureOf } from './failure.js';
 import { type FolderRequest, type ModelFolder, readModelFolder } from './model-folder.js';
@@ -118,7 +118,10 @@ class LocalModelEmbedder implements LocalEmbedder {
   readonly #options: LocalOptions;
   readonly #request: FolderRequest;
   readonly #running = new Set<Promise<unknown>>();
-  #loading: Promise<{ folder: ModelFolder; network: Network }> | undefined;
+  readonly #model = new Loader(
+    () => this.#load(),
+    ({ network }) => network.usable,
+  );
 
   constructor(facts: LocalModel, options: LocalOptions, compatible: boolean) {
     const { variant, maxTokens, directory } = options;
@@ -177,8 +180,7 @@ class LocalModelEmbedder implements LocalEmbedder {
   }
 
   async close(): Promise<void> {
-    const loading = this.#loading;
-    this.#loading = undefined;
+    const loading = this.#model.take();
     await Promise.allSettled(this.#running);
     const loaded = await loading?.catch(() => undefined);
     await loaded?.network.close();
@@ -189,7 +191,7 @@ class LocalModelEmbedder implements LocalEmbedder {
     kind: EmbedOptions['kind'],
     signal: AbortSignal | undefined,
   ): Promise<LocalEmbedResult> {
-    const { folder, network } = await this.#loaded();
+    const { folder, network } = await this.#model.loaded();
     const { normalized, prefixes } = this.#facts;
     const vectors = Array.from<Float32Array>({ length: texts.length });
     const usage = { tokens: 0, truncated: 0 };
@@ -245,18 +247,6 @@ class LocalModelEmbedder implements LocalEmbedder {
       await queue.return(undefined);
     }
     return { vectors, usage };
-  }
-
-  /** The model, loaded once; what failed, or was lost since, is tried again. */
-  async #loaded(): Promise<{ folder: ModelFolder; network: Network }> {
-    const known = this.#loading;
-    if (known !== undefined) {
-      const loaded = await known.catch(() => undefined);
-      if (loaded?.network.usable === true) return loaded;
-      if (this.#loading === known) this.#loading = undefined;
-    }
-    this.#loading ??= this.#load();
-    return this.#loading;
   }
 
   async #load(): Promise<{ folder: ModelFolder; network: Network }> {

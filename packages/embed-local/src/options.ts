@@ -1,5 +1,5 @@
 import { checkInteger, checkOneOf, checkOptional, checkString, invalidInput } from '@memvid/core';
-import type { Runtime } from '@memvid/onnx';
+import { checkRuntime, type Runtime } from '@memvid/onnx';
 
 export interface LocalOptions {
   /** The folder of all models. Default: `MEMVID_MODELS_DIR`, or `~/.memvid/models`. */
@@ -46,14 +46,6 @@ export function checkedOptions(given: unknown): LocalOptions {
     compatibility: checkOptional('compatibility', options['compatibility'], (name, value) =>
       checkOneOf(name, value, ['reference']),
     ),
-    runtime: checkOptional('runtime', options['runtime'], runtimeOf),
+    runtime: checkOptional('runtime', options['runtime'], checkRuntime),
   };
-}
-
-function runtimeOf(name: string, value: unknown): Runtime {
-  const { name: own, open } = (value ?? {}) as Partial<Runtime>;
-  if (typeof own !== 'string' || typeof open !== 'function') {
-    throw invalidInput(name, value, 'an object with a name and a method open');
-  }
-  return value as Runtime;
 }

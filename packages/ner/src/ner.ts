@@ -6,7 +6,7 @@ import {
   type ExtractEntitiesOptions,
   invalidInput,
 } from '@memvid/core';
-import { endedBySignal } from '@memvid/onnx';
+import { endedBySignal, inLanes, Loader } from '@memvid/onnx';
 import { failureOf } from './failure.js';
 import { loadModel, type ModelRequest } from './model-folder.js';
 import { ENGLISH, modelOfName, type NamedModel } from './models.js';
@@ -36,8 +36,6 @@ export interface LocalEntityExtractor extends EntityExtractor {
 const MIN_CONFIDENCE = 0.5;
 /** What a folder that nobody knows is thought to find until it is loaded: what most models are taught. */
 const USUAL_TYPES: readonly string[] = ['PERSON', 'ORG', 'LOCATION', 'MISC'];
-/** Texts that are under way: one is computed, and the next is taken apart. */
-const LANES = 2;
 
 /**
  * Finds names in text with a model on this machine; no socket is opened, ever. The model is looked for and loaded with the
@@ -58,7 +56,10 @@ class LocalModelExtractor implements LocalEntityExtractor {
   readonly #request: ModelRequest;
   readonly #running = new Set<Promise<unknown>>();
   #types: readonly string[];
-  #loading: Promise<EntityModel> | undefined;
+  readonly #model = new Loader(
+    () => this.#load(),
+    ({ usable }) => usable,
+  );
 
   constructor(model: NamedModel, options: NerOptions) {
     const { directory, threads, runtime, entityTypes, minConfidence = MIN_CONFIDENCE } = options;
@@ -105,8 +106,7 @@ class LocalModelExtractor implements LocalEntityExtractor {
   }
 
   async close(): Promise<void> {
-    const loading = this.#loading;
-    this.#loading = undefined;
+    const loading = this.#model.take();
     await Promise.allSettled(this.#running);
     const loaded = await loading?.catch(() => undefined);
     await loaded?.close();
@@ -117,23 +117,11 @@ class LocalModelExtractor implements LocalEntityExtractor {
     least: number,
     signal: AbortSignal | undefined,
   ): Promise<NamedEntity[][]> {
-    const model = await this.#loaded();
+    const model = await this.#model.loaded();
     const found = Array.from<NamedEntity[]>({ length: texts.length });
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      while (next < texts.length) {
-        signal?.throwIfAborted();
-        const index = next;
-        next += 1;
-        found[index] = await this.#namesIn(texts[index] ?? '', model, least, signal);
-      }
-    };
-    try {
-      await Promise.all(Array.from({ length: LANES }, lane));
-    } finally {
-      // What failed in one lane must not leave the other at work.
-      next = texts.length;
-    }
+    await inLanes(texts.length, 1, signal, async (index) => {
+      found[index] = await this.#namesIn(texts[index] ?? '', model, least, signal);
+    });
     return found;
   }
 
@@ -150,18 +138,6 @@ class LocalModelExtractor implements LocalEntityExtractor {
       entities.push({ name: text.slice(start, end), type, label, confidence, start, end });
     }
     return entities;
-  }
-
-  /** The model, loaded once; what failed, or was lost since, is tried again. */
-  async #loaded(): Promise<EntityModel> {
-    const known = this.#loading;
-    if (known !== undefined) {
-      const loaded = await known.catch(() => undefined);
-      if (loaded?.usable === true) return loaded;
-      if (this.#loading === known) this.#loading = undefined;
-    }
-    this.#loading ??= this.#load();
-    return this.#loading;
   }
 
   async #load(): Promise<EntityModel> {

@@ -6,7 +6,7 @@ import {
   checkString,
   invalidInput,
 } from '@memvid/core';
-import type { Runtime } from '@memvid/onnx';
+import { checkRuntime, type Runtime } from '@memvid/onnx';
 
 export interface NerOptions {
   /** The folder of all models but the one that comes along. Default: `MEMVID_MODELS_DIR`, or `~/.memvid/models`. */
@@ -35,7 +35,7 @@ export function checkedOptions(given: unknown): NerOptions {
     threads: checkOptional('threads', options['threads'], (name, value) =>
       checkInteger(name, value, { min: 1 }),
     ),
-    runtime: checkOptional('runtime', options['runtime'], runtimeOf),
+    runtime: checkOptional('runtime', options['runtime'], checkRuntime),
   };
 }
 
@@ -49,12 +49,4 @@ function typesGiven(name: string, value: unknown): string[] {
   );
   if (types.length === 0) throw invalidInput(name, value, 'at least one type');
   return types;
-}
-
-function runtimeOf(name: string, value: unknown): Runtime {
-  const { name: own, open } = (value ?? {}) as Partial<Runtime>;
-  if (typeof own !== 'string' || typeof open !== 'function') {
-    throw invalidInput(name, value, 'an object with a name and a method open');
-  }
-  return value as Runtime;
 }

@@ -11,6 +11,8 @@ export {
   type ModelFile,
   type ModelSource,
 } from './install.js';
+export { inLanes } from './lanes.js';
+export { Loader } from './loader.js';
 export { filesIn, NETWORK_FILES, readJson } from './model-files.js';
 export { modelsDirectory } from './models-directory.js';
 export type {
@@ -23,6 +25,7 @@ export type {
   TensorInfo,
   TensorType,
 } from './session.js';
+export { checkRuntime } from './runtime-option.js';
 export { openSession, type OpenOptions } from './shared-sessions.js';
 export { defaultThreads } from './threads.js';
 export { isTokenInput, tokenInputs } from './token-inputs.js';
