@@ -30,11 +30,14 @@ export class DocumentParsers {
     if (factory === undefined) return undefined;
     // Most memories read no document, and do without its code.
     const { parseFile } = await import('./parsed-file.js');
-    return parseFile(file, () => {
-      const made = this.#made.get(extension) ?? Promise.resolve(factory());
-      this.#made.set(extension, made);
-      return made;
-    });
+    // It may hang, and must not hold the memory with it.
+    return this.#handle.embedding(file.operation, 'write', file.signal, (signal) =>
+      parseFile({ ...file, signal }, () => {
+        const made = this.#made.get(extension) ?? Promise.resolve(factory());
+        this.#made.set(extension, made);
+        return made;
+      }),
+    );
   }
 }
 

@@ -10,7 +10,8 @@ import {
   type Options,
 } from './check.js';
 import { contentDates } from './content-dates.js';
-import { imageOf, pendingPictures } from './image.js';
+import { extensionOf } from './extension.js';
+import { imageOf, pendingPictures, type Picture } from './image.js';
 import { metadataOf } from './metadata.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 
@@ -89,6 +90,11 @@ export function textDocument(fields: Fields, text: string, switches: Switches): 
   };
 }
 
+/** The first label of a picture that has none of its own: the ending of its file, where there is a file. */
+export function pictureLabel(image: Picture): string {
+  return (typeof image === 'string' && extensionOf(image)) || 'image';
+}
+
 /** The document of an `image`, which is read, named and embedded by `pictured`; `undefined` without one. */
 export function pictureDocument(given: Options, at: string, switches: Switches): NativeDocument | undefined {
   const argument = `${at}image`;
@@ -97,7 +103,7 @@ export function pictureDocument(given: Options, at: string, switches: Switches):
   if ((given['text'] ?? given['file'] ?? undefined) !== undefined) {
     throw invalidInput(argument, image, 'left out beside "text" or "file"');
   }
-  const fields = fieldsOf(given, at, 'image');
+  const fields = fieldsOf(given, at, pictureLabel(image));
   const document = textDocument(fields, '', switches);
   delete document.text;
   pendingPictures.set(document, { document, fields, image, argument });

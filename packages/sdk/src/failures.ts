@@ -55,10 +55,10 @@ export function aborted(operation: string, signal: AbortSignal): UnsupportedOper
   return ended(operation, signal, ' before anything was stored');
 }
 
-/** The memory was closed while an embedder or a language model worked for a call. */
+/** The memory was closed while code of a plugin worked for a call: an embedder, a language model, a reader of documents. */
 export function closedMeanwhile(path: string): ClosedHandleError {
   return new ClosedHandleError(
-    `${path} was closed while this call waited for an embedder or a language model`,
+    `${path} was closed while this call waited for an embedder, a language model or a reader of documents`,
     {
       details: { path, reason: 'closed' },
     },

@@ -11,6 +11,7 @@ import {
 import { ownValue } from './check.js';
 import type { DocumentParsers } from './document-parsers.js';
 import { textDocument, type Fields, type Switches } from './document.js';
+import { extensionOf } from './extension.js';
 import { pluginMissing } from './failures.js';
 import type { ParsedFile } from './parsed-file.js';
 
@@ -60,11 +61,6 @@ export interface TextFile {
   readonly text: string;
   /** What its parser says, where a plugin has one for its kind. */
   readonly parsed?: ParsedFile | undefined;
-}
-
-/** Lower-case extension of a path without its dot. */
-export function extensionOf(path: string): string {
-  return extname(path).slice(1).toLowerCase();
 }
 
 /** The bytes of an input file. Missing: MV013; a folder, a pipe, a device, a socket: MV019. */

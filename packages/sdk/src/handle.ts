@@ -23,6 +23,8 @@ export interface HandleSettings {
   readonly apiKeys: ReadonlyMap<string, string>;
 }
 
+export type WholeFile = Pick<NativeMemory, 'selectWhere' | 'frame'>;
+
 /** A part of a memory: of which, and which. */
 interface View {
   readonly outer: Handle;
@@ -183,6 +185,11 @@ export class Handle {
     } catch {
       return undefined; // What is wrong the search itself says.
     }
+  }
+
+  /** What is in the file, also where this sees a part of it: for names that must not be there twice. Nothing of it is told. */
+  get wholeFile(): WholeFile {
+    return this.#whole;
   }
 
   /** The frame that is stored next, if no other process stores one before. For a write that has its turn. */

@@ -6,7 +6,6 @@ import {
   UnsupportedOperationError,
 } from '@memvid/core';
 import { isRecord } from './check.js';
-import { aborted } from './failures.js';
 
 export interface FileToParse {
   readonly operation: string;
@@ -54,7 +53,6 @@ export async function parseFile(
     const fileMime = parser.mimeTypes[0] ?? 'application/octet-stream';
     return { type, text, warnings, mime: mimeType, fileMime, parts: partsOf(parsed), said: saidOf(parsed) };
   } catch (error) {
-    if (signal?.aborted === true) throw aborted(operation, signal);
     if (MemvidError.isMemvidError(error)) throw error;
     throw unreadable(operation, name, toMemvidError(error).message, 'parser', error);
   }

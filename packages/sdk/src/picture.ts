@@ -1,6 +1,6 @@
-import type { MemvidError, NativeDocument } from '@memvid/core';
+import { invalidInput, type MemvidError, type NativeDocument } from '@memvid/core';
 import { signalOf } from './batch-options.js';
-import { type Options, optionalOneOf } from './check.js';
+import { type Options, optionalFilledString, optionalOneOf, refuseOptions } from './check.js';
 import { finiteVector, vectorOf } from './embedding/given-vector.js';
 import type { Handle } from './handle.js';
 import { isPicture, picturesAmong, type PictureQuery } from './image.js';
@@ -48,12 +48,18 @@ export async function pictureVector(
   query: string | PictureQuery,
   options: Options,
 ): Promise<PictureVector> {
+  refuseOptions(options, '', { embedder: 'pictures are found with an `imageEmbedder`' });
+  const model = optionalFilledString(options['queryEmbeddingModel'], 'queryEmbeddingModel');
   const given = options['queryEmbedding'] ?? undefined;
   if (given !== undefined) {
-    return { vector: finiteVector(vectorOf(given, 'queryEmbedding'), undefined), model: undefined };
+    if (typeof query !== 'string') {
+      throw invalidInput('queryEmbedding', given, 'left out beside a picture, of which the vector is made');
+    }
+    return { vector: finiteVector(vectorOf(given, 'queryEmbedding'), undefined), model };
   }
   const { queryVectorOf } = await import('./pictures.js');
-  return queryVectorOf(handle, query, { ...options, signal: signalOf(options['signal']) });
+  const imageEmbedder = options['imageEmbedder'] ?? model;
+  return queryVectorOf(handle, query, { imageEmbedder, signal: signalOf(options['signal']) });
 }
 
 /** What the chunk is told. */

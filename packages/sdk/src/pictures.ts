@@ -17,7 +17,8 @@ import {
 } from '@memvid/core';
 import { reading } from './border.js';
 import { embeddingFailed } from './failures.js';
-import { extensionOf, readInput } from './file-document.js';
+import { extensionOf } from './extension.js';
+import { readInput } from './file-document.js';
 import type { Handle } from './handle.js';
 import {
   imageEmbedderInput,

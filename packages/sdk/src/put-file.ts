@@ -45,7 +45,8 @@ import {
 } from './embedding/document-vectors.js';
 import { putEmbedded, putMade } from './embedding/put-embedded.js';
 import { aborted, ended, isEnvironmental } from './failures.js';
-import { DOCUMENT_KINDS, extensionOf, readFile, TEXT_KINDS, type TextFile } from './file-document.js';
+import { extensionOf } from './extension.js';
+import { DOCUMENT_KINDS, readFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
 import type { Part } from './parsed-file.js';
 import { storedIds, store as storeTogether } from './write-queue.js';

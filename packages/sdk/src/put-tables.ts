@@ -17,7 +17,7 @@ import type { VectorRequest } from './embedding/document-vectors.js';
 import { aborted, pluginMissing } from './failures.js';
 import { readInput } from './file-document.js';
 import type { FrameInfo } from './frame-info.js';
-import type { Handle } from './handle.js';
+import type { Handle, WholeFile } from './handle.js';
 import { framesWhere, infoOf, ROW_KIND, TABLE_KIND } from './read-tables.js';
 import type { PutPdfTablesOptions, PutPdfTablesResult, TableInfo, WritingSteps } from './tables.js';
 
@@ -57,7 +57,7 @@ export async function putPdfTables(
   }
   const infos = await handle.write(OPERATION, async (native) => {
     if (signal?.aborted === true) throw aborted(OPERATION, signal);
-    return store(native, { name, path: file, tables, rows, nextFrame: () => handle.nextFrame() }, steps);
+    return store(native, { name, tables, rows, file: handle }, steps);
   });
   return { tables_count: infos.length, tables: infos, tablesCount: infos.length, ...warned(warnings) };
 }
@@ -87,15 +87,17 @@ async function extract(
     throw pluginMissing(OPERATION, 'no plugin finds tables in PDF', TABLES_PACKAGE);
   }
   try {
-    const extractor = checkExtractor(await factory());
-    const found = await extractor.extract({ data, filename: basename(file), mimeType: PDF }, options);
-    if (!isRecord(found) || !Array.isArray(found.tables)) {
-      throw new TypeError('the extractor gives no object with `tables`');
-    }
-    return found;
+    // It may hang, and must not hold the memory with it.
+    return await handle.embedding(OPERATION, 'write', options.signal, async (signal) => {
+      const extractor = checkExtractor(await factory());
+      const source = { data, filename: basename(file), mimeType: PDF };
+      const found = await extractor.extract(source, { ...options, signal });
+      if (!isRecord(found) || !Array.isArray(found.tables)) {
+        throw new TypeError('the extractor gives no object with `tables`');
+      }
+      return found;
+    });
   } catch (error) {
-    const { signal } = options;
-    if (signal?.aborted === true) throw aborted(OPERATION, signal);
     if (MemvidError.isMemvidError(error)) throw error;
     const name = basename(file);
     throw new UnsupportedOperationError(`${name} cannot be read: ${toMemvidError(error).message}`, {
@@ -189,11 +191,11 @@ async function embeddedRows(
 /** What is to be stored. */
 interface Found {
   readonly name: string;
-  readonly path: string;
   readonly tables: readonly Table[];
   /** One behind the other, as far as they are documents already. */
   readonly rows: readonly NativeDocument[];
-  readonly nextFrame: () => number;
+  /** For numbers that hold in all of it, beyond a scope. */
+  readonly file: Pick<Handle, 'nextFrame' | 'wholeFile'>;
 }
 
 /**
@@ -205,12 +207,12 @@ async function store(native: NativeMemory, found: Found, { storedIds }: WritingS
   const options = { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep' } as const;
   const { length } = found.tables;
   for (let attempt = 1; ; attempt += 1) {
-    const number = nextNumber(native, found.name);
-    const base = attempt === 1 ? found.nextFrame() : undefined;
+    const number = nextNumber(found.file.wholeFile, found.name);
+    const base = attempt === 1 ? found.file.nextFrame() : undefined;
     const stored = await storedIds(native, documentsOf(found, number, base), options);
     const frames = stored.slice(0, length).map(Number);
     const isAsThought = base === undefined || stored.every((id, index) => Number(id) === base + index);
-    if (isAsThought && isFirst(native, `${prefixOf(found.name)}${number}`, frames[0])) {
+    if (isAsThought && isFirst(found.file.wholeFile, `${prefixOf(found.name)}${number}`, frames[0])) {
       return frames.map((id) => infoOf(native, JSON.parse(native.frame(id)) as FrameInfo));
     }
     await native.remove(stored.map(Number));
@@ -218,13 +220,13 @@ async function store(native: NativeMemory, found: Found, { storedIds }: WritingS
 }
 
 /** Whether no other process gave a table of its own the same id before. */
-function isFirst(native: NativeMemory, tableId: string, frame: number | undefined): boolean {
+function isFirst(native: WholeFile, tableId: string, frame: number | undefined): boolean {
   return framesWhere(native, { kind: TABLE_KIND, table_id: tableId })[0]?.id === frame;
 }
 
 /** Tables in front, then their rows; `base`: the frame of the first, or not to be told. */
 function documentsOf(
-  { name, path, tables, rows }: Found,
+  { name, tables, rows }: Found,
   first: number,
   base: number | undefined,
 ): NativeDocument[] {
@@ -232,7 +234,7 @@ function documentsOf(
   const idOf = (index: number): string => `${prefixOf(name)}${first + index}`;
   let at = 0;
   return [
-    ...tables.map((table, index) => tableDocument(table, idOf(index), name, path, timestamp)),
+    ...tables.map((table, index) => tableDocument(table, idOf(index), name, timestamp)),
     ...tables.flatMap((table, index) =>
       table.rows.map((row, rowIndex) => {
         const frame = base === undefined ? undefined : base + index;
@@ -247,8 +249,8 @@ function prefixOf(name: string): string {
   return `tbl_${name.replaceAll('.', '_')}_`;
 }
 
-/** Tables of one file are numbered through, however often it is stored. */
-function nextNumber(native: NativeMemory, name: string): number {
+/** Tables of one file are numbered through, however often and in which scope it is stored: an id is one table's. */
+function nextNumber(native: WholeFile, name: string): number {
   const prefix = prefixOf(name);
   const numbers = framesWhere(native, { kind: TABLE_KIND }).map(({ metadata }) => {
     const id = String(metadata['table_id'] ?? '');
@@ -266,7 +268,6 @@ function tableDocument(
   { headers, rows, pageStart, pageEnd, quality, detectionMode }: Table,
   tableId: string,
   name: string,
-  path: string,
   timestamp: number,
 ): NativeDocument {
   const word = wordOf(quality);
@@ -285,7 +286,8 @@ function tableDocument(
     extraction_ms: 0,
     headers,
     source_file: name,
-    source_uri: path,
+    // The path of a file says more of a machine than others are to know.
+    source_uri: name,
     warnings: [],
   };
   return {

@@ -1,7 +1,7 @@
 import { FrameNotFoundError, type NativeMemory, toMemvidError } from '@memvid/core';
 import { filledString, optionalOneOf } from './check.js';
 import type { FrameInfo } from './frame-info.js';
-import type { Handle } from './handle.js';
+import type { Handle, WholeFile } from './handle.js';
 import type { TableData, TableFormat, TableInfo } from './tables.js';
 
 export const TABLE_KIND = 'table_meta';
@@ -30,13 +30,13 @@ export async function getTable(
   return wanted === 'json' ? JSON.stringify(data) : csvOf(data);
 }
 
-export function framesWhere(native: NativeMemory, where: Record<string, unknown>): FrameInfo[] {
+export function framesWhere(native: WholeFile, where: Record<string, unknown>): FrameInfo[] {
   const ids = JSON.parse(native.selectWhere(JSON.stringify({ where }))) as number[];
   return ids.flatMap((id) => frameOf(native, id)).toSorted((a, b) => a.id - b.id);
 }
 
 /** None, when another process removed it since it was selected. */
-function frameOf(native: NativeMemory, id: number): FrameInfo[] {
+function frameOf(native: WholeFile, id: number): FrameInfo[] {
   try {
     return [JSON.parse(native.frame(id)) as FrameInfo];
   } catch (error) {

@@ -3,7 +3,7 @@ import { derivedTags } from './auto-tag.js';
 import { signalOf } from './batch-options.js';
 import { frameId, recordOf, type Options } from './check.js';
 import { contentDates } from './content-dates.js';
-import { fieldsOf, switchesOf, type DocumentFields, type IngestSwitches } from './document.js';
+import { fieldsOf, pictureLabel, switchesOf, type DocumentFields, type IngestSwitches } from './document.js';
 import {
   type DocumentVector,
   documentVectors,
@@ -34,8 +34,8 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   handle.assertWritable('update');
   const frame = frameId(id, 'id');
   const given = recordOf(input, 'changes', 'an object with the fields to change');
-  const patch = patchOf(given);
   const image = imageOf(given['image'], 'image');
+  const patch = patchOf(given, image);
   if (image !== undefined) {
     if (patch.text !== undefined) {
       throw invalidInput('image', image, 'left out beside "text" or "file"');
@@ -60,6 +60,7 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   if (request === undefined || (text === '' && !request.isAsked)) {
     const store = async (native: NativeMemory): Promise<string> => {
       await picturing;
+      if (signal?.aborted === true) throw aborted('update', signal);
       return changed(native, frame, patch);
     };
     return handle.write('update', store, picturing);
@@ -88,8 +89,8 @@ async function changed(native: NativeMemory, frame: number, patch: Partial<Nativ
   return String(await ofNewestVersion(native, 'update', frame, () => native.update(frame, patch)));
 }
 
-function patchOf(input: Options): Partial<NativeDocument> {
-  const patch: Partial<NativeDocument> = fieldsOf(input, '');
+function patchOf(input: Options, image: Picture | undefined): Partial<NativeDocument> {
+  const patch: Partial<NativeDocument> = fieldsOf(input, '', image && pictureLabel(image));
   const switches = switchesOf(input);
   const text = input['text'] ?? undefined;
   if (text !== undefined) {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageEmbedder, Plugin } from '@memvid/core';
 import { UnsupportedOperationError } from '@memvid/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   create,
   type FindInput,
@@ -277,6 +277,88 @@ describe('pictures', () => {
     const error = await refusal(memory.put({ image: picture('ship'), imageEmbedder, signal: abort.signal }));
     expect([error.code, error.details?.['reason']]).toEqual(['MV018', 'aborted']);
     expect((await memory.stats()).frame_count).toBe(0);
+  });
+
+  it('that take the place of a content do not when their signal was aborted while they waited', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    const id = await memory.put({ text: 'Words.' });
+    const stop = new AbortController();
+    let release = (): void => undefined;
+    const ahead = memory.update(id, {
+      metadata: { ahead: true },
+      image: picture('first'),
+      imageEmbedder: {
+        ...embedder(),
+        embedImages: async () => {
+          await new Promise<void>((resolve) => {
+            release = resolve;
+          });
+          return { vectors: [new Float32Array(16).fill(1)] };
+        },
+      },
+    });
+    ahead.catch(() => undefined);
+    const imageEmbedder = embedder();
+    const updating = memory.update(id, { image: picture('ship'), imageEmbedder, signal: stop.signal });
+    updating.catch(() => undefined);
+    await vi.waitFor(() => expect(imageEmbedder.calls).toEqual([1]));
+    stop.abort();
+    release();
+    const error = await refusal(updating);
+    expect([error.code, error.details?.['reason']]).toEqual(['MV018', 'aborted']);
+    await ahead;
+    expect((await memory.stats()).frame_count).toBe(2);
+  });
+
+  it('have the ending of their file as first label beside others', async () => {
+    await using memory = await freshMemory({ imageEmbedder: embedder() });
+    const labels = ['x'];
+    const id = await memory.put({ image: pictureFile('ship'), labels });
+    const ids = [
+      id,
+      await memory.put({ image: picture('dog'), labels }),
+      ...(await memory.putMany([{ title: 'Cat', image: pictureFile('cat'), labels }])),
+      await memory.put({ image: pictureFile('cow'), labels, label: 'own' }),
+      await memory.update(id, { image: pictureFile('boat', 'boat.JPG'), labels }),
+    ];
+    const of = async (frame: string): Promise<string[]> => (await memory.getFrameInfo(frame)).labels;
+    expect(await Promise.all(ids.map(of))).toEqual([
+      ['png', 'x'],
+      ['image', 'x'],
+      ['png', 'x'],
+      ['own', 'x'],
+      ['jpg', 'x'],
+    ]);
+  });
+
+  it('are not looked for with options that are passed over', async () => {
+    const imageEmbedder = embedder('Other');
+    const plugin: Plugin = {
+      spec: 'plugin/v1',
+      name: 'pictures',
+      imageEmbedders: { other: () => embedder('Other'), 'mobileclip-s2': () => embedder() },
+    };
+    await using memory = await freshMemory({ plugins: [plugin] });
+    await memory.put({ image: picture('ship'), title: 'Ship', imageEmbedder });
+    const queryEmbedding = new Float32Array(16).fill(1);
+    const missing = join(scratch(), 'no.png');
+    for (const [call, argument] of [
+      [() => memory.find({ image: missing }, { queryEmbedding }), 'queryEmbedding'],
+      [() => memory.find('ship', { mode: 'clip', embedder: 'bge-small' }), 'embedder'],
+      [() => memory.find({ image: picture('ship') }, { embedder: 'bge-small' }), 'embedder'],
+      [() => memory.find('ship', { mode: 'clip', queryEmbeddingModel: ' ' }), 'queryEmbeddingModel'],
+    ] as const) {
+      const error = await expectFailure(call);
+      expect([error.code, error.details?.['argument']]).toEqual(['MV019', argument]);
+    }
+    // A model that is named is that of the pictures, or an error.
+    for (const options of [{}, { queryEmbedding }]) {
+      const queryEmbeddingModel = 'mobileclip-s2';
+      const error = await refusal(memory.find('ship', { mode: 'clip', ...options, queryEmbeddingModel }));
+      expect([error.code, error.message]).toEqual(['MV015', expect.stringContaining('Other')]);
+      const own = await memory.find('ship', { mode: 'clip', ...options, queryEmbeddingModel: 'Other' });
+      expect(own.hits).toHaveLength(1);
+    }
   });
 
   it('refuse what is no picture, no embedder and no mode', async () => {

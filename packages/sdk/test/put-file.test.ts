@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { DocumentParser, ParsedDocument } from '@memvid/core';
-import { create, type PutFilesProgress } from '../src/index.ts';
+import { create, type PutFilesProgress, type PutFilesResult } from '../src/index.ts';
 import { freshMemory, scratch } from './support/memory.ts';
 
 describe('putFile', () => {
@@ -171,6 +171,59 @@ describe('a parser of a plugin', () => {
         });
       }
       expect((await memory.stats()).frame_count).toBe(0);
+    },
+  );
+
+  it.each(['parser', 'making of a parser'])(
+    'a %s that hangs holds neither the calls behind it nor the file',
+    async (what) => {
+      let asked = 0;
+      const hang = async (): Promise<never> => {
+        asked += 1;
+        return new Promise(() => undefined);
+      };
+      const acme = async (): Promise<DocumentParser> =>
+        what === 'parser'
+          ? { spec: 'document-parser/v1', name: 'acme', mimeTypes: ['application/x-acme'], parse: hang }
+          : hang();
+      const plugin = { spec: 'plugin/v1', name: '@acme/documents', documentParsers: { acme } } as const;
+      const memory = await create(join(scratch(), 'memory.mv2'), { plugins: [plugin] });
+      const folder = scratch();
+      const path = file(folder);
+      for (const call of [
+        (signal: AbortSignal) => memory.putFile(path, { signal }),
+        (signal: AbortSignal) => memory.put({ file: path, signal }),
+        (signal: AbortSignal) => memory.putFiles(folder, { signal }),
+      ]) {
+        const before = asked;
+        const stop = new AbortController();
+        const putting = call(stop.signal);
+        putting.catch(() => undefined);
+        const behind = memory.put({ text: 'behind' });
+        await vi.waitFor(() => expect(asked).toBe(before + 1));
+        stop.abort(new Error('enough'));
+        const told = await putting.then(
+          (result) => (result as PutFilesResult).errors[0],
+          (error: unknown) => error,
+        );
+        expect(told).toMatchObject({
+          code: 'MV018',
+          message: expect.stringContaining('ended by its signal'),
+        });
+        await behind;
+      }
+      const last = memory.putFile(path);
+      last.catch(() => undefined);
+      await vi.waitFor(() => expect(asked).toBe(4));
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const closing = memory.close();
+      await vi.advanceTimersByTimeAsync(10_100);
+      vi.useRealTimers();
+      await closing;
+      await expect(last).rejects.toMatchObject({
+        name: 'ClosedHandleError',
+        message: expect.stringContaining('reader of documents'),
+      });
     },
   );
 

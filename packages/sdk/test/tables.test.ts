@@ -167,6 +167,54 @@ describe('putPdfTables', () => {
     expect(await memory.scope({ user: 'ben' }).listTables()).toEqual([]);
     expect(await memory.scope({ user: 'ann' }).listTables()).toHaveLength(1);
   });
+
+  it('no two tables have one id, in whatever scopes they are', async () => {
+    await using memory = await withTables();
+    const put = async (user: string): Promise<string | undefined> =>
+      (await memory.scope({ user }).putPdfTables(pdf())).tables[0]?.table_id;
+    expect(await Promise.all([put('ann'), put('ben')])).toEqual(['tbl_parts_pdf_1', 'tbl_parts_pdf_2']);
+    expect((await memory.putPdfTables(pdf())).tables[0]?.table_id).toBe('tbl_parts_pdf_3');
+    expect((await memory.listTables()).map(({ row_frame_count }) => row_frame_count)).toEqual([3, 3, 3]);
+    expect(await memory.getTable('tbl_parts_pdf_1')).toMatchObject({ rows: PARTS.rows });
+    // A number is all that a scope learns of others.
+    const ben = memory.scope({ user: 'ben' });
+    expect((await ben.listTables()).map(({ table_id }) => table_id)).toEqual(['tbl_parts_pdf_2']);
+    await expect(ben.getTable('tbl_parts_pdf_1')).rejects.toMatchObject({ code: 'MV010' });
+  });
+
+  it('keeps the name of the file, and not where it lay', async () => {
+    await using memory = await withTables();
+    const path = pdf();
+    const { tables } = await memory.putPdfTables(path);
+    const stored = await memory.view(tables[0]?.frame_id ?? 0);
+    expect(JSON.parse(stored)).toMatchObject({ source_file: 'parts.pdf', source_uri: 'parts.pdf' });
+    expect(stored).not.toContain(path);
+  });
+
+  it('is ended by its signal, and by `close`, when the extractor hangs', async () => {
+    const asked: AbortSignal[] = [];
+    const extract: TableExtractor['extract'] = (_, options) => {
+      if (options?.signal !== undefined) asked.push(options.signal);
+      return new Promise(() => undefined);
+    };
+    const memory = await freshMemory({ plugins: [pluginOf([], { extract })] });
+    const stop = new AbortController();
+    const putting = memory.putPdfTables(pdf(), { signal: stop.signal });
+    putting.catch(() => undefined);
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    stop.abort(new Error('enough'));
+    await expect(putting).rejects.toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
+    expect(asked[0]?.aborted).toBe(true);
+    const other = memory.putPdfTables(pdf());
+    other.catch(() => undefined);
+    await vi.waitFor(() => expect(asked).toHaveLength(2));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const closing = memory.close();
+    await vi.advanceTimersByTimeAsync(10_100);
+    vi.useRealTimers();
+    await closing;
+    await expect(other).rejects.toMatchObject({ name: 'ClosedHandleError' });
+  });
 });
 
 describe('tables and their rows', () => {

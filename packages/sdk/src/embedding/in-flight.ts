@@ -10,8 +10,8 @@ export interface Entered {
 }
 
 /**
- * The work of embedders and language models that is under way for one handle. They may hang, and must not hold the handle
- * with them.
+ * The work of embedders, language models and readers of documents that is under way for one handle. They may hang, and must
+ * not hold the handle with them.
  */
 export class InFlight {
   readonly #running: Readonly<Record<Purpose, Set<AbortController>>> = {
