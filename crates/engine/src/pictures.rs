@@ -233,7 +233,7 @@ pub fn search_file(bytes: &[u8], said: &BTreeMap<u64, Said>) -> BTreeMap<u64, Pi
     let dimensions: FxHashSet<usize> = said.values().map(|said| said.dimension).collect();
     for dimension in dimensions {
         let length = 4 * dimension;
-        for at in memmem::find_iter(bytes, &(dimension as u64).to_le_bytes()) {
+        for at in places_of(&(dimension as u64).to_le_bytes(), bytes) {
             let Some(frame) = at
                 .checked_sub(8)
                 .and_then(|start| bytes.get(start..)?.first_chunk())
@@ -261,6 +261,18 @@ pub fn search_file(bytes: &[u8], said: &BTreeMap<u64, Said>) -> BTreeMap<u64, Pi
         }
     }
     found
+}
+
+/// Every place at which bytes stand, also where two of them overlap: the end of a frame's number and the beginning of its
+/// dimension may look like the dimension.
+fn places_of(wanted: &[u8], bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let finder = memmem::Finder::new(wanted).into_owned();
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let at = from + finder.find(bytes.get(from..)?)?;
+        from = at + 1;
+        Some(at)
+    })
 }
 
 /// One vector of the index.
@@ -747,5 +759,30 @@ impl Snapshot {
     pub fn picture_numbers(&self) -> Result<usize> {
         let index = self.committed.pictures()?;
         Ok((index.count() + self.pending.pictures.len()) * index.dimension())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_vector_is_found_whatever_the_number_of_its_frame_looks_like() {
+        // With 512 numbers, the end of the first of these and the beginning of the dimension look like the dimension.
+        for frame in [0x0002_0000_u64, 0x0002_00FF, 3] {
+            let vector: Vec<f32> = (0..512).map(|number| number as f32).collect();
+            let mut extra = BTreeMap::new();
+            let picture = Picture {
+                vector: vector.into(),
+                model: "m".into(),
+            };
+            picture.write(&mut extra);
+            let said = Said::read(|key| extra.get(key).map(String::as_str)).unwrap();
+            let mut blob = Blob::of(picture.kind());
+            blob.push(frame, picture.vector.iter().copied(), None);
+            let found = search_file(&blob.bytes, &BTreeMap::from([(frame, said)]));
+            assert_eq!(found.get(&frame), Some(&picture), "{frame:#x}");
+        }
     }
 }

@@ -72,6 +72,30 @@ fn what_documents_say_is_known_without_being_asked_for() {
 }
 
 #[test]
+fn what_the_library_keeps_book_of_is_found_by_its_name_alone() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    memory
+        .add_memory_cards(&[
+            card("memvid.enrichment", "ner", "a\nb"),
+            card("Ann", "likes", "tea"),
+        ])
+        .unwrap();
+    assert_eq!(memory.memory_entities().unwrap(), ["ann"]);
+    assert_eq!(memory.memories(None, None).unwrap().count, 1);
+    assert_eq!(memory.memories_stats().unwrap().card_count, 1);
+    for format in ["json", "csv", "ntriples"] {
+        let facts = memory.export_facts(format, None, false).unwrap();
+        assert!(
+            facts.contains("tea") && !facts.contains("enrichment"),
+            "{facts}"
+        );
+    }
+    let book = memory.memories(Some("memvid.enrichment"), None).unwrap();
+    assert_eq!(book.cards[0].value, "a\nb");
+}
+
+#[test]
 fn cards_go_with_their_documents() {
     let (_folder, path) = fresh();
     let memory = create(&path);

@@ -492,34 +492,61 @@ fn what_stands_behind_the_frames_of_a_damaged_table_is_as_it_was_or_told() {
     }
 }
 
-#[test]
-fn of_a_removal_that_was_not_written_to_its_end_nothing_is_done() {
-    let (_folder, path) = fresh();
-    let memory = create(&path);
+/// A memory of twenty documents with a removal of six in its log. Gives its bytes and where the records of it stand.
+fn with_a_removal(path: &Path) -> (Vec<u8>, Vec<usize>, u64) {
+    let memory = create(path);
     put_each(&memory, &numbered("a", 20));
     memory.seal().unwrap();
     memory.remove(&[2, 3, 4, 5, 6, 7]).unwrap();
-    let mut bytes = std::fs::read(&path).unwrap();
+    let bytes = std::fs::read(path).unwrap();
     drop(memory);
     let header = mv2::Header::decode(&bytes).unwrap();
     let region = mv2::wal::region(&bytes, &header).unwrap();
-    let scan = mv2::wal::scan(region, header.wal_sequence);
-    let starts: Vec<usize> = scan.records[..6]
+    let records = mv2::wal::scan(region, header.wal_sequence).records;
+    let first = records[0].sequence;
+    let starts = records[..6]
         .iter()
         .map(|record| 4096 + record.position as usize)
         .collect();
-    // Of the first and the last record half has arrived, and older bytes stand behind.
-    bytes[starts[0] + 20..starts[1]].fill(0xAA);
-    bytes[starts[5] + 20..starts[5] + 400].fill(0xAA);
-    std::fs::write(&path, &bytes).unwrap();
-    let report = doctor(&path);
+    (bytes, starts, first)
+}
+
+/// Repairs it: all twenty are there, and what is not known is said.
+fn nothing_is_removed(path: &Path) {
+    let report = doctor(path);
     assert_eq!(report["status"], "partial", "{report}");
     detail(&report, "log_records_lost");
     detail(&report, "removals_unknown");
-    let memory = open(&path);
+    let memory = open(path);
     assert_eq!(memory.stats().unwrap()["active_frame_count"], 20);
     for id in 0..20 {
         let text = memory.text(id).unwrap();
         assert!(text.starts_with(&format!("a number {id} ")), "{id}: {text}");
+    }
+}
+
+#[test]
+fn of_a_removal_that_was_not_written_to_its_end_nothing_is_done() {
+    let (_folder, path) = fresh();
+    let (mut bytes, starts, _) = with_a_removal(&path);
+    // Of the first and the last record half has arrived, and older bytes stand behind.
+    bytes[starts[0] + 20..starts[1]].fill(0xAA);
+    bytes[starts[5] + 20..starts[5] + 400].fill(0xAA);
+    std::fs::write(&path, &bytes).unwrap();
+    nothing_is_removed(&path);
+}
+
+#[test]
+fn of_a_removal_into_which_another_write_had_begun_to_write_nothing_is_done() {
+    let (_folder, path) = fresh();
+    let (intact, starts, first) = with_a_removal(&path);
+    let mut record = Vec::new();
+    mv2::wal::encode_record(first, 0, &[0x55; 4000], &mut record);
+    // The process was killed before the removal had its first header, and so was the one that wrote next.
+    for written in [48, starts[1] - starts[0], starts[3] - starts[0] + 20] {
+        let mut bytes = intact.clone();
+        bytes[starts[0]..starts[0] + written].copy_from_slice(&record[..written]);
+        std::fs::write(&path, &bytes).unwrap();
+        nothing_is_removed(&path);
     }
 }

@@ -199,6 +199,9 @@ pub struct Gap {
     pub end: Option<u64>,
     /// Sequences that are missing: at least one.
     pub missing: u64,
+    /// Whether they were acknowledged. Else what stands behind may be the rest of a write that was interrupted, into which
+    /// another one had begun to write.
+    pub is_damage: bool,
 }
 
 /// Every intact record of a log, also behind damage, and where others are missing. A batch at the end that was being written
@@ -241,7 +244,7 @@ fn salvage_by(
         // The first header of a batch is written last, and from front to end: without an end it is not there, and the batch
         // was never acknowledged.
         let is_open = previous.is_some_and(|last| last.pending && last.batch_remaining > 0);
-        let skip = |gaps: &mut Vec<Gap>, next: usize, sequence: u64| {
+        let skip = |gaps: &mut Vec<Gap>, next: usize, sequence: u64, is_damage: bool| {
             // No more can be missing than there was room for.
             let room = (next.saturating_sub(position) / (RECORD_HEADER_SIZE + 1)) as u64;
             let missing = sequence.saturating_sub(last.saturating_add(1));
@@ -249,6 +252,7 @@ fn salvage_by(
                 position: position as u64,
                 end: Some(next as u64),
                 missing: missing.min(room.max(1)),
+                is_damage,
             });
         };
         match search.judge(region, position, last) {
@@ -257,7 +261,7 @@ fn salvage_by(
                 records.push(record);
             }
             rest::Judgement::Damaged { next, sequence } if places <= MOST_PLACES => {
-                skip(&mut gaps, next, sequence);
+                skip(&mut gaps, next, sequence, true);
                 settled = records.len();
                 position = next;
             }
@@ -266,7 +270,7 @@ fn salvage_by(
             } if places <= MOST_PLACES
                 && (is_open || read.is_err() && header.last().is_some_and(|last| *last != 0)) =>
             {
-                skip(&mut gaps, next, sequence);
+                skip(&mut gaps, next, sequence, false);
                 settled = records.len();
                 position = next;
             }
@@ -276,6 +280,7 @@ fn salvage_by(
                         position: position as u64,
                         end: None,
                         missing: 1,
+                        is_damage: false,
                     });
                 }
                 break;
@@ -310,6 +315,7 @@ fn end_batch(region: &[u8], records: &mut Vec<WalRecord>, gaps: &mut Vec<Gap>) {
         position: end as u64,
         end: None,
         missing,
+        is_damage: false,
     });
 }
 

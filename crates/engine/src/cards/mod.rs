@@ -12,6 +12,8 @@ mod view;
 mod vocabulary;
 mod words;
 
+use std::sync::{Arc, Weak};
+
 use mv2::cards::{Card, CardKind, MAX_TRACK, Polarity, Relation, Stamp, Track};
 use mv2::frame::EnrichmentState;
 use rustc_hash::FxHashSet;
@@ -30,6 +32,9 @@ pub use view::{CardQuestion, CardView, Enrichment, Memories, MemoriesStats, Slot
 
 /// The years that dates are written with, 0000 to 9999, in seconds since 1970.
 const DATES: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
+/// Entities whose cards are no statements of documents but what the library keeps book of: found by their names alone.
+const OF_LIBRARY: &str = "memvid.";
 
 /// A card as a caller gives it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -72,6 +77,15 @@ pub struct Derived {
     facts: Vec<(u64, rules::Fact)>,
     /// Frames whose text is damaged.
     damaged: u64,
+    /// What was answered from the last time.
+    last: Option<Answered>,
+}
+
+/// All cards of a state of the file. The state may go; where it is still there, nothing has changed.
+#[derive(Debug)]
+struct Answered {
+    state: Weak<Snapshot>,
+    cards: Arc<Cards>,
 }
 
 /// What the rules made of some frames.
@@ -122,13 +136,12 @@ fn facts_of(snapshot: &Snapshot, frames: &[u64], is_lazy: bool) -> Result<Made> 
                 made.damaged += 1;
                 continue;
             };
-            let mut seen: Vec<rules::Fact> = Vec::new();
+            let mut seen: FxHashSet<rules::Fact> = FxHashSet::default();
             rules::extract(&text, &mut |fact| {
-                if !seen.contains(&fact) {
-                    seen.push(fact);
+                if seen.insert(fact.clone()) {
+                    made.facts.push((id, fact));
                 }
             });
-            made.facts.extend(seen.into_iter().map(|fact| (id, fact)));
         }
         Ok(made)
     });
@@ -210,6 +223,7 @@ fn too_large(size: u64) -> Error {
 }
 
 /// All cards there are: those of the file, and those that the rules make of documents nobody looked at yet.
+#[derive(Debug)]
 pub struct Cards {
     track: Track,
     /// How many of `track.cards` are in the file.
@@ -221,8 +235,24 @@ pub struct Cards {
 }
 
 impl Cards {
+    /// Those of a state: read and derived once, as long as nothing changes.
+    pub fn of(snapshot: &Arc<Snapshot>, derived: &mut Derived, now: i64) -> Result<Arc<Self>> {
+        let state = Arc::downgrade(snapshot);
+        if let Some(last) = &derived.last
+            && last.state.ptr_eq(&state)
+        {
+            return Ok(Arc::clone(&last.cards));
+        }
+        let cards = Arc::new(Self::new(snapshot, derived, now)?);
+        derived.last = Some(Answered {
+            state,
+            cards: Arc::clone(&cards),
+        });
+        Ok(cards)
+    }
+
     /// Reads and derives. `derived` is what this handle made so far.
-    pub fn new(snapshot: &Snapshot, derived: &mut Derived, now: i64) -> Result<Self> {
+    fn new(snapshot: &Snapshot, derived: &mut Derived, now: i64) -> Result<Self> {
         let mut track = stored(&snapshot.committed)?.unwrap_or_default();
         derived.extend(snapshot)?;
         let stored = track.cards.len();
@@ -247,14 +277,20 @@ impl Cards {
         })
     }
 
-    /// The cards that count: whose documents are active. What the reference says several times is there once.
-    fn shown<'s>(&'s self, snapshot: &'s Snapshot) -> impl Iterator<Item = &'s Card> {
+    /// The cards that count: whose documents are active. What the reference says several times is there once. What the
+    /// library keeps book of is there `for_library` only.
+    fn shown<'s>(
+        &'s self,
+        snapshot: &'s Snapshot,
+        for_library: bool,
+    ) -> impl Iterator<Item = &'s Card> {
         let mut said = FxHashSet::default();
         self.track.cards.iter().filter(move |card| {
             let counts = card.source().is_none_or(|id| {
                 id >= snapshot.frame_count() || snapshot.is_visible(id, AsOf::default())
             });
             counts
+                && (for_library || !card.entity.starts_with(OF_LIBRARY))
                 && (!is_foreign(&card.engine, &card.engine_version)
                     || said.insert((card.key(), &card.value)))
         })

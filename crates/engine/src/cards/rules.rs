@@ -22,7 +22,7 @@ pub const ENGINE: &str = "rules";
 pub const VERSION: &str = "2.0.0";
 
 /// A statement that a text makes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fact {
     /// Whom it is about.
     pub entity: String,

@@ -223,7 +223,7 @@ impl Cards {
             wanted.as_ref().is_none_or(|wanted| *wanted == plain(name))
         };
         let mut cards: Vec<&Card> = self
-            .shown(snapshot)
+            .shown(snapshot, entity.is_some())
             .filter(|card| is_wanted(&entity, &card.entity) && is_wanted(&slot, &card.slot))
             .collect();
         cards.sort_by_key(|card| std::cmp::Reverse((card.effective(), card.id)));
@@ -237,7 +237,7 @@ impl Cards {
         let mut slots = std::collections::BTreeSet::new();
         let mut cards_by_kind = BTreeMap::new();
         let mut card_count = 0;
-        for card in self.shown(snapshot) {
+        for card in self.shown(snapshot, false) {
             card_count += 1;
             entities.insert(card.entity.to_lowercase());
             slots.insert(card.key());
@@ -257,7 +257,9 @@ impl Cards {
     /// Names of all entities, with small letters, in order.
     #[must_use]
     pub fn entities(&self, snapshot: &Snapshot) -> Vec<String> {
-        let names = self.shown(snapshot).map(|card| card.entity.to_lowercase());
+        let names = self
+            .shown(snapshot, false)
+            .map(|card| card.entity.to_lowercase());
         let names: std::collections::BTreeSet<String> = names.collect();
         names.into_iter().collect()
     }

@@ -123,7 +123,7 @@ impl Memory {
         ask: impl FnOnce(&Cards, &Snapshot) -> T,
     ) -> Result<T> {
         self.answer(operation, |snapshot| {
-            let cards = Cards::new(snapshot, &mut self.derived.lock(), now())?;
+            let cards = Cards::of(snapshot, &mut self.derived.lock(), now())?;
             Ok(ask(&cards, snapshot))
         })
     }

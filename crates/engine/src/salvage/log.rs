@@ -47,11 +47,12 @@ pub fn gather(
     let mut lost = 0;
     let committed = survey.frames.len() as u64;
     let mut uncertain_from = is_behind_lost.then_some(committed);
-    // The last record of a write whose end is missing: it may never have been acknowledged.
+    // The last record of a write that lacks its end, or what was in front of it: it may never have been acknowledged.
     let end_of = |record: &wal::WalRecord| record.sequence + u64::from(record.batch_remaining);
+    let lacks_front = gaps.iter().any(|gap| gap.end.is_some() && !gap.is_damage);
     let unfinished = records
         .last()
-        .filter(|last| last.pending && last.batch_remaining > 0)
+        .filter(|last| last.pending && (last.batch_remaining > 0 || lacks_front))
         .map(end_of);
     let mut unusable = 0;
     let mut inserts = 0;

@@ -245,7 +245,11 @@ impl Session {
         // A record of the log that was not written whole cannot be told from one that was damaged.
         is_repaired(&report, options.dry_run, true).map_err(StepError::Wrong)?;
         if !options.dry_run {
-            if self.is_damaged {
+            // On a disk that goes on failing, the damaged file may come back under the name; the report says so.
+            let findings = report["findings"].as_array();
+            let is_durable = findings
+                .is_none_or(|found| found.iter().all(|one| one["code"] != "name_not_durable"));
+            if self.is_damaged && is_durable {
                 self.is_damaged = false;
                 self.watch.mark(Event::Repaired);
             }
