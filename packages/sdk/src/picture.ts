@@ -1,9 +1,10 @@
+import { stat } from 'node:fs/promises';
 import { invalidInput, type MemvidError, type NativeDocument } from '@memvid/core';
 import { signalOf } from './batch-options.js';
 import { type Options, optionalFilledString, optionalOneOf, refuseOptions } from './check.js';
 import { finiteVector, vectorOf } from './embedding/given-vector.js';
 import type { Handle } from './handle.js';
-import { isPicture, picturesAmong, type PictureQuery } from './image.js';
+import { isPicture, pendingPictures, picturesAmong, type PictureQuery } from './image.js';
 
 /** A query in the space of pictures. */
 export interface PictureVector {
@@ -40,6 +41,16 @@ export async function pictured<T extends Partial<NativeDocument>>(
     await fillAll(handle, operation, among, { ...options, signal }, outcome);
   }
   return documents;
+}
+
+/** How many bytes the picture of a document has, as far as that can be told before it is read. */
+export async function pictureSize(document: object): Promise<number> {
+  const { image = '' } = pendingPictures.get(document) ?? {};
+  if (typeof image !== 'string') return image.length;
+  return stat(image).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 /** The vector of what is looked for among pictures. */

@@ -26,8 +26,8 @@ import {
 } from './embedding/document-vectors.js';
 import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
-import type { PictureInput } from './image.js';
-import { pictured, type PictureOutcome } from './picture.js';
+import { isPicture, type PictureInput } from './image.js';
+import { pictured, pictureSize, type PictureOutcome } from './picture.js';
 import { progressOf, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
 import { storeEach } from './write-queue.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
@@ -42,7 +42,7 @@ export interface PutManyStreamOptions
   embeddingIdentity?: EmbeddingIdentity | undefined;
   /** Called behind each call of the embedder, with counts of the batch, and waited for; what it throws ends the call. */
   onEmbedding?: ((progress: EmbedProgress) => unknown) | undefined;
-  /** Documents in one transaction. Default 500. */
+  /** Documents in one transaction; fewer where their pictures have more than 64 MB. Default 500. */
   batchSize?: number | undefined;
   /** Called after each batch, and waited for. When it throws, the call ends behind that batch: see `error`. */
   onProgress?: ((progress: PutManyProgress) => unknown) | undefined;
@@ -82,6 +82,8 @@ export interface PutManyReport extends PutManyProgress {
 }
 
 const DEFAULT_BATCH = 500;
+/** Bytes of pictures that are in memory at a time. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 interface Batch {
   readonly indexes: number[];
@@ -90,10 +92,12 @@ interface Batch {
   readonly given: Map<number, DocumentVector>;
   /** Those for which none is made, by place in the batch. */
   readonly leftOut: Set<number>;
+  /** Of its pictures. */
+  bytes: number;
 }
 
 function emptyBatch(): Batch {
-  return { indexes: [], documents: [], given: new Map(), leftOut: new Set() };
+  return { indexes: [], documents: [], given: new Map(), leftOut: new Set(), bytes: 0 };
 }
 
 /** Nothing but one batch and the report is held in memory, however long the input is. */
@@ -152,10 +156,11 @@ export async function putStream(
           if (isLeftOut(doc)) batch.leftOut.add(batch.documents.length);
           batch.documents.push(document);
           batch.indexes.push(index);
+          if (isPicture(doc)) batch.bytes += await pictureSize(document);
         } catch (error) {
           outcome.refuse(index, unreadable(`docs[${index}]`, error));
         }
-        if (batch.documents.length >= batchSize) await flush();
+        if (batch.documents.length >= batchSize || batch.bytes >= MOST_BYTES) await flush();
       }
       index += 1;
     }

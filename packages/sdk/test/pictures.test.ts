@@ -38,6 +38,13 @@ function embedder(model = 'mobileclip-s2', dimensions = 16): ImageEmbedder & { c
     embedImages: async (images) => {
       calls.push(images.length);
       images.forEach(({ data }, index) => {
+        if (shown(data) === 'huge') {
+          throw new UnsupportedOperationError(`images[${index}] has more than 9 pixels`, {
+            details: { operation: 'embedImages', reason: 'too_large', index },
+            suggestion: 'Raise `maxPixels`.',
+          });
+        }
+        if (shown(data) === 'refused') throw Object.assign(new Error('no such picture'), { status: 400 });
         if (shown(data) !== 'broken') return;
         throw new UnsupportedOperationError(`images[${index}] cannot be read as a picture: it is broken`, {
           details: { operation: 'embedImages', reason: 'unreadable', index },
@@ -166,6 +173,62 @@ describe('pictures', () => {
     ]);
     expect(report.complete).toBe(true);
     expect(await titles(memory, 'dog', { mode: 'clip', k: 1 })).toEqual(['dog']);
+  });
+
+  it.each(['huge', 'broken', 'refused'])(
+    'that are %s fail alone, and the others are embedded with few calls',
+    async (bad) => {
+      const imageEmbedder = embedder();
+      await using memory = await freshMemory({ imageEmbedder });
+      const path = pictureFile(bad);
+      const docs = Array.from({ length: 8 }, (_, index) =>
+        index === 1 ? { title: 'Bad', image: path } : { title: `${index}`, image: picture(`${index}`) },
+      );
+      const together = await refusal(memory.putMany(docs));
+      expect((await memory.stats()).frame_count).toBe(0);
+      imageEmbedder.calls.length = 0;
+      const { items, complete } = await memory.putMany(docs, { onError: 'report' });
+      expect(complete).toBe(true);
+      expect(items.map(({ status }) => status)).toEqual(
+        docs.map(({ title }) => (title === 'Bad' ? 'failed' : 'stored')),
+      );
+      if (bad === 'refused') {
+        // Nobody says which it is.
+        expect(imageEmbedder.calls).toEqual([4, 2, 1, 1, 2, 4]);
+        return;
+      }
+      expect(imageEmbedder.calls).toEqual([4, 4, 3]);
+      for (const error of [together, items[1]?.error]) {
+        expect(error).toMatchObject({
+          code: 'MV018',
+          message: expect.stringContaining(`docs[1].image (${path}) `),
+        });
+        expect(error?.details).toMatchObject({ argument: `docs[1].image (${path})` });
+      }
+    },
+  );
+
+  it('are read and stored in batches of no more than some bytes', async () => {
+    const size = 17 * 1024 * 1024;
+    const large = (shows: string): Uint8Array => Buffer.concat([picture(shows), new Uint8Array(size)]);
+    const path = join(scratch(), 'large.png');
+    writeFileSync(path, large('0'));
+    const imageEmbedder: ImageEmbedder = {
+      ...embedder(),
+      embedImages: async (images) => ({
+        vectors: images.map(({ data }) => Float32Array.from(data.subarray(0, 16), (byte) => byte + 1)),
+      }),
+    };
+    await using memory = await freshMemory({ imageEmbedder });
+    const stored: number[] = [];
+    const { complete } = await memory.putMany(
+      Array.from({ length: 5 }, (_, index) => ({
+        title: `${index}`,
+        image: index === 0 ? path : large(`${index}`),
+      })),
+      { onError: 'report', compressionLevel: 0, onProgress: (progress) => stored.push(progress.stored) },
+    );
+    expect([complete, stored]).toEqual([true, [4, 5]]);
   });
 
   it('take the place of a content', async () => {

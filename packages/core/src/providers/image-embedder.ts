@@ -14,7 +14,8 @@ export interface ImageEmbedOptions {
 
 /**
  * Makes vectors of one space from pictures and from text, so that either finds the other.
- * The rules of `Embedder` hold here too.
+ * The rules of `Embedder` hold here too. An error that is about one picture of a call is a `MemvidError` that says which in
+ * `details.index`; of a batch, the others are then asked for again without it.
  */
 export interface ImageEmbedder {
   readonly spec: 'image-embedder/v1';
