@@ -213,7 +213,7 @@ const RELATIONS = ['sets', 'updates', 'extends', 'retracts'] as const;
 const FORMATS = ['json', 'csv', 'ntriples'] as const;
 /**
  * Whom the cards are about that say which documents an extractor or a language model looked at: a slot for each of them and
- * its version, frames as ranges. The answers here leave them out.
+ * its version, frames as ranges. The engine shows what begins with `memvid.` only to who asks for it by name.
  */
 const LEDGER = 'memvid.enrichment';
 /** Most characters of the cards of a call: the engine writes no more of all cards of a file, and a text holds little more. */
@@ -228,15 +228,11 @@ interface CheckedCard extends Readonly<Record<string, unknown>> {
 
 /** The cards of an entity, of one of its slots, or all. */
 export async function memories(handle: Handle, entity?: string, slot?: string): Promise<MemoriesResult> {
-  const whose = optionalFilledString(entity, 'entity');
-  const result = (await ask(handle, 'memories', {
+  return (await ask(handle, 'memories', {
     call: 'memories',
-    entity: whose,
+    entity: optionalFilledString(entity, 'entity'),
     slot: optionalFilledString(slot, 'slot'),
   })) as MemoriesResult;
-  if (whose !== undefined) return result;
-  const cards = result.cards.filter((card) => card.entity !== LEDGER);
-  return { ...result, cards, count: cards.length };
 }
 
 export async function memoriesStats(handle: Handle): Promise<MemoriesStatsResult> {
@@ -246,23 +242,11 @@ export async function memoriesStats(handle: Handle): Promise<MemoriesStatsResult
 
 /** The same for a step of another call. */
 export async function statsOf(native: NativeMemory): Promise<MemoriesStatsResult> {
-  const stats = (await answerOf(native, { call: 'stats' })) as MemoriesStatsResult;
-  const { other = 0, ...kinds } = stats.cardsByKind;
-  if (other === 0) return stats;
-  const { cards, count } = (await answerOf(native, { call: 'memories', entity: LEDGER })) as MemoriesResult;
-  if (count === 0) return stats;
-  return {
-    ...stats,
-    entityCount: stats.entityCount - 1,
-    cardCount: stats.cardCount - count,
-    slotCount: stats.slotCount - new Set(cards.map((card) => card.slot)).size,
-    cardsByKind: other === count ? kinds : { ...kinds, other: other - count },
-  };
+  return (await answerOf(native, { call: 'stats' })) as MemoriesStatsResult;
 }
 
 export async function memoryEntities(handle: Handle): Promise<string[]> {
-  const names = (await ask(handle, 'memoryEntities', { call: 'entities' })) as string[];
-  return names.filter((name) => name !== LEDGER);
+  return (await ask(handle, 'memoryEntities', { call: 'entities' })) as string[];
 }
 
 /** What is so now of an entity. */
@@ -282,24 +266,12 @@ export async function exportFacts(
   withProvenance?: boolean,
 ): Promise<string> {
   const form = optionalOneOf(format, 'format', FORMATS) ?? 'json';
-  const text = (await ask(handle, 'exportFacts', {
+  return (await ask(handle, 'exportFacts', {
     call: 'export',
     format: form,
     entity: optionalFilledString(entity, 'entity'),
     provenance: optionalBoolean(withProvenance, 'withProvenance', false),
   })) as string;
-  if (entity !== undefined || !text.includes(LEDGER)) return text;
-  if (form === 'json') {
-    const facts = JSON.parse(text) as { subject: string }[];
-    return JSON.stringify(facts.filter(({ subject }) => subject !== LEDGER));
-  }
-  // With a number behind `#` it is what says where the card comes from.
-  const ends = form === 'csv' ? [','] : ['>', '#'];
-  const begins = ends.map((end) => `${form === 'csv' ? '' : '<mv2://entity/'}${LEDGER}${end}`);
-  return text
-    .split('\n')
-    .filter((line) => !begins.some((begin) => line.startsWith(begin)))
-    .join('\n');
 }
 
 /** Makes cards of the documents and writes them into the file. */
