@@ -186,6 +186,14 @@ describe('enrich with an extractor of names', () => {
     expect(JSON.parse(await memory.exportFacts())).toHaveLength(2);
     expect((await memory.exportFacts('csv')).split('\n')).toHaveLength(4);
     expect((await memory.exportFacts('ntriples')).split('\n')).toHaveLength(3);
+    for (const format of ['json', 'csv', 'ntriples'] as const) {
+      const facts = await memory.exportFacts(format);
+      expect(await memory.exportFacts(format, null as never, null as never)).toBe(facts);
+      expect(facts).not.toContain('memvid.enrichment');
+    }
+    const value = 'one\nmemvid.enrichment,two\n<mv2://entity/memvid.enrichment> three';
+    await memory.addMemoryCards([{ entity: 'Ann', slot: 'note', value }]);
+    expect(await memory.exportFacts('csv')).toContain(`Ann,note,"${value}"\n`);
   });
 
   it('takes the types that are asked for, and the documents', async () => {
