@@ -12,11 +12,11 @@ mod view;
 mod vocabulary;
 mod words;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use mv2::cards::{Card, CardKind, MAX_TRACK, Polarity, Relation, Stamp, Track};
 use mv2::frame::EnrichmentState;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -232,6 +232,8 @@ pub struct Cards {
     enriched: u64,
     /// Documents that could not be looked at.
     damaged: u64,
+    /// See [`Cards::places`].
+    places: OnceLock<FxHashMap<String, Vec<usize>>>,
 }
 
 impl Cards {
@@ -274,27 +276,54 @@ impl Cards {
             stored,
             enriched: enriched + looked_at.len() as u64,
             damaged: derived.damaged,
+            places: OnceLock::new(),
         })
     }
 
-    /// The cards that count: whose documents are active. What the reference says several times is there once. What the
-    /// library keeps book of is there `for_library` only.
+    /// The cards that count: whose documents are active. What the reference says several times is there once. Those of an
+    /// `entity`, by its [`plain`] name; or all but what the library keeps book of.
     fn shown<'s>(
         &'s self,
         snapshot: &'s Snapshot,
-        for_library: bool,
+        entity: Option<&str>,
     ) -> impl Iterator<Item = &'s Card> {
+        let all = &self.track.cards;
+        let cards: Box<dyn Iterator<Item = &Card>> = match entity {
+            Some(name) => {
+                let places = self.places().get(name).map_or(&[][..], Vec::as_slice);
+                Box::new(places.iter().filter_map(|place| all.get(*place)))
+            }
+            None => Box::new(
+                all.iter()
+                    .filter(|card| !card.entity.starts_with(OF_LIBRARY)),
+            ),
+        };
         let mut said = FxHashSet::default();
-        self.track.cards.iter().filter(move |card| {
+        cards.filter(move |card| {
             let counts = card.source().is_none_or(|id| {
                 id >= snapshot.frame_count() || snapshot.is_visible(id, AsOf::default())
             });
             counts
-                && (for_library || !card.entity.starts_with(OF_LIBRARY))
                 && (!is_foreign(&card.engine, &card.engine_version)
                     || said.insert((card.key(), &card.value)))
         })
     }
+
+    /// Where the cards of each entity are, by its plain name.
+    fn places(&self) -> &FxHashMap<String, Vec<usize>> {
+        self.places.get_or_init(|| {
+            let mut places: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+            for (place, card) in self.track.cards.iter().enumerate() {
+                places.entry(plain(&card.entity)).or_default().push(place);
+            }
+            places
+        })
+    }
+}
+
+/// What names are compared by: cards that are given are stored without blanks around theirs.
+fn plain(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 /// What the rules made before: by frame, and by what it says for cards of the reference, whose frames are often wrong.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mv2::cards::{Card, CardKind, Polarity, Relation};
 use serde::{Deserialize, Serialize};
 
-use super::Cards;
+use super::{Cards, plain};
 use crate::snapshot::Snapshot;
 
 /// A question about cards.
@@ -215,16 +215,14 @@ impl Cards {
         entity: Option<&str>,
         slot: Option<&str>,
     ) -> Vec<&'s Card> {
-        // Cards that are given are stored without blanks around their names.
-        let plain = |name: &str| name.trim().to_lowercase();
         let entity = entity.map(plain);
         let slot = slot.map(plain);
-        let is_wanted = |wanted: &Option<String>, name: &str| {
-            wanted.as_ref().is_none_or(|wanted| *wanted == plain(name))
-        };
         let mut cards: Vec<&Card> = self
-            .shown(snapshot, entity.is_some())
-            .filter(|card| is_wanted(&entity, &card.entity) && is_wanted(&slot, &card.slot))
+            .shown(snapshot, entity.as_deref())
+            .filter(|card| {
+                slot.as_ref()
+                    .is_none_or(|wanted| *wanted == plain(&card.slot))
+            })
             .collect();
         cards.sort_by_key(|card| std::cmp::Reverse((card.effective(), card.id)));
         cards
@@ -237,7 +235,7 @@ impl Cards {
         let mut slots = std::collections::BTreeSet::new();
         let mut cards_by_kind = BTreeMap::new();
         let mut card_count = 0;
-        for card in self.shown(snapshot, false) {
+        for card in self.shown(snapshot, None) {
             card_count += 1;
             entities.insert(card.entity.to_lowercase());
             slots.insert(card.key());
@@ -258,7 +256,7 @@ impl Cards {
     #[must_use]
     pub fn entities(&self, snapshot: &Snapshot) -> Vec<String> {
         let names = self
-            .shown(snapshot, false)
+            .shown(snapshot, None)
             .map(|card| card.entity.to_lowercase());
         let names: std::collections::BTreeSet<String> = names.collect();
         names.into_iter().collect()

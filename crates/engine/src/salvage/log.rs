@@ -48,7 +48,11 @@ pub fn gather(
     let committed = survey.frames.len() as u64;
     let mut uncertain_from = is_behind_lost.then_some(committed);
     // The last record of a write that lacks its end, or what was in front of it: it may never have been acknowledged.
-    let end_of = |record: &wal::WalRecord| record.sequence + u64::from(record.batch_remaining);
+    let end_of = |record: &wal::WalRecord| {
+        record
+            .sequence
+            .saturating_add(record.batch_remaining.into())
+    };
     let lacks_front = gaps.iter().any(|gap| gap.end.is_some() && !gap.is_damage);
     let unfinished = records
         .last()
@@ -129,8 +133,10 @@ pub fn gather(
         lost += gap.missing;
         // Parts of a document that are lost have a place, so that its text is not read as if it were whole.
         let missing = parts_end.saturating_sub(last).min(gap.missing);
-        for sequence in (last + 1..).take(missing.min(1 << 16) as usize) {
-            survey.log.push(Logged::LostInsert(sequence));
+        for number in 1..=missing.min(1 << 16) {
+            survey
+                .log
+                .push(Logged::LostInsert(last.saturating_add(number)));
         }
     }
     if is_behind_lost && inserts > 0 {
