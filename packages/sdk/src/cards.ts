@@ -213,7 +213,7 @@ const RELATIONS = ['sets', 'updates', 'extends', 'retracts'] as const;
 const FORMATS = ['json', 'csv', 'ntriples'] as const;
 /**
  * Whom the cards are about that say which documents an extractor or a language model looked at: a slot for each of them and
- * its version, frames as ranges. The engine shows what begins with `memvid.` only to who asks for it by name.
+ * its version, frames as ranges. The engine shows them only to who asks for them by this name.
  */
 const LEDGER = 'memvid.enrichment';
 /** Most characters of the cards of a call: the engine writes no more of all cards of a file, and a text holds little more. */

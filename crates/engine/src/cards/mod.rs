@@ -33,8 +33,8 @@ pub use view::{CardQuestion, CardView, Enrichment, Memories, MemoriesStats, Slot
 /// The years that dates are written with, 0000 to 9999, in seconds since 1970.
 const DATES: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-/// Entities whose cards are no statements of documents but what the library keeps book of: found by their names alone.
-const OF_LIBRARY: &str = "memvid.";
+/// Whose cards are no statements of documents but what the library keeps book of: found by this name alone.
+const OF_LIBRARY: &str = "memvid.enrichment";
 
 /// A card as a caller gives it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -293,10 +293,7 @@ impl Cards {
                 let places = self.places().get(name).map_or(&[][..], Vec::as_slice);
                 Box::new(places.iter().filter_map(|place| all.get(*place)))
             }
-            None => Box::new(
-                all.iter()
-                    .filter(|card| !card.entity.starts_with(OF_LIBRARY)),
-            ),
+            None => Box::new(all.iter().filter(|card| card.entity != OF_LIBRARY)),
         };
         let mut said = FxHashSet::default();
         cards.filter(move |card| {
