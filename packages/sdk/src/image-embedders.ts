@@ -14,7 +14,7 @@ import type { Handle } from './handle.js';
 import { imageEmbedderInput } from './image.js';
 
 const DEFAULT_MODEL = 'mobileclip-s2';
-const PACKAGE = '@memvid/clip';
+export const PACKAGE = '@memvid/clip';
 
 const made = /* @__PURE__ */ new WeakMap<Handle['embedders'], Map<string, Promise<ImageEmbedder>>>();
 

@@ -47,6 +47,20 @@ export interface PlacedPicture extends PendingPicture {
   readonly place: number;
 }
 
+/** Endings of files that are stored as pictures. */
+export const PICTURE_KINDS: readonly string[] = [
+  'png',
+  'jpg',
+  'jpeg',
+  'gif',
+  'webp',
+  'avif',
+  'heic',
+  'tif',
+  'tiff',
+  'bmp',
+];
+
 /** By the document whose content they are to be. */
 export const pendingPictures: WeakMap<object, PendingPicture> = /* @__PURE__ */ new WeakMap();
 

@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises';
-import { invalidInput, type MemvidError, type NativeDocument } from '@memvid/core';
+import { invalidInput, type MemvidError, type NativeDocument, type Plugin } from '@memvid/core';
 import { signalOf } from './batch-options.js';
 import { type Options, optionalFilledString, optionalOneOf, refuseOptions } from './check.js';
 import { finiteVector, vectorOf } from './embedding/given-vector.js';
@@ -43,14 +42,20 @@ export async function pictured<T extends Partial<NativeDocument>>(
   return documents;
 }
 
+/** Whether somebody makes vectors of pictures: for the call, for the memory, or in a plugin. */
+export async function hasImageEmbedder(
+  { settings, embedders }: Handle,
+  { imageEmbedder }: Options,
+): Promise<boolean> {
+  const given = imageEmbedder ?? settings.imageEmbedder;
+  const has = (plugin: Plugin): boolean => Object.keys(plugin.imageEmbedders ?? {}).length > 0;
+  return (given ?? (await embedders.search((plugins) => plugins.find(has))) ?? undefined) !== undefined;
+}
+
 /** How many bytes the picture of a document has, as far as that can be told before it is read. */
 export async function pictureSize(document: object): Promise<number> {
-  const { image = '' } = pendingPictures.get(document) ?? {};
-  if (typeof image !== 'string') return image.length;
-  return stat(image).then(
-    ({ size }) => size,
-    () => 0,
-  );
+  const image = pendingPictures.get(document)?.image;
+  return image === undefined ? 0 : (await import('./pictures.js')).sizeOf(image);
 }
 
 /** The vector of what is looked for among pictures. */

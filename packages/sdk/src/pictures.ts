@@ -1,4 +1,5 @@
 /** What pictures need, loaded with the first of them: most memories have none. */
+import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
   ClipDisabledError,
@@ -9,9 +10,10 @@ import {
   toMemvidError,
 } from '@memvid/core';
 import { extensionOf } from './extension.js';
+import { pluginMissing } from './failures.js';
 import { readInput } from './file-document.js';
 import type { Handle } from './handle.js';
-import { embedderFor } from './image-embedders.js';
+import { embedderFor, PACKAGE } from './image-embedders.js';
 import {
   imageOf,
   type PendingPicture,
@@ -119,6 +121,20 @@ function finish(picture: ReadPicture, vector: Float32Array | undefined, model: s
 
 function imageInput(data: Uint8Array = new Uint8Array()): ImageInput {
   return { data, mimeType: mimeOf(data) };
+}
+
+/** MV018 for the file of a picture where nobody makes vectors of pictures. */
+export function notTaken(operation: string, filename: string): Error {
+  return pluginMissing(operation, `${filename} is a picture, and nobody makes vectors of pictures`, PACKAGE);
+}
+
+/** How many bytes a picture has, as far as that can be told before it is read. */
+export async function sizeOf(image: Picture): Promise<number> {
+  if (typeof image !== 'string') return image.length;
+  return stat(image).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 /** The vector of a text or a picture that pictures are looked for with. */

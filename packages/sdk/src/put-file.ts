@@ -1,9 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { basename, join } from 'node:path';
 import {
-  FileNotFoundError,
-  fromSystemError,
-  invalidInput,
   type MemvidError,
   reportProgress,
   toMemvidError,
@@ -27,6 +23,7 @@ import {
   storageOf,
   DEFAULT_LEVEL,
   fieldsOf,
+  pictureDocument,
   switchesOf,
   textDocument,
   type Fields,
@@ -48,12 +45,14 @@ import { aborted, ended, isEnvironmental } from './failures.js';
 import { extensionOf } from './extension.js';
 import { DOCUMENT_KINDS, readFile, TEXT_KINDS, type TextFile } from './file-document.js';
 import type { Handle } from './handle.js';
+import { picturesAmong, PICTURE_KINDS, type PictureInput } from './image.js';
 import type { Part } from './parsed-file.js';
+import { hasImageEmbedder, pictured, type PictureOutcome, pictureSize } from './picture.js';
 import { storedIds, store as storeTogether } from './write-queue.js';
 
 export interface PutFileOptions
-  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'> {
-  /** Default `"document"`. */
+  extends IngestSwitches, Pick<VectorInput, 'embedder' | 'enableEmbedding' | 'embeddingModel'>, PictureInput {
+  /** Default `"document"`, of a picture its ending. */
   label?: string | undefined;
   metadata?: object | undefined;
   /** Cut the text into documents of about this many characters. Default: one document a file. */
@@ -66,7 +65,7 @@ export interface PutFileOptions
 }
 
 export interface PutFilesOptions extends PutFileOptions {
-  /** File endings to take, with or without the dot. Default: every known one. */
+  /** File endings to take, with or without the dot. Default: every known one, pictures where vectors of them can be made. */
   extensions?: readonly string[] | undefined;
   /** Take the files of sub-folders too; they are named by their path in the folder. Default `false`. */
   recursive?: boolean | undefined;
@@ -86,7 +85,7 @@ export interface PutFilesProgress {
 
 export interface PutFileResult {
   framesAdded: number;
-  /** `text`, or what the parser of a plugin calls it. */
+  /** `text`, `image`, or what the parser of a plugin calls it. */
   type: string;
   filename: string;
   /** What could not be read of it, in words; absent when there is nothing to be said. */
@@ -103,7 +102,7 @@ export interface PutFilesResult {
 
 /**
  * Stores a file: a text file as a document, or as several when `chunkSize` is given; what a plugin reads as a document a
- * page, sheet, slide or chapter.
+ * page, sheet, slide or chapter; a picture as `put({ image })` does.
  */
 export async function putFile(
   handle: Handle,
@@ -118,16 +117,18 @@ export async function putFile(
   let told: FileDocuments | undefined;
   const read = async (): Promise<readonly NativeDocument[]> => {
     told = await readDocuments('putFile', file, basename(file), plan);
-    return told.documents;
+    return pictured(handle, 'putFile', told.documents, plan.options);
   };
+  const isPicture = isPictureFile(file, parsers);
   let stored: { readonly length: number };
-  if (vectors !== undefined) {
+  // Nothing can be said of a picture without words.
+  if (vectors !== undefined && !isPicture) {
     stored = await putEmbedded(handle, 'putFile', read(), vectors, {
       store: plan.store,
       signal,
       nameOf: () => 'the text of the file',
     });
-  } else if (parsers.has(extensionOf(file))) {
+  } else if (isPicture || parsers.has(extensionOf(file))) {
     stored = await putMade(handle, 'putFile', read(), signal, (native, documents) =>
       storedIds(native, documents, plan.store),
     );
@@ -165,8 +166,10 @@ export async function putFiles(
   if (vectors !== undefined) {
     await documentVectors(handle, 'putFiles', vectors, [], { signal, nameOf: String });
   }
-  const names = wanted ?? [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions];
+  const pictures = wanted === undefined && (await plan.takesPictures()) ? PICTURE_KINDS : [];
+  const names = wanted ?? [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions, ...pictures];
   const extensions = new Set(names.map((name) => name.replace(/^\./, '').toLowerCase()));
+  const { foundIn } = await import('./folder.js');
   const found = (await foundIn(folder, recursive)).filter(({ name, link }) =>
     link === 'folder' ? recursive : extensions.has(extensionOf(name)),
   );
@@ -182,6 +185,8 @@ export async function putFiles(
 /** Files that are embedded together: most documents, and most characters of them. */
 const MOST_DOCUMENTS = 256;
 const MOST_CHARACTERS = 4 * 1024 * 1024;
+/** Bytes of pictures that count as a character: 64 MB of them are in memory at a time. */
+const BYTES_OF_A_CHARACTER = 16;
 
 /** The files of a folder on their way into the memory: embedded together, stored each for itself. */
 class Files {
@@ -191,6 +196,10 @@ class Files {
   #gathered: (FileDocuments & { readonly filename: string })[] = [];
   #documents = 0;
   #characters = 0;
+  /** Whether any of those that are gathered is a picture. They are embedded together, and what comes behind them waits. */
+  #hasPictures = false;
+  /** What would meet every other picture too: a model that is not there. Texts go on. */
+  #pictureFault: MemvidError | undefined;
   /** What would meet every other file too: a refused key, a locked memory. The rest is not tried. */
   #fatal: MemvidError | undefined;
 
@@ -209,14 +218,20 @@ class Files {
     try {
       const read = await readDocuments('putFiles', path, filename, this.#plan);
       const { documents } = read;
+      const arePictures = picturesAmong(documents).length > 0;
+      if (arePictures && this.#pictureFault !== undefined) throw this.#pictureFault;
+      this.#hasPictures ||= arePictures;
       this.#gathered.push({ ...read, filename });
       this.#documents += documents.length;
-      for (const document of documents) this.#characters += textToEmbed(document).length;
+      for (const document of documents) {
+        this.#characters += textToEmbed(document).length;
+        if (arePictures) this.#characters += (await pictureSize(document)) / BYTES_OF_A_CHARACTER;
+      }
     } catch (error) {
       this.refuse(filename, toMemvidError(error));
     }
     const isFull = this.#documents >= MOST_DOCUMENTS || this.#characters >= MOST_CHARACTERS;
-    if (vectors === undefined || isFull) await this.#flush();
+    if (isFull || (vectors === undefined && !this.#hasPictures)) await this.#flush();
   }
 
   async report(onProgress: PutFilesOptions['onProgress'], filename: string, total: number): Promise<void> {
@@ -237,22 +252,27 @@ class Files {
     this.#gathered = [];
     this.#documents = 0;
     this.#characters = 0;
+    this.#hasPictures = false;
     const documents = gathered.flatMap((file) => file.documents);
     let made: MadeVectors | undefined;
+    const pictures: PictureOutcome = { errors: new Map() };
     /** What meets all files of this turn that are still to be stored. */
     let fault: MemvidError | undefined;
     try {
+      await pictured(this.#handle, 'putFiles', documents, this.#plan.options, pictures);
+      this.#pictureFault ??= pictures.fatal;
       made = await this.#vectorsOf(documents);
       this.#fatal ??= made?.fatal;
     } catch (error) {
       fault = toMemvidError(error);
     }
+    const errors = new Map([...pictures.errors, ...(made?.errors ?? [])]);
     let first = 0;
     for (const file of gathered) {
       const places = file.documents.map((_, at) => first + at);
       first += places.length;
-      const failed = places.find((place) => made?.errors.has(place));
-      const error = fault ?? (failed === undefined ? undefined : made?.errors.get(failed));
+      const failed = places.find((place) => errors.has(place));
+      const error = fault ?? (failed === undefined ? undefined : errors.get(failed));
       const whole = file.documents.map((document, at) =>
         withVector(document, made?.vectors[places[at] ?? 0]),
       );
@@ -265,7 +285,8 @@ class Files {
   async #vectorsOf(documents: readonly NativeDocument[]): Promise<MadeVectors | undefined> {
     const { vectors, signal } = this.#plan;
     if (vectors === undefined || documents.length === 0) return undefined;
-    return eachDocumentVector(this.#handle, 'putFiles', vectors, documents.map(textToEmbed), {
+    const leftOut = new Set(picturesAmong(documents).map(({ place }) => place));
+    return eachDocumentVector(this.#handle, 'putFiles', { ...vectors, leftOut }, documents.map(textToEmbed), {
       signal,
       nameOf: (index) => `the text of ${documents[index]?.title}`,
     });
@@ -305,42 +326,6 @@ const NOT_FOLLOWED = {
   message: 'A symbolic link is not followed: give what it leads to to putFile or putFiles',
 };
 
-/** What stands in a folder. */
-interface Found {
-  /** Its path in the folder. */
-  readonly name: string;
-  /** Of a symbolic link, where it leads. */
-  readonly link?: 'folder' | 'file' | undefined;
-}
-
-/** All but folders, in the order of their names. */
-async function foundIn(folder: string, recursive: boolean): Promise<Found[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true, recursive });
-    const found = entries
-      .filter((entry) => !entry.isDirectory())
-      .map(async (entry): Promise<Found> => {
-        const path = join(entry.parentPath, entry.name);
-        const name = relative(folder, path).replaceAll(sep, '/');
-        if (!entry.isSymbolicLink()) return { name };
-        const target = await stat(path).catch(() => undefined);
-        return { name, link: target?.isDirectory() === true ? 'folder' : 'file' };
-      });
-    return (await Promise.all(found)).toSorted((left, right) => (left.name < right.name ? -1 : 1));
-  } catch (error) {
-    const failure = fromSystemError(error, folder);
-    if (failure instanceof FileNotFoundError) {
-      throw new FileNotFoundError(`There is no folder ${folder}`, {
-        details: { path: folder, reason: 'input' },
-        suggestion: 'Make the folder first, or correct its path.',
-        cause: error,
-      });
-    }
-    if (failure?.code === 'MV019') throw invalidInput('dir', folder, 'the path of a folder');
-    throw failure ?? toMemvidError(error);
-  }
-}
-
 /** How files are stored, checked before the first is read. */
 interface Plan {
   readonly chunkSize: number | undefined;
@@ -350,6 +335,9 @@ interface Plan {
   readonly parsers: DocumentParsers;
   readonly signal: AbortSignal | undefined;
   readonly store: NativePutOptions;
+  /** Of the call. */
+  readonly options: Options;
+  readonly takesPictures: () => Promise<boolean>;
 }
 
 /** A file becomes as many documents as its text has pieces, and no vector fits all of them. */
@@ -372,6 +360,8 @@ function planOf(handle: Handle, operation: string, options: Options): Plan {
     parsers: new DocumentParsers(handle),
     signal: signalOf(options['signal']),
     store: { compressionLevel: DEFAULT_LEVEL, dedupe: 'keep', ...storageOf(options) },
+    options,
+    takesPictures: () => hasImageEmbedder(handle, options),
   };
 }
 
@@ -389,6 +379,14 @@ async function readDocuments(
   filename: string,
   plan: Plan,
 ): Promise<FileDocuments> {
+  if (isPictureFile(path, plan.parsers)) {
+    if (!(await plan.takesPictures())) throw (await import('./pictures.js')).notTaken(operation, filename);
+    const type = 'image';
+    const metadata = metadataWith(plan, { doc_name: filename, doc_type: type });
+    const given = { image: path, label: plan.options['label'], metadata, uri: `mv2://files/${filename}` };
+    const document = pictureDocument(given, '', plan.switches);
+    return { documents: document === undefined ? [] : [document], type, warned: {} };
+  }
   const file = await readFile(operation, path, plan.parsers, plan.signal);
   const {
     type = 'text',
@@ -402,20 +400,30 @@ async function readDocuments(
   return { documents, type, warned };
 }
 
+/** Whether a file is a picture by its ending, and no plugin reads it as a document. */
+function isPictureFile(path: string, parsers: DocumentParsers): boolean {
+  const extension = extensionOf(path);
+  return PICTURE_KINDS.includes(extension) && !parsers.has(extension);
+}
+
+/** What is given for all files, and more. Parsed anew for each: an object made by JSON has every key as its own, `__proto__` too. */
+function metadataWith({ fields }: Plan, more: Record<string, unknown>): Record<string, unknown> {
+  return Object.assign(JSON.parse(fields.metadata ?? '{}') as Record<string, unknown>, more);
+}
+
 const ONE_PIECE = { named: '', anchor: '', metadata: {} };
 
 function documentsOf(
   file: TextFile,
   { text, named, anchor, metadata: place }: Part,
   about: Record<string, unknown>,
-  { chunkSize, switches, fields }: Plan,
+  plan: Plan,
 ): NativeDocument[] {
+  const { chunkSize, switches, fields } = plan;
   const chunks = chunkSize === undefined ? [text] : splitAtWords(text, chunkSize);
   return chunks.map((chunk, index) => {
     const split = chunks.length > 1;
-    // Parsed anew for each: an object made by JSON has every key as its own, `__proto__` too.
-    const metadata = JSON.parse(fields.metadata ?? '{}') as Record<string, unknown>;
-    Object.assign(metadata, about, place);
+    const metadata = metadataWith(plan, { ...about, ...place });
     if (split) Object.assign(metadata, { chunk_index: index, total_chunks: chunks.length });
     const fragment = split ? `${anchor === '' ? '#' : `${anchor}-`}chunk-${index + 1}` : anchor;
     const document = textDocument(

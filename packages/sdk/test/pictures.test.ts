@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ImageEmbedder, Plugin } from '@memvid/core';
-import { UnsupportedOperationError } from '@memvid/core';
+import { HashEmbeddings, UnsupportedOperationError } from '@memvid/core';
 import { describe, expect, it, vi } from 'vitest';
 import {
   create,
@@ -10,6 +10,7 @@ import {
   type Memvid,
   open,
   type PictureQuery,
+  type PutFilesProgress,
   type PutManyInput,
 } from '../src/index.ts';
 import { freshMemory, freshPath, scratch } from './support/memory.ts';
@@ -229,6 +230,165 @@ describe('pictures', () => {
       { onError: 'report', compressionLevel: 0, onProgress: (progress) => stored.push(progress.stored) },
     );
     expect([complete, stored]).toEqual([true, [4, 5]]);
+  });
+
+  describe('in files', () => {
+    const folderOf = (files: Readonly<Record<string, string>>): string => {
+      const folder = scratch();
+      for (const [name, shows] of Object.entries(files)) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), name.endsWith('.txt') ? shows : picture(shows));
+      }
+      return folder;
+    };
+    const plugin: Plugin = {
+      spec: 'plugin/v1',
+      name: 'pictures',
+      imageEmbedders: { 'mobileclip-s2': () => embedder() },
+    };
+
+    it.each([
+      ['the memory', { imageEmbedder: embedder() }, {}],
+      ['a plugin', { plugins: [plugin] }, {}],
+      ['the call', {}, { imageEmbedder: embedder() }],
+    ])('are stored by putFile as by put, with the embedder of %s', async (_, options, ofCall) => {
+      await using memory = await freshMemory({ ...options, embedder: new HashEmbeddings({ dimension: 8 }) });
+      const path = pictureFile('ship', 'ship.JPG');
+      const metadata = { place: 'harbour' };
+      expect(await memory.putFile(path, { ...ofCall, metadata, enableEmbedding: true })).toEqual({
+        framesAdded: 1,
+        type: 'image',
+        filename: 'ship.JPG',
+      });
+      expect(await memory.getFrameInfo(0)).toMatchObject({
+        title: 'ship',
+        uri: 'mv2://files/ship.JPG',
+        kind: 'image',
+        labels: ['jpg'],
+        metadata: { place: 'harbour', doc_name: 'ship.JPG', doc_type: 'image' },
+      });
+      expect(await titles(memory, 'ship', { mode: 'clip', ...ofCall })).toEqual(['ship']);
+      const asset = await memory.extractAsset(0);
+      expect([shown(asset.data), asset.filename, asset.mimeType]).toEqual(['ship', 'ship.JPG', 'image/png']);
+      await memory.putFile(path, { ...ofCall, label: 'photo' });
+      expect((await memory.getFrameInfo(1)).labels).toEqual(['photo']);
+      const bad = await refusal(memory.putFile(pictureFile('broken'), ofCall));
+      expect([bad.code, bad.details?.['reason']]).toEqual(['MV018', 'unreadable']);
+      expect(await memory.stats()).toMatchObject({ frame_count: 2, picture_count: 2, vector_count: 0 });
+    });
+
+    it.each([
+      ['with an embedder of texts', { embedder: new HashEmbeddings({ dimension: 8 }) }],
+      ['without', {}],
+    ])('of a folder are embedded together, stored in order, and fail alone: %s', async (_, options) => {
+      const imageEmbedder = embedder();
+      await using memory = await freshMemory({ imageEmbedder, ...options });
+      const folder = folderOf({
+        'a.png': 'ship',
+        'b.txt': 'A text between.',
+        'c.jpeg': 'broken',
+        'd.webp': 'dog',
+        'e/a.png': 'cat',
+        'f.gif': 'huge',
+        'g.txt': 'The last one.',
+        'h.svg': 'not taken',
+      });
+      const progress: PutFilesProgress[] = [];
+      const result = await memory.putFiles(folder, {
+        recursive: true,
+        metadata: { trip: 1 },
+        onProgress: (now) => progress.push(now),
+      });
+      expect(result.files.map(({ filename, type }) => [filename, type])).toEqual([
+        ['a.png', 'image'],
+        ['b.txt', 'text'],
+        ['d.webp', 'image'],
+        ['e/a.png', 'image'],
+        ['g.txt', 'text'],
+      ]);
+      expect(result.errors.map(({ filename, code }) => [filename, code])).toEqual([
+        ['c.jpeg', 'MV018'],
+        ['f.gif', 'MV018'],
+      ]);
+      expect(result.errors[0]?.message).toContain(join(folder, 'c.jpeg'));
+      expect(progress).toHaveLength(7);
+      // All five at first, and again without each that is bad: one call takes four.
+      expect(imageEmbedder.calls).toEqual([4, 4, 3]);
+      expect((await memory.getFrameInfo(3)).uri).toBe('mv2://files/e/a.png');
+      expect(await titles(memory, 'dog', { mode: 'clip', k: 1, where: { trip: 1 } })).toEqual(['d']);
+      expect(await memory.stats()).toMatchObject({
+        frame_count: 5,
+        picture_count: 3,
+        vector_count: 'embedder' in options ? 2 : 0,
+      });
+    });
+
+    it('are passed over in a folder where nobody makes their vectors, unless they are asked for', async () => {
+      await using memory = await freshMemory();
+      const folder = folderOf({ 'a.png': 'ship', 'b.txt': 'A text.' });
+      const alone = await refusal(memory.putFile(join(folder, 'a.png')));
+      expect(alone).toMatchObject({
+        name: 'PluginMissingError',
+        code: 'MV018',
+        details: { operation: 'putFile', package: '@memvid/clip' },
+      });
+      expect(await memory.putFiles(folder)).toMatchObject({ filesProcessed: 1, errors: [] });
+      expect(await memory.putFiles(folder, { extensions: ['png', '.txt'] })).toMatchObject({
+        filesProcessed: 1,
+        errors: [{ filename: 'a.png', code: 'MV018', message: expect.stringContaining('@memvid/clip') }],
+      });
+    });
+
+    it('whose model is not there keep no text from being stored', async () => {
+      await using memory = await freshMemory({ imageEmbedder: 'nobody-has-it' });
+      const folder = folderOf({ 'a.png': 'ship', 'b.txt': 'A text.', 'c.png': 'dog' });
+      const { files, errors } = await memory.putFiles(folder);
+      expect(files.map(({ filename }) => filename)).toEqual(['b.txt']);
+      expect(errors.map(({ filename, code }) => [filename, code])).toEqual([
+        ['a.png', 'MV016'],
+        ['c.png', 'MV016'],
+      ]);
+    });
+
+    it('are documents to a plugin that reads their words', async () => {
+      const reader: Plugin = {
+        spec: 'plugin/v1',
+        name: 'words-of-pictures',
+        documentParsers: {
+          png: () => ({
+            spec: 'document-parser/v1',
+            name: 'words',
+            mimeTypes: ['image/png'],
+            parse: async ({ data }) => {
+              const text = shown(data);
+              return { type: 'words', text, pages: [{ number: 1, text }], tables: [], warnings: [] };
+            },
+          }),
+        },
+      };
+      await using memory = await freshMemory({ plugins: [reader, plugin] });
+      expect(await memory.putFile(pictureFile('ship'))).toMatchObject({ type: 'words' });
+      expect(await memory.view(0)).toBe('ship');
+    });
+
+    it('that wait for their embedder are ended by their signal', async () => {
+      await using memory = await freshMemory();
+      const stop = new AbortController();
+      const imageEmbedder: ImageEmbedder = {
+        ...embedder(),
+        embedImages: () => {
+          stop.abort();
+          return new Promise(() => undefined);
+        },
+      };
+      const folder = folderOf({ 'a.png': 'ship', 'b.txt': 'A text.' });
+      const { errors } = await memory.putFiles(folder, { imageEmbedder, signal: stop.signal });
+      expect(errors.map(({ filename, code }) => [filename, code])).toEqual([
+        ['a.png', 'MV018'],
+        ['b.txt', 'MV018'],
+      ]);
+      expect((await memory.stats()).frame_count).toBe(0);
+    });
   });
 
   it('take the place of a content', async () => {
