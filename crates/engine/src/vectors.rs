@@ -364,6 +364,17 @@ fn opened(kind: Kind, blob: &Bytes) -> Option<(Form, usize, Bytes)> {
     Some((Form::Flat, dimension, blob.slice(COUNT..blob.len())?))
 }
 
+/// Whether these are the bytes of a flat section: entries of one size, numbers that are finite, and ascending frames.
+#[must_use]
+pub fn is_flat(section: &[u8]) -> bool {
+    section == [0; COUNT]
+        || uniform(section).is_some_and(|(_, dimension)| {
+            section
+                .get(COUNT..)
+                .is_some_and(|entries| is_in_order(entries, dimension))
+        })
+}
+
 /// Whether all entries have this size, numbers that are finite, and ascending frames.
 #[must_use]
 pub fn is_in_order(entries: &[u8], dimension: usize) -> bool {

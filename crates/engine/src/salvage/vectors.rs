@@ -12,7 +12,7 @@ use super::tables::Table;
 use crate::embedding::names_vector;
 use crate::quantised;
 use crate::vec_sections::{Kind, id_of, kind_of};
-use crate::vectors::{COUNT, ENTRY_HEAD, numbers, stride, uniform, write_entry};
+use crate::vectors::{COUNT, ENTRY_HEAD, is_flat, numbers, stride, uniform, write_entry};
 
 /// Vectors of one section.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub fn gather(survey: &mut Survey, table: &Table) {
     }
     let mut faulty = false;
     for (entry, codes) in sections {
-        let sound = intact(survey, &entry);
+        let sound = intact(survey, &entry) && are_vectors(survey, &entry);
         let codes_are_sound = codes.as_ref().is_some_and(|codes| intact(survey, codes));
         if sound {
             if codes.is_some() && !codes_are_sound {
@@ -104,7 +104,7 @@ pub fn gather(survey: &mut Survey, table: &Table) {
         let is_checked = rescued.as_ref().is_none_or(|rescued| rescued.is_checked);
         let kind = if is_checked { "intact" } else { "kept" };
         let message = format!(
-            "a section of vectors does not match its checksum; {kept} of {of} vectors in it are {kind}"
+            "a section of vectors is not what was written; {kept} of {of} vectors in it are {kind}"
         );
         survey
             .findings
@@ -128,6 +128,15 @@ pub fn gather(survey: &mut Survey, table: &Table) {
     if faulty || table.head.is_none() {
         survey.lost_vectors = without_vector(survey);
     }
+}
+
+/// Whether a section of which the checksum is right holds vectors, too: whoever made it may have put anything there.
+fn are_vectors(survey: &Survey, entry: &SegmentMeta) -> bool {
+    let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
+    survey
+        .map
+        .section(entry.bytes_offset, entry.bytes_length)
+        .is_some_and(|bytes| is_quantised || is_flat(&bytes))
 }
 
 fn intact(survey: &Survey, entry: &SegmentMeta) -> bool {
