@@ -70,7 +70,14 @@ fn check_private(survey: &mut Survey, table: &Table) {
             if !sound {
                 lex.push(place);
             }
-        } else if sound || compression::is_setting(segment) {
+        } else if compression::is_setting(segment) {
+            // All that it says is in its number: where it claims to stand may lie outside what is left of the file.
+            survey.foreign.push(SegmentMeta {
+                bytes_offset: 0,
+                bytes_length: 0,
+                ..segment.clone()
+            });
+        } else if sound {
             survey.foreign.push(segment.clone());
         } else if is_staged(segment) {
             let message = "vectors that wait for a reembed are damaged; it makes them anew";
