@@ -7,12 +7,14 @@ import {
   invalidInput,
   toMemvidError,
   type NativeDocument,
+  UnsupportedOperationError,
 } from '@memvid/core';
 import { ownValue } from './check.js';
 import type { DocumentParsers } from './document-parsers.js';
 import { textDocument, type Fields, type Switches } from './document.js';
 import { extensionOf } from './extension.js';
 import { pluginMissing } from './failures.js';
+import { PICTURE_KINDS } from './image.js';
 import type { ParsedFile } from './parsed-file.js';
 
 /** File kinds the core reads by itself, and the media type each is stored with. */
@@ -121,6 +123,12 @@ export async function readFile(
   const text = DOCUMENT_KINDS.includes(extension) ? undefined : textOf(data);
   // Source code and the like: no known kind, but text all the same.
   if (text !== undefined) return { name, extension, mime: mimeOf(extension), text, data };
+  if (PICTURE_KINDS.includes(extension)) {
+    throw new UnsupportedOperationError(`${operation}: ${name} is a picture, and has no text to be found by`, {
+      details: { operation, path },
+      suggestion: 'Store it with `put({ image })`, or with the words it is to be found by: `searchText`.',
+    });
+  }
   const known = [...new Set([...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions])];
   const what = `${name} is not a text file (known types: ${known.map((kind) => `.${kind}`).join(' ')})`;
   throw pluginMissing(operation, what, DOCUMENTS_PACKAGE);

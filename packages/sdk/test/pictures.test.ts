@@ -323,6 +323,18 @@ describe('pictures', () => {
       });
     });
 
+    it('are no files with a text: `put({ file })` says how they are stored', async () => {
+      await using memory = await freshMemory({ imageEmbedder: embedder() });
+      const path = pictureFile('ship');
+      expect(await refusal(memory.put({ file: path }))).toMatchObject({
+        code: 'MV018',
+        details: { operation: 'put', path },
+        suggestion: expect.stringContaining('put({ image })'),
+      });
+      await memory.put({ file: path, searchText: 'A ship.' });
+      expect((await memory.find('ship')).hits).toHaveLength(1);
+    });
+
     it('are passed over in a folder where nobody makes their vectors, unless they are asked for', async () => {
       await using memory = await freshMemory();
       const folder = folderOf({ 'a.png': 'ship', 'b.txt': 'A text.' });
