@@ -124,10 +124,13 @@ export async function readFile(
   // Source code and the like: no known kind, but text all the same.
   if (text !== undefined) return { name, extension, mime: mimeOf(extension), text, data };
   if (PICTURE_KINDS.includes(extension)) {
-    throw new UnsupportedOperationError(`${operation}: ${name} is a picture, and has no text to be found by`, {
-      details: { operation, path },
-      suggestion: 'Store it with `put({ image })`, or with the words it is to be found by: `searchText`.',
-    });
+    throw new UnsupportedOperationError(
+      `${operation}: ${name} is a picture, and has no text to be found by`,
+      {
+        details: { operation, path },
+        suggestion: 'Store it with `put({ image })`, or with the words it is to be found by: `searchText`.',
+      },
+    );
   }
   const known = [...new Set([...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions])];
   const what = `${name} is not a text file (known types: ${known.map((kind) => `.${kind}`).join(' ')})`;
