@@ -36,6 +36,24 @@ pub fn is_staged(segment: &SegmentMeta) -> bool {
     segment.id >> 32 == TAG
 }
 
+/// The number of an entry as one of vectors that wait.
+#[must_use]
+pub fn with_tag(id: u64) -> u64 {
+    TAG << 32 | id & 0xFFFF_FFFF
+}
+
+/// Whether these bytes are a section of vectors that wait.
+#[must_use]
+pub fn is_slice(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// Whether such a section stands, or stood, anywhere in a file.
+#[must_use]
+pub fn are_anywhere(file: &[u8]) -> bool {
+    memchr::memmem::find(file, MAGIC).is_some()
+}
+
 /// One section.
 pub struct Slice {
     /// Its entry.
@@ -53,7 +71,7 @@ impl Slice {
         let bytes = committed
             .map
             .section(segment.bytes_offset, segment.bytes_length)?;
-        if !bytes.starts_with(MAGIC) {
+        if !is_slice(&bytes) {
             return None;
         }
         let length = u32::from_le_bytes(*bytes.get(8..HEAD)?.first_chunk()?);

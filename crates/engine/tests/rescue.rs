@@ -5,10 +5,12 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Code, Content, DoctorOptions, Document, Memory, OpenOptions, PutOptions, doctor_file,
+    Code, Content, DoctorOptions, Document, Embedding, Identity, Memory, OpenOptions, PutOptions,
+    doctor_file,
 };
 use serde_json::Value;
 use support::{create, fresh, open, put_document};
@@ -549,4 +551,57 @@ fn of_a_removal_into_which_another_write_had_begun_to_write_nothing_is_done() {
         std::fs::write(&path, &bytes).unwrap();
         nothing_is_removed(&path);
     }
+}
+
+#[test]
+fn vectors_that_wait_are_kept_or_told_where_the_table_of_contents_is_damaged() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let document = |number: u64| Document {
+        embedding: Some(Embedding {
+            vector: support::vector_of(8, number).into(),
+            identity: Arc::new(Identity::default()),
+        }),
+        ..Document::text(format!("document {number}"), number as i64)
+    };
+    let ids: Vec<u64> = (0..12)
+        .map(|number| support::put_document(&memory, document(number)))
+        .collect();
+    let identity = Identity {
+        model: Some("next".to_owned()),
+        ..Identity::default()
+    };
+    let vectors: Vec<f32> = ids
+        .iter()
+        .flat_map(|id| support::vector_of(16, *id))
+        .collect();
+    memory.stage_vectors(&ids, &vectors, identity).unwrap();
+    let staged = |memory: &Memory| memory.stats().unwrap()["staged_vectors"].clone();
+    let before = staged(&memory);
+    assert_eq!(before["count"], 12, "{before}");
+    memory.seal().unwrap();
+    drop(memory);
+    let intact = std::fs::read(&path).unwrap();
+    let (start, table, _) = table_of(&intact);
+    // Everything in front of the frames: the list of sections.
+    let end = start + 24 + table.head.segments.len() * 100;
+    let mut kept = 0;
+    for at in (start..end).step_by(3) {
+        let mut damaged = intact.clone();
+        damaged[at] ^= 0x08;
+        std::fs::write(&path, &damaged).unwrap();
+        let report = doctor(&path);
+        let memory = open(&path);
+        assert_eq!(
+            memory.stats().unwrap()["vector_count"],
+            12,
+            "{at}: {report}"
+        );
+        if staged(&memory) == before {
+            kept += 1;
+        } else {
+            detail(&report, "staged_vectors_damaged");
+        }
+    }
+    assert!(kept > 20, "{kept}");
 }

@@ -12,7 +12,7 @@ use crate::compression;
 use crate::directory::is_directory;
 use crate::error::Result;
 use crate::lex_sections::part_of;
-use crate::staged::is_staged;
+use crate::staged::{self, is_staged};
 use crate::vec_sections::kind_of;
 
 /// Looks at everything the table names, keeps what belongs to others, and reports what is damaged.
@@ -52,6 +52,12 @@ fn check_private(survey: &mut Survey, table: &Table) {
             "the list of full-text sections is lost with the front of the table of contents",
             None,
         );
+        if staged::are_anywhere(&survey.map) {
+            let message = "the list of vectors that wait for a reembed is lost, too, if there was one; it makes them anew";
+            survey
+                .findings
+                .add(FindingCode::StagedVectorsDamaged, message, None);
+        }
         return;
     };
     let mut lex = Vec::new();
@@ -78,7 +84,7 @@ fn check_private(survey: &mut Survey, table: &Table) {
                 ..segment.clone()
             });
         } else if sound {
-            survey.foreign.push(segment.clone());
+            survey.foreign.push(named_by_content(survey, segment));
         } else if is_staged(segment) {
             let message = "vectors that wait for a reembed are damaged; it makes them anew";
             survey
@@ -99,6 +105,21 @@ fn check_private(survey: &mut Survey, table: &Table) {
         survey
             .findings
             .add(FindingCode::LexIndexDamaged, message, Some(lex.join(", ")));
+    }
+}
+
+/// A section with the number that its content asks for: vectors that wait are known by their first bytes, and another number,
+/// in a damaged table, would hide them.
+fn named_by_content(survey: &Survey, segment: &SegmentMeta) -> SegmentMeta {
+    let bytes = survey
+        .map
+        .section(segment.bytes_offset, segment.bytes_length);
+    SegmentMeta {
+        id: match bytes {
+            Some(bytes) if staged::is_slice(&bytes) => staged::with_tag(segment.id),
+            _ => segment.id,
+        },
+        ..segment.clone()
     }
 }
 

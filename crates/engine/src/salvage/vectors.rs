@@ -125,7 +125,8 @@ pub fn gather(survey: &mut Survey, table: &Table) {
             });
         }
     }
-    if faulty || table.head.is_none() {
+    // A damaged table may call a section what it is not.
+    if faulty || table.head.is_none() || survey.findings.has(FindingCode::TocDamaged) {
         survey.lost_vectors = without_vector(survey);
     }
 }
