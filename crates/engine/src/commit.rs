@@ -135,7 +135,7 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         wal_checkpoint_pos: 0,
         ..base.header.clone()
     };
-    if let Err(error) = publish(storage, header, &written.toc, base.generation + 1) {
+    if let Err(error) = publish(storage, header, &written.toc, base.next_generation()) {
         // The log still holds everything that was acknowledged: the old header puts it in force again. Whoever searches for
         // the last footer must not find the one of this commit either.
         let footer = written.toc_offset + written.toc.length;
@@ -440,7 +440,7 @@ fn finish(
         content.frames.move_payload(index, place)?;
     }
     table.append(content.frames);
-    table.parts.generation = base.generation + 1;
+    table.parts.generation = base.next_generation();
     table.parts.applied_sequence = snapshot.pending.last_sequence;
     table.parts.log_size = content.wal_size;
     let encoded = register_directory(&mut head, &tail, out.position(), table.finish());

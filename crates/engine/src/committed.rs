@@ -235,6 +235,12 @@ impl Committed {
         self.map.get(..header::FIELDS) != Some(&self.header_bytes)
     }
 
+    /// The generation of a commit on this one. A file that claims the last one there is stays there.
+    #[must_use]
+    pub fn next_generation(&self) -> u64 {
+        self.generation.saturating_add(1)
+    }
+
     /// Number of frames.
     #[must_use]
     pub fn frame_count(&self) -> u64 {

@@ -395,7 +395,7 @@ pub fn prepare_to(
     drop((additions, places));
     fresh.place_payloads(|index, _| new_places.get(index).copied())?;
     table.append(fresh);
-    table.parts.generation = base.generation + 1;
+    table.parts.generation = base.next_generation();
     table.parts.applied_sequence = snapshot.pending.last_sequence;
     table.parts.log_size = wal_size;
     let directory = register_directory(&mut head, &tail, directory_offset, table.finish());
@@ -412,7 +412,7 @@ pub fn prepare_to(
         wal_sequence: snapshot.pending.last_sequence,
         toc_checksum: [0; 32],
     };
-    write_root(&storage, header, &toc, base.generation + 1)?;
+    write_root(&storage, header, &toc, base.next_generation())?;
     Ok(Prepared {
         file,
         storage,

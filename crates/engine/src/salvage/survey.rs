@@ -129,7 +129,10 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
         .or(header.as_ref().map(|header| header.wal_sequence));
     let generation = match (newest.generation, directory) {
         (0, Some(directory)) => directory.generation(),
-        (0, None) => places.older.first().map_or(1, |older| older.generation + 1),
+        (0, None) => places
+            .older
+            .first()
+            .map_or(1, |older| older.generation.saturating_add(1)),
         (generation, _) => generation,
     };
     let log_size = directory.map(Directory::log_size).filter(|size| *size > 0);
