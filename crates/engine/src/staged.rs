@@ -203,7 +203,7 @@ pub fn kept(
         let bytes = encode(&slice.identity, count, &entries);
         let (from, to) = (slice.segment.frame_from, slice.segment.frame_to);
         let mut segment = write_section(&bytes, from, to, out)?;
-        segment.id = TAG << 32 | segments.len() as u64;
+        segment.id = with_tag(segments.len() as u64);
         segments.push(segment);
     }
     Ok(segments)
@@ -251,7 +251,7 @@ pub fn write<'a>(
     let bytes = encode(&identity, count, &entries);
     segments.push(write_section(&bytes, from.min(to), to, out)?);
     for (number, segment) in (0_u64..).zip(&mut segments) {
-        segment.id = TAG << 32 | number;
+        segment.id = with_tag(number);
     }
     Ok(segments)
 }

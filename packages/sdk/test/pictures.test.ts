@@ -57,6 +57,17 @@ function embedder(model = 'mobileclip-s2', dimensions = 16): ImageEmbedder & { c
   };
 }
 
+/** Aborts the call with the first picture that it is given, and never answers. */
+function hanging(stop: AbortController): ImageEmbedder {
+  return {
+    ...embedder(),
+    embedImages: () => {
+      stop.abort();
+      return new Promise(() => undefined);
+    },
+  };
+}
+
 const picture = (shows: string): Uint8Array => Buffer.from(`${SIGNATURE}${shows}`, 'latin1');
 const pictureFile = (shows: string, name = `${shows}.png`): string => {
   const path = join(scratch(), name);
@@ -386,13 +397,7 @@ describe('pictures', () => {
     it('that wait for their embedder are ended by their signal', async () => {
       await using memory = await freshMemory();
       const stop = new AbortController();
-      const imageEmbedder: ImageEmbedder = {
-        ...embedder(),
-        embedImages: () => {
-          stop.abort();
-          return new Promise(() => undefined);
-        },
-      };
+      const imageEmbedder = hanging(stop);
       const folder = folderOf({ 'a.png': 'ship', 'b.txt': 'A text.' });
       const { errors } = await memory.putFiles(folder, { imageEmbedder, signal: stop.signal });
       expect(errors.map(({ filename, code }) => [filename, code])).toEqual([
@@ -502,13 +507,7 @@ describe('pictures', () => {
   it('end with their signal', async () => {
     await using memory = await freshMemory();
     const abort = new AbortController();
-    const imageEmbedder: ImageEmbedder = {
-      ...embedder(),
-      embedImages: () => {
-        abort.abort();
-        return new Promise(() => undefined);
-      },
-    };
+    const imageEmbedder = hanging(abort);
     const error = await refusal(memory.put({ image: picture('ship'), imageEmbedder, signal: abort.signal }));
     expect([error.code, error.details?.['reason']]).toEqual(['MV018', 'aborted']);
     expect((await memory.stats()).frame_count).toBe(0);

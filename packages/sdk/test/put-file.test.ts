@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { DocumentParser, ParsedDocument } from '@memvid/core';
 import { create, type PutFilesProgress, type PutFilesResult } from '../src/index.ts';
-import { freshMemory, scratch } from './support/memory.ts';
+import { closeBehindGrace, freshMemory, scratch } from './support/memory.ts';
 
 describe('putFile', () => {
   it('stores a text file as one document', async () => {
@@ -215,11 +215,7 @@ describe('a parser of a plugin', () => {
       const last = memory.putFile(path);
       last.catch(() => undefined);
       await vi.waitFor(() => expect(asked).toBe(4));
-      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-      const closing = memory.close();
-      await vi.advanceTimersByTimeAsync(10_100);
-      vi.useRealTimers();
-      await closing;
+      await closeBehindGrace(memory);
       await expect(last).rejects.toMatchObject({
         name: 'ClosedHandleError',
         message: expect.stringContaining('reader of documents'),

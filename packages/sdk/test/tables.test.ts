@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { definePlugin, HashEmbeddings, type ExtractedTable, type TableExtractor } from '@memvid/core';
 import { describe, expect, it, vi } from 'vitest';
 import { create, open, type Memvid } from '../src/index.ts';
-import { digest, freshMemory, freshPath, scratch } from './support/memory.ts';
+import { closeBehindGrace, digest, freshMemory, freshPath, scratch } from './support/memory.ts';
 
 const PARTS: ExtractedTable = {
   headers: ['Part', 'Price', 'Stock'],
@@ -208,11 +208,7 @@ describe('putPdfTables', () => {
     const other = memory.putPdfTables(pdf());
     other.catch(() => undefined);
     await vi.waitFor(() => expect(asked).toHaveLength(2));
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const closing = memory.close();
-    await vi.advanceTimersByTimeAsync(10_100);
-    vi.useRealTimers();
-    await closing;
+    await closeBehindGrace(memory);
     await expect(other).rejects.toMatchObject({ name: 'ClosedHandleError' });
   });
 });

@@ -1,5 +1,6 @@
 //! Sections and tracks: which are as they were written. What is derived is made anew where it is not.
 
+use mv2::bytes::Bytes;
 use mv2::time_index::TimeIndex;
 use mv2::toc::SegmentMeta;
 
@@ -39,10 +40,13 @@ fn segment_is_intact(survey: &Survey, segment: &SegmentMeta) -> bool {
 }
 
 fn holds_directory(survey: &Survey, segment: &SegmentMeta) -> bool {
-    let bytes = survey
+    bytes_of(survey, segment).is_some_and(|bytes| is_directory(&bytes))
+}
+
+fn bytes_of(survey: &Survey, segment: &SegmentMeta) -> Option<Bytes> {
+    survey
         .map
-        .section(segment.bytes_offset, segment.bytes_length);
-    bytes.is_some_and(|bytes| is_directory(&bytes))
+        .section(segment.bytes_offset, segment.bytes_length)
 }
 
 fn check_private(survey: &mut Survey, table: &Table) {
@@ -111,16 +115,11 @@ fn check_private(survey: &mut Survey, table: &Table) {
 /// A section with the number that its content asks for: vectors that wait are known by their first bytes, and another number,
 /// in a damaged table, would hide them.
 fn named_by_content(survey: &Survey, segment: &SegmentMeta) -> SegmentMeta {
-    let bytes = survey
-        .map
-        .section(segment.bytes_offset, segment.bytes_length);
-    SegmentMeta {
-        id: match bytes {
-            Some(bytes) if staged::is_slice(&bytes) => staged::with_tag(segment.id),
-            _ => segment.id,
-        },
-        ..segment.clone()
+    let mut named = segment.clone();
+    if bytes_of(survey, segment).is_some_and(|bytes| staged::is_slice(&bytes)) {
+        named.id = staged::with_tag(segment.id);
     }
+    named
 }
 
 fn check_directory(survey: &mut Survey, table: &Table, newest: &Place) {
