@@ -424,6 +424,7 @@ fn finish(
     if let Some((id, _)) = &content.guard {
         let directory = &base.directory;
         let length = Directory::length(
+            toc::surroundings_length(&head, &tail),
             base.frame_count() + content.frames.count(),
             (directory.chunks().count() + content.frames.parts.chunks.len()) as u64,
             (directory.uris().count() + content.frames.parts.uris.len()) as u64,
@@ -434,7 +435,7 @@ fn finish(
     let mut table = FrameTable::new(base, changed, &content.edits, frames_start(&head))?;
     // What was copied may lack what is damaged.
     base.check()?;
-    let directory_length = table.directory_length(table.count, &content.frames);
+    let directory_length = table.directory_length((&head, &tail), table.count, &content.frames);
     if let Some((index, _)) = content.last_payload {
         let place = out.position() + directory_length;
         content.frames.move_payload(index, place)?;
@@ -633,13 +634,18 @@ pub fn register_directory(
     offset: u64,
     mut parts: Parts,
 ) -> Vec<u8> {
+    let surroundings_length = toc::surroundings_length(head, tail);
     let Some(entry) = head.segments.first_mut() else {
         return Vec::new();
     };
     let frames = parts.records.len() as u64;
     entry.bytes_offset = offset;
-    entry.bytes_length =
-        Directory::length(frames, parts.chunks.len() as u64, parts.uris.len() as u64);
+    entry.bytes_length = Directory::length(
+        surroundings_length,
+        frames,
+        parts.chunks.len() as u64,
+        parts.uris.len() as u64,
+    );
     entry.frame_to = frames;
     parts.section_offset = offset;
     parts.surroundings = toc::surroundings(head, tail);

@@ -385,7 +385,7 @@ pub fn prepare_to(
         .uris()
         .filter(|&(_, id)| !is_removed(snapshot, u64::from(id)))
         .collect();
-    let directory_length = table.directory_length(base.frame_count(), &fresh);
+    let directory_length = table.directory_length((&head, &tail), base.frame_count(), &fresh);
     let directory_offset = out.skip(directory_length)?;
     let mut places = Places::default();
     move_frames(snapshot, &mut table, &mut places, &mut out)?;

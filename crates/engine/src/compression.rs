@@ -28,7 +28,7 @@ const MOST_THREADS: usize = 4;
 pub fn is_on(committed: &Committed) -> bool {
     let mut segments = committed.head.segments.iter();
     match segments.find(|segment| is_setting(segment)) {
-        Some(setting) => setting.id & 1 == 1,
+        Some(setting) => says_on(setting),
         None => names_quantised(committed),
     }
 }
@@ -37,6 +37,12 @@ pub fn is_on(committed: &Committed) -> bool {
 #[must_use]
 pub fn is_setting(segment: &SegmentMeta) -> bool {
     segment.id >> 32 == TAG
+}
+
+/// What the setting says.
+#[must_use]
+pub fn says_on(setting: &SegmentMeta) -> bool {
+    setting.id & 1 == 1
 }
 
 /// The entry of the setting. `place` is one inside the file.

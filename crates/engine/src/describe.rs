@@ -9,7 +9,7 @@ use mv2::recover::Located;
 use mv2::toc::{self, TocHead, TocTail};
 
 use crate::committed::slice_of;
-use crate::directory::{Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
+use crate::directory::{self, Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
 use crate::error::{Error, Result};
 use crate::naming::is_default_uri;
 
@@ -63,7 +63,7 @@ pub fn stored_directory(
     let tail = toc_bytes.get(usize::try_from(to).ok()?..)?;
     let tail = toc::decode_tail(tail).ok()?;
     // The frames in between have a checksum each.
-    if toc::surroundings(&head, &tail) != directory.surroundings() {
+    if !directory.are_surroundings(&toc::surroundings(&head, &tail)) {
         return None;
     }
     let is_small = directory.size() <= VERIFIED_AT_OPEN;
@@ -115,7 +115,7 @@ pub fn later_directory(map: &Bytes, from: u64, generation: u64) -> Option<(u64, 
     const MOST: usize = 256;
     let from = usize::try_from(from).ok()?;
     let rest = map.get(from..)?;
-    let found = memchr::memmem::rfind_iter(rest, b"MVDIR\0\x02\0")
+    let found = memchr::memmem::rfind_iter(rest, &directory::MAGIC)
         .take(MOST)
         .filter_map(|at| {
             let start = from + at;

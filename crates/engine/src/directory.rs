@@ -5,9 +5,9 @@
 //!
 //! | offset | size | field |
 //! |-------:|-----:|-------|
-//! | 0  | 8  | magic `MVDIR\0\x02\0` |
+//! | 0  | 8  | magic `MVDIR\0\x03\0` |
 //! | 8  | 4  | CRC-32 of bytes 12..160 |
-//! | 12 | 4  | bytes before the frame records (160) |
+//! | 12 | 4  | bytes of this header (160) |
 //! | 16 | 8  | generation of the footer this belongs to |
 //! | 24 | 8  | frames |
 //! | 32 | 8  | offset of the first frame inside the table of contents |
@@ -24,13 +24,17 @@
 //! | 116| 8  | offset of this section in the file |
 //! | 124| 8  | stored payload bytes of frames that are not deleted |
 //! | 132| 8  | frames that are deleted |
-//! | 140| 4  | CRC-32 of what stands around the frames, see [`mv2::toc::surroundings`] |
+//! | 140| 4  | CRC-32 of the copy behind this header |
 //! | 144| 8  | bytes of the log region |
-//! | 152| 8  | zero |
-//! | 160| 32 × frames | frame records, see [`FrameRecord`] |
+//! | 152| 8  | bytes of that copy |
+//! | 160|    | copy of what stands around the frames in the table of contents, see [`mv2::toc::surroundings`] |
+//! |    | 32 × frames | frame records, see [`FrameRecord`] |
 //! |    | 8 × chunks  | (parent u32, chunk u32), ascending |
 //! |    | 16 × uris   | (hash u64, frame u32, zero u32), ascending; default uris are not listed |
-//! |    | 4 × blocks  | CRC-32 of each [`BLOCK`] bytes behind the header up to here, the last one short |
+//! |    | 4 × blocks  | CRC-32 of each [`BLOCK`] bytes behind the copy up to here, the last one short |
+//!
+//! The copy and the checksums of the frames vouch for every byte of the table of contents, so that repair knows which are
+//! damaged; and all of it but the frames is there twice.
 //!
 //! Blocks are compared with their checksums when they are first read, so that opening touches none of a large directory.
 //! What is damaged reads as if it were not there and is noted ([`Directory::damage`]): whoever answers from a directory asks
@@ -47,7 +51,8 @@ use mv2::frame::FrameStatus;
 
 use crate::error::{Error, Result};
 
-const MAGIC: [u8; 8] = *b"MVDIR\0\x02\0";
+/// How a directory starts.
+pub const MAGIC: [u8; 8] = *b"MVDIR\0\x03\0";
 const HEADER: usize = 160;
 const RECORD: usize = 32;
 const CHUNK: usize = 8;
@@ -147,8 +152,8 @@ pub struct Parts {
     pub totals: Totals,
     /// Where the section will stand in the file; 0 when it is only in memory.
     pub section_offset: u64,
-    /// See [`mv2::toc::surroundings`].
-    pub surroundings: u32,
+    /// See [`mv2::toc::surroundings`]; empty when it is only in memory.
+    pub surroundings: Vec<u8>,
     /// Bytes of the log region.
     pub log_size: u64,
     /// One record a frame, in id order.
@@ -164,8 +169,10 @@ impl Parts {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let body = self.records.len() * RECORD + self.chunks.len() * CHUNK + self.uris.len() * URI;
-        let mut out = Vec::with_capacity(HEADER + body + body.div_ceil(BLOCK) * 4);
+        let body_start = HEADER + self.surroundings.len();
+        let mut out = Vec::with_capacity(body_start + body + body.div_ceil(BLOCK) * 4);
         out.resize(HEADER, 0);
+        out.extend_from_slice(&self.surroundings);
         for record in &self.records {
             out.extend_from_slice(&record.toc_offset.to_le_bytes());
             out.extend_from_slice(&record.timestamp.to_le_bytes());
@@ -183,7 +190,7 @@ impl Parts {
             out.extend_from_slice(&frame.to_le_bytes());
             out.extend_from_slice(&[0; 4]);
         }
-        let checksums: Vec<u8> = out[HEADER..]
+        let checksums: Vec<u8> = out[body_start..]
             .chunks(BLOCK)
             .flat_map(|block| crc32fast::hash(block).to_le_bytes())
             .collect();
@@ -212,8 +219,9 @@ impl Parts {
         out[116..124].copy_from_slice(&self.section_offset.to_le_bytes());
         out[124..132].copy_from_slice(&self.totals.kept_bytes.to_le_bytes());
         out[132..140].copy_from_slice(&self.totals.deleted.to_le_bytes());
-        out[140..144].copy_from_slice(&self.surroundings.to_le_bytes());
+        out[140..144].copy_from_slice(&crc32fast::hash(&self.surroundings).to_le_bytes());
         out[144..152].copy_from_slice(&self.log_size.to_le_bytes());
+        out[152..160].copy_from_slice(&(self.surroundings.len() as u64).to_le_bytes());
         let header_checksum = crc32fast::hash(&out[12..HEADER]);
         out[8..12].copy_from_slice(&header_checksum.to_le_bytes());
         out
@@ -232,6 +240,8 @@ struct Checks {
 pub struct Directory {
     bytes: Bytes,
     start: usize,
+    /// Bytes of the copy in front of the body.
+    copy: usize,
     frames: usize,
     chunks: usize,
     uris: usize,
@@ -256,29 +266,25 @@ impl Directory {
         {
             return Err(fail("header checksum mismatch"));
         }
-        let count = |offset, size: u64| u64_at(section, offset).checked_mul(size);
-        let body = count(24, RECORD as u64)
-            .zip(count(88, CHUNK as u64))
-            .zip(count(96, URI as u64))
-            .and_then(|((records, chunks), uris)| records.checked_add(chunks)?.checked_add(uris));
-        let length = body.and_then(|body| body.checked_add(body.div_ceil(BLOCK as u64) * 4));
-        if length != Some((section.len() - HEADER) as u64) || u64_at(section, 24) >= u64::from(NONE)
+        if Self::length_at(section) != Some(section.len()) || u64_at(section, 24) >= u64::from(NONE)
         {
             return Err(fail("length does not fit its counts"));
         }
-        let blocks = (body.unwrap_or(0) as usize).div_ceil(BLOCK);
-        let checksums = &section[section.len() - blocks * 4..];
-        if crc32fast::hash(checksums) != u32_at(section, 112) {
-            return Err(fail("the checksum of its checksums does not match"));
-        }
+        let copy = u64_at(section, 152) as usize;
         let (frames, chunks, uris) = (
             u64_at(section, 24) as usize,
             u64_at(section, 88) as usize,
             u64_at(section, 96) as usize,
         );
+        let blocks = (frames * RECORD + chunks * CHUNK + uris * URI).div_ceil(BLOCK);
+        let checksums = &section[section.len() - blocks * 4..];
+        if crc32fast::hash(checksums) != u32_at(section, 112) {
+            return Err(fail("the checksum of its checksums does not match"));
+        }
         Ok(Self {
             bytes,
             start,
+            copy,
             frames,
             chunks,
             uris,
@@ -298,15 +304,16 @@ impl Directory {
             .checked_add(u64_at(header, 96).checked_mul(URI as u64)?)?;
         let length = body
             .checked_add(body.div_ceil(BLOCK as u64) * 4)?
+            .checked_add(u64_at(header, 152))?
             .checked_add(HEADER as u64)?;
         usize::try_from(length).ok()
     }
 
-    /// Bytes of a section with these counts.
+    /// Bytes of a section with these counts and a copy of this many bytes.
     #[must_use]
-    pub fn length(frames: u64, chunks: u64, uris: u64) -> u64 {
+    pub fn length(surroundings: u64, frames: u64, chunks: u64, uris: u64) -> u64 {
         let body = frames * RECORD as u64 + chunks * CHUNK as u64 + uris * URI as u64;
-        HEADER as u64 + body + body.div_ceil(BLOCK as u64) * 4
+        HEADER as u64 + surroundings + body + body.div_ceil(BLOCK as u64) * 4
     }
 
     /// A directory built in memory.
@@ -336,7 +343,7 @@ impl Directory {
                 }
             }
         }
-        let start = HEADER + start;
+        let start = HEADER + self.copy + start;
         self.section().get(start..start + length)
     }
 
@@ -345,9 +352,10 @@ impl Directory {
         let section = self.section();
         let body = self.body_length();
         let (from, to) = (block * BLOCK, body.min((block + 1) * BLOCK));
-        let expected = u32_at(section, HEADER + body + block * 4);
-        if crc32fast::hash(section.get(HEADER + from..HEADER + to)?) != expected {
-            let place = (self.start + HEADER + from) as u64;
+        let body_start = HEADER + self.copy;
+        let expected = u32_at(section, body_start + body + block * 4);
+        if crc32fast::hash(section.get(body_start + from..body_start + to)?) != expected {
+            let place = (self.start + body_start + from) as u64;
             checks.damage.fetch_min(place, Ordering::Relaxed);
             return None;
         }
@@ -397,10 +405,18 @@ impl Directory {
     pub fn applied_sequence(&self) -> u64 {
         self.field(48)
     }
-    /// CRC-32 of what stands around the frames in the table of contents.
+    /// Whether these are the surroundings of the frames ([`mv2::toc::surroundings`]) in the table of contents that it was
+    /// written with.
     #[must_use]
-    pub fn surroundings(&self) -> u32 {
-        u32_at(self.section(), 140)
+    pub fn are_surroundings(&self, surroundings: &[u8]) -> bool {
+        surroundings.len() == self.copy
+            && crc32fast::hash(surroundings) == u32_at(self.section(), 140)
+    }
+    /// The surroundings of the frames, as far as they are intact here.
+    #[must_use]
+    pub fn surroundings(&self) -> Option<&[u8]> {
+        let copy = self.section().get(HEADER..HEADER + self.copy)?;
+        self.are_surroundings(copy).then_some(copy)
     }
     /// Bytes of the log region.
     #[must_use]
@@ -428,13 +444,19 @@ impl Directory {
             return true;
         };
         // Read anew: what was verified before may have changed on the disk.
-        (0..checks.verified.len()).all(|block| self.verify_block(checks, block).is_some())
+        self.surroundings().is_some()
+            && (0..checks.verified.len()).all(|block| self.verify_block(checks, block).is_some())
     }
 
     /// Bytes of the whole section.
     #[must_use]
     pub fn size(&self) -> u64 {
-        Self::length(self.frames as u64, self.chunks as u64, self.uris as u64)
+        Self::length(
+            self.copy as u64,
+            self.frames as u64,
+            self.chunks as u64,
+            self.uris as u64,
+        )
     }
 
     /// Whether both describe the same frames at the same places.
@@ -566,7 +588,7 @@ mod tests {
             frames_end: 99,
             applied_sequence: 12,
             section_offset: 0,
-            surroundings: 0,
+            surroundings: b"head and tail".to_vec(),
             log_size: 9,
             totals: Totals {
                 active: 3,
@@ -595,6 +617,7 @@ mod tests {
             (3, 3, 12)
         );
         assert_eq!(directory.frames_range(), (24, 99));
+        assert_eq!(directory.surroundings(), Some(&b"head and tail"[..]));
         assert_eq!(directory.totals(), parts().totals);
         assert_eq!(directory.record(1), Some(parts().records[1]));
         assert_eq!(directory.record(3), None);
@@ -617,14 +640,15 @@ mod tests {
         };
         let mut encoded = many.encode();
         let length = encoded.len();
-        encoded[HEADER + BLOCK + 40] ^= 1;
+        let body_start = HEADER + many.surroundings.len();
+        encoded[body_start + BLOCK + 40] ^= 1;
         let directory = Directory::parse(Bytes::from(encoded), 0, length).unwrap();
         assert_eq!(directory.record(511), Some(record));
         assert_eq!(directory.record(1_024), Some(record));
         assert_eq!(directory.frames_with_uri_hash(9).count(), 2);
         assert_eq!(directory.damage(), None);
         assert_eq!(directory.record(512), None);
-        assert_eq!(directory.damage(), Some((HEADER + BLOCK) as u64));
+        assert_eq!(directory.damage(), Some((body_start + BLOCK) as u64));
         assert!(!directory.is_intact());
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use imbl::HashMap;
 use mv2::frame::Frame;
-use mv2::toc::PieceSink;
+use mv2::toc::{self, PieceSink, TocHead, TocTail};
 
 use crate::additions::status;
 use crate::committed::{self, Committed, decode_frame};
@@ -172,10 +172,17 @@ impl FrameTable {
         start..self.fresh.len()
     }
 
-    /// Length of the directory once `frames` are appended to the `count` that will stand in front of them.
+    /// Length of the directory once `frames` are appended to the `count` that will stand in front of them, between `head` and
+    /// `tail`.
     #[must_use]
-    pub fn directory_length(&self, count: u64, frames: &FreshFrames) -> u64 {
+    pub fn directory_length(
+        &self,
+        (head, tail): (&TocHead, &TocTail),
+        count: u64,
+        frames: &FreshFrames,
+    ) -> u64 {
         Directory::length(
+            toc::surroundings_length(head, tail),
             count + frames.count(),
             (self.parts.chunks.len() + frames.parts.chunks.len()) as u64,
             (self.parts.uris.len() + frames.parts.uris.len()) as u64,

@@ -37,21 +37,13 @@ pub fn is_staged(segment: &SegmentMeta) -> bool {
 }
 
 /// The number of an entry as one of vectors that wait.
-#[must_use]
-pub fn with_tag(id: u64) -> u64 {
+fn with_tag(id: u64) -> u64 {
     TAG << 32 | id & 0xFFFF_FFFF
 }
 
 /// Whether these bytes are a section of vectors that wait.
-#[must_use]
-pub fn is_slice(bytes: &[u8]) -> bool {
+fn is_slice(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
-}
-
-/// Whether such a section stands, or stood, anywhere in a file.
-#[must_use]
-pub fn are_anywhere(file: &[u8]) -> bool {
-    memchr::memmem::find(file, MAGIC).is_some()
 }
 
 /// One section.

@@ -64,7 +64,7 @@ pub fn plan(survey: &Survey, options: &DoctorOptions, has_work: bool) -> Vec<Act
     let toc = [
         FindingCode::TocLost,
         FindingCode::TocDamaged,
-        FindingCode::TocTailDamaged,
+        FindingCode::SectionListUnchecked,
         FindingCode::TocTailLost,
         FindingCode::FramesLost,
         FindingCode::TextRescued,

@@ -64,8 +64,6 @@ codes! {
     TocDamaged = "toc_damaged", Warning;
     /// There is none; the log goes back to the first record of the file.
     TocLost = "toc_lost", Warning;
-    /// What stands behind the frames in the table of contents is damaged; nothing stood there that cannot be made anew.
-    TocTailDamaged = "toc_tail_damaged", Warning;
     /// What stands behind the frames in the table of contents is damaged, and may have named tracks of other programs.
     TocTailLost = "toc_tail_lost", Error;
     /// Frames that no checksum vouches for.
@@ -96,6 +94,8 @@ codes! {
     TimeIndexMismatch = "time_index_mismatch", Warning;
     /// The sketch track is damaged.
     SketchTrackDamaged = "sketch_track_damaged", Warning;
+    /// The list of private sections is lost, or nothing vouches for what is left of it.
+    SectionListUnchecked = "section_list_unchecked", Error;
     /// The list of full-text sections is lost.
     LexIndexLost = "lex_index_lost", Warning;
     /// Full-text sections are damaged.

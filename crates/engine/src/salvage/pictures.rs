@@ -40,7 +40,7 @@ pub fn gather(survey: &mut Survey) {
         .filter(|frame| survey.is_active(*frame) && !found.contains_key(frame))
         .collect();
     let is_dropped = index.is_some()
-        && ![FindingCode::TocTailDamaged, FindingCode::TocTailLost]
+        && ![FindingCode::SectionListUnchecked, FindingCode::TocTailLost]
             .iter()
             .any(|code| survey.findings.has(*code));
     // What another program dropped, and nothing is left of, no repair brings back.

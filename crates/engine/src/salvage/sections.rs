@@ -13,7 +13,7 @@ use crate::compression;
 use crate::directory::is_directory;
 use crate::error::Result;
 use crate::lex_sections::part_of;
-use crate::staged::{self, is_staged};
+use crate::staged::is_staged;
 use crate::vec_sections::kind_of;
 
 /// Looks at everything the table names, keeps what belongs to others, and reports what is damaged.
@@ -56,12 +56,6 @@ fn check_private(survey: &mut Survey, table: &Table) {
             "the list of full-text sections is lost with the front of the table of contents",
             None,
         );
-        if staged::are_anywhere(&survey.map) {
-            let message = "the list of vectors that wait for a reembed is lost, too, if there was one; it makes them anew";
-            survey
-                .findings
-                .add(FindingCode::StagedVectorsDamaged, message, None);
-        }
         return;
     };
     let mut lex = Vec::new();
@@ -82,13 +76,10 @@ fn check_private(survey: &mut Survey, table: &Table) {
             }
         } else if compression::is_setting(segment) {
             // All that it says is in its number: where it claims to stand may lie outside what is left of the file.
-            survey.foreign.push(SegmentMeta {
-                bytes_offset: 0,
-                bytes_length: 0,
-                ..segment.clone()
-            });
+            let is_on = compression::says_on(segment);
+            survey.foreign.push(compression::setting(is_on, 0));
         } else if sound {
-            survey.foreign.push(named_by_content(survey, segment));
+            survey.foreign.push(segment.clone());
         } else if is_staged(segment) {
             let message = "vectors that wait for a reembed are damaged; it makes them anew";
             survey
@@ -110,16 +101,6 @@ fn check_private(survey: &mut Survey, table: &Table) {
             .findings
             .add(FindingCode::LexIndexDamaged, message, Some(lex.join(", ")));
     }
-}
-
-/// A section with the number that its content asks for: vectors that wait are known by their first bytes, and another number,
-/// in a damaged table, would hide them.
-fn named_by_content(survey: &Survey, segment: &SegmentMeta) -> SegmentMeta {
-    let mut named = segment.clone();
-    if bytes_of(survey, segment).is_some_and(|bytes| staged::is_slice(&bytes)) {
-        named.id = staged::with_tag(segment.id);
-    }
-    named
 }
 
 fn check_directory(survey: &mut Survey, table: &Table, newest: &Place) {

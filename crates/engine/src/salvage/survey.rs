@@ -7,10 +7,7 @@ use mv2::bytes::Bytes;
 use mv2::frame::{Frame, FrameRole, FrameStatus};
 use mv2::header::{self, HEADER_SIZE, Header};
 use mv2::recover;
-use mv2::toc::{
-    self, ClipIndexManifest, SegmentMeta, SketchTrackManifest, TimeIndexManifest, TocHead, TocTail,
-    VecIndexManifest, VectorCompression,
-};
+use mv2::toc::{SegmentMeta, TocTail};
 use mv2::wal::EntryOperation;
 
 use super::finding::{FindingCode, Findings};
@@ -22,11 +19,10 @@ use super::sections;
 use super::source::Source;
 use super::tables::{self, Table};
 use super::vectors::{self, Vectors};
-use crate::committed::decode_frame;
 use crate::create::{empty_tail, is_of_new_memory};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
-use crate::pictures::{Picture, Said};
+use crate::pictures::Picture;
 
 /// Where the content of a frame is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +138,7 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
         applied_sequence: applied_sequence.unwrap_or(0),
         ..Survey::of(map, findings)
     };
-    survey.report_tail(&table, places.header_is_current);
+    survey.report_surroundings(&table);
     survey.take_frames(&table, &newest);
     survey.take_older(&table, &places.older);
     survey.check_payloads();
@@ -306,53 +302,6 @@ fn report_place(
     }
 }
 
-/// Whether a tail of this length, checksum included, names nothing but what is made anew or found without it, as ours do:
-/// what another program keeps makes it longer. `picture_model` is what the frames name.
-fn is_length_of_plain_tail(length: u64, picture_model: Option<&str>) -> bool {
-    let mut tail = empty_tail(true);
-    tail.time_index = Some(TimeIndexManifest {
-        bytes_offset: 0,
-        bytes_length: 0,
-        entry_count: 0,
-        checksum: [0; 32],
-    });
-    tail.sketch_track = Some(SketchTrackManifest {
-        bytes_offset: 0,
-        bytes_length: 0,
-        entry_count: 0,
-        entry_size: 0,
-        flags: 0,
-        checksum: [0; 32],
-    });
-    let head = TocHead::default();
-    // Version, number of sections and number of frames stand in front.
-    let length_of = |tail: &TocTail| toc::length(&head, 0, tail) - 24;
-    let vectors = Some(VecIndexManifest {
-        vector_count: 0,
-        dimension: 0,
-        bytes_offset: 0,
-        bytes_length: 0,
-        checksum: [0; 32],
-        compression_mode: VectorCompression::None,
-        model: None,
-    });
-    let pictures = picture_model.map(|model| ClipIndexManifest {
-        bytes_offset: 0,
-        bytes_length: 0,
-        vector_count: 0,
-        dimension: 0,
-        checksum: [0; 32],
-        model_name: model.to_owned(),
-    });
-    [None, vectors].into_iter().any(|vectors| {
-        tail.indexes.vec = vectors;
-        [None, pictures.clone()].into_iter().any(|pictures| {
-            tail.indexes.clip = pictures;
-            length_of(&tail) == length
-        })
-    })
-}
-
 impl Survey {
     /// One that found nothing yet.
     fn of(map: Bytes, findings: Findings) -> Self {
@@ -375,34 +324,21 @@ impl Survey {
         }
     }
 
-    /// Whether the tail of the table, which is lost, may have named anything that cannot be made anew: its length tells.
-    fn report_tail(&mut self, table: &Table, header_leads_there: bool) {
-        if table.tail.is_some() {
-            return;
-        }
-        let noted = header::toc_length(&self.map).filter(|_| header_leads_there);
-        let length = (table.directory.as_ref())
-            .zip(noted)
-            .map(|((directory, _), noted)| noted.saturating_sub(directory.frames_range().1));
-        let picture_model = || {
-            let mut frames = table.frames.iter().flatten();
-            frames.find_map(|encoded| {
-                let frame = decode_frame(self.bytes(encoded)).ok()?;
-                Some(Said::of_frame(&frame)?.model)
-            })
-        };
-        let is_plain = length.is_some_and(|length| {
-            is_length_of_plain_tail(length, None)
-                || picture_model()
-                    .is_some_and(|model| is_length_of_plain_tail(length, Some(&model)))
-        });
-        if is_plain {
-            let message = "what the table of contents says of indexes is lost; they are made anew";
-            self.findings
-                .add(FindingCode::TocTailDamaged, message, None);
-        } else {
+    /// What stands around the frames has no redundancy where the directory, which has a copy of it, is damaged, too.
+    fn report_surroundings(&mut self, table: &Table) {
+        if table.tail.is_none() {
             let message = "what the table of contents says of indexes and tracks is lost: indexes are made anew; tracks of other programs, if there were any, are gone";
             self.findings.add(FindingCode::TocTailLost, message, None);
+        }
+        // Another program has no private sections, and no setting: what it says leads to things that have checksums.
+        let may_say_more = table
+            .head
+            .as_ref()
+            .is_none_or(|head| !head.segments.is_empty());
+        if !table.is_vouched_for && may_say_more {
+            let message = "nothing vouches for what is left of the list of private sections: settings, vectors that wait for a reembed and sections of other programs may be missing";
+            self.findings
+                .add(FindingCode::SectionListUnchecked, message, None);
         }
     }
 

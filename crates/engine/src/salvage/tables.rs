@@ -2,12 +2,11 @@
 
 use mv2::bytes::Bytes;
 use mv2::codec::Reader;
-use mv2::toc::{self, SegmentCatalog, TocHead, TocTail};
+use mv2::toc::{self, TocHead, TocTail};
 use mv2::view::FrameView;
 
 use super::places::Place;
-use crate::create::empty_tail;
-use crate::directory::{Directory, is_directory};
+use crate::directory::{self, Directory};
 
 /// Bytes of a file, if it has them.
 pub(super) fn part(map: &[u8], start: u64, end: u64) -> Option<&[u8]> {
@@ -31,6 +30,8 @@ pub struct Table {
     pub head: Option<TocHead>,
     /// What stands behind them; `None` when that is lost.
     pub tail: Option<TocTail>,
+    /// Whether a checksum says that both are as they were written.
+    pub is_vouched_for: bool,
     /// Its frames by id; `None` for those that are lost.
     pub frames: Vec<Option<Encoded>>,
     /// Its directory, if that can be read, and whether every byte of it is intact.
@@ -58,8 +59,7 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
         at += view.encoded.len();
     }
     let tail = toc::decode_tail(bytes.get(at..)?).ok()?;
-    let directory = directory_of(map, Some(&head), place);
-    let directory = directory.filter(|(directory, _)| {
+    let directory = named_directory(map, &head).filter(|(directory, _)| {
         directory.frames() == count
             && directory.generation() == place.generation
             && directory.frames_range().0 == frames_start
@@ -67,6 +67,7 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
     Some(Table {
         head: Some(head),
         tail: Some(tail),
+        is_vouched_for: true,
         frames,
         directory,
     })
@@ -76,8 +77,15 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
 pub fn read_damaged(map: &Bytes, place: &Place) -> Table {
     let bytes = part(map, place.start, place.end).unwrap_or_default();
     let decoded = toc::decode_head(bytes).ok();
-    let directory = directory_of(map, decoded.as_ref().map(|(head, ..)| head), place)
-        .filter(|(directory, _)| !place.has_footer || directory.generation() == place.generation);
+    // The head may be what is damaged.
+    let is_of_it = |(directory, _): &(Directory, bool)| {
+        !place.has_footer || directory.generation() == place.generation
+    };
+    let named = decoded
+        .as_ref()
+        .and_then(|(head, ..)| named_directory(map, head))
+        .filter(is_of_it);
+    let directory = named.or_else(|| directory_in_front(map, place).filter(is_of_it));
     let is_described = directory.is_some();
     let (table, end) = read_described(map, place, decoded.clone(), directory);
     // A directory of a commit before knows nothing of the frames that came since.
@@ -181,52 +189,37 @@ fn read_described(
         .as_ref()
         .and_then(|(directory, _)| usize::try_from(directory.frames_range().1).ok())
         .unwrap_or(cursor);
-    let tail = bytes
-        .get(tail_start..)
-        .and_then(|bytes| toc::decode_tail(bytes).ok());
-    let head = decoded.map(|(head, ..)| head);
-    let tail = match &directory {
-        Some((directory, _)) => tail.and_then(|tail| vouched(head.as_ref(), tail, directory)),
-        None => tail,
+    let copied = directory
+        .as_ref()
+        .and_then(|(directory, _)| toc::decode_surroundings(directory.surroundings()?).ok());
+    let (head, tail, is_vouched_for) = match copied {
+        Some((head, tail)) => (Some(head), Some(tail), true),
+        None => {
+            let head = decoded.map(|(head, ..)| head);
+            let tail = bytes
+                .get(tail_start..)
+                .and_then(|bytes| toc::decode_tail(bytes).ok());
+            // The copy is damaged, and its checksum is not.
+            let are_as_written = head
+                .as_ref()
+                .zip(tail.as_ref())
+                .is_some_and(|(head, tail)| {
+                    let surroundings = toc::surroundings(head, tail);
+                    directory
+                        .as_ref()
+                        .is_some_and(|(directory, _)| directory.are_surroundings(&surroundings))
+                });
+            (head, tail, are_as_written)
+        }
     };
     let table = Table {
         head,
         tail,
+        is_vouched_for,
         frames,
         directory,
     };
     (table, tail_start)
-}
-
-/// The tail of a damaged table as it was written, as far as the directory vouches for it: it has a checksum of head and tail
-/// together. Of the two the head may be the damaged one; a tail that says nothing but where sections are, which have
-/// checksums of their own, is taken all the same.
-fn vouched(head: Option<&TocHead>, tail: TocTail, directory: &Directory) -> Option<TocTail> {
-    let usual = empty_tail(true);
-    // What every memory of ours says, in the place of what is damaged.
-    let with_usual_ticket = TocTail {
-        ticket_ref: usual.ticket_ref.clone(),
-        ..tail.clone()
-    };
-    let mut with_other_lex = tail.clone();
-    with_other_lex.segment_catalog.lex_enabled = !tail.segment_catalog.lex_enabled;
-    let is_it = |tail: &TocTail| {
-        head.is_some_and(|head| toc::surroundings(head, tail) == directory.surroundings())
-    };
-    let mut rest = tail.clone();
-    rest.indexes = usual.indexes.clone();
-    rest.time_index = None;
-    rest.sketch_track = None;
-    rest.segment_catalog = SegmentCatalog {
-        version: tail.segment_catalog.version,
-        lex_enabled: tail.segment_catalog.lex_enabled,
-        ..SegmentCatalog::default()
-    };
-    let says_nothing_else = rest == usual;
-    let mut candidates = [tail.clone(), with_usual_ticket, with_other_lex].into_iter();
-    candidates
-        .find(is_it)
-        .or_else(|| says_nothing_else.then_some(tail))
 }
 
 /// Whether the first frame stands where a head says, or there is none.
@@ -341,35 +334,34 @@ fn has_zero_text(encoded: &[u8]) -> bool {
         .any(|text| text.contains('\0'))
 }
 
-/// The directory that belongs to a table: the one its head names, else the last one in front of it.
-fn directory_of(map: &Bytes, head: Option<&TocHead>, place: &Place) -> Option<(Directory, bool)> {
-    let whole = |directory: Directory| {
-        let is_whole = directory.is_intact();
-        (directory, is_whole)
-    };
-    if let Some(first) = head.and_then(|head| head.segments.first()) {
-        let start = usize::try_from(first.bytes_offset).ok()?;
-        let length = usize::try_from(first.bytes_length).ok()?;
-        return Directory::parse(map.clone(), start, length).ok().map(whole);
-    }
-    let end = usize::try_from(place.start).ok()?;
-    let in_front = map.get(..end)?;
-    for start in memchr::memmem::rfind_iter(in_front, b"MVDIR\0").take(16) {
-        let section = map.get(start..).unwrap_or_default();
-        if !is_directory(section) {
-            continue;
-        }
-        let Some(length) = Directory::length_at(section) else {
-            continue;
-        };
-        let parsed = Directory::parse(map.clone(), start, length);
-        if let Ok(directory) = parsed
-            && directory.section_offset() == start as u64
-        {
-            return Some(whole(directory));
-        }
-    }
-    None
+/// The directory that the head of a table names, and whether every byte of it is intact.
+fn named_directory(map: &Bytes, head: &TocHead) -> Option<(Directory, bool)> {
+    let first = head.segments.first()?;
+    let start = usize::try_from(first.bytes_offset).ok()?;
+    let length = usize::try_from(first.bytes_length).ok()?;
+    Directory::parse(map.clone(), start, length)
+        .ok()
+        .map(with_state)
+}
+
+/// The last directory in front of a table, and whether every byte of it is intact.
+fn directory_in_front(map: &Bytes, place: &Place) -> Option<(Directory, bool)> {
+    /// Look-alikes that are looked at.
+    const MOST: usize = 16;
+    let in_front = map.get(..usize::try_from(place.start).ok()?)?;
+    memchr::memmem::rfind_iter(in_front, &directory::MAGIC)
+        .take(MOST)
+        .find_map(|start| {
+            let length = Directory::length_at(map.get(start..)?)?;
+            let directory = Directory::parse(map.clone(), start, length).ok()?;
+            (directory.section_offset() == start as u64).then_some(directory)
+        })
+        .map(with_state)
+}
+
+fn with_state(directory: Directory) -> (Directory, bool) {
+    let is_whole = directory.is_intact();
+    (directory, is_whole)
 }
 
 #[cfg(test)]

@@ -212,37 +212,20 @@ pub fn decode_head(bytes: &[u8]) -> Result<(TocHead, u64, u64)> {
 
 fn read_head(reader: &mut Reader<'_>) -> Result<(TocHead, u64, u64)> {
     let length = reader.remaining();
-    let toc_version = reader.u64()?;
-    if toc_version > MAX_TOC_VERSION {
-        return Err(Error::corrupt(
-            "toc",
-            0u64,
-            format!("version {toc_version}, at most {MAX_TOC_VERSION} is known"),
-        ));
-    }
-    let segments = reader.list(
-        "segments",
-        MAX_SEGMENTS,
-        SegmentMeta::ENCODED_SIZE,
-        SegmentMeta::decode,
-    )?;
+    let head = TocHead::decode(reader)?;
     let at = reader.position();
     let frame_count = reader.count("frames", MAX_FRAMES, 64)? as u64;
-    let needed = 32 * segments.len() as u64 + 64 * frame_count;
+    let needed = 32 * head.segments.len() as u64 + 64 * frame_count;
     if needed > length as u64 {
         return Err(Error::corrupt(
             "toc",
             at,
             format!(
                 "{} segments and {frame_count} frames in {length} bytes",
-                segments.len(),
+                head.segments.len(),
             ),
         ));
     }
-    let head = TocHead {
-        toc_version,
-        segments,
-    };
     Ok((head, frame_count, reader.position() as u64))
 }
 
@@ -391,11 +374,11 @@ pub fn length(head: &TocHead, frames_length: u64, tail: &TocTail) -> u64 {
     (head_length + writer.len() + 32) as u64 + frames_length
 }
 
-/// CRC-32 of what stands around the frames: of the head, but for the checksum of its first section, which is where this is
-/// kept, and of the tail.
+/// What stands around the frames, one behind the other: the head, with zeros for the checksum of its first section, which is
+/// where a copy of this is kept, and the tail with zeros for the checksum at its end.
 #[must_use]
-pub fn surroundings(head: &TocHead, tail: &TocTail) -> u32 {
-    let mut writer = Writer::with_capacity(1024 + 64 * head.segments.len());
+pub fn surroundings(head: &TocHead, tail: &TocTail) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(1024 + SegmentMeta::ENCODED_SIZE * head.segments.len());
     writer.u64(head.toc_version);
     let mut is_first = true;
     writer.list(&head.segments, |writer, segment| {
@@ -408,7 +391,23 @@ pub fn surroundings(head: &TocHead, tail: &TocTail) -> u32 {
         is_first = false;
     });
     tail.encode(&mut writer);
-    crc32fast::hash(writer.as_slice())
+    writer.raw(&[0; 32]);
+    writer.into_bytes()
+}
+
+/// Bytes of [`surroundings`].
+#[must_use]
+pub fn surroundings_length(head: &TocHead, tail: &TocTail) -> u64 {
+    // All but the number of frames.
+    length(head, 0, tail) - 8
+}
+
+/// Head and tail of [`surroundings`].
+pub fn decode_surroundings(bytes: &[u8]) -> Result<(TocHead, TocTail)> {
+    let mut reader = Reader::new(bytes);
+    let head = TocHead::decode(&mut reader)?;
+    let tail = TocTail::decode(&mut reader, TocVariant::Current, true)?;
+    Ok((head, tail))
 }
 
 /// [`encode`] piece by piece, for tables too large to be held: `sink` gets the bytes in order. `frames` hands the encoded
@@ -445,6 +444,29 @@ pub fn write<E>(
         hash: *hasher.finalize().as_bytes(),
         checksum,
     })
+}
+
+impl TocHead {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        let toc_version = reader.u64()?;
+        if toc_version > MAX_TOC_VERSION {
+            return Err(Error::corrupt(
+                "toc",
+                0u64,
+                format!("version {toc_version}, at most {MAX_TOC_VERSION} is known"),
+            ));
+        }
+        let segments = reader.list(
+            "segments",
+            MAX_SEGMENTS,
+            SegmentMeta::ENCODED_SIZE,
+            SegmentMeta::decode,
+        )?;
+        Ok(Self {
+            toc_version,
+            segments,
+        })
+    }
 }
 
 impl TocTail {
