@@ -82,13 +82,16 @@ pub fn turn_away_from(old: &FileStorage) {
     let _ = turned_away();
 }
 
-/// Whether a header leads to the first table of contents of a memory of ours, which has no frames.
+/// Whether a header leads to the first table of contents of a memory of ours, which has no frames, and then whether that
+/// memory was made with [`compression::setting`]: it stands farther behind, then.
 #[must_use]
-pub fn is_of_new_memory(header: &Header) -> bool {
+pub fn of_new_memory(header: &Header) -> Option<bool> {
     let behind_log = |header: &Header| header.footer_offset.checked_sub(header.wal_end());
-    header.wal_sequence == 0
-        && Header::decode(&empty(true, false))
-            .is_ok_and(|first| behind_log(header) == behind_log(&first))
+    [false, true].into_iter().find(|&compresses| {
+        header.wal_sequence == 0
+            && Header::decode(&empty(true, compresses))
+                .is_ok_and(|first| behind_log(header) == behind_log(&first))
+    })
 }
 
 /// What follows the frames in a memory without frames.

@@ -33,8 +33,8 @@
 //! |    | 16 × uris   | (hash u64, frame u32, zero u32), ascending; default uris are not listed |
 //! |    | 4 × blocks  | CRC-32 of each [`BLOCK`] bytes behind the copy up to here, the last one short |
 //!
-//! The copy and the checksums of the frames vouch for every byte of the table of contents, so that repair knows which are
-//! damaged; and all of it but the frames is there twice.
+//! With the copy and the checksums of the frames repair knows what of a damaged table of contents is as it was written; and
+//! all of it but the frames is there twice.
 //!
 //! Blocks are compared with their checksums when they are first read, so that opening touches none of a large directory.
 //! What is damaged reads as if it were not there and is noted ([`Directory::damage`]): whoever answers from a directory asks
@@ -327,7 +327,7 @@ impl Directory {
         })
     }
 
-    /// Bytes behind the header but for the checksums.
+    /// Bytes behind header and copy, but for the checksums.
     fn body_length(&self) -> usize {
         self.frames * RECORD + self.chunks * CHUNK + self.uris * URI
     }
@@ -399,6 +399,12 @@ impl Directory {
     #[must_use]
     pub fn section_offset(&self) -> u64 {
         self.field(116)
+    }
+    /// Bytes of the table of contents that it was written with: what stands around the frames, their number, and the frames.
+    #[must_use]
+    pub fn table_length(&self) -> u64 {
+        let (from, to) = self.frames_range();
+        (self.copy as u64 + 8).saturating_add(to.saturating_sub(from))
     }
     /// Highest log sequence contained.
     #[must_use]

@@ -589,7 +589,7 @@ fn of_many_kinds(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// What `stats` says of a file, but for bytes, generations and sections, which are others after a repair.
+/// What `stats` says of a file, but for bytes, generations, sections and what waits in the log, which are others after a repair.
 fn said(path: &Path) -> Value {
     let memory = open(path);
     let mut stats = memory.stats().unwrap();
@@ -600,6 +600,7 @@ fn said(path: &Path) -> Value {
             && !name.contains("generation")
             && !name.contains("percent")
             && !name.contains("segment")
+            && !name.contains("pending")
     });
     stats
 }
@@ -655,4 +656,150 @@ fn where_both_copies_are_damaged_it_is_told() {
     let report = doctor(&path);
     assert_eq!(report["status"], "healed", "{report}");
     detail(&report, "directory_damaged");
+}
+
+/// Repairs a damaged file. Where nothing is said to be lost, it says what it said before.
+fn is_repaired_or_told(path: &Path, damaged: &[u8], before: &Value) -> Value {
+    std::fs::write(path, damaged).unwrap();
+    let report = doctor(path);
+    if report["status"] == "healed" {
+        assert_eq!(said(path), *before, "{report}");
+    }
+    report
+}
+
+#[test]
+fn the_directory_of_a_commit_before_vouches_for_nothing() {
+    type Change = fn(&Memory);
+    let changes: [Change; 3] = [
+        |memory| memory.set_vector_compression(false).unwrap(),
+        |memory| {
+            let card = NewCard {
+                entity: "Bob".to_owned(),
+                slot: "city".to_owned(),
+                value: "Lyon".to_owned(),
+                ..NewCard::default()
+            };
+            memory.add_memory_cards(&[card]).unwrap();
+        },
+        |memory| {
+            let texts = numbered("of the last commit", 3);
+            put_all(memory, &texts);
+            memory.seal().unwrap();
+        },
+    ];
+    for change in changes {
+        let (_folder, path) = fresh();
+        of_many_kinds(&path);
+        let memory = open(&path);
+        change(&memory);
+        drop(memory);
+        let intact = std::fs::read(&path).unwrap();
+        let before = said(&path);
+        let (start, table, footer) = table_of(&intact);
+        let directory = table.head.segments[0].bytes_offset as usize;
+        // From anywhere in the last commit to the end of the file.
+        for from in (directory..intact.len()).step_by(61) {
+            for byte in [0, 0x5A] {
+                let mut damaged = intact.clone();
+                damaged[from..].fill(byte);
+                is_repaired_or_told(&path, &damaged, &before);
+            }
+        }
+        // Its directory, the head of its table and the footer, a byte of each.
+        for at in (start..start + 300).step_by(13) {
+            let mut damaged = intact.clone();
+            damaged[directory + 3] ^= 1;
+            damaged[at] ^= 4;
+            damaged[footer + 2] ^= 1;
+            is_repaired_or_told(&path, &damaged, &before);
+        }
+    }
+}
+
+#[test]
+fn the_directory_of_a_commit_that_never_came_into_force_vouches_for_nothing() {
+    let (_folder, path) = fresh();
+    of_many_kinds(&path);
+    let before = std::fs::read(&path).unwrap();
+    let memory = open(&path);
+    put_all(&memory, &numbered("never acknowledged", 60));
+    memory.seal().unwrap();
+    drop(memory);
+    // The power went between footer and header of that commit.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let log_end = mv2::header::HEADER_SIZE + mv2::header::DEFAULT_WAL_SIZE as usize;
+    bytes[..log_end].copy_from_slice(&before[..log_end]);
+    std::fs::write(&path, &bytes).unwrap();
+    let memory = open(&path);
+    memory.set_vector_compression(false).unwrap();
+    put_all(&memory, &numbered("acknowledged", 2));
+    memory.seal().unwrap();
+    drop(memory);
+    let intact = std::fs::read(&path).unwrap();
+    let before = said(&path);
+    let (start, _, _) = table_of(&intact);
+    // The first section is the directory: where it stands, and how many bytes it has.
+    for at in start + 16..start + 16 + 76 {
+        let mut damaged = intact.clone();
+        damaged[at] ^= 2;
+        let report = is_repaired_or_told(&path, &damaged, &before);
+        assert_eq!(report["status"], "healed", "{at}: {report}");
+    }
+}
+
+#[test]
+fn the_directory_does_not_vouch_for_what_another_program_wrote_since() {
+    let (_folder, path) = fresh();
+    let ours = of_many_kinds(&path);
+    let (_, mut table, footer) = table_of(&ours);
+    // It took the cards away.
+    table.tail.memories_track = None;
+    let frames: Vec<Vec<u8>> = table
+        .frames
+        .iter()
+        .map(mv2::frame::Frame::to_bytes)
+        .collect();
+    let pieces: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    let encoded = mv2::toc::encode(&table.head, pieces.len() as u64, &pieces, &table.tail);
+    let mut theirs = ours[..footer + 56].to_vec();
+    let header = mv2::header::Header {
+        footer_offset: theirs.len() as u64,
+        toc_checksum: mv2::toc::stored_checksum(&encoded).unwrap(),
+        ..mv2::header::Header::decode(&ours).unwrap()
+    };
+    theirs[..mv2::header::HEADER_SIZE].copy_from_slice(&header.encode());
+    theirs.extend(&encoded);
+    theirs.extend(mv2::footer::Footer::for_toc(&encoded, 99).encode());
+    std::fs::write(&path, &theirs).unwrap();
+    let before = said(&path);
+    assert_eq!(before["cards"], 0, "{before}");
+    let end = theirs.len();
+    for lost in (1..300).step_by(7) {
+        let mut damaged = theirs.clone();
+        damaged[end - lost..].fill(0);
+        is_repaired_or_told(&path, &damaged, &before);
+        assert_ne!(said(&path)["cards"], 1, "{lost}");
+    }
+}
+
+#[test]
+fn a_new_memory_is_made_with_its_setting() {
+    for compresses in [false, true] {
+        let (_folder, path) = fresh();
+        let options = OpenOptions {
+            mode: engine::OpenMode::Create,
+            vector_compression: compresses.then_some(true),
+            ..OpenOptions::default()
+        };
+        let memory = Memory::open(&path, options).unwrap();
+        put_each(&memory, &numbered("in the log", 3));
+        let length = mv2::header::HEADER_SIZE + mv2::header::DEFAULT_WAL_SIZE as usize;
+        let before = said(&path);
+        let mut bytes = std::fs::read(&path).unwrap();
+        drop(memory);
+        bytes.truncate(length);
+        let report = is_repaired_or_told(&path, &bytes, &before);
+        assert_eq!(report["status"], "healed", "{report}");
+    }
 }

@@ -850,7 +850,9 @@ fn with_damaged_record(at: usize, bits: u8) -> (tempfile::TempDir, std::path::Pa
     let located = mv2::recover::locate(&bytes, &path).unwrap();
     let toc = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap();
     let directory = toc.head.segments[0].bytes_offset as usize;
-    bytes[directory + 160 + 30_000 * 32 + at] ^= bits;
+    // Its header says how many bytes stand between it and the records.
+    let copy = u64::from_le_bytes(*bytes[directory + 152..].first_chunk().unwrap()) as usize;
+    bytes[directory + 160 + copy + 30_000 * 32 + at] ^= bits;
     std::fs::write(&path, &bytes).unwrap();
     (folder, path)
 }

@@ -13,6 +13,10 @@ pub struct Checksums {
     /// Segments of vectors and full text with a CRC-32 at 8 of everything from 12 to the end of their header.
     segments: Vec<(Range<usize>, usize)>,
     records: Vec<Range<usize>>,
+    /// The directory, if the file has one.
+    directory: Option<Range<usize>>,
+    /// Where the number of frames and what follows them stand inside the table of contents.
+    around_frames: (usize, usize),
     table: Range<usize>,
     footer: usize,
     toc_length: Option<u64>,
@@ -71,10 +75,45 @@ impl Checksums {
             hashed,
             segments,
             records: records.collect(),
+            directory: (decoded.head.segments.first())
+                .map(|first| {
+                    first.bytes_offset as usize..(first.bytes_offset + first.bytes_length) as usize
+                })
+                .filter(|range| bytes[range.clone()].starts_with(b"MVDIR")),
+            around_frames: (
+                decoded
+                    .frame_offsets
+                    .first()
+                    .copied()
+                    .unwrap_or(decoded.frames_end) as usize
+                    - 8,
+                decoded.frames_end as usize,
+            ),
             footer: table.end,
             table,
             toc_length: header::toc_length(bytes),
         }
+    }
+
+    fn mend_hashes(&self, bytes: &mut [u8]) {
+        for (range, places) in &self.hashed {
+            let hash = mv2::hash(&bytes[range.clone()]);
+            for &at in places {
+                bytes[at..at + 32].copy_from_slice(&hash);
+            }
+        }
+    }
+
+    /// What stands around the frames of a table of contents, with zeros for its own checksum and for that of the directory.
+    fn surroundings(&self, table: &[u8]) -> Vec<u8> {
+        /// Where the first section has its checksum: behind version, number of sections, id and frames.
+        const CHECKSUM: Range<usize> = 40..72;
+        let (head, tail) = self.around_frames;
+        let mut copy = [&table[..head], &table[tail..]].concat();
+        copy[CHECKSUM].fill(0);
+        let end = copy.len();
+        copy[end - 32..].fill(0);
+        copy
     }
 
     /// The records of the log.
@@ -88,11 +127,13 @@ impl Checksums {
         for (range, end) in &self.segments {
             mend_segment(&mut bytes[range.clone()], *end);
         }
-        for (range, places) in &self.hashed {
-            let hash = mv2::hash(&bytes[range.clone()]);
-            for &at in places {
-                bytes[at..at + 32].copy_from_slice(&hash);
-            }
+        self.mend_hashes(bytes);
+        if let Some(range) = &self.directory {
+            let table = &bytes[self.table.clone()];
+            let copies = crc32fast::hash(table) & 1 == 1;
+            let surroundings = copies.then(|| self.surroundings(table));
+            mend_directory(&mut bytes[range.clone()], surroundings.as_deref());
+            self.mend_hashes(bytes);
         }
         for record in &self.records {
             mend_record(&mut bytes[record.clone()]);
@@ -112,6 +153,45 @@ impl Checksums {
             header::set_toc_length(page, length);
         }
     }
+}
+
+/// Makes the checksums of a directory right, and `surroundings`, if given, the copy in it.
+fn mend_directory(directory: &mut [u8], surroundings: Option<&[u8]>) {
+    const HEADER: usize = 160;
+    const BLOCK: usize = 16 << 10;
+    let number = |bytes: &[u8], at: usize| {
+        let field = bytes
+            .get(at..at + 8)
+            .and_then(|field| field.try_into().ok());
+        field.map_or(0, u64::from_le_bytes)
+    };
+    let length = usize::try_from(number(directory, 152)).unwrap_or(usize::MAX);
+    let Some(body_start) = HEADER
+        .checked_add(length)
+        .filter(|end| *end < directory.len())
+    else {
+        return;
+    };
+    if let Some(surroundings) = surroundings.filter(|bytes| bytes.len() == length) {
+        directory[HEADER..body_start].copy_from_slice(surroundings);
+    }
+    let checksum = crc32fast::hash(&directory[HEADER..body_start]);
+    directory[140..144].copy_from_slice(&checksum.to_le_bytes());
+    // As many blocks as there is room for with a checksum of each.
+    let rest = directory.len() - body_start;
+    let blocks = rest.div_ceil(BLOCK + 4);
+    let body_end = directory.len() - 4 * blocks;
+    let checksums: Vec<u8> = directory[body_start..body_end]
+        .chunks(BLOCK)
+        .flat_map(|block| crc32fast::hash(block).to_le_bytes())
+        .collect();
+    if checksums.len() == 4 * blocks {
+        directory[body_end..].copy_from_slice(&checksums);
+        let checksum = crc32fast::hash(&checksums);
+        directory[112..116].copy_from_slice(&checksum.to_le_bytes());
+    }
+    let checksum = crc32fast::hash(&directory[12..HEADER]);
+    directory[8..12].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// Where the header of a segment of vectors or full text ends.
@@ -147,4 +227,26 @@ pub fn mend_record(record: &mut [u8]) {
     let mut mended = Vec::new();
     wal::encode_record(sequence, remaining, &record[48..], &mut mended);
     record.copy_from_slice(&mended);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_intact_stays_as_it_is() {
+        let template = crate::shapes::ours().swap_remove(0).bytes;
+        let checksums = Checksums::of(&template);
+        assert!(checksums.directory.is_some());
+        let mut mended = template.clone();
+        checksums.mend(&mut mended);
+        assert!(mended == template);
+        // Whether the copy in the directory is made anew, too, depends on the bytes of the table.
+        let mut copied = template.clone();
+        let directory = checksums.directory.clone().expect("a directory");
+        let surroundings = checksums.surroundings(&template[checksums.table.clone()]);
+        copied[directory.start + 160] ^= 1;
+        mend_directory(&mut copied[directory], Some(&surroundings));
+        assert!(copied == template);
+    }
 }

@@ -5,6 +5,7 @@
 //! tells what is missing. An *image* is a plain new file of what was found; `open(path, { salvage: true })` reads it, and
 //! `doctor` makes a whole memory of it.
 
+mod belonging;
 mod content;
 mod finding;
 mod frames;

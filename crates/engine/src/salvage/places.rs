@@ -5,7 +5,7 @@ use mv2::footer::{self, FOOTER_SIZE};
 use mv2::header::{self, Header};
 use mv2::home::Home;
 use mv2::recover;
-use mv2::toc;
+use mv2::toc::{self, TocHead};
 use rustc_hash::FxHashSet;
 
 use super::tables::{Effort, frame_at, next_frame, part};
@@ -231,9 +231,11 @@ fn table_of(map: &Bytes, from: u64, directory: &Directory) -> Option<u64> {
     .next()
 }
 
-/// Whether a damaged table still has a beginning or a frame.
+/// Whether a damaged table still has a beginning or a frame. Zeros read as a beginning that says nothing.
 fn looks_like_table(bytes: &[u8]) -> bool {
-    toc::decode_head(bytes).is_ok()
+    let says_something =
+        |(head, frames, _): (TocHead, u64, u64)| frames > 0 || !head.segments.is_empty();
+    toc::decode_head(bytes).is_ok_and(says_something)
         || next_frame(bytes, 0, 0, u64::MAX, &mut Effort::on(bytes)).is_some()
 }
 

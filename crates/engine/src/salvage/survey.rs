@@ -10,6 +10,7 @@ use mv2::recover;
 use mv2::toc::{SegmentMeta, TocTail};
 use mv2::wal::EntryOperation;
 
+use super::belonging::Told;
 use super::finding::{FindingCode, Findings};
 use super::log::{self, Logged};
 use super::orphans;
@@ -19,7 +20,8 @@ use super::sections;
 use super::source::Source;
 use super::tables::{self, Table};
 use super::vectors::{self, Vectors};
-use crate::create::{empty_tail, is_of_new_memory};
+use crate::compression;
+use crate::create::{empty_tail, of_new_memory};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::pictures::Picture;
@@ -98,9 +100,10 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
         }
     };
     let places = places::places(&map, header.as_ref());
-    let read = places
-        .newest
-        .map(|newest| (newest, read(&map, &newest, &mut findings)));
+    let read = places.newest.map(|newest| {
+        let told = Told::of(&map, &newest, header.as_ref(), &places.older);
+        (newest, read(&map, &newest, &told, &mut findings))
+    });
     // A damaged table of which nothing is left is as good as none.
     let is_something = |(place, table): &(Place, Table)| {
         place.is_intact || table.directory.is_some() || table.frames.iter().any(Option::is_some)
@@ -190,17 +193,19 @@ fn of_log_alone(
         None,
     );
     // A commit may have held documents that were never in the log, or removed some: only the first one had none.
-    if !header.is_some_and(is_of_new_memory) {
-        survey.findings.add(
+    match header.and_then(of_new_memory) {
+        Some(true) => survey.foreign.push(compression::setting(true, 0)),
+        Some(false) => {}
+        None => survey.findings.add(
             FindingCode::CommitLost,
             "a commit is lost whole: whether it held other documents than the log does, or fewer, nobody can say",
             None,
-        );
+        ),
     }
     Ok(survey)
 }
 
-fn read(map: &Bytes, place: &Place, findings: &mut Findings) -> Table {
+fn read(map: &Bytes, place: &Place, told: &Told, findings: &mut Findings) -> Table {
     let intact = place
         .is_intact
         .then(|| tables::read_intact(map, place))
@@ -214,7 +219,7 @@ fn read(map: &Bytes, place: &Place, findings: &mut Findings) -> Table {
             ),
             None,
         );
-        tables::read_damaged(map, place)
+        tables::read_damaged(map, place, told)
     })
 }
 
@@ -330,7 +335,7 @@ impl Survey {
             let message = "what the table of contents says of indexes and tracks is lost: indexes are made anew; tracks of other programs, if there were any, are gone";
             self.findings.add(FindingCode::TocTailLost, message, None);
         }
-        // Another program has no private sections, and no setting: what it says leads to things that have checksums.
+        // Files of another program have no such list, as a rule.
         let may_say_more = table
             .head
             .as_ref()

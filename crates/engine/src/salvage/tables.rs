@@ -5,8 +5,9 @@ use mv2::codec::Reader;
 use mv2::toc::{self, TocHead, TocTail};
 use mv2::view::FrameView;
 
+use super::belonging::{Belonging, Told, candidates, named_directory, restore};
 use super::places::Place;
-use crate::directory::{self, Directory};
+use crate::directory::Directory;
 
 /// Bytes of a file, if it has them.
 pub(super) fn part(map: &[u8], start: u64, end: u64) -> Option<&[u8]> {
@@ -74,26 +75,37 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
 }
 
 /// Reads what is left of a damaged table of contents.
-pub fn read_damaged(map: &Bytes, place: &Place) -> Table {
+pub fn read_damaged(map: &Bytes, place: &Place, told: &Told) -> Table {
     let bytes = part(map, place.start, place.end).unwrap_or_default();
     let decoded = toc::decode_head(bytes).ok();
-    // The head may be what is damaged.
-    let is_of_it = |(directory, _): &(Directory, bool)| {
-        !place.has_footer || directory.generation() == place.generation
-    };
-    let named = decoded
-        .as_ref()
-        .and_then(|(head, ..)| named_directory(map, head))
-        .filter(is_of_it);
-    let directory = named.or_else(|| directory_in_front(map, place).filter(is_of_it));
-    let is_described = directory.is_some();
-    let (table, end) = read_described(map, place, decoded.clone(), directory);
-    // A directory of a commit before knows nothing of the frames that came since.
-    let count = table.frames.len() as u64;
-    if is_described && frame_at(bytes, end, count, &mut Effort::on(bytes)).is_some() {
-        return read_described(map, place, decoded, None).0;
+    let head = decoded.as_ref().map(|(head, ..)| head);
+    let mut best: Option<(Belonging, usize, Table, usize)> = None;
+    for directory in candidates(map, place, told, head) {
+        let (mut table, end) = read_described(map, place, decoded.clone(), Some(directory));
+        let belonging = restore(map, place, told, &mut table);
+        let found = table.frames.iter().flatten().count();
+        match &mut best {
+            // Nothing tells which of the two it is.
+            Some((known, count, table, _)) if (*known, *count) == (belonging, found) => {
+                table.is_vouched_for &= belonging == Belonging::Proven;
+            }
+            Some((known, count, ..)) if (*known, *count) > (belonging, found) => {}
+            _ => best = Some((belonging, found, table, end)),
+        }
+        if belonging == Belonging::Proven {
+            break;
+        }
     }
-    table
+    if let Some((belonging, _, table, end)) = best {
+        // A directory of a commit before knows nothing of the frames that came since.
+        let count = table.frames.len() as u64;
+        let knows_all = belonging == Belonging::Proven
+            || frame_at(bytes, end, count, &mut Effort::on(bytes)).is_none();
+        if knows_all {
+            return table;
+        }
+    }
+    read_described(map, place, decoded, None).0
 }
 
 /// What [`toc::decode_head`] gives.
@@ -189,33 +201,13 @@ fn read_described(
         .as_ref()
         .and_then(|(directory, _)| usize::try_from(directory.frames_range().1).ok())
         .unwrap_or(cursor);
-    let copied = directory
-        .as_ref()
-        .and_then(|(directory, _)| toc::decode_surroundings(directory.surroundings()?).ok());
-    let (head, tail, is_vouched_for) = match copied {
-        Some((head, tail)) => (Some(head), Some(tail), true),
-        None => {
-            let head = decoded.map(|(head, ..)| head);
-            let tail = bytes
-                .get(tail_start..)
-                .and_then(|bytes| toc::decode_tail(bytes).ok());
-            // The copy is damaged, and its checksum is not.
-            let are_as_written = head
-                .as_ref()
-                .zip(tail.as_ref())
-                .is_some_and(|(head, tail)| {
-                    let surroundings = toc::surroundings(head, tail);
-                    directory
-                        .as_ref()
-                        .is_some_and(|(directory, _)| directory.are_surroundings(&surroundings))
-                });
-            (head, tail, are_as_written)
-        }
-    };
+    let tail = bytes
+        .get(tail_start..)
+        .and_then(|bytes| toc::decode_tail(bytes).ok());
     let table = Table {
-        head,
+        head: decoded.map(|(head, ..)| head),
         tail,
-        is_vouched_for,
+        is_vouched_for: false,
         frames,
         directory,
     };
@@ -332,36 +324,6 @@ fn has_zero_text(encoded: &[u8]) -> bool {
         .into_iter()
         .flatten()
         .any(|text| text.contains('\0'))
-}
-
-/// The directory that the head of a table names, and whether every byte of it is intact.
-fn named_directory(map: &Bytes, head: &TocHead) -> Option<(Directory, bool)> {
-    let first = head.segments.first()?;
-    let start = usize::try_from(first.bytes_offset).ok()?;
-    let length = usize::try_from(first.bytes_length).ok()?;
-    Directory::parse(map.clone(), start, length)
-        .ok()
-        .map(with_state)
-}
-
-/// The last directory in front of a table, and whether every byte of it is intact.
-fn directory_in_front(map: &Bytes, place: &Place) -> Option<(Directory, bool)> {
-    /// Look-alikes that are looked at.
-    const MOST: usize = 16;
-    let in_front = map.get(..usize::try_from(place.start).ok()?)?;
-    memchr::memmem::rfind_iter(in_front, &directory::MAGIC)
-        .take(MOST)
-        .find_map(|start| {
-            let length = Directory::length_at(map.get(start..)?)?;
-            let directory = Directory::parse(map.clone(), start, length).ok()?;
-            (directory.section_offset() == start as u64).then_some(directory)
-        })
-        .map(with_state)
-}
-
-fn with_state(directory: Directory) -> (Directory, bool) {
-    let is_whole = directory.is_intact();
-    (directory, is_whole)
 }
 
 #[cfg(test)]

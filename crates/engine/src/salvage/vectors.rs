@@ -126,7 +126,7 @@ pub fn gather(survey: &mut Survey, table: &Table) {
         }
     }
     // A damaged table may call a section what it is not.
-    if faulty || table.head.is_none() || survey.findings.has(FindingCode::TocDamaged) {
+    if faulty || !table.is_vouched_for {
         survey.lost_vectors = without_vector(survey);
     }
 }
