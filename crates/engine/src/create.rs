@@ -82,16 +82,16 @@ pub fn turn_away_from(old: &FileStorage) {
     let _ = turned_away();
 }
 
-/// Whether a header leads to the first table of contents of a memory of ours, which has no frames, and then whether that
-/// memory was made with [`compression::setting`]: it stands farther behind, then.
+/// With what a memory of ours was made, by the checksum that its header has of the table of contents: whether it searches full
+/// text, and whether it has [`compression::setting`]. `None` when that is not the first one, which has no frames.
 #[must_use]
-pub fn of_new_memory(header: &Header) -> Option<bool> {
-    let behind_log = |header: &Header| header.footer_offset.checked_sub(header.wal_end());
-    [false, true].into_iter().find(|&compresses| {
-        header.wal_sequence == 0
-            && Header::decode(&empty(true, compresses))
-                .is_ok_and(|first| behind_log(header) == behind_log(&first))
-    })
+pub fn of_new_memory(header: &Header) -> Option<(bool, bool)> {
+    [(true, false), (true, true), (false, false), (false, true)]
+        .into_iter()
+        .find(|&(lex_enabled, compresses_vectors)| {
+            Header::decode(&empty(lex_enabled, compresses_vectors))
+                .is_ok_and(|first| first == *header)
+        })
 }
 
 /// What follows the frames in a memory without frames.

@@ -785,10 +785,11 @@ fn the_directory_does_not_vouch_for_what_another_program_wrote_since() {
 
 #[test]
 fn a_new_memory_is_made_with_its_setting() {
-    for compresses in [false, true] {
+    for (enable_lex, compresses) in [(true, false), (true, true), (false, true)] {
         let (_folder, path) = fresh();
         let options = OpenOptions {
             mode: engine::OpenMode::Create,
+            enable_lex,
             vector_compression: compresses.then_some(true),
             ..OpenOptions::default()
         };
@@ -801,5 +802,92 @@ fn a_new_memory_is_made_with_its_setting() {
         bytes.truncate(length);
         let report = is_repaired_or_told(&path, &bytes, &before);
         assert_eq!(report["status"], "healed", "{report}");
+    }
+}
+
+#[test]
+fn a_removal_is_not_undone_by_the_directory_of_the_one_before() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_all(&memory, &numbered("kept", 9));
+    memory.seal().unwrap();
+    let table_end = std::fs::read(&path).unwrap().len();
+    memory.remove(&[5]).unwrap();
+    memory.seal().unwrap();
+    let second = std::fs::read(&path).unwrap();
+    memory.remove(&[6]).unwrap();
+    memory.seal().unwrap();
+    drop(memory);
+    let intact = std::fs::read(&path).unwrap();
+    assert!(second.len() < intact.len());
+    let (start, table, _) = table_of(&second);
+    assert!(start > table_end);
+    // From anywhere in the tables of the last two commits, but behind the directory of the first of them.
+    let directory = &table.head.segments[0];
+    let behind = (directory.bytes_offset + directory.bytes_length) as usize;
+    for from in (behind..intact.len()).step_by(37) {
+        let mut damaged = intact.clone();
+        damaged[from..].fill(0);
+        std::fs::write(&path, &damaged).unwrap();
+        let report = doctor(&path);
+        assert_ne!(report["status"], "failed", "{from}: {report}");
+        let has_told = !report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| finding["severity"] != "error");
+        let memory = open(&path);
+        assert!(has_told || memory.text(6).is_err(), "{from}: {report}");
+        assert!(memory.text(4).unwrap().starts_with("kept number 4 "));
+    }
+}
+
+#[test]
+fn where_nothing_is_left_of_the_newest_commit_the_one_before_counts() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_all(&memory, &numbered("first", 30));
+    memory.seal().unwrap();
+    put_each(&memory, &numbered("second", 2));
+    memory.seal().unwrap();
+    let second = std::fs::read(&path).unwrap();
+    put_each(&memory, &numbered("third", 3));
+    memory.seal().unwrap();
+    drop(memory);
+    let intact = std::fs::read(&path).unwrap();
+    let (start, _, _) = table_of(&second);
+    for from in (start..intact.len()).step_by(97) {
+        let mut damaged = intact.clone();
+        damaged[from..].fill(0);
+        std::fs::write(&path, &damaged).unwrap();
+        let report = doctor(&path);
+        let is_healed = report["status"] == "healed";
+        assert!(
+            is_healed || report["status"] == "partial",
+            "{from}: {report}"
+        );
+        let memory = open(&path);
+        let has = |id: u64, text: &str| memory.text(id).is_ok_and(|found| found.starts_with(text));
+        assert!(
+            has(0, "first number 0 ") && has(29, "first number 29 "),
+            "{from}: {report}"
+        );
+        assert!(!is_healed || has(34, "third number 2 "), "{from}: {report}");
+    }
+}
+
+#[test]
+fn a_copy_is_taken_when_header_and_end_are_gone() {
+    let (_folder, path) = fresh();
+    let intact = of_many_kinds(&path);
+    let before = said(&path);
+    for lost in [57, 100, 200] {
+        let mut damaged = intact.clone();
+        damaged[20] ^= 1;
+        damaged.truncate(intact.len() - lost);
+        std::fs::write(&path, &damaged).unwrap();
+        let report = doctor(&path);
+        assert_ne!(report["status"], "failed", "{lost}: {report}");
+        assert_eq!(said(&path), before, "{lost}: {report}");
     }
 }

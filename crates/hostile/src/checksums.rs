@@ -180,7 +180,13 @@ fn mend_directory(directory: &mut [u8], surroundings: Option<&[u8]>) {
     // As many blocks as there is room for with a checksum of each.
     let rest = directory.len() - body_start;
     let blocks = rest.div_ceil(BLOCK + 4);
-    let body_end = directory.len() - 4 * blocks;
+    let Some(body_end) = directory
+        .len()
+        .checked_sub(4 * blocks)
+        .filter(|end| *end >= body_start)
+    else {
+        return;
+    };
     let checksums: Vec<u8> = directory[body_start..body_end]
         .chunks(BLOCK)
         .flat_map(|block| crc32fast::hash(block).to_le_bytes())

@@ -7,7 +7,7 @@ use mv2::header::{self, Header};
 use mv2::toc::{self, TocHead, TocTail, Written};
 
 use super::places::Place;
-use super::tables::{Table, part};
+use super::tables::{Encoded, Table, part, read_intact};
 use crate::directory::{self, Directory};
 
 /// What header and footer say of a table of contents, and what stands in front of it.
@@ -21,6 +21,10 @@ pub struct Told {
     hash: Option<[u8; 32]>,
     /// Its last 32 bytes.
     checksum: Option<[u8; 32]>,
+    /// Highest log sequence contained.
+    applied_sequence: Option<u64>,
+    /// Tables that are intact, from new to old.
+    older: Vec<Place>,
     /// Where the commit before it ends.
     from: u64,
 }
@@ -41,15 +45,20 @@ impl Told {
             generation: Some(place.generation).filter(|generation| *generation != 0),
             hash: footer.map(|footer| footer.toc_hash),
             checksum: header.map(|header| header.toc_checksum),
+            applied_sequence: header.map(|header| header.wal_sequence),
+            older: older.to_vec(),
             from: ends.filter(|end| *end <= place.start).max().unwrap_or(0),
         }
     }
 
+    /// Whether nothing speaks against a directory. What another program has changed since, in place or in a commit of its own,
+    /// has another log sequence.
     fn fits(&self, directory: &Directory) -> bool {
         let fits = |told: Option<u64>, value: u64| told.is_none_or(|told| told == value);
         directory.section_offset() >= self.from
             && fits(self.generation, directory.generation())
             && fits(self.length, directory.table_length())
+            && fits(self.applied_sequence, directory.applied_sequence())
     }
 }
 
@@ -62,53 +71,58 @@ pub fn candidates(
     head: Option<&TocHead>,
 ) -> Vec<(Directory, bool)> {
     /// Look-alikes that are looked at.
-    const MOST: usize = 16;
-    let mut found: Vec<(Directory, bool)> = head
-        .and_then(|head| named_directory(map, head))
+    const LOOK_ALIKES: usize = 256;
+    /// Directories that are read.
+    const MOST: usize = 8;
+    let named = head
+        .and_then(|head| head.segments.first())
+        .and_then(|first| directory_at(map, first.bytes_offset, Some(first.bytes_length)));
+    let named_start = named.as_ref().map(Directory::section_offset);
+    let in_front = part(map, told.from, place.start).unwrap_or_default();
+    let in_front = memchr::memmem::rfind_iter(in_front, &directory::MAGIC)
+        .take(LOOK_ALIKES)
+        .map(|at| told.from + at as u64)
+        .filter(|start| Some(*start) != named_start)
+        .filter_map(|start| directory_at(map, start, None));
+    named
         .into_iter()
-        .collect();
-    let in_front = usize::try_from(place.start)
-        .ok()
-        .and_then(|end| map.get(..end))
-        .unwrap_or_default();
-    for start in memchr::memmem::rfind_iter(in_front, &directory::MAGIC).take(MOST) {
-        let is_new = |(known, _): &(Directory, bool)| known.section_offset() != start as u64;
-        if let Some(directory) = directory_at(map, start, None)
-            && found.iter().all(is_new)
-        {
-            found.push(directory);
-        }
-    }
-    found.retain(|(directory, _)| told.fits(directory));
-    found
+        .chain(in_front)
+        .filter(|directory| told.fits(directory))
+        .take(MOST)
+        .map(with_state)
+        .collect()
 }
 
 /// The directory that the head of a table names, and whether every byte of it is intact.
 pub fn named_directory(map: &Bytes, head: &TocHead) -> Option<(Directory, bool)> {
     let first = head.segments.first()?;
-    let start = usize::try_from(first.bytes_offset).ok()?;
-    directory_at(map, start, Some(usize::try_from(first.bytes_length).ok()?))
+    directory_at(map, first.bytes_offset, Some(first.bytes_length)).map(with_state)
+}
+
+fn with_state(directory: Directory) -> (Directory, bool) {
+    let is_whole = directory.is_intact();
+    (directory, is_whole)
 }
 
 /// One that stands elsewhere than it says was moved, with all that it leads to, or is part of a memory stored as a document.
-fn directory_at(map: &Bytes, start: usize, length: Option<usize>) -> Option<(Directory, bool)> {
+fn directory_at(map: &Bytes, offset: u64, length: Option<u64>) -> Option<Directory> {
+    let start = usize::try_from(offset).ok()?;
     let length = match length {
-        Some(length) => length,
+        Some(length) => usize::try_from(length).ok()?,
         None => Directory::length_at(map.get(start..)?)?,
     };
     let directory = Directory::parse(map.clone(), start, length).ok()?;
-    let is_whole = directory.is_intact();
-    (directory.section_offset() == start as u64).then_some((directory, is_whole))
+    (directory.section_offset() == offset).then_some(directory)
 }
 
 /// How sure it is that a directory belongs to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Belonging {
-    /// With its frames and its copy the table has another hash than it should have.
+    /// With its frames and its copy the table has another hash than header and footer name.
     Refuted,
     /// Nothing tells.
     Unknown,
-    /// It is of the generation and of the length that it should be of. Frames are lost, so that no hash can tell.
+    /// It is of the generation and of the length that the footer names. Frames are lost, so that no hash can tell.
     Plausible,
     /// The table that it describes has the hash that it should have.
     Proven,
@@ -131,11 +145,12 @@ pub fn restore(map: &Bytes, place: &Place, told: &Told, table: &mut Table) -> Be
     let Some((head, tail)) = copied.or_else(in_place) else {
         return Belonging::Unknown;
     };
-    let belonging = match rebuilt(map, table, directory, *is_whole, head.clone(), &tail) {
+    let is_named = told.hash.is_some() || told.checksum.is_some();
+    let belonging = match rebuilt(map, told, table, head.clone(), &tail) {
         Some(written) if is_told(map, place, told, &written) => Belonging::Proven,
         // The checksum of a damaged directory is taken from the head, which may be damaged, too.
-        Some(_) if *is_whole => Belonging::Refuted,
-        _ if told.length.is_some() => Belonging::Plausible,
+        Some(_) if *is_whole && is_named => Belonging::Refuted,
+        _ if told.length.is_some() && told.generation.is_some() => Belonging::Plausible,
         _ => Belonging::Unknown,
     };
     if belonging != Belonging::Refuted {
@@ -157,35 +172,69 @@ fn is_told(map: &Bytes, place: &Place, told: &Told, written: &Written) -> bool {
         || own == Some(&written.checksum[..])
 }
 
-/// The table of contents of all its frames; `None` when any is lost.
+/// The table of contents that a directory describes; `None` when any of its frames is lost.
 fn rebuilt(
     map: &Bytes,
+    told: &Told,
     table: &Table,
-    directory: &Directory,
-    is_whole: bool,
     mut head: TocHead,
     tail: &TocTail,
 ) -> Option<Written> {
-    let frames: Option<Vec<_>> = table.frames.iter().copied().collect();
-    let frames = frames?;
-    let section = map.section(directory.section_offset(), directory.size())?;
+    let (directory, is_whole) = table.directory.as_ref()?;
+    let frames = all_frames(map, told, table, directory)?;
     let first = head.segments.first_mut()?;
-    first.primary_checksum = if is_whole {
+    first.primary_checksum = if *is_whole {
+        let section = map.section(directory.section_offset(), directory.size())?;
         *blake3::hash(&section).as_bytes()
     } else {
         table.head.as_ref()?.segments.first()?.primary_checksum
     };
-    let written = toc::write(
+    let written: Result<Written, ()> = toc::write(
         &head,
         frames.len() as u64,
         |sink| {
-            frames.iter().try_for_each(|frame| {
-                let end = frame.offset + frame.length;
-                map.get(frame.offset..end).ok_or(()).and_then(&mut *sink)
-            })
+            let mut frames = frames.iter().map(|frame| bytes_of(map, frame).ok_or(()));
+            frames.try_for_each(|bytes| bytes.and_then(&mut *sink))
         },
         tail,
         |_| Ok(()),
     );
     written.ok()
+}
+
+/// The frames of a table; those that are lost from older ones, where they are the same byte for byte.
+fn all_frames(
+    map: &Bytes,
+    told: &Told,
+    table: &Table,
+    directory: &Directory,
+) -> Option<Vec<Encoded>> {
+    let mut frames = table.frames.clone();
+    let mut missing: Vec<usize> = (0..frames.len())
+        .filter(|id| frames.get(*id).is_none_or(Option::is_none))
+        .collect();
+    for place in &told.older {
+        if missing.is_empty() {
+            break;
+        }
+        let Some(old) = read_intact(map, place) else {
+            continue;
+        };
+        missing.retain(|&id| {
+            let same = old.frames.get(id).copied().flatten().filter(|frame| {
+                let record = directory.record(id as u64);
+                let checksum = bytes_of(map, frame).map(crc32fast::hash);
+                checksum.is_some() && checksum == record.map(|record| record.checksum)
+            });
+            if let Some(slot) = frames.get_mut(id) {
+                *slot = same;
+            }
+            same.is_none()
+        });
+    }
+    frames.into_iter().collect()
+}
+
+fn bytes_of<'a>(map: &'a Bytes, frame: &Encoded) -> Option<&'a [u8]> {
+    map.get(frame.offset..frame.offset.checked_add(frame.length)?)
 }

@@ -120,10 +120,30 @@ pub fn places(map: &Bytes, stored: Option<&Header>) -> Places {
             || has_directory(map, intact.first(), place)
     });
     let newest = newest_damaged.or(intact.first().copied());
-    let older = intact
-        .into_iter()
-        .filter(|place| newest.is_none_or(|newest| newest.start != place.start))
-        .collect();
+    intact.retain(|place| newest.is_none_or(|newest| newest.start != place.start));
+    assembled(map, stored, vouches, newest, intact)
+}
+
+impl Places {
+    /// These, when of the newest table nothing is left: the last one that is intact counts.
+    pub fn without_newest(mut self, map: &Bytes, stored: Option<&Header>) -> Option<Self> {
+        if self.older.is_empty() {
+            return None;
+        }
+        let newest = self.older.remove(0);
+        let vouches = header::is_intact(map) == Some(true);
+        Some(assembled(map, stored, vouches, Some(newest), self.older))
+    }
+}
+
+/// `vouches` is whether nothing that counts can stand behind `newest`, as far as the header knows.
+fn assembled(
+    map: &Bytes,
+    stored: Option<&Header>,
+    vouches: bool,
+    newest: Option<Place>,
+    older: Vec<Place>,
+) -> Places {
     let is_current = |place: &Place| {
         stored.is_some_and(|header| {
             header.footer_offset == place.start

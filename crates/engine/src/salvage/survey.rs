@@ -99,16 +99,7 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
             None
         }
     };
-    let places = places::places(&map, header.as_ref());
-    let read = places.newest.map(|newest| {
-        let told = Told::of(&map, &newest, header.as_ref(), &places.older);
-        (newest, read(&map, &newest, &told, &mut findings))
-    });
-    // A damaged table of which nothing is left is as good as none.
-    let is_something = |(place, table): &(Place, Table)| {
-        place.is_intact || table.directory.is_some() || table.frames.iter().any(Option::is_some)
-    };
-    let Some((newest, table)) = read.filter(is_something) else {
+    let Some((places, newest, table)) = newest_table(&map, header.as_ref(), &mut findings) else {
         return of_log_alone(map, path, header.as_ref(), findings);
     };
     report_place(&map, &newest, &places, header.as_ref(), &mut findings);
@@ -194,8 +185,12 @@ fn of_log_alone(
     );
     // A commit may have held documents that were never in the log, or removed some: only the first one had none.
     match header.and_then(of_new_memory) {
-        Some(true) => survey.foreign.push(compression::setting(true, 0)),
-        Some(false) => {}
+        Some((lex_enabled, compresses_vectors)) => {
+            survey.tail = empty_tail(lex_enabled);
+            if compresses_vectors {
+                survey.foreign.push(compression::setting(true, 0));
+            }
+        }
         None => survey.findings.add(
             FindingCode::CommitLost,
             "a commit is lost whole: whether it held other documents than the log does, or fewer, nobody can say",
@@ -203,6 +198,34 @@ fn of_log_alone(
         ),
     }
     Ok(survey)
+}
+
+/// The table that counts. A damaged one of which nothing is left is as good as none.
+fn newest_table(
+    map: &Bytes,
+    header: Option<&Header>,
+    findings: &mut Findings,
+) -> Option<(Places, Place, Table)> {
+    let mut places = places::places(map, header);
+    loop {
+        let newest = places.newest?;
+        let told = Told::of(map, &newest, header, &places.older);
+        let table = read(map, &newest, &told, findings);
+        let is_something = newest.is_intact
+            || table.directory.is_some()
+            || table.frames.iter().any(Option::is_some);
+        if is_something {
+            return Some((places, newest, table));
+        }
+        places = places.without_newest(map, header)?;
+        if !findings.has(FindingCode::CommitLost) {
+            findings.add(
+                FindingCode::CommitLost,
+                "of the newest commit nothing is left; the one before it counts",
+                Some(format!("byte {}", newest.start)),
+            );
+        }
+    }
 }
 
 fn read(map: &Bytes, place: &Place, told: &Told, findings: &mut Findings) -> Table {
@@ -262,7 +285,9 @@ fn report_place(
         );
     }
     if let Some(header) = header.filter(|_| !places.header_is_current) {
-        if header.footer_offset > newest.start {
+        if findings.has(FindingCode::CommitLost) {
+            // Said already.
+        } else if header.footer_offset > newest.start {
             findings.add(
                 FindingCode::CommitLost,
                 format!(

@@ -31,7 +31,7 @@ pub struct Table {
     pub head: Option<TocHead>,
     /// What stands behind them; `None` when that is lost.
     pub tail: Option<TocTail>,
-    /// Whether a checksum says that both are as they were written.
+    /// Whether both are as they were written, by their checksum, and by what header and footer say of the table.
     pub is_vouched_for: bool,
     /// Its frames by id; `None` for those that are lost.
     pub frames: Vec<Option<Encoded>>,
@@ -77,12 +77,19 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
 /// Reads what is left of a damaged table of contents.
 pub fn read_damaged(map: &Bytes, place: &Place, told: &Told) -> Table {
     let bytes = part(map, place.start, place.end).unwrap_or_default();
+    let mut effort = Effort::on(bytes);
     let decoded = toc::decode_head(bytes).ok();
-    let head = decoded.as_ref().map(|(head, ..)| head);
+    let candidates = candidates(map, place, told, decoded.as_ref().map(|(head, ..)| head));
+    let decoded =
+        decoded.filter(|(_, count, start)| is_plausible_head(bytes, *count, *start, &mut effort));
     let mut best: Option<(Belonging, usize, Table, usize)> = None;
-    for directory in candidates(map, place, told, head) {
-        let (mut table, end) = read_described(map, place, decoded.clone(), Some(directory));
+    for directory in candidates {
+        let described = Some(directory);
+        let (mut table, end) = read_described(map, place, decoded.clone(), described, &mut effort);
         let belonging = restore(map, place, told, &mut table);
+        if belonging == Belonging::Refuted {
+            continue;
+        }
         let found = table.frames.iter().flatten().count();
         match &mut best {
             // Nothing tells which of the two it is.
@@ -99,13 +106,13 @@ pub fn read_damaged(map: &Bytes, place: &Place, told: &Told) -> Table {
     if let Some((belonging, _, table, end)) = best {
         // A directory of a commit before knows nothing of the frames that came since.
         let count = table.frames.len() as u64;
-        let knows_all = belonging == Belonging::Proven
-            || frame_at(bytes, end, count, &mut Effort::on(bytes)).is_none();
+        let knows_all =
+            belonging == Belonging::Proven || frame_at(bytes, end, count, &mut effort).is_none();
         if knows_all {
             return table;
         }
     }
-    read_described(map, place, decoded, None).0
+    read_described(map, place, decoded, None, &mut Effort::on(bytes)).0
 }
 
 /// What [`toc::decode_head`] gives.
@@ -117,23 +124,21 @@ fn read_described(
     place: &Place,
     decoded: Option<DecodedHead>,
     directory: Option<(Directory, bool)>,
+    effort: &mut Effort,
 ) -> (Table, usize) {
     let bytes = part(map, place.start, place.end).unwrap_or_default();
     // The directory knows both; a head whose numbers are other ones is damaged.
     let known = directory
         .as_ref()
         .map(|(directory, _)| (directory.frames(), directory.frames_range().0));
-    let decoded = decoded.filter(|(_, count, start)| {
-        known.is_none_or(|known| known == (*count, *start))
-            && is_plausible_head(bytes, *count, *start)
-    });
+    let decoded =
+        decoded.filter(|(_, count, start)| known.is_none_or(|known| known == (*count, *start)));
     let (count, frames_start) = match (known, &decoded) {
         (Some(known), _) => (Some(known.0), known.1),
         (None, Some((_, count, start))) => (Some(*count), *start),
         (None, None) => (None, 0),
     };
     let base = usize::try_from(place.start).unwrap_or(usize::MAX);
-    let mut effort = Effort::on(bytes);
     let mut frames: Vec<Option<Encoded>> = Vec::new();
     let mut cursor = usize::try_from(frames_start).unwrap_or(usize::MAX);
     // Whether the frame that is expected next stands at the cursor.
@@ -143,14 +148,14 @@ fn read_described(
     while id < limit {
         let found = directory
             .as_ref()
-            .and_then(|(directory, _)| by_directory(bytes, directory, id, &mut effort));
+            .and_then(|(directory, _)| by_directory(bytes, directory, id, effort));
         // Where the directory knows the place, it knows the checksum, too: what does not have that is damaged.
         let is_known = directory
             .as_ref()
             .is_some_and(|(directory, _)| directory.record(id).is_some());
         let found = found.or_else(|| {
             (!is_known && is_there)
-                .then(|| frame_at(bytes, cursor, id, &mut effort))
+                .then(|| frame_at(bytes, cursor, id, effort))
                 .flatten()
                 .map(|length| (cursor, length, false))
         });
@@ -171,7 +176,7 @@ fn read_described(
                 id += 1;
             }
             None => {
-                let Some((offset, next)) = next_frame(bytes, cursor, id, limit, &mut effort) else {
+                let Some((offset, next)) = next_frame(bytes, cursor, id, limit, effort) else {
                     // What follows is lost; where nobody says how many there were, nothing is known to be.
                     if count.is_some() {
                         frames.resize(usize::try_from(limit).unwrap_or(0), None);
@@ -215,17 +220,16 @@ fn read_described(
 }
 
 /// Whether the first frame stands where a head says, or there is none.
-fn is_plausible_head(bytes: &[u8], count: u64, start: u64) -> bool {
+fn is_plausible_head(bytes: &[u8], count: u64, start: u64, effort: &mut Effort) -> bool {
     let Ok(start) = usize::try_from(start) else {
         return false;
     };
-    let mut effort = Effort::on(bytes);
     // Zeros read as a head without frames.
     if count == 0 {
-        return next_frame(bytes, start, 0, u64::MAX, &mut effort).is_none();
+        return next_frame(bytes, start, 0, u64::MAX, effort).is_none();
     }
-    frame_at(bytes, start, 0, &mut effort).is_some()
-        || next_frame(bytes, start, 1, count, &mut effort).is_some()
+    frame_at(bytes, start, 0, effort).is_some()
+        || next_frame(bytes, start, 1, count, effort).is_some()
 }
 
 /// Bytes that a search may still read. In bytes that were made up a frame may seem to stand everywhere, each as long as the
