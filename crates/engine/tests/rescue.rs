@@ -891,3 +891,100 @@ fn a_copy_is_taken_when_header_and_end_are_gone() {
         assert_eq!(said(&path), before, "{lost}: {report}");
     }
 }
+
+#[test]
+fn the_end_of_a_commit_of_another_program_costs_no_more_than_that_commit() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_all(&memory, &numbered("ours", 200));
+    memory.close().unwrap();
+    let ours = std::fs::read(&path).unwrap();
+    let (start, table, _) = table_of(&ours);
+    // It writes its payload where our table of contents stood, and a table of its own behind.
+    let mut theirs = ours[..start].to_vec();
+    let text = b"theirs";
+    let mut frames = table.frames.clone();
+    let mut frame = frames.last().unwrap().clone();
+    frame.id = 200;
+    frame.uri = Some("mv2://theirs".to_owned());
+    frame.payload_offset = theirs.len() as u64;
+    frame.payload_length = text.len() as u64;
+    frame.checksum = *blake3::hash(text).as_bytes();
+    frame.canonical_encoding = mv2::frame::CanonicalEncoding::Plain;
+    frame.canonical_length = Some(text.len() as u64);
+    frames.push(frame);
+    theirs.extend(text);
+    let encoded: Vec<Vec<u8>> = frames.iter().map(mv2::frame::Frame::to_bytes).collect();
+    let pieces: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
+    let toc = mv2::toc::encode(&table.head, pieces.len() as u64, &pieces, &table.tail);
+    let header = mv2::header::Header::decode(&ours).unwrap();
+    let header = mv2::header::Header {
+        footer_offset: theirs.len() as u64,
+        wal_sequence: header.wal_sequence + 1,
+        toc_checksum: mv2::toc::stored_checksum(&toc).unwrap(),
+        ..header
+    };
+    theirs[..mv2::header::HEADER_SIZE].copy_from_slice(&header.encode());
+    let table_start = theirs.len();
+    theirs.extend(&toc);
+    theirs.extend(mv2::footer::Footer::for_toc(&toc, 99).encode());
+    for left in [0, 20, 2_000, 20_000] {
+        std::fs::write(&path, &theirs[..table_start + left]).unwrap();
+        let report = doctor(&path);
+        assert_eq!(report["status"], "partial", "{left}: {report}");
+        let memory = open(&path);
+        let is_there = |id: &u64| {
+            let expected = format!("ours number {id} ");
+            memory
+                .text(*id)
+                .is_ok_and(|text| text.starts_with(&expected))
+        };
+        assert_eq!((0..200).filter(is_there).count(), 200, "{left}: {report}");
+    }
+}
+
+#[test]
+fn without_a_header_nothing_behind_a_commit_is_taken_for_nothing() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, &numbered("first", 3));
+    memory.seal().unwrap();
+    let first = std::fs::read(&path).unwrap().len();
+    put_each(&memory, &numbered("second", 3));
+    memory.seal().unwrap();
+    drop(memory);
+    let intact = std::fs::read(&path).unwrap();
+    for (from, byte) in [
+        (first, 0),
+        (first - 56, 0x5A),
+        (first, 0x5A),
+        (first - 56, 0),
+    ] {
+        let mut damaged = intact.clone();
+        damaged[20] ^= 1;
+        damaged[from..].fill(byte);
+        std::fs::write(&path, &damaged).unwrap();
+        let report = doctor(&path);
+        assert_eq!(report["status"], "partial", "{from} {byte}: {report}");
+    }
+}
+
+#[test]
+fn a_removed_last_frame_that_is_lost_is_known_from_the_table_before() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_all(&memory, &numbered("kept", 10));
+    memory.seal().unwrap();
+    memory.remove(&[9]).unwrap();
+    memory.seal().unwrap();
+    drop(memory);
+    let intact = std::fs::read(&path).unwrap();
+    let before = said(&path);
+    let (start, table, _) = table_of(&intact);
+    let from = start + *table.frame_offsets.last().unwrap() as usize + 30;
+    let mut damaged = intact;
+    damaged[from..].fill(0);
+    let report = is_repaired_or_told(&path, &damaged, &before);
+    assert_eq!(report["status"], "healed", "{report}");
+    assert!(open(&path).text(9).is_err(), "{report}");
+}

@@ -1,13 +1,18 @@
 //! Which directory belongs to a damaged table of contents. Its copy of what stands around the frames is as good as that: the
 //! one of a commit before, or of one that never came into force, would bring back what is no longer so.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+
 use mv2::bytes::Bytes;
 use mv2::footer::Footer;
 use mv2::header::{self, Header};
 use mv2::toc::{self, TocHead, TocTail, Written};
 
 use super::places::Place;
-use super::tables::{Encoded, Table, part, read_intact};
+use super::tables::{Encoded, Table, part, read_older};
+use crate::additions::status;
+use crate::committed::decode_frame;
 use crate::directory::{self, Directory};
 
 /// What header and footer say of a table of contents, and what stands in front of it.
@@ -23,8 +28,12 @@ pub struct Told {
     checksum: Option<[u8; 32]>,
     /// Highest log sequence contained.
     applied_sequence: Option<u64>,
+    /// Whether the header says that a commit of ours is the last one.
+    is_ours: bool,
     /// Tables that are intact, from new to old.
     older: Vec<Place>,
+    /// Bytes of them that may still be read: of files that were made up there may be very many.
+    budget: Cell<u64>,
     /// Where the commit before it ends.
     from: u64,
 }
@@ -46,7 +55,13 @@ impl Told {
             hash: footer.map(|footer| footer.toc_hash),
             checksum: header.map(|header| header.toc_checksum),
             applied_sequence: header.map(|header| header.wal_sequence),
+            is_ours: header::toc_length(map).is_some(),
             older: older.to_vec(),
+            budget: Cell::new(
+                (map.len() as u64)
+                    .saturating_mul(4)
+                    .saturating_add(64 << 20),
+            ),
             from: ends.filter(|end| *end <= place.start).max().unwrap_or(0),
         }
     }
@@ -70,6 +85,24 @@ pub fn candidates(
     told: &Told,
     head: Option<&TocHead>,
 ) -> Vec<(Directory, bool)> {
+    found(map, place, told, head, |directory| told.fits(directory))
+}
+
+/// Directories of commits before that of a damaged table which another program wrote, from new to old.
+pub fn earlier(map: &Bytes, place: &Place, told: &Told) -> Vec<(Directory, bool)> {
+    if told.is_ours {
+        return Vec::new();
+    }
+    found(map, place, told, None, |_| true)
+}
+
+fn found(
+    map: &Bytes,
+    place: &Place,
+    told: &Told,
+    head: Option<&TocHead>,
+    fits: impl Fn(&Directory) -> bool,
+) -> Vec<(Directory, bool)> {
     /// Look-alikes that are looked at.
     const LOOK_ALIKES: usize = 256;
     /// Directories that are read.
@@ -78,6 +111,7 @@ pub fn candidates(
         .and_then(|head| head.segments.first())
         .and_then(|first| directory_at(map, first.bytes_offset, Some(first.bytes_length)));
     let named_start = named.as_ref().map(Directory::section_offset);
+    // What stands in front of the commit before is older.
     let in_front = part(map, told.from, place.start).unwrap_or_default();
     let in_front = memchr::memmem::rfind_iter(in_front, &directory::MAGIC)
         .take(LOOK_ALIKES)
@@ -87,7 +121,7 @@ pub fn candidates(
     named
         .into_iter()
         .chain(in_front)
-        .filter(|directory| told.fits(directory))
+        .filter(fits)
         .take(MOST)
         .map(with_state)
         .collect()
@@ -181,7 +215,7 @@ fn rebuilt(
     tail: &TocTail,
 ) -> Option<Written> {
     let (directory, is_whole) = table.directory.as_ref()?;
-    let frames = all_frames(map, told, table, directory)?;
+    let frames: Vec<Cow<'_, [u8]>> = all_frames(map, told, table, directory)?;
     let first = head.segments.first_mut()?;
     first.primary_checksum = if *is_whole {
         let section = map.section(directory.section_offset(), directory.size())?;
@@ -192,47 +226,64 @@ fn rebuilt(
     let written: Result<Written, ()> = toc::write(
         &head,
         frames.len() as u64,
-        |sink| {
-            let mut frames = frames.iter().map(|frame| bytes_of(map, frame).ok_or(()));
-            frames.try_for_each(|bytes| bytes.and_then(&mut *sink))
-        },
+        |sink| frames.iter().try_for_each(|frame| sink(frame)),
         tail,
         |_| Ok(()),
     );
     written.ok()
 }
 
-/// The frames of a table; those that are lost from older ones, where they are the same byte for byte.
-fn all_frames(
-    map: &Bytes,
+/// The frames of a table; those that are lost from older ones, with the state that the directory says, where they then are
+/// the same byte for byte.
+fn all_frames<'a>(
+    map: &'a Bytes,
     told: &Told,
     table: &Table,
     directory: &Directory,
-) -> Option<Vec<Encoded>> {
-    let mut frames = table.frames.clone();
+) -> Option<Vec<Cow<'a, [u8]>>> {
+    let mut frames: Vec<Option<Cow<'a, [u8]>>> = table
+        .frames
+        .iter()
+        .map(|frame| bytes_of(map, &(*frame)?).map(Cow::Borrowed))
+        .collect();
     let mut missing: Vec<usize> = (0..frames.len())
         .filter(|id| frames.get(*id).is_none_or(Option::is_none))
         .collect();
     for place in &told.older {
-        if missing.is_empty() {
-            break;
-        }
-        let Some(old) = read_intact(map, place) else {
+        let Some(last) = missing.last() else { break };
+        let left = told
+            .budget
+            .get()
+            .checked_sub(place.end.checked_sub(place.start)?)?;
+        told.budget.set(left);
+        let Some(old) = read_older(map, place) else {
             continue;
         };
+        // Those before it have fewer still.
+        if *last >= old.frames.len() {
+            return None;
+        }
         missing.retain(|&id| {
-            let same = old.frames.get(id).copied().flatten().filter(|frame| {
-                let record = directory.record(id as u64);
-                let checksum = bytes_of(map, frame).map(crc32fast::hash);
-                checksum.is_some() && checksum == record.map(|record| record.checksum)
-            });
+            let same = (old.frames.get(id).copied().flatten())
+                .and_then(|encoded| as_it_was(map, directory, id as u64, &encoded));
+            let is_missing = same.is_none();
             if let Some(slot) = frames.get_mut(id) {
-                *slot = same;
+                *slot = same.map(Cow::Owned);
             }
-            same.is_none()
+            is_missing
         });
     }
     frames.into_iter().collect()
+}
+
+/// A frame of an older table as the directory describes it.
+fn as_it_was(map: &Bytes, directory: &Directory, id: u64, encoded: &Encoded) -> Option<Vec<u8>> {
+    let record = directory.record(id)?;
+    let mut frame = decode_frame(bytes_of(map, encoded)?).ok()?;
+    frame.status = status(record.flags.status());
+    frame.superseded_by = record.superseded_by.map(u64::from);
+    let bytes = frame.to_bytes();
+    (crc32fast::hash(&bytes) == record.checksum).then_some(bytes)
 }
 
 fn bytes_of<'a>(map: &'a Bytes, frame: &Encoded) -> Option<&'a [u8]> {

@@ -76,7 +76,7 @@ impl Survey {
             if missing.is_empty() {
                 break;
             }
-            let Some(old) = tables::read_intact(&self.map, place) else {
+            let Some(old) = tables::read_older(&self.map, place) else {
                 continue;
             };
             let reach = missing.partition_point(|id| *id < old.frames.len() as u64);

@@ -163,8 +163,10 @@ fn assembled(
         trailing: rest.len() as u64,
         // Of a table without a footer, that is what is left of it.
         is_uncertain: !vouches
-            && newest.is_some_and(|place| place.has_footer)
-            && rest.iter().any(|byte| *byte != 0),
+            && newest.is_some_and(|place| match place.has_footer {
+                true => !rest.is_empty(),
+                false => place.is_intact && rest.len() > FOOTER_SIZE,
+            }),
         newest,
         older,
     }

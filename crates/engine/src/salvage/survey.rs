@@ -104,10 +104,16 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     };
     report_place(&map, &newest, &places, header.as_ref(), &mut findings);
     let directory = table.directory.as_ref().map(|(directory, _)| directory);
-    // Nobody can say then how many frames it had. In files of another program no directory ever says so.
+    // Nobody can say then how many frames it had. In files of another program no directory ever says so, but the table may.
     let is_ours = header::toc_length(&map).is_some();
-    if is_ours && !newest.is_intact && directory.is_none() && !findings.has(FindingCode::CommitLost)
-    {
+    let knows_count = directory.is_some() || !is_ours && table.head.is_some();
+    if !table.is_of_this_commit {
+        findings.add(
+            FindingCode::CommitLost,
+            "of the table of contents of the newest commit too little is left: the commit before it counts, of which the directory is there",
+            Some(format!("byte {}", newest.start)),
+        );
+    } else if !newest.is_intact && !knows_count && !findings.has(FindingCode::CommitLost) {
         findings.add(
             FindingCode::CommitLost,
             "neither the table of contents of the newest commit nor its directory is whole: documents of it may be missing",

@@ -5,8 +5,9 @@ use mv2::codec::Reader;
 use mv2::toc::{self, TocHead, TocTail};
 use mv2::view::FrameView;
 
-use super::belonging::{Belonging, Told, candidates, named_directory, restore};
+use super::belonging::{Belonging, Told, candidates, earlier, named_directory, restore};
 use super::places::Place;
+use crate::commit::frames_start;
 use crate::directory::Directory;
 
 /// Bytes of a file, if it has them.
@@ -33,6 +34,8 @@ pub struct Table {
     pub tail: Option<TocTail>,
     /// Whether both are as they were written, by their checksum, and by what header and footer say of the table.
     pub is_vouched_for: bool,
+    /// Whether nothing says that its directory is of another commit.
+    pub is_of_this_commit: bool,
     /// Its frames by id; `None` for those that are lost.
     pub frames: Vec<Option<Encoded>>,
     /// Its directory, if that can be read, and whether every byte of it is intact.
@@ -41,6 +44,19 @@ pub struct Table {
 
 /// Reads a table of contents that is intact; `None` when it is none, whatever its hash says.
 pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
+    let mut table = read_older(map, place)?;
+    let head = table.head.as_ref()?;
+    let start = frames_start(head);
+    table.directory = named_directory(map, head).filter(|(directory, _)| {
+        directory.frames() == table.frames.len() as u64
+            && directory.generation() == place.generation
+            && directory.frames_range().0 == start
+    });
+    Some(table)
+}
+
+/// [`read_intact`] without the directory.
+pub fn read_older(map: &Bytes, place: &Place) -> Option<Table> {
     let bytes = part(map, place.start, place.end)?;
     let (head, count, frames_start) = toc::decode_head(bytes).ok()?;
     let mut frames = Vec::new();
@@ -60,17 +76,13 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
         at += view.encoded.len();
     }
     let tail = toc::decode_tail(bytes.get(at..)?).ok()?;
-    let directory = named_directory(map, &head).filter(|(directory, _)| {
-        directory.frames() == count
-            && directory.generation() == place.generation
-            && directory.frames_range().0 == frames_start
-    });
     Some(Table {
         head: Some(head),
         tail: Some(tail),
         is_vouched_for: true,
+        is_of_this_commit: true,
         frames,
-        directory,
+        directory: None,
     })
 }
 
@@ -112,7 +124,21 @@ pub fn read_damaged(map: &Bytes, place: &Place, told: &Told) -> Table {
             return table;
         }
     }
-    read_described(map, place, decoded, None, &mut Effort::on(bytes)).0
+    let plain = read_described(map, place, decoded, None, &mut Effort::on(bytes)).0;
+    if plain.head.is_some() {
+        return plain;
+    }
+    // Not even how many frames there were is known: the commit that has its directory there, though another program has
+    // committed since, tells of most of them.
+    let Some(directory) = earlier(map, place, told).into_iter().next() else {
+        return plain;
+    };
+    let mut effort = Effort::on(bytes);
+    let (mut table, _) = read_described(map, place, None, Some(directory), &mut effort);
+    restore(map, place, told, &mut table);
+    table.is_vouched_for = false;
+    table.is_of_this_commit = false;
+    table
 }
 
 /// What [`toc::decode_head`] gives.
@@ -213,6 +239,7 @@ fn read_described(
         head: decoded.map(|(head, ..)| head),
         tail,
         is_vouched_for: false,
+        is_of_this_commit: true,
         frames,
         directory,
     };
