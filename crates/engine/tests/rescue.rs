@@ -988,3 +988,20 @@ fn a_removed_last_frame_that_is_lost_is_known_from_the_table_before() {
     assert_eq!(report["status"], "healed", "{report}");
     assert!(open(&path).text(9).is_err(), "{report}");
 }
+
+#[test]
+fn a_header_that_does_not_say_any_more_that_it_has_a_checksum_is_damaged() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_each(&memory, &numbered("waiting", 3));
+    let mut bytes = std::fs::read(&path).unwrap();
+    drop(memory);
+    // The name of the checksum, and where the log stands.
+    bytes[145] ^= 1;
+    bytes[17] ^= 0x20;
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(open(&path).text(2).unwrap(), numbered("waiting", 3)[2]);
+    let report = doctor(&path);
+    assert_eq!(report["status"], "healed", "{report}");
+    assert_eq!(open(&path).text(2).unwrap(), numbered("waiting", 3)[2]);
+}

@@ -175,12 +175,19 @@ fn checksum(page: &[u8]) -> Option<u32> {
     Some(hasher.finalize())
 }
 
-/// Whether the header is as it was written; `None` where that is not known, because another program wrote it.
+/// Whether the header is as it was written; `None` where that is not known, because another program wrote it, with zeros or
+/// anything else where ours has more to say.
 #[must_use]
 pub fn is_intact(page: &[u8]) -> Option<bool> {
     let hint = page.get(HINT_OFFSET..HINT_OFFSET + 20)?;
     let expected = u32::from_le_bytes(field(hint, 16));
-    (hint[..8] == HINT_MAGIC).then(|| checksum(page) == Some(expected))
+    let magic = hint[..8].iter().zip(HINT_MAGIC);
+    match magic.filter(|(byte, expected)| *byte == expected).count() {
+        8 => Some(checksum(page) == Some(expected)),
+        // What is nearly ours was ours.
+        4..8 => Some(false),
+        _ => None,
+    }
 }
 
 /// The noted length of the table of contents, if there is one. Only a hint: what it leads to must be verified.
@@ -224,14 +231,17 @@ mod tests {
             (is_intact(&page), toc_length(&page)),
             (Some(true), Some(77))
         );
-        for at in (0..FIELDS).chain(HINT_OFFSET + 8..HINT_OFFSET + 20) {
+        for at in (0..FIELDS).chain(HINT_OFFSET..HINT_OFFSET + 20) {
             let mut damaged = page;
             damaged[at] ^= 4;
             assert_eq!(is_intact(&damaged), Some(false), "byte {at}");
         }
-        let mut damaged = page;
-        damaged[HINT_OFFSET] ^= 4;
-        assert_eq!((is_intact(&damaged), toc_length(&damaged)), (None, None));
+        let mut of_another = page;
+        of_another[FIELDS..].fill(0);
+        assert_eq!(
+            (is_intact(&of_another), toc_length(&of_another)),
+            (None, None)
+        );
     }
 
     #[test]
