@@ -82,8 +82,8 @@ pub fn turn_away_from(old: &FileStorage) {
     let _ = turned_away();
 }
 
-/// With what a memory of ours was made, by the checksum that its header has of the table of contents: whether it searches full
-/// text, and whether it has [`compression::setting`]. `None` when that is not the first one, which has no frames.
+/// With what a memory of ours was made, by its header: whether it searches full text, and whether it has
+/// [`compression::setting`]. `None` when the header leads to another table of contents than the first, which has no frames.
 #[must_use]
 pub fn of_new_memory(header: &Header) -> Option<(bool, bool)> {
     [(true, false), (true, true), (false, false), (false, true)]

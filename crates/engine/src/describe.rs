@@ -9,7 +9,7 @@ use mv2::recover::Located;
 use mv2::toc::{self, TocHead, TocTail};
 
 use crate::committed::slice_of;
-use crate::directory::{self, Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
+use crate::directory::{Directory, Flags, FrameRecord, Parts, Totals, uri_hash};
 use crate::error::{Error, Result};
 use crate::naming::is_default_uri;
 
@@ -108,23 +108,12 @@ pub fn refuse_older_commit(located: &Located, toc_bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The directory of the highest generation above `generation` that stands at or behind `from`, and where. One of another
-/// memory, stored as a document, stands elsewhere than it says.
+/// The directory of the highest generation above `generation` that stands at or behind `from`, and where.
 pub fn later_directory(map: &Bytes, from: u64, generation: u64) -> Option<(u64, Directory)> {
-    /// Look-alikes that are looked at.
-    const MOST: usize = 256;
-    let from = usize::try_from(from).ok()?;
-    let rest = map.get(from..)?;
-    let found = memchr::memmem::rfind_iter(rest, &directory::MAGIC)
-        .take(MOST)
-        .filter_map(|at| {
-            let start = from + at;
-            let length = Directory::length_at(map.get(start..)?)?;
-            let directory = Directory::parse(map.clone(), start, length).ok()?;
-            (directory.section_offset() == start as u64 && directory.generation() > generation)
-                .then_some((start as u64, directory))
-        });
-    found.max_by_key(|(_, directory)| directory.generation())
+    Directory::all_in(map, from, map.len() as u64)
+        .filter(|directory| directory.generation() > generation)
+        .max_by_key(Directory::generation)
+        .map(|directory| (directory.section_offset(), directory))
 }
 
 /// MV012 when the header cannot vouch for the commit that was found, and there are remains of a later one behind it: its

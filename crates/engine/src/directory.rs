@@ -51,8 +51,7 @@ use mv2::frame::FrameStatus;
 
 use crate::error::{Error, Result};
 
-/// How a directory starts.
-pub const MAGIC: [u8; 8] = *b"MVDIR\0\x03\0";
+const MAGIC: [u8; 8] = *b"MVDIR\0\x03\0";
 const HEADER: usize = 160;
 const RECORD: usize = 32;
 const CHUNK: usize = 8;
@@ -293,6 +292,27 @@ impl Directory {
                 damage: AtomicU64::new(NO_DAMAGE),
             })),
         })
+    }
+
+    /// The directory at `offset`, if there is one. One that stands elsewhere than it says was moved, with all that it leads to,
+    /// or is part of a memory stored as a document.
+    #[must_use]
+    pub fn found_at(map: &Bytes, offset: u64) -> Option<Self> {
+        let start = usize::try_from(offset).ok()?;
+        let length = Self::length_at(map.get(start..)?)?;
+        let directory = Self::parse(map.clone(), start, length).ok()?;
+        (directory.section_offset() == offset).then_some(directory)
+    }
+
+    /// The directories in a part of the file, from the last to the first.
+    pub fn all_in(map: &Bytes, from: u64, to: u64) -> impl Iterator<Item = Self> + '_ {
+        /// Look-alikes that are looked at.
+        const MOST: usize = 256;
+        let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+        let part = range.and_then(|(from, to)| map.get(from..to));
+        memchr::memmem::rfind_iter(part.unwrap_or_default(), &MAGIC)
+            .take(MOST)
+            .filter_map(move |at| Self::found_at(map, from + at as u64))
     }
 
     /// Bytes of the section that starts with `section`, as its own counts say.

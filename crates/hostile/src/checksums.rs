@@ -155,16 +155,18 @@ impl Checksums {
     }
 }
 
+/// The number of eight bytes at `at`; 0 behind the end.
+fn number(bytes: &[u8], at: usize) -> u64 {
+    let field = bytes
+        .get(at..at + 8)
+        .and_then(|field| field.try_into().ok());
+    field.map_or(0, u64::from_le_bytes)
+}
+
 /// Makes the checksums of a directory right, and `surroundings`, if given, the copy in it.
 fn mend_directory(directory: &mut [u8], surroundings: Option<&[u8]>) {
     const HEADER: usize = 160;
     const BLOCK: usize = 16 << 10;
-    let number = |bytes: &[u8], at: usize| {
-        let field = bytes
-            .get(at..at + 8)
-            .and_then(|field| field.try_into().ok());
-        field.map_or(0, u64::from_le_bytes)
-    };
     let length = usize::try_from(number(directory, 152)).unwrap_or(usize::MAX);
     let Some(body_start) = HEADER
         .checked_add(length)
@@ -223,13 +225,10 @@ pub fn mend_segment(segment: &mut [u8], end: usize) {
 
 /// Makes the checksums of one log record right.
 pub fn mend_record(record: &mut [u8]) {
-    let number = |at: usize| {
-        let bytes = record
-            .get(at..at + 8)
-            .and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(0, u64::from_le_bytes)
-    };
-    let (sequence, remaining) = (number(0), (number(8) >> 32) as u32 % wal::MOST_IN_BATCH);
+    let (sequence, remaining) = (
+        number(record, 0),
+        (number(record, 8) >> 32) as u32 % wal::MOST_IN_BATCH,
+    );
     let mut mended = Vec::new();
     wal::encode_record(sequence, remaining, &record[48..], &mut mended);
     record.copy_from_slice(&mended);

@@ -9,14 +9,14 @@ use mv2::footer::Footer;
 use mv2::header::{self, Header};
 use mv2::toc::{self, TocHead, TocTail, Written};
 
+use super::frames::take_state;
 use super::places::Place;
 use super::tables::{Encoded, Table, part, read_older};
-use crate::additions::status;
 use crate::committed::decode_frame;
-use crate::directory::{self, Directory};
+use crate::directory::Directory;
 
 /// What header and footer say of a table of contents, and what stands in front of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Told {
     /// Bytes.
     length: Option<u64>,
@@ -85,68 +85,45 @@ pub fn candidates(
     told: &Told,
     head: Option<&TocHead>,
 ) -> Vec<(Directory, bool)> {
-    found(map, place, told, head, |directory| told.fits(directory))
-}
-
-/// Directories of commits before that of a damaged table which another program wrote, from new to old.
-pub fn earlier(map: &Bytes, place: &Place, told: &Told) -> Vec<(Directory, bool)> {
-    if told.is_ours {
-        return Vec::new();
-    }
-    found(map, place, told, None, |_| true)
-}
-
-fn found(
-    map: &Bytes,
-    place: &Place,
-    told: &Told,
-    head: Option<&TocHead>,
-    fits: impl Fn(&Directory) -> bool,
-) -> Vec<(Directory, bool)> {
-    /// Look-alikes that are looked at.
-    const LOOK_ALIKES: usize = 256;
     /// Directories that are read.
     const MOST: usize = 8;
-    let named = head
-        .and_then(|head| head.segments.first())
-        .and_then(|first| directory_at(map, first.bytes_offset, Some(first.bytes_length)));
+    let named = head.and_then(|head| named(map, head));
     let named_start = named.as_ref().map(Directory::section_offset);
-    // What stands in front of the commit before is older.
-    let in_front = part(map, told.from, place.start).unwrap_or_default();
-    let in_front = memchr::memmem::rfind_iter(in_front, &directory::MAGIC)
-        .take(LOOK_ALIKES)
-        .map(|at| told.from + at as u64)
-        .filter(|start| Some(*start) != named_start)
-        .filter_map(|start| directory_at(map, start, None));
+    let others = Directory::all_in(map, told.from, place.start)
+        .filter(|directory| Some(directory.section_offset()) != named_start);
     named
         .into_iter()
-        .chain(in_front)
-        .filter(fits)
+        .chain(others)
+        .filter(|directory| told.fits(directory))
         .take(MOST)
         .map(with_state)
         .collect()
 }
 
+/// The directory of the last commit of ours, where another program wrote the damaged table.
+pub fn earlier(map: &Bytes, place: &Place, told: &Told) -> Option<(Directory, bool)> {
+    if told.is_ours {
+        return None;
+    }
+    Directory::all_in(map, told.from, place.start)
+        .next()
+        .map(with_state)
+}
+
 /// The directory that the head of a table names, and whether every byte of it is intact.
 pub fn named_directory(map: &Bytes, head: &TocHead) -> Option<(Directory, bool)> {
+    named(map, head).map(with_state)
+}
+
+fn named(map: &Bytes, head: &TocHead) -> Option<Directory> {
     let first = head.segments.first()?;
-    directory_at(map, first.bytes_offset, Some(first.bytes_length)).map(with_state)
+    let directory = Directory::found_at(map, first.bytes_offset)?;
+    (directory.size() == first.bytes_length).then_some(directory)
 }
 
 fn with_state(directory: Directory) -> (Directory, bool) {
     let is_whole = directory.is_intact();
     (directory, is_whole)
-}
-
-/// One that stands elsewhere than it says was moved, with all that it leads to, or is part of a memory stored as a document.
-fn directory_at(map: &Bytes, offset: u64, length: Option<u64>) -> Option<Directory> {
-    let start = usize::try_from(offset).ok()?;
-    let length = match length {
-        Some(length) => usize::try_from(length).ok()?,
-        None => Directory::length_at(map.get(start..)?)?,
-    };
-    let directory = Directory::parse(map.clone(), start, length).ok()?;
-    (directory.section_offset() == offset).then_some(directory)
 }
 
 /// How sure it is that a directory belongs to a table.
@@ -280,10 +257,7 @@ fn all_frames<'a>(
 fn as_it_was(map: &Bytes, directory: &Directory, id: u64, encoded: &Encoded) -> Option<Vec<u8>> {
     let record = directory.record(id)?;
     let mut frame = decode_frame(bytes_of(map, encoded)?).ok()?;
-    frame.status = status(record.flags.status());
-    frame.superseded_by = record.superseded_by.map(u64::from);
-    let bytes = frame.to_bytes();
-    (crc32fast::hash(&bytes) == record.checksum).then_some(bytes)
+    take_state(&mut frame, &record)
 }
 
 fn bytes_of<'a>(map: &'a Bytes, frame: &Encoded) -> Option<&'a [u8]> {

@@ -10,6 +10,7 @@ use super::survey::{Content, Rescued, Survey};
 use super::tables::{self, Encoded, Table};
 use crate::additions::status;
 use crate::committed::decode_frame;
+use crate::directory::FrameRecord;
 use crate::naming::default_uri;
 
 /// Frames that were looked for in older tables, by what is known of them.
@@ -21,6 +22,14 @@ struct Older {
     unchecked: Vec<u64>,
     /// Found, and nobody says whether they were removed since.
     uncertain: Vec<u64>,
+}
+
+/// Gives a frame the state that the directory says. Its bytes, where it then is what was written.
+pub(super) fn take_state(frame: &mut Frame, record: &FrameRecord) -> Option<Vec<u8>> {
+    frame.status = status(record.flags.status());
+    frame.superseded_by = record.superseded_by.map(u64::from);
+    let bytes = frame.to_bytes();
+    (crc32fast::hash(&bytes) == record.checksum).then_some(bytes)
 }
 
 impl Survey {
@@ -126,9 +135,7 @@ impl Survey {
             .as_ref()
             .and_then(|(directory, _)| directory.record(id));
         if let Some(record) = record {
-            frame.status = status(record.flags.status());
-            frame.superseded_by = record.superseded_by.map(u64::from);
-            if crc32fast::hash(&frame.to_bytes()) != record.checksum {
+            if take_state(&mut frame, &record).is_none() {
                 taken.unchecked.push(id);
             }
         } else if frame.status == FrameStatus::Active {

@@ -130,7 +130,7 @@ pub fn read_damaged(map: &Bytes, place: &Place, told: &Told) -> Table {
     }
     // Not even how many frames there were is known: the commit that has its directory there, though another program has
     // committed since, tells of most of them.
-    let Some(directory) = earlier(map, place, told).into_iter().next() else {
+    let Some(directory) = earlier(map, place, told) else {
         return plain;
     };
     let mut effort = Effort::on(bytes);

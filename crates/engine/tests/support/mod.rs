@@ -47,3 +47,11 @@ pub fn vector_of(dimension: usize, seed: u64) -> Vec<f32> {
 pub fn inode(path: &Path) -> mv2::storage::FileIdentity {
     mv2::storage::FileIdentity::of_path(path).unwrap().unwrap()
 }
+
+/// What a file is when the power goes between footer and header of a commit: header and log are those `before` it.
+pub fn lose_header(path: &Path, before: &[u8]) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let log_end = mv2::header::HEADER_SIZE + mv2::header::DEFAULT_WAL_SIZE as usize;
+    bytes[..log_end].copy_from_slice(&before[..log_end]);
+    std::fs::write(path, &bytes).unwrap();
+}
