@@ -12,11 +12,12 @@ import { reading } from './border.js';
 import { embeddingFailed } from './failures.js';
 import type { Handle } from './handle.js';
 import { imageEmbedderInput } from './image.js';
+import { MadeOnce } from './made-once.js';
 
 const DEFAULT_MODEL = 'mobileclip-s2';
 export const PACKAGE = '@memvid/clip';
 
-const made = /* @__PURE__ */ new WeakMap<Handle['embedders'], Map<string, Promise<ImageEmbedder>>>();
+const made = /* @__PURE__ */ new MadeOnce<ImageEmbedder>();
 
 /** Who makes the vectors: as the call says, else the memory, else the model of those that are `stored`. */
 export async function embedderFor(
@@ -38,19 +39,13 @@ export async function embedderFor(
   );
 }
 
-async function embedderNamed(handle: Handle, name: string): Promise<ImageEmbedder> {
-  const known = made.get(handle.embedders) ?? new Map<string, Promise<ImageEmbedder>>();
-  made.set(handle.embedders, known);
-  const key = name.trim().toLowerCase();
-  const making = known.get(key) ?? makeEmbedder(handle, name, key);
-  known.set(key, making);
-  making.catch(() => known.delete(key));
-  return making;
+async function embedderNamed({ embedders }: Handle, name: string): Promise<ImageEmbedder> {
+  const factory = await embedders.search((plugins) => factoryOf(plugins, name.trim().toLowerCase()));
+  if (factory === undefined) throw missing(name, namesOf(embedders.plugins));
+  return made.of(embedders, factory, undefined, () => make(factory, name));
 }
 
-async function makeEmbedder(handle: Handle, name: string, key: string): Promise<ImageEmbedder> {
-  const factory = await handle.embedders.search((plugins) => factoryOf(plugins, key));
-  if (factory === undefined) throw missing(name, namesOf(handle.embedders.plugins));
+async function make(factory: Factory<ImageEmbedder>, name: string): Promise<ImageEmbedder> {
   try {
     return checked(await factory(), `imageEmbedders["${name}"]()`);
   } catch (error) {

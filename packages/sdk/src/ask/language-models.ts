@@ -12,14 +12,10 @@ import { checkLanguageModel, failureOfModel } from '@memvid/core/language-model'
 import { reading } from '../border.js';
 import { ownValue } from '../check.js';
 import type { Handle } from '../handle.js';
-import type { Embedders } from '../embedding/embedders.js';
+import { MadeOnce } from '../made-once.js';
 import { LANGUAGE_MODEL_PLUGINS } from './language-model-plugins.js';
 
-/** What was made by the factories of a memory's plugins: once a model, as long as a call brings no key of its own. */
-const made = /* @__PURE__ */ new WeakMap<
-  Embedders,
-  Map<Factory<LanguageModel>, Map<string, LanguageModel>>
->();
+const made = /* @__PURE__ */ new MadeOnce<LanguageModel>();
 
 /**
  * The language model that a call asks for: an object, `provider:model`, or a name that a plugin registered. What is
@@ -66,24 +62,23 @@ async function named(
   const { apiKeys } = handle.settings;
   const found = await embedders.search((plugins) => registered(plugins, name));
   if (found === undefined) checkModel(name, apiKey, apiKeys, namesOf(embedders.plugins), operation);
-  const { factory, provider, model } = found;
-  const known = made.get(embedders) ?? new Map<Factory<LanguageModel>, Map<string, LanguageModel>>();
-  made.set(embedders, known);
-  const models = known.get(factory) ?? new Map<string, LanguageModel>();
-  known.set(factory, models);
-  const before = apiKey === undefined ? models.get(model ?? '') : undefined;
-  if (before !== undefined) return before;
-  const key = apiKey ?? apiKeys.get(provider);
+  // What is made with a key of the call's own is for this call alone.
+  if (apiKey !== undefined) return make(found, name, apiKey);
+  return made.of(embedders, found.factory, found.model, () => make(found, name, apiKeys.get(found.provider)));
+}
+
+async function make(
+  { factory, provider, model }: Found,
+  name: string,
+  apiKey: string | undefined,
+): Promise<LanguageModel> {
+  const argument = `languageModels["${provider}"]()`;
   try {
     const given = await factory({
       ...(model === undefined ? {} : { model }),
-      ...(key === undefined ? {} : { apiKey: key }),
+      ...(apiKey === undefined ? {} : { apiKey }),
     });
-    const own = reading(`languageModels["${provider}"]()`, () =>
-      checkLanguageModel(given, `languageModels["${provider}"]()`),
-    );
-    if (apiKey === undefined) models.set(model ?? '', own);
-    return own;
+    return reading(argument, () => checkLanguageModel(given, argument));
   } catch (thrown) {
     throw failureOfModel(thrown, { provider, model: model ?? name });
   }

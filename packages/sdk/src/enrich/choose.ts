@@ -13,6 +13,7 @@ import { reading } from '../border.js';
 import { isRecord } from '../check.js';
 import { pluginMissing } from '../failures.js';
 import type { Handle } from '../handle.js';
+import { MadeOnce } from '../made-once.js';
 import type { Engine } from './engine.js';
 import { engineOfModel } from './model.js';
 import { checkExtractor, engineOfNames, extractorOfReference, type NameOptions } from './names.js';
@@ -104,28 +105,15 @@ function registered(plugins: readonly Plugin[], given: string): Found | undefine
   return undefined;
 }
 
-/** What was made by the factories of a memory's plugins, once a model: loading one takes seconds. Closed with the memory. */
-const made = /* @__PURE__ */ new WeakMap<
-  Handle['embedders'],
-  Map<Factory<EntityExtractor>, Map<string, Promise<EntityExtractor>>>
->();
+/** Closed with the memory. */
+const made = /* @__PURE__ */ new MadeOnce<EntityExtractor>();
 
 function extractorOf(handle: Handle, found: Found): Promise<EntityExtractor> {
-  const known =
-    made.get(handle.embedders) ?? new Map<Factory<EntityExtractor>, Map<string, Promise<EntityExtractor>>>();
-  made.set(handle.embedders, known);
-  const models = known.get(found.factory) ?? new Map<string, Promise<EntityExtractor>>();
-  known.set(found.factory, models);
-  const key = found.model ?? '';
-  const before = models.get(key);
-  if (before !== undefined) return before;
-  const making = make(found);
-  models.set(key, making);
-  making.then(
-    (extractor) => handle.whenClosed(() => extractor.close?.()),
-    () => models.delete(key),
-  );
-  return making;
+  return made.of(handle.embedders, found.factory, found.model, async () => {
+    const extractor = await make(found);
+    handle.whenClosed(() => extractor.close?.());
+    return extractor;
+  });
 }
 
 async function make({ factory, name, model }: Found): Promise<EntityExtractor> {
