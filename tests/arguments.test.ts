@@ -15,7 +15,7 @@ describe('arguments of every kind, several calls at a time', () => {
   it.each(['sdk', 'addon'] as const)(
     'crash nothing, hang nothing and damage nothing: %s',
     async (target) => {
-      const result = await fuzzArguments({ seed: seed('MEMVID_ARGUMENTS_SEED'), calls: 800, target });
+      const result = await fuzzArguments({ seed: seed('MEMVID_ARGUMENTS_SEED', 1), calls: 800, target });
       expect(result.problems).toEqual([]);
       expect(result.calls).toBeGreaterThan(700);
       expect(result.done).toBeGreaterThan(100);
@@ -238,7 +238,8 @@ describe('handles', () => {
          else await memory.find('words');
          if (n % 50 === 49) await collect();
        }
-       await collect();
+       // What a writer has still to write keeps its handle, for as long as the disk takes.
+       for (const end = Date.now() + 20_000; open() - before >= 30 && Date.now() < end;) await collect();
        console.log(JSON.stringify({ ids: new Set(ids).size, more: open() - before }));`,
       file,
       { flags: ['--expose-gc'], timeout: 100_000 },

@@ -51,6 +51,6 @@ describe('a memory whose first commit is large', () => {
       expect(referenceFinds(home, file, 'heron')).toEqual(['mv2://birds/heron']);
       expect((await again.verify({ deep: true })).overall_status).toBe('passed');
     },
-    120_000,
+    300_000,
   );
 });

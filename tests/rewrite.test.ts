@@ -127,7 +127,7 @@ describe('a file of which too much is dead is rewritten', () => {
     await idle.put({ text: 'quillwort before' });
     const others = ['b', 'c'].map((name) =>
       startProgram(
-        `const memory = await sdk.open(file);
+        `const memory = await sdk.open(file, { lockTimeoutMs: 600_000 });
          const text = Array.from({ length: 20_000 }, (_, index) => input + index).join(' ');
          const ids = [];
          for (let round = 0; round < 8; round += 1) {

@@ -1,6 +1,9 @@
-/** A seed from the environment, or a new one; printed, so that a failure can be repeated. */
-export function seed(variable: string): number {
-  const value = Number(process.env[variable] ?? Date.now() % 1_000_000);
+/**
+ * A seed from the environment, printed, so that a failure can be repeated. Without one, tests take always the same, so that
+ * a change decides whether they pass, and commands a new one.
+ */
+export function seed(variable: string, otherwise: number = Date.now() % 1_000_000): number {
+  const value = Number(process.env[variable] ?? otherwise);
   process.stderr.write(`${variable}=${value}\n`);
   return value;
 }

@@ -35,7 +35,7 @@ export function referenceWithInput(
   const run = spawnSync(referenceProgram().path, words, {
     input,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 180_000,
     env: environment(home),
   });
   return { status: run.status, output: run.stdout, error: run.stderr };

@@ -4,6 +4,7 @@
 mod support;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::{Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions};
 use serde_json::json;
@@ -935,10 +936,12 @@ fn a_file_cut_off_in_the_middle_of_a_call_ends_the_call_and_nothing_else() {
     for round in 0..40_u64 {
         // Everything is mapped anew, so that pages are touched for the first time.
         let memory = open(&path);
+        let begun = AtomicU64::new(0);
         std::thread::scope(|scope| {
             let calls = scope.spawn(|| {
                 let mut refused = 0;
                 for call in 0..30_u64 {
+                    begun.store(call + 1, Ordering::Release);
                     let id = (call * 97 + round * 31) % 3_000;
                     let request = json!({ "query": format!("keyword{id}x"), "k": 3 });
                     let found = memory.find(serde_json::from_value(request).unwrap());
@@ -952,7 +955,9 @@ fn a_file_cut_off_in_the_middle_of_a_call_ends_the_call_and_nothing_else() {
                 }
                 refused
             });
-            std::thread::sleep(std::time::Duration::from_micros(150 * round));
+            while begun.load(Ordering::Acquire) < round % 20 && !calls.is_finished() {
+                std::thread::yield_now();
+            }
             let file = std::fs::File::options().write(true).open(&path).unwrap();
             file.set_len(sound.len() as u64 * (round % 7) / 7).unwrap();
             refused += calls.join().unwrap();

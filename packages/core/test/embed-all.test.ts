@@ -31,6 +31,9 @@ function lengths(changes: Partial<Embedder> = {}): Embedder & { calls: string[][
   };
 }
 
+/** Waited for in full, it is longer than a test may take. */
+const BUSY = { status: 429, headers: { 'retry-after': '50' } };
+
 const numbered = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => 'x'.repeat(index + 1));
 
@@ -358,15 +361,14 @@ describe('the signal', () => {
     const stop = new AbortController();
     const embedder = lengths({
       embed: async () => {
-        setTimeout(() => stop.abort(), 5);
-        throw Object.assign(new Error('x'), { status: 500 });
+        setImmediate(() => stop.abort());
+        throw Object.assign(new Error('busy'), BUSY);
       },
     });
-    const started = performance.now();
     await expect(embedAll(embedder, ['a'], { kind: 'document', signal: stop.signal })).rejects.toMatchObject({
       code: 'MV018',
     });
-    expect(performance.now() - started).toBeLessThan(400);
+    expect(embedder.calls).toHaveLength(1);
   });
 
   it('aborted before: nothing is called', async () => {
@@ -570,13 +572,10 @@ describe('what ends the work ends all of it', () => {
           throw Object.assign(new Error('no such key'), { status: 401 });
         }
         // One waits before its second try, one does not answer.
-        const busy = { status: 429, headers: { 'retry-after': '50' } };
-        return text === 'xx' ? Promise.reject(Object.assign(new Error('busy'), busy)) : nothing;
+        return text === 'xx' ? Promise.reject(Object.assign(new Error('busy'), BUSY)) : nothing;
       },
     });
-    const started = performance.now();
     const outcome = await embed(embedder, numbered(6), { kind: 'document' }).catch((error: unknown) => error);
-    expect(performance.now() - started).toBeLessThan(2000);
     expect(ended).toEqual(['xxx']);
     expect(embedder.calls).toHaveLength(3);
     if (embed === embedAll) {

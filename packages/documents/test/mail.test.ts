@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@memvid/sdk';
 import { afterAll, describe, expect, it } from 'vitest';
+import { abortedAt } from '../../../tests/support/looks.ts';
 import { documentsPlugin, parse } from '../src/index.ts';
 import { DOCX, PDF, PPTX, XLSX } from './support/samples.ts';
 
@@ -200,10 +201,10 @@ describe('what is attached to mail', () => {
   });
 
   it('ends with its signal', async () => {
-    const stop = new AbortController();
     const html = `<p>${'<i>words</i> '.repeat(300_000)}</p>`;
-    const reading = read(mail('Slow', [{ name: 'slow.html', data: html }]), { signal: stop.signal });
-    setTimeout(() => stop.abort(new Error('enough')), 50);
+    // It is looked at with each 64 kB of what is attached.
+    const signal = abortedAt(20, new Error('enough'));
+    const reading = read(mail('Slow', [{ name: 'slow.html', data: html }]), { signal });
     await expect(reading).rejects.toThrow('enough');
   });
 });

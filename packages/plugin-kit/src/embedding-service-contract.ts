@@ -257,12 +257,12 @@ export function embeddingServiceContract({ describe, it }: Runner, contract: Emb
         contract,
         () => 'hang',
         async (service, embedder) => {
-          assert.equal(embedder.timeoutMs, 200);
+          assert.equal(embedder.timeoutMs, 1000);
           const error = await failureOf(embed(embedder, { maxRetries: 1 }));
           assert.equal(error.details?.['reason'], 'timeout');
           assert.equal(service.requests.length, 2);
         },
-        { apiKey: KEY, timeoutMs: 200 },
+        { apiKey: KEY, timeoutMs: 1000 },
       );
     });
 

@@ -181,13 +181,13 @@ export function languageModelServiceContract(
           contract,
           () => 'hang',
           async (service, model) => {
-            assert.equal(model.timeoutMs, 200);
+            assert.equal(model.timeoutMs, 1000);
             const error = await failureOf(ask(way, model, { maxRetries: 1 }));
             assert.deepEqual([error.code, error.details?.['reason']], ['MV018', 'timeout']);
             assert.equal(service.requests.length, 2);
             await service.left(2);
           },
-          { apiKey: KEY, timeoutMs: 200 },
+          { apiKey: KEY, timeoutMs: 1000 },
         );
       });
 
@@ -442,7 +442,7 @@ export function languageModelServiceContract(
           assert.equal(error.details?.['reason'], 'timeout');
           await service.left(1);
         },
-        { apiKey: KEY, timeoutMs: 200 },
+        { apiKey: KEY, timeoutMs: 1000 },
       );
     });
 

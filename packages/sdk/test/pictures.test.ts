@@ -13,7 +13,7 @@ import {
   type PutFilesProgress,
   type PutManyInput,
 } from '../src/index.ts';
-import { freshMemory, freshPath, scratch } from './support/memory.ts';
+import { freshMemory, freshPath, PATIENCE, scratch } from './support/memory.ts';
 import { expectFailure } from './support/refusals.ts';
 
 const refusal = (call: Promise<unknown>) => expectFailure(() => call);
@@ -535,7 +535,7 @@ describe('pictures', () => {
     const imageEmbedder = embedder();
     const updating = memory.update(id, { image: picture('ship'), imageEmbedder, signal: stop.signal });
     updating.catch(() => undefined);
-    await vi.waitFor(() => expect(imageEmbedder.calls).toEqual([1]));
+    await vi.waitFor(() => expect(imageEmbedder.calls).toEqual([1]), PATIENCE);
     stop.abort();
     release();
     const error = await refusal(updating);

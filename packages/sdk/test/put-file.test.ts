@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { DocumentParser, ParsedDocument } from '@memvid/core';
 import { create, type PutFilesProgress, type PutFilesResult } from '../src/index.ts';
-import { closeBehindGrace, freshMemory, scratch } from './support/memory.ts';
+import { closeBehindGrace, freshMemory, PATIENCE, scratch } from './support/memory.ts';
 
 describe('putFile', () => {
   it('stores a text file as one document', async () => {
@@ -200,7 +200,7 @@ describe('a parser of a plugin', () => {
         const putting = call(stop.signal);
         putting.catch(() => undefined);
         const behind = memory.put({ text: 'behind' });
-        await vi.waitFor(() => expect(asked).toBe(before + 1));
+        await vi.waitFor(() => expect(asked).toBe(before + 1), PATIENCE);
         stop.abort(new Error('enough'));
         const told = await putting.then(
           (result) => (result as PutFilesResult).errors[0],
@@ -214,7 +214,7 @@ describe('a parser of a plugin', () => {
       }
       const last = memory.putFile(path);
       last.catch(() => undefined);
-      await vi.waitFor(() => expect(asked).toBe(4));
+      await vi.waitFor(() => expect(asked).toBe(4), PATIENCE);
       await closeBehindGrace(memory);
       await expect(last).rejects.toMatchObject({
         name: 'ClosedHandleError',

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { definePlugin, HashEmbeddings, type ExtractedTable, type TableExtractor } from '@memvid/core';
 import { describe, expect, it, vi } from 'vitest';
 import { create, open, type Memvid } from '../src/index.ts';
-import { closeBehindGrace, digest, freshMemory, freshPath, scratch } from './support/memory.ts';
+import { closeBehindGrace, digest, freshMemory, freshPath, PATIENCE, scratch } from './support/memory.ts';
 
 const PARTS: ExtractedTable = {
   headers: ['Part', 'Price', 'Stock'],
@@ -203,13 +203,13 @@ describe('putPdfTables', () => {
     const stop = new AbortController();
     const putting = memory.putPdfTables(pdf(), { signal: stop.signal });
     putting.catch(() => undefined);
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(asked).toHaveLength(1), PATIENCE);
     stop.abort(new Error('enough'));
     await expect(putting).rejects.toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
     expect(asked[0]?.aborted).toBe(true);
     const other = memory.putPdfTables(pdf());
     other.catch(() => undefined);
-    await vi.waitFor(() => expect(asked).toHaveLength(2));
+    await vi.waitFor(() => expect(asked).toHaveLength(2), PATIENCE);
     await closeBehindGrace(memory);
     await expect(other).rejects.toMatchObject({ name: 'ClosedHandleError' });
   });
@@ -292,7 +292,7 @@ describe('tables and their rows', () => {
       const table = { headers: ['Part', 'Stock'], rows, pageStart: 1, pageEnd: 1, quality: 1, detectionMode: 'lattice' };
       const extractor = { spec: 'table-extractor/v1', name: 'own', mimeTypes: ['application/pdf'], extract: async () => ({ tables: [table, table] }) };
       const plugins = [{ spec: 'plugin/v1', name: 'own', tableExtractors: { own: () => extractor } }];
-      const memory = await open(process.argv[1], { plugins });
+      const memory = await open(process.argv[1], { plugins, lockTimeoutMs: 600_000 });
       for (;;) {
         await memory.putPdfTables(process.argv[2]);
         process.stdout.write('.');
@@ -305,7 +305,9 @@ describe('tables and their rows', () => {
         }),
       );
       const closed = children.map((child) => once(child, 'close'));
-      await Promise.all(children.map((child) => once(child.stdout, 'data')));
+      const died = Promise.race(closed).then(() => expect.unreachable('a writer ended by itself'));
+      died.catch(() => undefined);
+      await Promise.race([died, Promise.all(children.map((child) => once(child.stdout, 'data')))]);
       await sleep(round * 23);
       for (const child of children) child.kill('SIGKILL');
       await Promise.all(closed);
@@ -328,7 +330,7 @@ describe('tables and their rows', () => {
       const table = { headers: ['Part', 'Stock'], rows: [['Bolt', '7'], ['Nut', '8']], pageStart: 1, pageEnd: 1, quality: 1, detectionMode: 'lattice' };
       const extractor = { spec: 'table-extractor/v1', name: 'own', mimeTypes: ['application/pdf'], extract: async () => ({ tables: [table] }) };
       const plugins = [{ spec: 'plugin/v1', name: 'own', tableExtractors: { own: () => extractor } }];
-      const memory = await open(process.argv[1], { plugins, mode: 'auto' });
+      const memory = await open(process.argv[1], { plugins, mode: 'auto', lockTimeoutMs: 600_000 });
       for (let n = 0; n < 15; n += 1) await memory.putPdfTables(process.argv[2]);
       await memory.close();
     `;

@@ -7,6 +7,8 @@ import { create, type Memvid, type CreateOptions } from '../../src/index.ts';
 
 // These tests write files and start programs; a busy machine is no reason to fail.
 vi.setConfig({ testTimeout: 60_000 });
+/** For what `vi.waitFor` waits for. */
+export const PATIENCE = { timeout: 30_000 } as const;
 
 const folders: string[] = [];
 afterAll(() => {
