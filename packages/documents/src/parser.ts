@@ -1,6 +1,7 @@
 import {
   type DocumentParser,
   type DocumentSource,
+  type DocumentTable,
   invalidInput,
   MemvidError,
   type ParsedDocument,
@@ -23,7 +24,7 @@ export function parserOf(kind: Kind, limits: Settings): DocumentParser {
       const { read } = await kind.load();
       const reading = new Reading(source, options, limits);
       try {
-        return finished(kind.type, await read(reading), reading);
+        return await finished(kind.type, await read(reading), reading);
       } catch (error) {
         options.signal?.throwIfAborted();
         if (MemvidError.isMemvidError(error)) throw error;
@@ -45,13 +46,25 @@ function checkSource(source: DocumentSource, { maxPages }: ParseDocumentOptions)
   }
 }
 
-function finished(type: string, draft: Draft, reading: Reading): ParsedDocument {
+/** How many rows are cleaned in one go. */
+const ROWS = 1000;
+
+async function finished(type: string, draft: Draft, reading: Reading): Promise<ParsedDocument> {
   const pages = draft.pages.map(({ number, name, title, text }) => ({
     number,
     ...(name === undefined ? {} : { name: clean(name) }),
     ...optional('title', title),
     text: clean(text),
   }));
+  const tables: DocumentTable[] = [];
+  for (const { headers, rows, page } of reading.tables) {
+    const cleaned: string[][] = [];
+    for (const row of rows) {
+      if (cleaned.length % ROWS === 0) await reading.pause();
+      cleaned.push(row.map(clean));
+    }
+    tables.push({ headers: headers.map(clean), rows: cleaned, page });
+  }
   return {
     type,
     ...optional('mimeType', draft.mimeType),
@@ -61,11 +74,7 @@ function finished(type: string, draft: Draft, reading: Reading): ParsedDocument 
     text: pages.map(({ text }) => text).join('\n\n'),
     ...(draft.unit === undefined ? {} : { unit: draft.unit }),
     pages,
-    tables: reading.tables.map(({ headers, rows, page }) => ({
-      headers: headers.map(clean),
-      rows: rows.map((row) => row.map(clean)),
-      page,
-    })),
+    tables,
     warnings: reading.warnings,
   };
 }

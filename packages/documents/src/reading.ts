@@ -79,8 +79,9 @@ export class Reading {
       this.warn(`tables behind ${this.limits.maxCells} cells are in the text only`);
       return;
     }
+    // Most are as long as they are to be, and there may be hundreds of thousands.
     const [headers = [], ...others] = rows.map((row) =>
-      Array.from({ length: width }, (_, at) => row[at] ?? ''),
+      row.length === width ? row : Array.from({ length: width }, (_, at) => row[at] ?? ''),
     );
     this.tables.push({ headers, rows: others, page });
   }

@@ -405,23 +405,22 @@ describe('damage', () => {
     },
   );
 
-  it.each<[filename: string, text: string, share: number]>([
-    ['a.html', `<html><body>${'<p>words</p>'.repeat(200_000)}</body></html>`, 0.5],
-    ['a.xml', `<a>${'<b>words</b>'.repeat(200_000)}</a>`, 0.5],
-    // When all is read, the table is made in one go.
-    ['a.csv', 'words,"and",numbers\n'.repeat(200_000), 0.9],
-    ['a.rtf', String.raw`{\rtf1 ${String.raw`words\par `.repeat(200_000)}}`, 0.5],
-    ['a.eml', `From: a@b.c\nSubject: lines\n\n${'words\n'.repeat(200_000)}`, 0.5],
+  it.each([
+    ['a.html', `<html><body>${'<p>words</p>'.repeat(200_000)}</body></html>`],
+    ['a.xml', `<a>${'<b>words</b>'.repeat(200_000)}</a>`],
+    ['a.csv', 'words,"and",numbers\n'.repeat(200_000)],
+    ['a.rtf', String.raw`{\rtf1 ${String.raw`words\par `.repeat(200_000)}}`],
+    ['a.eml', `From: a@b.c\nSubject: lines\n\n${'words\n'.repeat(200_000)}`],
   ])(
     '%s lets other work go on',
-    async (filename, text, share) => {
+    async (filename, text) => {
       const data = utf8(text);
       let read = '';
       const { longest, whole } = await turnsOf(async () => {
         read = (await parse({ filename, data })).text;
       });
       // 50 ms are no wait for anybody.
-      expect(longest).toBeLessThan(Math.max(50, whole * share));
+      expect(longest).toBeLessThan(Math.max(50, whole / 2));
       expect(read.match(/words/g)?.length).toBe(200_000);
     },
     60_000,
