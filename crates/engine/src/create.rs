@@ -1,12 +1,12 @@
 //! A new, empty memory: complete under its name, or not there at all.
 
 use std::path::Path;
-use std::time::Duration;
 
 use mv2::atomic::AtomicFile;
 use mv2::footer::{FOOTER_SIZE, Footer};
 use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header, set_toc_length};
 use mv2::lock::FileLock;
+use mv2::recover;
 use mv2::reference_writer::turn_away;
 use mv2::storage::FileStorage;
 use mv2::toc::{self, TicketRef, TocTail};
@@ -42,7 +42,9 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
     let lock = if replace && path.exists() {
         let timeout = options.lock_timeout;
         let lock = FileLock::exclusive(path, timeout);
-        Some(lock.map_err(|error| crate::lock::describe(error.into(), path, Duration::ZERO))?)
+        let lock = lock.map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
+        refuse_foreign(lock.file(), path)?;
+        Some(lock)
     } else {
         None
     };
@@ -65,6 +67,28 @@ pub fn create(path: &Path, options: &OpenOptions) -> Result<()> {
             }
             Ok(())
         }
+    }
+}
+
+/// Only a memory, or nothing, is emptied: whoever mistypes a path is not to lose another file, or a capsule.
+fn refuse_foreign(file: &std::fs::File, path: &Path) -> Result<()> {
+    let mut magic = [0; 4];
+    // What is shorter holds nothing.
+    if mv2::disk::read_at(file, 0, &mut magic).is_err() {
+        return Ok(());
+    }
+    match recover::read_header(&magic, path) {
+        Err(error @ mv2::Error::Encrypted { .. }) => Err(error.into()),
+        _ if magic == *b"MV2\0" => Ok(()),
+        _ => Err(Error::new(
+            Code::Corrupt,
+            format!(
+                "{} is no memory: it starts with \"{}\"; it is not emptied",
+                path.display(),
+                magic.escape_ascii()
+            ),
+            json!({ "path": path.to_string_lossy(), "reason": "not_a_memory" }),
+        )),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Repair: a plan from what a survey finds, and its execution in a new file that takes the place of the old one when it is
 //! whole. Until then, and when anything fails, the file stays as it is.
 
+mod keep;
 mod plan;
 mod report;
 
@@ -24,6 +25,7 @@ use crate::salvage::{Finding, FindingCode, Findings, Purpose, Source, Survey, im
 use crate::undisturbed::undisturbed;
 use crate::verify::{self, VerifyReport};
 use crate::writer::load_pending;
+use keep::keep;
 use plan::{Action, plan};
 use report::{Outcome, report};
 
@@ -39,6 +41,8 @@ pub struct DoctorOptions {
     pub rebuild_vec_index: bool,
     /// Write the file without anything dead.
     pub vacuum: bool,
+    /// Keep no copy of a damaged file of which something is lost.
+    pub discard_damaged: bool,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Nothing is printed either way.
@@ -59,6 +63,7 @@ impl DoctorOptions {
             "rebuild_lex_index": self.rebuild_lex_index,
             "rebuild_vec_index": self.rebuild_vec_index,
             "vacuum": self.vacuum,
+            "discard_damaged": self.discard_damaged,
             "dry_run": self.dry_run,
             "quiet": self.quiet,
         })
@@ -203,13 +208,14 @@ fn unchanged(verification: VerifyReport, begun: Instant, options: &DoctorOptions
         // Such as vectors that another program lost: `reembed` makes them anew.
         status: if has_passed { "clean" } else { "partial" },
         failure: (!has_passed).then_some(failure),
+        kept: None,
     }
 }
 
 fn unmended(verification: &VerifyReport) -> Finding {
     Finding::new(
         FindingCode::VerificationFailed,
-        "a check fails that no repair can mend",
+        "a check fails that no repair can mend: vectors that are lost are made again by `reembed`",
         faults(verification),
     )
 }
@@ -286,13 +292,14 @@ fn repair(
     }
     let begun = Instant::now();
     drop(snapshot);
+    // What cannot be taken over may still be of use to somebody: it is the only copy.
+    let loses = survey.findings.has_losses() || image.unapplied > 0;
+    if loses && !options.discard_damaged {
+        outcome.kept = Some(keep(&survey.map, storage)?);
+    }
     let (_lock_on_repaired, not_durable) = prepared.replace(storage)?;
     outcome.durations.push(("finalize", begun.elapsed()));
-    let is_lossy = survey.findings.has_losses()
-        || vectors_are_missing
-        || pictures_are_missing
-        || cards_are_unreadable
-        || image.unapplied > 0;
+    let is_lossy = loses || vectors_are_missing || pictures_are_missing || cards_are_unreadable;
     outcome.status = if is_lossy { "partial" } else { "healed" };
     if image.unapplied > 0 {
         outcome.failure = Some(unusable_records(image.unapplied));

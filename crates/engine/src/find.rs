@@ -778,7 +778,7 @@ impl PreparedFind {
         let lost = self.lost()?;
         if lost > 0 {
             return Ok(Some(format!(
-                "{lost} frames lost their vectors to another program and cannot be found by meaning until they are embedded again."
+                "{lost} frames lost their vectors, to another program or to damage, and cannot be found by meaning until `reembed` has made them again."
             )));
         }
         Ok(index.is_approximate().then(|| {

@@ -248,7 +248,7 @@ fn vector_index(committed: &Committed, deep: bool) -> Check {
     if lost > 0 {
         let active = index.active(committed);
         faults.push(format!(
-            "{lost} frames lost their vectors to another program; {active} have theirs"
+            "{lost} frames lost their vectors, to another program or to damage: `reembed` makes them again; {active} have theirs"
         ));
     }
     if let Some(section) = section {

@@ -84,8 +84,8 @@ impl Header {
                 "header",
                 0u64,
                 format!(
-                    "the file starts with {:?}, not with \"MV2\\0\"",
-                    magic.escape_ascii().to_string()
+                    "the file starts with \"{}\", not with \"MV2\\0\"",
+                    magic.escape_ascii()
                 ),
             ));
         }

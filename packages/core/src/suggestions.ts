@@ -17,7 +17,7 @@ const GENERAL: Readonly<Record<ErrorCode, string>> = {
   MV010: 'List what the memory holds with `timeline()`, `listTables()` or `sessionList()`.',
   MV011: 'Open with `enableVec: true`, and store documents with an `embedder` or `enableEmbedding: true`.',
   MV012:
-    'Repair the file with `use.doctor(path)`, or restore it from a copy; `open(path, { salvage: true })` reads what is left of it.',
+    'Restore the file from a copy, or repair it with `use.doctor(path)`; `open(path, { salvage: true })` reads what is left of it.',
   MV013: 'Make a new memory with `create(path)` or `mode: "auto"`, or correct the path.',
   MV014:
     'Use the model the file was written with (`embedding_identity` in the answer of `stats()`), or give every document a vector of another with `reembed({ embedder })`.',
@@ -108,6 +108,12 @@ function noVectors(details: ErrorDetails, message: string): string {
 }
 
 function damaged(details: ErrorDetails): string | undefined {
+  if (details.reason === 'nothing_to_rescue') {
+    return 'Restore the file from a copy; when there is none, delete it and make a new memory with `create(path)`.';
+  }
+  if (details.reason === 'not_a_memory') {
+    return 'Correct the path, or delete the file first when it is not needed.';
+  }
   return Array.isArray(details.offenders)
     ? 'Delete the files in `details.offenders` after checking that no other program needs them.'
     : undefined;

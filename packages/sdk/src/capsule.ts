@@ -38,7 +38,7 @@ function capsuleOptions(
   const password = given['password'];
   if (typeof password !== 'string' || password.trim() === '') {
     throw new EncryptionError(`${operation} of ${path} needs a password that is not blank`, {
-      details: { path, reason: 'encryption', kind: 'empty_password' },
+      details: { path, reason: 'encryption', cause: 'empty_password' },
       suggestion: 'Pass `password` with at least one character that is not blank.',
     });
   }

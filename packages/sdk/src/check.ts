@@ -4,6 +4,7 @@ import {
   checkOneOf,
   checkString,
   checkStringArray,
+  createError,
   invalidInput,
   isPlainObject,
   type NumberRule,
@@ -42,6 +43,33 @@ function isAbsent(value: unknown): value is undefined | null {
 /** The options argument of a call: an object, or nothing. */
 export function optionsOf(value: unknown, argument: string = 'options'): Options {
   return isAbsent(value) ? {} : recordOf(value, argument, 'an object with options');
+}
+
+/**
+ * `optionsOf` for a call that removes or judges: other unknown names are ignored, but `dryrun: true` must not do what it
+ * was only to try.
+ */
+export function speltOptions(value: unknown, names: readonly string[], argument?: string): Options {
+  const options = optionsOf(value, argument);
+  refuseMisspelt(options, new Map(names.map((name) => [simplified(name), name])));
+  return options;
+}
+
+/** A name without what is easily got wrong: `readonly` and `read_only` are `readOnly`. */
+export function simplified(name: string): string {
+  return name.replaceAll(/[_-]/g, '').toLowerCase();
+}
+
+/** Refuses what is one of the names in another spelling. `names` are by what `simplified` makes of them. */
+export function refuseMisspelt(options: Options, names: ReadonlyMap<string, string>): void {
+  for (const [given, value] of Object.entries(options)) {
+    const meant = names.get(simplified(given));
+    if (meant === undefined || meant === given || isAbsent(value)) continue;
+    throw createError('MV019', `There is no option \`${given}\`; it is spelt \`${meant}\``, {
+      details: { argument: given, received: given, expected: meant },
+      suggestion: `Write \`${meant}\` instead of \`${given}\`.`,
+    });
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { loadNative } from '@memvid/core';
-import { optionalBoolean, optionsOf, pathOf } from './check.js';
+import { optionalBoolean, pathOf, speltOptions } from './check.js';
 import { failureOn } from './failures.js';
 import type { Handle } from './handle.js';
 import { DEFAULT_LOCK_TIMEOUT_MS } from './lock-info.js';
@@ -14,6 +14,8 @@ export interface DoctorOptions {
   rebuildVecIndex?: boolean | undefined;
   /** Write the file anew without the bytes of removed documents. */
   vacuum?: boolean | undefined;
+  /** Keep no copy of a damaged file of which something is lost. */
+  discardDamaged?: boolean | undefined;
   /** Say what would be done and change nothing. */
   dryRun?: boolean | undefined;
   /** Nothing is printed either way. */
@@ -75,6 +77,7 @@ export interface DoctorPlan {
     rebuild_lex_index: boolean;
     rebuild_vec_index: boolean;
     vacuum: boolean;
+    discard_damaged: boolean;
     dry_run: boolean;
     quiet: boolean;
   };
@@ -98,6 +101,8 @@ export interface DoctorReport {
    */
   status: 'clean' | 'healed' | 'partial' | 'failed' | 'plan_only';
   findings: DoctorFinding[];
+  /** Where a copy of the damaged file is: beside the repaired one, when something of it is lost. */
+  kept: string | null;
   /** Of the file as it is now, or of the repaired one that was not good enough. */
   verification: VerifyReport | null;
   phases: DoctorPhase[];
@@ -110,12 +115,13 @@ const SWITCHES = [
   'rebuildLexIndex',
   'rebuildVecIndex',
   'vacuum',
+  'discardDamaged',
   'dryRun',
   'quiet',
 ] as const;
 
 function switchesOf(options: unknown): Record<(typeof SWITCHES)[number], boolean> {
-  const given = optionsOf(options);
+  const given = speltOptions(options, SWITCHES);
   const read = SWITCHES.map((name) => [name, optionalBoolean(given[name], name, false)] as const);
   return Object.fromEntries(read) as Record<(typeof SWITCHES)[number], boolean>;
 }

@@ -13,9 +13,13 @@ import {
 
 /** The failures that several calls share, worded once. */
 
-export function readOnly(operation: string, path: string): ReadOnlyError {
-  return new ReadOnlyError(`${operation} changes ${path}, which was opened with readOnly: true`, {
+export function readOnly(operation: string, path: string, isSalvaged: boolean): ReadOnlyError {
+  const option = isSalvaged ? 'salvage' : 'readOnly';
+  return new ReadOnlyError(`${operation} changes ${path}, which was opened with ${option}: true`, {
     details: { operation, path },
+    ...(isSalvaged
+      ? { suggestion: 'Repair the file with `use.doctor(path)`, and open it without `salvage`.' }
+      : {}),
   });
 }
 

@@ -12,6 +12,8 @@ import { WriteQueue, type StoredDocument } from './write-queue.js';
 /** How a memory was opened, with every default filled in. */
 export interface HandleSettings {
   readonly readOnly: boolean;
+  /** Whether it shows what is left of a damaged file. */
+  readonly salvage?: boolean | undefined;
   readonly enableVec: boolean;
   /** How a search by words and meaning makes one ranking, unless the call says so. */
   readonly fusion: Fusion;
@@ -138,7 +140,7 @@ export class Handle {
   /** Refuses a change on a closed or read-only handle. */
   assertWritable(operation: string): void {
     this.assertOpen(operation);
-    if (this.isReadOnly) throw readOnly(operation, this.path);
+    if (this.isReadOnly) throw readOnly(operation, this.path, this.settings.salvage === true);
   }
 
   /**
@@ -231,7 +233,7 @@ export class Handle {
     ready?: Promise<unknown>,
   ): Promise<T> {
     this.#assertHeld(operation);
-    if (this.isReadOnly) throw readOnly(operation, this.path);
+    if (this.isReadOnly) throw readOnly(operation, this.path, this.settings.salvage === true);
     try {
       return await this.#queue.run(() => write(this.#native), ready);
     } catch (error) {
@@ -284,7 +286,7 @@ export class Handle {
   /** Stores one document, together with others that wait. */
   async put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
     this.#assertHeld(operation);
-    if (this.isReadOnly) throw readOnly(operation, this.path);
+    if (this.isReadOnly) throw readOnly(operation, this.path, this.settings.salvage === true);
     const own = this.#native instanceof ScopedMemory ? this.#native.stamped(document, options) : document;
     try {
       return await this.#queue.put(own, options);

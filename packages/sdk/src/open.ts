@@ -17,6 +17,8 @@ import {
   optionalOneOf,
   optionalString,
   optionsOf,
+  refuseMisspelt,
+  simplified,
   recordOf,
   type Options,
 } from './check.js';
@@ -194,6 +196,7 @@ export async function openMemory(
   const memory = await openNative(native);
   const settings = {
     readOnly: native.readOnly,
+    salvage: native.salvage === true,
     enableVec: native.enableVec,
     fusion: compat.fusion ?? 'weighted',
     embedder,
@@ -243,25 +246,9 @@ function settingsOf(
   return { keys, options: behind };
 }
 
-/** A name without what is easily got wrong: `readonly` and `read_only` are `readOnly`. */
-function simplified(name: string): string {
-  return name.replaceAll(/[_-]/g, '').toLowerCase();
-}
-
-/** Other unknown options are ignored, but `readonly: true` must not open a memory for writing. */
-function refuseMisspelt(options: Options): void {
-  for (const [given, value] of Object.entries(options)) {
-    const meant = SIMPLIFIED_NAMES.get(simplified(given));
-    if (meant === undefined || meant === given || value === undefined || value === null) continue;
-    throw createError('MV019', `There is no option \`${given}\`; it is spelt \`${meant}\``, {
-      details: { argument: given, received: given, expected: meant },
-      suggestion: `Write \`${meant}\` instead of \`${given}\`.`,
-    });
-  }
-}
-
 function nativeOptions(path: string, options: Options, forced: 'create' | undefined): NativeOpenOptions {
-  refuseMisspelt(options);
+  // `readonly: true` must not open a memory for writing.
+  refuseMisspelt(options, SIMPLIFIED_NAMES);
   const given = optionalOneOf(options['mode'], 'mode', ['open', 'create', 'auto']);
   if (forced !== undefined && given !== undefined && given !== forced) refuseMode(given);
   const mode = forced ?? given ?? 'open';

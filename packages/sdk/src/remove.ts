@@ -1,5 +1,5 @@
 import { invalidInput, type NativeMemory } from '@memvid/core';
-import { frameId, optionalBoolean, optionalFilledString, optionsOf } from './check.js';
+import { frameId, optionalBoolean, optionalFilledString, speltOptions } from './check.js';
 import type { Handle } from './handle.js';
 import { ofNewestVersion } from './newest-version.js';
 import type { FrameRef } from './view.js';
@@ -36,7 +36,7 @@ export async function remove(handle: Handle, id: FrameRef): Promise<number> {
 /** Removes every document that matches, in one transaction. */
 export async function removeMany(handle: Handle, selection: RemoveManyInput): Promise<RemoveManyResult> {
   handle.assertOpen('removeMany');
-  const options = optionsOf(selection, 'selection');
+  const options = speltOptions(selection, ['where', 'scope', 'all', 'dryRun'], 'selection');
   const where = whereOf(options['where'], 'where');
   const scope = optionalFilledString(options['scope'], 'scope');
   const all = optionalBoolean(options['all'], 'all', false);

@@ -1,5 +1,5 @@
 import type { NativeMemory } from '@memvid/core';
-import { frameId, optionalBoolean, optionsOf } from './check.js';
+import { frameId, optionalBoolean, speltOptions } from './check.js';
 import type { Handle } from './handle.js';
 import type { FrameRef } from './view.js';
 
@@ -56,7 +56,7 @@ export async function purge(
   handle.assertWhole('purge');
   handle.assertWritable('purge');
   const frames = framesOf(ids);
-  const versions = optionalBoolean(optionsOf(options)['versions'], 'versions', false);
+  const versions = optionalBoolean(speltOptions(options, ['versions'])['versions'], 'versions', false);
   const erase = (native: NativeMemory): Promise<string> => native.purge(frames, versions);
   return JSON.parse(await handle.write('purge', erase)) as PurgeResult;
 }

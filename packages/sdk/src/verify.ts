@@ -1,5 +1,5 @@
 import { loadNative } from '@memvid/core';
-import { pathOf, optionalBoolean, optionsOf } from './check.js';
+import { pathOf, optionalBoolean, speltOptions } from './check.js';
 import { failureOn } from './failures.js';
 import type { Handle } from './handle.js';
 
@@ -23,14 +23,14 @@ export interface VerifyReport {
 /** Checks an open memory. Never writes. */
 export async function verify(handle: Handle, options?: VerifyOptions): Promise<VerifyReport> {
   handle.assertOpen('verify');
-  const deep = optionalBoolean(optionsOf(options)['deep'], 'deep', false);
+  const deep = optionalBoolean(speltOptions(options, ['deep'])['deep'], 'deep', false);
   return JSON.parse(await handle.read('verify', (native) => native.verify(deep))) as VerifyReport;
 }
 
 /** Checks a file that need not be open. Never writes. */
 export async function verifyMemvid(path: string, options?: VerifyOptions): Promise<VerifyReport> {
   const file = pathOf(path, 'path');
-  const deep = optionalBoolean(optionsOf(options)['deep'], 'deep', false);
+  const deep = optionalBoolean(speltOptions(options, ['deep'])['deep'], 'deep', false);
   try {
     return JSON.parse(await loadNative().verifyFile(file, deep)) as VerifyReport;
   } catch (error) {

@@ -1,6 +1,6 @@
 //! The report of a run, in the shape of the contract.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub status: &'static str,
     /// What failed, when the repair did.
     pub failure: Option<Finding>,
+    /// Where the damaged file is kept.
+    pub kept: Option<PathBuf>,
 }
 
 impl Outcome {
@@ -98,6 +100,7 @@ pub fn report(
     json!({
         "status": outcome.status,
         "findings": all,
+        "kept": outcome.kept.as_ref().map(|path| path.to_string_lossy()),
         "verification": outcome.verification,
         "phases": phases,
         "metrics": {

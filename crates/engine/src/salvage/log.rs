@@ -148,7 +148,7 @@ pub fn gather(
     if !is_applied_known {
         survey.findings.add_frames(
             FindingCode::FramesUnchecked,
-            "{} documents and parts of documents in the log are not in the table of contents, and the header that tells whether they were to be is damaged: they are added",
+            "{} documents and parts of documents in the log are not in the table of contents, and nothing tells whether they were to be: they are added",
             committed..committed + inserts,
         );
     }

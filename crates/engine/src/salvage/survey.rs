@@ -122,7 +122,11 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     }
     let applied_sequence = directory
         .map(Directory::applied_sequence)
-        .or(header.as_ref().map(|header| header.wal_sequence));
+        // A header that leads to a commit which is lost says which records that one contained.
+        .or(header
+            .as_ref()
+            .filter(|header| header.footer_offset <= newest.start)
+            .map(|header| header.wal_sequence));
     let generation = match (newest.generation, directory) {
         (0, Some(directory)) => directory.generation(),
         (0, None) => places
@@ -262,14 +266,14 @@ fn nothing(map: &Bytes, path: &Path) -> Error {
         0 => "the file is empty".to_owned(),
         length => format!("{length} bytes that start with \"{start}\" hold no table of contents"),
     };
-    Error::corrupt(
-        "file",
-        0,
-        format_args!(
-            "{}: {said}, and nothing that could be rescued",
-            path.display()
-        ),
-    )
+    let message = format!("{}: {said}: nothing can be rescued", path.display());
+    let mut error = Error::corrupt("file", 0, message);
+    let path = path.to_string_lossy().into_owned();
+    error.details.insert("path".to_owned(), path.into());
+    error
+        .details
+        .insert("reason".to_owned(), "nothing_to_rescue".into());
+    error
 }
 
 fn report_place(

@@ -49,7 +49,8 @@ pub fn read_intact(map: &Bytes, place: &Place) -> Option<Table> {
     let start = frames_start(head);
     table.directory = named_directory(map, head).filter(|(directory, _)| {
         directory.frames() == table.frames.len() as u64
-            && directory.generation() == place.generation
+            // The generation stands in the footer.
+            && (!place.has_footer || directory.generation() == place.generation)
             && directory.frames_range().0 == start
     });
     Some(table)

@@ -61,6 +61,20 @@ pub(super) fn holder(_path: &Path, _identity: FileIdentity) -> Option<OwnerRecor
     None
 }
 
+/// When a process began, by the system's clock since it was booted.
+fn started(pid: u32) -> Option<std::time::SystemTime> {
+    use std::time::{Duration, SystemTime};
+    /// Hundredths of a second, whatever the kernel counts in itself.
+    const TICKS_PER_SECOND: u64 = 100;
+    let boot = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot = boot.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let process = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name, in brackets, with whatever in it; the 22nd is the time.
+    let ticks = process.rsplit_once(')')?.1.split_whitespace().nth(19)?;
+    let since_boot = Duration::from_millis(ticks.parse::<u64>().ok()? * 1000 / TICKS_PER_SECOND);
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(boot.trim().parse().ok()?) + since_boot)
+}
+
 /// What the system tells about a process that writes the memory at `path` and has no record.
 pub(super) fn describe(pid: u32, path: &Path) -> Option<OwnerRecord> {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -69,7 +83,7 @@ pub(super) fn describe(pid: u32, path: &Path) -> Option<OwnerRecord> {
     Some(OwnerRecord {
         pid,
         cmd: command.trim_end().to_owned(),
-        started_at: now.clone(),
+        started_at: started(pid).map_or_else(|| now.clone(), crate::time::to_rfc3339),
         file_path: path.to_string_lossy().into_owned(),
         file_id: super::file_id(path).ok()?,
         heartbeat_ms: 0,
