@@ -8,7 +8,7 @@ import { create, doctorMemvid, open, use, type DoctorReport } from '../src/index
 import { digest, expectAlone, freshMemory, freshPath } from './support/memory.ts';
 import { expectFailure } from './support/refusals.ts';
 
-const KEYS = ['status', 'findings', 'verification', 'phases', 'metrics', 'plan'];
+const KEYS = ['status', 'findings', 'kept', 'verification', 'phases', 'metrics', 'plan'];
 const codes = (report: DoctorReport): string[] => report.findings.map(({ code }) => code);
 
 /** A sealed memory of a hundred documents. */
@@ -155,6 +155,71 @@ describe('doctor', () => {
     expect(digest(file)).toBe(before);
   });
 
+  it('keeps the damaged file where something of it is lost, and says where', async () => {
+    const file = await filled();
+    const bytes = readFileSync(file);
+    const cut = bytes.subarray(0, bytes.lastIndexOf('MVDIR'));
+    writeFileSync(file, cut);
+    expect(await doctorMemvid(file, { dryRun: true })).toMatchObject({ status: 'plan_only', kept: null });
+    const { status, kept } = await doctorMemvid(file);
+    expect([status, kept]).toEqual(['partial', file.replace('.mv2', '.damaged.mv2')]);
+    expect(readFileSync(kept ?? '').equals(cut)).toBe(true);
+    writeFileSync(file, cut);
+    expect(await doctorMemvid(file, { discardDamaged: true })).toMatchObject({
+      status: 'partial',
+      kept: null,
+    });
+  });
+
+  it('refuses what is spelt otherwise, and does nothing', async () => {
+    const file = await filled();
+    const before = digest(file);
+    const refusal = {
+      code: 'MV019',
+      details: { expected: 'dryRun' },
+      suggestion: expect.stringContaining('`dryRun`'),
+    };
+    for (const options of [{ dry_run: true }, { dryrun: true }] as object[]) {
+      await expect(doctorMemvid(file, options)).rejects.toMatchObject(refusal);
+    }
+    await using memory = await open(file);
+    await expect(memory.removeMany({ all: true, dryrun: true } as object)).rejects.toMatchObject(refusal);
+    await expect(memory.verify({ Deep: true } as object)).rejects.toMatchObject({ code: 'MV019' });
+    await expect(memory.purge(undefined, { Versions: true } as object)).rejects.toMatchObject({
+      code: 'MV019',
+    });
+    // What is not given is not misspelt.
+    expect(await memory.verify({ Deep: undefined, other: 1 } as object)).toMatchObject({
+      overall_status: 'passed',
+    });
+    await memory.close();
+    expect(digest(file)).toBe(before);
+  });
+
+  it('names the step that helps where a file was opened for salvage, or holds nothing', async () => {
+    const file = await filled();
+    damage(file, (bytes) => bytes.fill(0, 0, 4));
+    await using left = await open(file, { salvage: true });
+    await expect(left.put({ text: 'more' })).rejects.toMatchObject({
+      code: 'MV018',
+      message: expect.stringContaining('salvage: true'),
+      suggestion: expect.stringContaining('use.doctor'),
+    });
+    const empty = freshPath();
+    writeFileSync(empty, 'no memory at all');
+    await expect(open(empty, { salvage: true })).rejects.toMatchObject({
+      code: 'MV012',
+      details: { path: empty, reason: 'nothing_to_rescue' },
+      suggestion: expect.stringContaining('delete it'),
+    });
+    await expect(create(empty)).rejects.toMatchObject({
+      code: 'MV012',
+      details: { path: empty, reason: 'not_a_memory' },
+      suggestion: expect.stringContaining('Correct the path'),
+    });
+    expect(readFileSync(empty, 'utf8')).toBe('no memory at all');
+  });
+
   it('leaves alone what is no memory, and says so', async () => {
     const file = freshPath();
     writeFileSync(file, '%PDF-1.7 not a memory at all');
@@ -167,7 +232,7 @@ describe('doctor', () => {
     expect(digest(file)).toBe(before);
     expect(await expectFailure(() => open(file, { salvage: true }))).toMatchObject({
       code: 'MV012',
-      suggestion: expect.stringContaining('doctor(path)'),
+      suggestion: expect.stringContaining('from a copy'),
     });
     expect(await expectFailure(() => doctorMemvid(join(file, '..', 'none.mv2')))).toMatchObject({
       code: 'MV013',
