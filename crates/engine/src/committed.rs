@@ -17,8 +17,8 @@ use mv2::view::FrameView;
 use serde_json::Value;
 
 use crate::describe::{
-    Care, is_of_this_header, is_sound, refuse_lost_commit, refuse_older_commit, settle_directory,
-    stored_directory,
+    Care, agrees_on_log, is_of_this_header, is_sound, refuse_lost_commit, refuse_older_commit,
+    refuse_overlapping_log, settle_directory, stored_directory,
 };
 use crate::directory::Directory;
 use crate::embedding::Identity;
@@ -136,6 +136,7 @@ impl Committed {
         let (head, tail, directory, directory_is_stored) = match stored {
             Some(found)
                 if is_of_this_header(&found.2, &located)
+                    && agrees_on_log(&found.2, &located)
                     && known.is_none_or(|known| known == found.2.generation()) =>
             {
                 (found.0, found.1, found.2, true)
@@ -145,6 +146,20 @@ impl Committed {
                 let stored = stored.map(|(_, _, directory)| directory);
                 let (directory, is_stored) =
                     settle_directory(&decoded, toc_bytes, &located, stored)?;
+                if !is_stored {
+                    refuse_overlapping_log(&decoded, &located)?;
+                } else if !agrees_on_log(&directory, &located) {
+                    return Err(Error::corrupt(
+                        "header",
+                        16,
+                        format_args!(
+                            "a log of {} bytes at {}, it says, and the directory knows one of {}",
+                            located.header.wal_size,
+                            located.header.wal_offset,
+                            directory.log_size()
+                        ),
+                    ));
+                }
                 (decoded.head, decoded.tail, directory, is_stored)
             }
         };

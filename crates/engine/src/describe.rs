@@ -3,7 +3,7 @@
 use mv2::bytes::Bytes;
 use mv2::footer;
 use mv2::frame::{Frame, FrameRole, FrameStatus};
-use mv2::header;
+use mv2::header::{self, HEADER_SIZE};
 use mv2::home::Home;
 use mv2::recover::Located;
 use mv2::toc::{self, TocHead, TocTail};
@@ -149,6 +149,39 @@ pub fn refuse_lost_commit(map: &Bytes, located: &Located, end: u64, generation: 
 /// generation (container.md §3.1); a header that is older than its footer is what a crash leaves.
 pub fn is_of_this_header(directory: &Directory, located: &Located) -> bool {
     !located.header_is_current || directory.applied_sequence() == located.header.wal_sequence
+}
+
+/// Whether header and directory name the same log. A header that is older than the commit, as a crash leaves it, or damaged,
+/// is not asked.
+#[must_use]
+pub fn agrees_on_log(directory: &Directory, located: &Located) -> bool {
+    let header = &located.header;
+    let is_asked = located.header_is_current && !located.header_is_damaged;
+    !is_asked
+        || directory.log_size() == 0
+        || (HEADER_SIZE as u64, directory.log_size()) == (header.wal_offset, header.wal_size)
+}
+
+/// MV012 where a header says that the log reaches into what is stored: what is written to it next would destroy that. Files
+/// of other programs have nothing else that checks the header.
+pub fn refuse_overlapping_log(decoded: &toc::DecodedToc, located: &Located) -> Result<()> {
+    let header = &located.header;
+    let first = decoded
+        .first_byte()
+        .map_or(located.toc_offset, |first| first.min(located.toc_offset));
+    // All writers begin the log behind the header page.
+    let is_possible = header.wal_offset == HEADER_SIZE as u64 && header.wal_end() <= first;
+    if !located.header_is_current || is_possible {
+        return Ok(());
+    }
+    Err(Error::corrupt(
+        "header",
+        16,
+        format_args!(
+            "a log of {} bytes at {}, it says; logs begin at {HEADER_SIZE}, and content stands at {first}",
+            header.wal_size, header.wal_offset
+        ),
+    ))
 }
 
 /// The directory of a table of contents whose header tells another log sequence than the stored one: either the frames

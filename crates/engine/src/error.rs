@@ -218,13 +218,18 @@ impl Error {
 fn fault_of_the_system(source: &std::io::Error) -> Option<&'static str> {
     /// ENFILE and EMFILE: they have no stable kind.
     const DESCRIPTORS: [i32; 2] = [23, 24];
-    /// EIO has none either.
-    const DEVICE: i32 = 5;
+    /// EIO, and ENODEV of what cannot be mapped, have none either.
+    const DEVICE: [i32; 2] = [5, 19];
+    /// ENOMEM.
+    const MEMORY: i32 = 12;
     let number = source.raw_os_error().filter(|_| cfg!(unix))?;
     if DESCRIPTORS.contains(&number) {
         return Some("descriptors");
     }
-    (number == DEVICE).then_some("device")
+    if number == MEMORY {
+        return Some("memory");
+    }
+    DEVICE.contains(&number).then_some("device")
 }
 
 #[cfg(unix)]

@@ -227,7 +227,8 @@ impl Memory {
                 || length < committed.end
                 || committed.check().is_err()
                 || committed.header_changed()
-                || writer::has_new_records(committed, &current.pending)),
+                || writer::has_new_records(committed, &current.pending)
+                || writer::has_lost_records(committed, &current.pending)),
         }
     }
 
@@ -243,7 +244,11 @@ impl Memory {
             Ok(()) if !is_cut => Care::Quick,
             _ => Care::Thorough,
         };
-        if !replaced && care == Care::Quick && !current.committed.header_changed() {
+        if !replaced
+            && care == Care::Quick
+            && !current.committed.header_changed()
+            && !writer::has_lost_records(&current.committed, &current.pending)
+        {
             let mut next = current.clone();
             writer::extend_pending(&next.committed, &mut next.pending, lex)?;
             return Ok(next);

@@ -88,6 +88,8 @@ pub struct Pending {
     pub last_sequence: u64,
     /// Where the next record goes, from the start of the log region.
     pub head: u64,
+    /// Where the last record begins, from the start of the log region, and its sequence.
+    pub last_record: Option<(u64, u64)>,
     /// Whether a write that was interrupted left something there.
     pub has_remains: bool,
     /// Difference that the changes make to the committed count of active frames.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mv2::frame::{Frame, FrameStatus};
+use mv2::payload::MAX_PAYLOAD;
 use mv2::view::FrameView;
 
 use crate::committed::{Committed, decode_frame};
@@ -308,9 +309,25 @@ impl Snapshot {
             let mut joined = Vec::new();
             for chunk in self.chunks_of(id) {
                 let chunk_view = self.view(chunk)?;
-                joined.extend_from_slice(&self.content(chunk, &chunk_view)?);
+                let part = self.own_content(chunk, &chunk_view)?;
+                if (joined.len() + part.len()) as u64 > MAX_PAYLOAD {
+                    return Err(Error::corrupt(
+                        "frame",
+                        id,
+                        format_args!("its parts have more than {MAX_PAYLOAD} bytes together"),
+                    ));
+                }
+                joined.extend_from_slice(&part);
             }
             return Ok(joined);
+        }
+        self.own_content(id, view)
+    }
+
+    /// The content of a frame without its chunks. A chunk has none: where a file says so, they may go round in a circle.
+    fn own_content(&self, id: u64, view: &FrameView<'_>) -> Result<Vec<u8>> {
+        if view.payload_length > 0 {
+            return self.payload(id, view);
         }
         Ok(text::clean_search_text(view)?
             .unwrap_or_default()

@@ -17,6 +17,9 @@ use crate::output;
 use crate::pending::{Pending, Written};
 use crate::snapshot::Snapshot;
 
+/// Sequences up to here are numbers of JavaScript, too.
+const MOST_SEQUENCE: u64 = 1 << 53;
+
 /// What a mutation wants to do.
 #[derive(Default)]
 pub struct Changes {
@@ -53,6 +56,7 @@ pub fn load_pending_onto(
         }
         // Everything in the log is applied: the next record goes to its front, where all other handles look for it too.
         pending.head = 0;
+        pending.last_record = None;
     }
     Ok(pending)
 }
@@ -155,6 +159,7 @@ pub fn extend_pending(
             }
         }
         pending.last_sequence = pending.last_sequence.max(record.sequence);
+        pending.last_record = Some((pending.head + record.position, record.sequence));
     }
     pending.head += scan.head;
     if changed {
@@ -179,6 +184,21 @@ pub fn has_new_records(committed: &Committed, pending: &Pending) -> bool {
         })
 }
 
+/// Whether the last record that is known is not where it was: somebody put back an earlier state of the file in place, or
+/// took back what was never acknowledged. What follows would be written where nobody looks for it.
+#[must_use]
+pub fn has_lost_records(committed: &Committed, pending: &Pending) -> bool {
+    let Some((position, sequence)) = pending.last_record else {
+        return false;
+    };
+    let found = log_region(committed).ok().and_then(|region| {
+        let at = usize::try_from(position).ok()?;
+        let bytes = region.get(at..)?.first_chunk::<8>()?;
+        Some(u64::from_le_bytes(*bytes))
+    });
+    found != Some(sequence)
+}
+
 fn log_region(committed: &Committed) -> Result<&[u8]> {
     committed.payload(committed.header.wal_offset, committed.header.wal_size)
 }
@@ -187,8 +207,25 @@ fn log_region(committed: &Committed) -> Result<&[u8]> {
 /// the old one, if one did.
 pub type Applied = (Option<Snapshot>, Option<FileLock>);
 
+/// MV012 where the sequences of the log are used up: nobody writes as many, so that the one that claims it is damaged, and what
+/// would follow it would count as applied.
+fn refuse_without_room(snapshot: &Snapshot) -> Result<()> {
+    let last = snapshot.pending.last_sequence;
+    if last < MOST_SEQUENCE {
+        return Ok(());
+    }
+    Err(Error::corrupt(
+        "log",
+        snapshot.committed.header.wal_offset,
+        format_args!(
+            "a record or the header claims the sequence {last}, behind which nothing can be written"
+        ),
+    ))
+}
+
 /// Applies `changes` durably. The caller holds the writer lock; `snapshot` is current.
 pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> Result<Applied> {
+    refuse_without_room(snapshot)?;
     let Some(records) = records_for_log(snapshot, &changes, options) else {
         return Ok((commit_changes(snapshot, changes, options)?, None));
     };
@@ -410,6 +447,9 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     let mut next = snapshot.clone();
     let storage = &snapshot.committed.storage;
     let mut bytes = Vec::new();
+    let last = records
+        .last()
+        .map(|record| (record.encoded.len() as u64, record.sequence));
     for record in records {
         bytes.extend_from_slice(&record.encoded);
         // Before anything is written: a record that cannot be applied must not get into the file.
@@ -425,6 +465,8 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         return Ok(next);
     }
     next.pending.head = snapshot.pending.head + bytes.len() as u64;
+    next.pending.last_record =
+        last.map(|(length, sequence)| (next.pending.head - length, sequence));
     bytes.resize(bytes.len() + wal::RECORD_HEADER_SIZE, 0);
     let at = snapshot.committed.header.wal_offset + snapshot.pending.head;
     // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which
@@ -455,7 +497,6 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
 
 fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
     let targets = removal_targets(snapshot, &changes.removals);
-    // Sequences are checked where they are read: a header that claims the highest possible one is damaged.
     let first = snapshot.pending.last_sequence.saturating_add(1);
     let mut entries: Vec<(FrameEntry, Option<Written>)> = targets
         .into_iter()

@@ -14,9 +14,9 @@ use engine::{
 use memchr::memmem;
 use mv2::codec::Reader;
 use mv2::frame::Frame;
-use mv2::toc::{ClipIndexManifest, DecodedToc, TocTail};
+use mv2::toc::{ClipIndexManifest, DecodedToc};
 use serde_json::{Value, json};
-use support::{create, fresh, open, put_document as put, vector_of};
+use support::{create, fresh, open, put_document as put, recommitted, vector_of};
 
 const DIMENSION: usize = 24;
 
@@ -610,30 +610,10 @@ fn foreign_file(path: &Path, pages: &[(u64, u32, u64)]) {
         checksum: *blake3::hash(&blob).as_bytes(),
         model_name: "mobileclip-s2".to_owned(),
     };
-    let bytes = with_tail(&bytes, &blob, |tail| tail.indexes.clip = Some(manifest));
+    let bytes = recommitted(&bytes, &blob, |table| {
+        table.tail.indexes.clip = Some(manifest)
+    });
     std::fs::write(path, &bytes).unwrap();
-}
-
-/// A file with `section` behind all else and a changed table of contents, which has its checksums.
-fn with_tail(file: &[u8], section: &[u8], change: impl FnOnce(&mut TocTail)) -> Vec<u8> {
-    let located = mv2::recover::locate_quick(file, Path::new("file"))
-        .unwrap()
-        .unwrap();
-    let mut toc = mv2::toc::decode(located.toc(file).unwrap()).unwrap();
-    change(&mut toc.tail);
-    let frames: Vec<Vec<u8>> = toc.frames.iter().map(Frame::to_bytes).collect();
-    let pieces: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-    let encoded = mv2::toc::encode(&toc.head, pieces.len() as u64, &pieces, &toc.tail);
-    let mut bytes = [file, section].concat();
-    let header = mv2::header::Header {
-        footer_offset: bytes.len() as u64,
-        toc_checksum: mv2::toc::stored_checksum(&encoded).unwrap(),
-        ..located.header
-    };
-    bytes.extend(&encoded);
-    bytes.extend(mv2::footer::Footer::for_toc(&encoded, 2).encode());
-    bytes[..mv2::header::HEADER_SIZE].copy_from_slice(&header.encode());
-    bytes
 }
 
 #[test]
@@ -693,8 +673,8 @@ fn lengths_that_lie_are_damage_and_nothing_more() {
         let mut bytes = whole.clone();
         bytes[start + at..start + at + 8].copy_from_slice(&value.to_le_bytes());
         let checksum = *blake3::hash(&bytes[start..start + length]).as_bytes();
-        let bytes = with_tail(&bytes, &[], |tail| {
-            tail.indexes.clip.as_mut().unwrap().checksum = checksum;
+        let bytes = recommitted(&bytes, &[], |table| {
+            table.tail.indexes.clip.as_mut().unwrap().checksum = checksum;
         });
         let copy = path.with_extension("copy.mv2");
         std::fs::write(&copy, &bytes).unwrap();

@@ -103,7 +103,10 @@ pub fn unlock(input: &Path, output: Option<&Path>, password: &str, force: bool) 
     let cipher = cipher(password, &header.salt).map_err(|reason| refused(reason, input))?;
     let target = AtomicFile::create(&output)?;
     // Of the size it needs from the start: one that grows leaves copies of what was in it.
-    let mut buffer = Zeroizing::new(Vec::with_capacity(longest));
+    let mut buffer = Zeroizing::new(Vec::new());
+    buffer
+        .try_reserve_exact(longest)
+        .map_err(|_| refused(CapsuleReason::WrongPasswordOrDamaged, input))?;
     if header.chunked {
         let mut out = (target.file(), output.as_path());
         decrypt_chunks(&source, input, &mut out, &header, &cipher, &mut buffer)?;
@@ -302,6 +305,9 @@ fn check_chunks(mut source: &File, input: &Path, header: &CapsuleHeader) -> Resu
 
 /// The length of the one piece. Nothing of it can be authenticated before all of it is there, so it is held in memory: no
 /// program is known that writes this form.
+/// Longest capsule of the form in one piece, bytes: it is held in memory whole before anything of it can be trusted.
+const MOST_IN_ONE_PIECE: u64 = 2 << 30;
+
 fn check_piece(source: &File, input: &Path, header: &CapsuleHeader) -> Result<usize> {
     let metadata = source
         .metadata()
@@ -311,6 +317,9 @@ fn check_piece(source: &File, input: &Path, header: &CapsuleHeader) -> Result<us
         return Err(refused(CapsuleReason::Truncated, input));
     };
     check_size(header, found, input)?;
+    if length > MOST_IN_ONE_PIECE {
+        return Err(refused(CapsuleReason::WrongPasswordOrDamaged, input));
+    }
     usize::try_from(length).map_err(|_| refused(CapsuleReason::Truncated, input))
 }
 

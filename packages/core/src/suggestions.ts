@@ -222,8 +222,10 @@ function unsupported(details: ErrorDetails, message: string): string | undefined
       return 'Let the owner of the file, or root, make this call; or keep the file in a folder of its group, and let the group do what the owner may (`chmod g+rw`).';
     case 'descriptors':
       return 'Close memories with `close()` that are not needed any more, or raise the limit on open files of the process.';
+    case 'memory':
+      return 'The process may not have more memory, or map more of files: raise the limit on it (`ulimit -v`), or close what is not needed.';
     case 'device':
-      return 'The disk or its file system is out of order: check it, then the file with `verifyMemvid(path, { deep: true })`.';
+      return 'What the path leads to cannot be mapped, or the disk or its file system is out of order: check it, then the file with `verifyMemvid(path, { deep: true })`.';
     case 'offline':
       return 'Unset MEMVID_OFFLINE to allow the request, or pass `contextOnly: true`.';
     case 'missing_key':

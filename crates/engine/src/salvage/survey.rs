@@ -155,12 +155,23 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
         || survey.first_reference(&table),
         |size| HEADER_SIZE as u64 + size,
     );
-    let first = log::gather(
-        &mut survey,
-        header.as_ref(),
-        applied_sequence.is_some(),
-        end,
-    );
+    let names_this_log = |header: &&Header| match log_size {
+        Some(size) => (header.wal_offset, header.wal_size) == (HEADER_SIZE as u64, size),
+        None => header.wal_offset == HEADER_SIZE as u64 && header.wal_end() <= end,
+    };
+    let header_of_log = header
+        .as_ref()
+        .filter(|header| !places.header_is_current || names_this_log(header));
+    if let (Some(header), None) = (&header, header_of_log) {
+        let message = format!(
+            "the header names a log of {} bytes at {}, which reaches into what is stored, or is not the one of this commit",
+            header.wal_size, header.wal_offset
+        );
+        survey
+            .findings
+            .add(FindingCode::HeaderUnreadable, message, None);
+    }
+    let first = log::gather(&mut survey, header_of_log, applied_sequence.is_some(), end);
     survey.compare_with_log(first, table.directory.is_some());
     survey.report(table.directory.is_some());
     if survey.map.has_failed() {

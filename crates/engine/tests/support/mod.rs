@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use engine::{Document, Memory, OpenMode, OpenOptions, PutOptions};
+use mv2::frame::Frame;
+use mv2::toc::DecodedToc;
 
 /// A folder that goes with the test, and the path of a memory in it that is not there yet.
 pub fn fresh() -> (tempfile::TempDir, PathBuf) {
@@ -54,4 +56,27 @@ pub fn lose_header(path: &Path, before: &[u8]) {
     let log_end = mv2::header::HEADER_SIZE + mv2::header::DEFAULT_WAL_SIZE as usize;
     bytes[..log_end].copy_from_slice(&before[..log_end]);
     std::fs::write(path, &bytes).unwrap();
+}
+
+/// A file as another program commits it: `section` behind all else, then a table of contents that says something else, and
+/// which has its checksums.
+pub fn recommitted(file: &[u8], section: &[u8], change: impl FnOnce(&mut DecodedToc)) -> Vec<u8> {
+    let located = mv2::recover::locate_quick(file, Path::new("file"))
+        .unwrap()
+        .unwrap();
+    let mut table = mv2::toc::decode(located.toc(file).unwrap()).unwrap();
+    change(&mut table);
+    let frames: Vec<Vec<u8>> = table.frames.iter().map(Frame::to_bytes).collect();
+    let pieces: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    let encoded = mv2::toc::encode(&table.head, pieces.len() as u64, &pieces, &table.tail);
+    let mut bytes = [file, section].concat();
+    let header = mv2::header::Header {
+        footer_offset: bytes.len() as u64,
+        toc_checksum: mv2::toc::stored_checksum(&encoded).unwrap(),
+        ..located.header
+    };
+    bytes.extend(&encoded);
+    bytes.extend(mv2::footer::Footer::for_toc(&encoded, 2).encode());
+    bytes[..mv2::header::HEADER_SIZE].copy_from_slice(&header.encode());
+    bytes
 }

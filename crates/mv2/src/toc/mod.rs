@@ -105,6 +105,41 @@ pub struct DecodedToc {
     pub toc_checksum: [u8; 32],
 }
 
+impl DecodedToc {
+    /// The first byte of the file that is known to hold content: payloads, sections and indexes. Without the tracks of which
+    /// the reference leaves the places as they were when it moves everything, until its next commit.
+    #[must_use]
+    pub fn first_byte(&self) -> Option<u64> {
+        let frames = self.frames.iter();
+        let payloads = frames.map(|frame| (frame.payload_offset, frame.payload_length));
+        let segments = self.head.segments.iter();
+        let sections = segments.map(|segment| (segment.bytes_offset, segment.bytes_length));
+        let indexes = &self.tail.indexes;
+        let parts = indexes.lex_segments.iter();
+        let others = [
+            indexes
+                .lex
+                .as_ref()
+                .map(|index| (index.bytes_offset, index.bytes_length)),
+            indexes
+                .vec
+                .as_ref()
+                .map(|index| (index.bytes_offset, index.bytes_length)),
+            self.tail
+                .time_index
+                .as_ref()
+                .map(|index| (index.bytes_offset, index.bytes_length)),
+        ];
+        payloads
+            .chain(sections)
+            .chain(parts.map(|part| (part.bytes_offset, part.bytes_length)))
+            .chain(others.into_iter().flatten())
+            .filter(|(_, length)| *length > 0)
+            .map(|(offset, _)| offset)
+            .min()
+    }
+}
+
 /// BLAKE3 of the stored bytes with the last 32 taken as zero.
 ///
 /// Fails when there are fewer than 32 bytes.
