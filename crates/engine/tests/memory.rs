@@ -379,6 +379,8 @@ fn mistakes_are_typed_and_leave_the_file_alone() {
         stranger.message.starts_with("this is not an .mv2 memory"),
         "{stranger}"
     );
+    // Not even `create` does away with it.
+    std::fs::remove_file(&path).unwrap();
     let memory = create(&path);
     put(&memory, "one", 1);
     let before = std::fs::read(&path).unwrap();

@@ -74,8 +74,15 @@ export function storageOf(options: Options): { vectorCompression?: true; enrich?
   };
 }
 
+/** Longest text, bytes of UTF-8: the engine counts them. No text has fewer bytes than code units. */
+const MOST_TEXT = 268_435_456;
+
 /** A text document with every default filled in. */
 export function textDocument(fields: Fields, text: string, switches: Switches): NativeDocument {
+  // Before its dates and words are looked for, which takes seconds.
+  if (text.length > MOST_TEXT) {
+    throw invalidInput('text', `${text.length} characters`, `at most ${MOST_TEXT} bytes`);
+  }
   const tags = fields.tags ?? [];
   const words = fields.searchText ?? text;
   const dates = switches.extractDates ? contentDates(words) : [];

@@ -248,4 +248,15 @@ describe('bad input', () => {
       expect(JSON.stringify(error) + String(error?.suggestion)).not.toContain(secret);
     }
   });
+
+  it('a text that is longer than any may be is refused before it is looked at', async () => {
+    await using memory = await freshMemory();
+    // It is not made whole in memory as long as nobody reads it.
+    const text = 'a'.repeat(268_435_457);
+    await expect(memory.put({ text })).rejects.toMatchObject({
+      code: 'MV019',
+      details: { argument: 'text', received: expect.stringContaining('268435457 characters') },
+    });
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
 });
