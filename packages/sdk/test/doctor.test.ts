@@ -60,6 +60,7 @@ describe('doctor', () => {
       rebuild_lex_index: false,
       rebuild_vec_index: false,
       vacuum: false,
+      discard_damaged: false,
       dry_run: true,
       quiet: false,
     });
