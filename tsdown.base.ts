@@ -7,7 +7,8 @@ export const library: UserConfig = {
   target: 'node20.19',
   dts: { oxc: true },
   clean: true,
-  // Documentation stands in the declarations; in the code it would only weigh.
+  // Documentation stands in the declarations; in the code it would only weigh, as would the paths of its modules.
+  inputOptions: { experimental: { attachDebugInfo: 'none' } },
   outputOptions: {
     comments: { jsdoc: false, annotation: true, legal: true },
     // No hashes: a build that a cache brings back would leave the chunks of the build before it beside its own.

@@ -9,6 +9,7 @@ import { reading } from './border.js';
 import { optionalFunction, optionalNumber, optionalOneOf, type Options } from './check.js';
 import { storageOf, DEDUPE, DEFAULT_LEVEL, LEVEL_RULE, type DocumentFields } from './document.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
+import { nextTurn } from './put-feed.js';
 import type { Picture } from './image.js';
 
 /** One document of a batch: a text, or a picture. */
@@ -67,13 +68,24 @@ export function sourceOf(docs: unknown): readonly unknown[] | Iterable<unknown> 
   });
 }
 
-/** Takes the documents one by one; an error of the caller's iterator comes out as MV019 with that error as cause. */
-export async function* taken(docs: ReturnType<typeof sourceOf>): AsyncGenerator<unknown, void, undefined> {
+/** Documents behind which timers and requests get their turn: a source that never makes one wait gives them none. */
+const TURN = 2048;
+
+/**
+ * Takes the documents one by one, until there are no more or `stop` is aborted; an error of the caller's iterator comes out
+ * as MV019 with that error as cause.
+ */
+export async function* taken(
+  docs: ReturnType<typeof sourceOf>,
+  stop?: AbortSignal,
+): AsyncGenerator<unknown, void, undefined> {
   let count = 0;
   try {
     for await (const doc of docs) {
       yield doc;
       count += 1;
+      if (count % TURN === 0) await nextTurn();
+      if (stop?.aborted === true) return;
     }
   } catch (cause) {
     throw callerFailed(`docs[${count}]`, 'an input that can be read to its end', cause);

@@ -59,10 +59,10 @@ export function aborted(operation: string, signal: AbortSignal): UnsupportedOper
   return ended(operation, signal, ' before anything was stored');
 }
 
-/** The memory was closed while code of a plugin worked for a call: an embedder, a language model, a reader of documents. */
+/** The memory was closed while code of others worked for a call: a source of documents, an embedder, a language model, a reader. */
 export function closedMeanwhile(path: string): ClosedHandleError {
   return new ClosedHandleError(
-    `${path} was closed while this call waited for an embedder, a language model or a reader of documents`,
+    `${path} was closed while this call waited for documents, an embedder, a language model or a reader of documents`,
     {
       details: { path, reason: 'closed' },
     },

@@ -1,29 +1,45 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { FileNotFoundError, fromSystemError, invalidInput, toMemvidError } from '@memvid/core';
+import { extensionOf } from './extension.js';
 
 /** What stands in a folder. */
 interface Found {
   /** Its path in the folder. */
   readonly name: string;
-  /** Of a symbolic link, where it leads. */
-  readonly link?: 'folder' | 'file' | undefined;
+  /** Why it is not stored. */
+  readonly refusal?: typeof NOT_FOLLOWED | undefined;
 }
 
-/** All but folders, in the order of their names. Loaded with the first folder: most memories are given none. */
-export async function foundIn(folder: string, recursive: boolean): Promise<Found[]> {
+/** A folder that somebody else filled may hold a link to anything. */
+const NOT_FOLLOWED = {
+  code: 'MV018',
+  message: 'A symbolic link is not followed: give what it leads to to putFile or putFiles',
+} as const;
+
+/**
+ * The files with one of these endings, in the order of their names, and where folders are looked into, links to some.
+ * Loaded with the first folder: most memories are given none.
+ */
+export async function foundIn(
+  folder: string,
+  recursive: boolean,
+  extensions: ReadonlySet<string>,
+): Promise<Found[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true, recursive });
     const found = entries
       .filter((entry) => !entry.isDirectory())
-      .map(async (entry): Promise<Found> => {
+      .map(async (entry): Promise<Found[]> => {
         const path = join(entry.parentPath, entry.name);
         const name = relative(folder, path).replaceAll(sep, '/');
-        if (!entry.isSymbolicLink()) return { name };
+        const isWanted = extensions.has(extensionOf(name));
+        if (!entry.isSymbolicLink()) return isWanted ? [{ name }] : [];
         const target = await stat(path).catch(() => undefined);
-        return { name, link: target?.isDirectory() === true ? 'folder' : 'file' };
+        const isTold = target?.isDirectory() === true ? recursive : isWanted;
+        return isTold ? [{ name, refusal: NOT_FOLLOWED }] : [];
       });
-    return (await Promise.all(found)).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+    return (await Promise.all(found)).flat().toSorted((left, right) => (left.name < right.name ? -1 : 1));
   } catch (error) {
     const failure = fromSystemError(error, folder);
     if (failure instanceof FileNotFoundError) {

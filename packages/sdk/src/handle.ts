@@ -1,4 +1,12 @@
-import type { Embedder, MemvidError, NativeDocument, NativeMemory, NativePutOptions } from '@memvid/core';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  type Embedder,
+  type MemvidError,
+  type NativeDocument,
+  type NativeMemory,
+  type NativePutOptions,
+  UnsupportedOperationError,
+} from '@memvid/core';
 import { Embedders } from './embedding/embedders.js';
 import { type Entered, InFlight, type Purpose } from './embedding/in-flight.js';
 import { aborted, closed, closedMeanwhile, ended, failureOn, readOnly } from './failures.js';
@@ -32,6 +40,19 @@ interface View {
   readonly outer: Handle;
   readonly scope: Scope;
 }
+
+/** Work that a queued write waits for. */
+interface Awaited {
+  readonly queue: WriteQueue;
+  isOver: boolean;
+}
+
+/**
+ * What the code that is running is a part of, of whatever memories. Every promise of the process costs more while it is in
+ * use: it is entered with embedders only, and given up behind the last.
+ */
+const awaitedWork = /* @__PURE__ */ new AsyncLocalStorage<readonly Awaited[]>();
+let entries = 0;
 
 /** How long embedders may go on for writes that were called before `close`, in milliseconds. */
 const GRACE = 10_000;
@@ -101,8 +122,16 @@ export class Handle {
 
   /** Refuses a call on a closed handle. */
   assertOpen(operation: string): void {
-    if (this.#closed !== undefined) throw closed(operation, this.path);
-    this.#view?.outer.assertOpen(operation);
+    if (this.#isClosed) throw closed(operation, this.path);
+  }
+
+  get #isClosed(): boolean {
+    return this.#closed !== undefined || (this.#view !== undefined && this.#view.outer.#isClosed);
+  }
+
+  /** Ends a call that takes documents for as long as there are some, once `close` was called: that may be for ever. */
+  refuseMore(): void {
+    if (this.#isClosed) throw closedMeanwhile(this.path);
   }
 
   /**
@@ -137,10 +166,40 @@ export class Handle {
     if (this.#view !== undefined) throw ofTheWholeFile(operation, this.#view.scope);
   }
 
-  /** Refuses a change on a closed or read-only handle. */
+  /** Refuses a change on a closed or read-only handle, and one that could never have its turn. */
   assertWritable(operation: string): void {
     this.assertOpen(operation);
+    this.#assertChangeable(operation);
+  }
+
+  #assertChangeable(operation: string): void {
     if (this.isReadOnly) throw readOnly(operation, this.path, this.settings.salvage === true);
+    this.#assertTurn(operation);
+  }
+
+  /** Refuses a change that is called by what a change before it waits for. */
+  #assertTurn(operation: string): void {
+    if (awaitedWork.getStore()?.some(({ queue, isOver }) => queue === this.#queue && !isOver) === true) {
+      throw new UnsupportedOperationError(
+        `${operation} was called by the embedder that a write of ${this.path} waits for`,
+        {
+          details: { operation, reason: 'own_embedder' },
+          suggestion: 'Write to another memory, or behind that write.',
+        },
+      );
+    }
+  }
+
+  /** Does what a queued change waits for: a change that is called by it would wait for itself, and is refused. */
+  awaited<T>(work: () => Promise<T>): Promise<T> {
+    const entered: Awaited = { queue: this.#queue, isOver: false };
+    entries += 1;
+    return awaitedWork.run([...(awaitedWork.getStore() ?? []), entered], work).finally(() => {
+      // What it leaves behind, a timer or a connection, stays in here for ever.
+      entered.isOver = true;
+      entries -= 1;
+      if (entries === 0) awaitedWork.disable();
+    });
   }
 
   /**
@@ -227,15 +286,19 @@ export class Handle {
   }
 
   /** Runs a change in its turn. `ready`: what it waits for when its turn has come; reads do not wait for that. */
-  async write<T>(
+  write<T>(
     operation: string,
     write: (native: NativeMemory) => T | Promise<T>,
     ready?: Promise<unknown>,
   ): Promise<T> {
+    return this.#change(operation, () => this.#queue.run(() => write(this.#native), ready));
+  }
+
+  async #change<T>(operation: string, change: () => Promise<T>): Promise<T> {
     this.#assertHeld(operation);
-    if (this.isReadOnly) throw readOnly(operation, this.path, this.settings.salvage === true);
+    this.#assertChangeable(operation);
     try {
-      return await this.#queue.run(() => write(this.#native), ready);
+      return await change();
     } catch (error) {
       throw failureOn(this.path, error);
     } finally {
@@ -244,8 +307,8 @@ export class Handle {
   }
 
   /**
-   * Runs what asks an embedder or a language model, until `signal` is aborted (MV018) or this handle is closed (MV018): a second later for a
-   * question, and ten seconds for a write.
+   * Runs what asks an embedder, a language model or a source of documents, until `signal` is aborted (MV018) or this handle is closed
+   * (MV018): at once for a source, a second later for a question, and ten seconds for a write.
    */
   async embedding<T>(
     operation: string,
@@ -257,7 +320,7 @@ export class Handle {
       return await this.#inFlight.run(purpose, signal, embed);
     } catch (error) {
       if (signal?.aborted !== true) throw error;
-      throw purpose === 'write' ? aborted(operation, signal) : ended(operation, signal);
+      throw purpose === 'question' ? ended(operation, signal) : aborted(operation, signal);
     }
   }
 
@@ -284,20 +347,17 @@ export class Handle {
   }
 
   /** Stores one document, together with others that wait. */
-  async put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
-    this.#assertHeld(operation);
-    if (this.isReadOnly) throw readOnly(operation, this.path, this.settings.salvage === true);
-    const own = this.#native instanceof ScopedMemory ? this.#native.stamped(document, options) : document;
-    try {
-      return await this.#queue.put(own, options);
-    } finally {
-      this.#changed();
-    }
+  put(operation: string, document: NativeDocument, options: NativePutOptions): Promise<StoredDocument> {
+    return this.#change(operation, () => {
+      const own = this.#native instanceof ScopedMemory ? this.#native.stamped(document, options) : document;
+      return this.#queue.put(own, options);
+    });
   }
 
   /** Builds the index of words. It changes no document, so a read-only handle may do it in memory. */
   async enableLex(): Promise<void> {
     this.assertOpen('enableLex');
+    this.#assertTurn('enableLex');
     try {
       await this.#queue.run(() => this.#native.enableLex());
     } catch (error) {
@@ -324,10 +384,11 @@ export class Handle {
   }
 
   async #release(): Promise<void> {
+    const end = (purpose: Purpose): void => this.#inFlight.end(purpose, closedMeanwhile(this.path));
+    // Nobody knows how long a source goes on, which would hold the file.
+    end('source');
     // What was promised to be stored may still get its vectors, but an embedder that hangs must not hold the file.
-    const end = (purpose: Purpose, time: number): NodeJS.Timeout =>
-      setTimeout(() => this.#inFlight.end(purpose, closedMeanwhile(this.path)), time);
-    const timers = [end('question', SHORT_GRACE), end('write', GRACE)];
+    const timers = [setTimeout(end, SHORT_GRACE, 'question'), setTimeout(end, GRACE, 'write')];
     const pause = (time: number): Promise<void> =>
       new Promise((resolve) => {
         timers.push(setTimeout(resolve, time));

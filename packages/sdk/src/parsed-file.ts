@@ -79,6 +79,23 @@ function partsOf({ unit, pages, text: whole }: ParsedDocument): Part[] {
   });
 }
 
+/** Pieces of at most `size` characters that together are the text, cut behind white space where there is any. */
+export function splitAtWords(text: string, size: number): string[] {
+  const pieces: string[] = [];
+  let rest = text;
+  while (rest.length > size) {
+    const head = rest.slice(0, size);
+    const boundary = /^[\s\S]*\s/.exec(head)?.[0].length ?? 0;
+    // Never between the halves of one character that takes two code units.
+    const whole = /[\uD800-\uDBFF]$/.test(head) ? size - 1 : size;
+    const end = boundary > 0 ? boundary : whole;
+    pieces.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  if (rest !== '' || pieces.length === 0) pieces.push(rest);
+  return pieces;
+}
+
 function saidOf({ title, author, created }: ParsedDocument): Record<string, string> {
   return {
     ...(title === undefined ? {} : { doc_title: title }),

@@ -9,6 +9,8 @@ import {
   type NativeDocument,
   toMemvidError,
 } from '@memvid/core';
+import type { Options } from './check.js';
+import { pictureDocument, type Switches } from './document.js';
 import { extensionOf } from './extension.js';
 import { pluginMissing } from './failures.js';
 import { readInput } from './file-document.js';
@@ -126,6 +128,20 @@ function imageInput(data: Uint8Array = new Uint8Array()): ImageInput {
 /** MV018 for the file of a picture where nobody makes vectors of pictures. */
 export function notTaken(operation: string, filename: string): Error {
   return pluginMissing(operation, `${filename} is a picture, and nobody makes vectors of pictures`, PACKAGE);
+}
+
+/** The document of a picture that `putFile` stores. */
+export function ofPictureFile(
+  path: string,
+  filename: string,
+  { options, switches }: { readonly options: Options; readonly switches: Switches },
+  about: Record<string, unknown>,
+): { documents: NativeDocument[]; type: string; warned: object } {
+  const type = 'image';
+  const metadata = Object.assign(about, { doc_type: type });
+  const given = { image: path, label: options['label'], metadata, uri: `mv2://files/${filename}` };
+  const document = pictureDocument(given, '', switches);
+  return { documents: document === undefined ? [] : [document], type, warned: {} };
 }
 
 /** How many bytes a picture has, as far as that can be told before it is read. */

@@ -7,6 +7,7 @@ import {
 import { unreadable } from './border.js';
 import { DEFAULT_LABEL } from './document.js';
 import { aborted } from './failures.js';
+import type { Handle } from './handle.js';
 import { feedFor } from './scoped-memory.js';
 import { type Vector, VectorColumn } from './vector-column.js';
 
@@ -72,22 +73,34 @@ export async function putFeed(
   return (await stored).ids.map(String);
 }
 
-/** What `convert` makes of each of the documents, one of which may be a promise of one. */
+/**
+ * What `convert` makes of each of the documents, one of which may be a promise of one. `handle`: where nobody knows how many
+ * come, that of the call, which ends with it, or with its signal.
+ */
 export function* convertedWith(
   docs: Iterable<unknown>,
   convert: (doc: unknown, index: number) => FedDocument,
+  handle: Handle | undefined,
+  signal: AbortSignal | undefined,
 ): Generator<FedDocument | Promise<FedDocument>> {
   let index = 0;
   for (const doc of docs) {
     const at = index;
     yield doc instanceof Promise
-      ? arrived(doc, `docs[${at}]`).then((value) => convert(value, at))
+      ? (handle?.embedding('putMany', 'source', signal, () => doc) ?? doc).then(
+          (value) => convert(value, at),
+          (error: unknown) => {
+            throw unreadable(`docs[${at}]`, error);
+          },
+        )
       : convert(doc, at);
     index += 1;
+    handle?.refuseMore();
   }
 }
 
-function nextTurn(): Promise<void> {
+/** Lets everybody else have a turn. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -115,15 +128,6 @@ async function* slices(
     }
   }
   if (slice.length > 0) yield { ...columnsOf(slice), ...vectors.take() };
-}
-
-/** What a promise among the documents gives. */
-async function arrived(item: Promise<unknown>, argument: string): Promise<unknown> {
-  try {
-    return await item;
-  } catch (error) {
-    throw unreadable(argument, error);
-  }
 }
 
 type OptionalColumn = 'uris' | 'kinds' | 'tracks' | 'searchTexts' | 'metadata' | 'contentDates';

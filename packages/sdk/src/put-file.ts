@@ -23,7 +23,6 @@ import {
   storageOf,
   DEFAULT_LEVEL,
   fieldsOf,
-  pictureDocument,
   switchesOf,
   textDocument,
   type Fields,
@@ -123,13 +122,13 @@ export async function putFile(
   let stored: { readonly length: number };
   // Nothing can be said of a picture without words.
   if (vectors !== undefined && !isPicture) {
-    stored = await putEmbedded(handle, 'putFile', read(), vectors, {
+    stored = await putEmbedded(handle, 'putFile', read, vectors, {
       store: plan.store,
       signal,
       nameOf: () => 'the text of the file',
     });
   } else if (isPicture || parsers.has(extensionOf(file))) {
-    stored = await putMade(handle, 'putFile', read(), signal, (native, documents) =>
+    stored = await putMade(handle, 'putFile', read, signal, (native, documents) =>
       storedIds(native, documents, plan.store),
     );
   } else {
@@ -170,13 +169,11 @@ export async function putFiles(
   const names = wanted ?? [...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions, ...pictures];
   const extensions = new Set(names.map((name) => name.replace(/^\./, '').toLowerCase()));
   const { foundIn } = await import('./folder.js');
-  const found = (await foundIn(folder, recursive)).filter(({ name, link }) =>
-    link === 'folder' ? recursive : extensions.has(extensionOf(name)),
-  );
+  const found = await foundIn(folder, recursive, extensions);
   const files = new Files(handle, plan);
-  for (const { name, link } of found) {
-    if (link === undefined) await files.add(name, join(folder, name));
-    else files.refuse(name, NOT_FOLLOWED);
+  for (const { name, refusal } of found) {
+    if (refusal === undefined) await files.add(name, join(folder, name));
+    else files.refuse(name, refusal);
     await files.report(onProgress, name, found.length);
   }
   return files.result();
@@ -320,12 +317,6 @@ class Files {
   }
 }
 
-/** A folder that somebody else filled may hold a link to anything. */
-const NOT_FOLLOWED = {
-  code: 'MV018',
-  message: 'A symbolic link is not followed: give what it leads to to putFile or putFiles',
-};
-
 /** How files are stored, checked before the first is read. */
 interface Plan {
   readonly chunkSize: number | undefined;
@@ -380,12 +371,9 @@ async function readDocuments(
   plan: Plan,
 ): Promise<FileDocuments> {
   if (isPictureFile(path, plan.parsers)) {
-    if (!(await plan.takesPictures())) throw (await import('./pictures.js')).notTaken(operation, filename);
-    const type = 'image';
-    const metadata = metadataWith(plan, { doc_name: filename, doc_type: type });
-    const given = { image: path, label: plan.options['label'], metadata, uri: `mv2://files/${filename}` };
-    const document = pictureDocument(given, '', plan.switches);
-    return { documents: document === undefined ? [] : [document], type, warned: {} };
+    const { notTaken, ofPictureFile } = await import('./pictures.js');
+    if (!(await plan.takesPictures())) throw notTaken(operation, filename);
+    return ofPictureFile(path, filename, plan, metadataWith(plan, { doc_name: filename }));
   }
   const file = await readFile(operation, path, plan.parsers, plan.signal);
   const {
@@ -396,7 +384,13 @@ async function readDocuments(
   } = file.parsed ?? {};
   const warned = warnings.length === 0 ? {} : { warnings: [...warnings] };
   const about = { doc_name: filename, doc_type: type, ...said };
-  const documents = parts.flatMap((part) => documentsOf({ ...file, name: filename }, part, about, plan));
+  const { chunkSize } = plan;
+  // Most files stay whole, and do without its code.
+  const cut = chunkSize === undefined ? undefined : (await import('./parsed-file.js')).splitAtWords;
+  const documents = parts.flatMap((part) => {
+    const chunks = cut?.(part.text, chunkSize ?? 0) ?? [part.text];
+    return documentsOf({ ...file, name: filename }, part, chunks, about, plan);
+  });
   return { documents, type, warned };
 }
 
@@ -415,12 +409,12 @@ const ONE_PIECE = { named: '', anchor: '', metadata: {} };
 
 function documentsOf(
   file: TextFile,
-  { text, named, anchor, metadata: place }: Part,
+  { named, anchor, metadata: place }: Part,
+  chunks: readonly string[],
   about: Record<string, unknown>,
   plan: Plan,
 ): NativeDocument[] {
-  const { chunkSize, switches, fields } = plan;
-  const chunks = chunkSize === undefined ? [text] : splitAtWords(text, chunkSize);
+  const { switches, fields } = plan;
   return chunks.map((chunk, index) => {
     const split = chunks.length > 1;
     const metadata = metadataWith(plan, { ...about, ...place });
@@ -438,21 +432,4 @@ function documentsOf(
     );
     return Object.assign(document, { mime: file.mime }, fragment === '' ? { filename: file.name } : {});
   });
-}
-
-/** Pieces of at most `size` characters that together are the text, cut behind white space where there is any. */
-export function splitAtWords(text: string, size: number): string[] {
-  const pieces: string[] = [];
-  let rest = text;
-  while (rest.length > size) {
-    const head = rest.slice(0, size);
-    const boundary = /^[\s\S]*\s/.exec(head)?.[0].length ?? 0;
-    // Never between the halves of one character that takes two code units.
-    const whole = /[\uD800-\uDBFF]$/.test(head) ? size - 1 : size;
-    const end = boundary > 0 ? boundary : whole;
-    pieces.push(rest.slice(0, end));
-    rest = rest.slice(end);
-  }
-  if (rest !== '' || pieces.length === 0) pieces.push(rest);
-  return pieces;
 }

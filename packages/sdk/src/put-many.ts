@@ -22,14 +22,14 @@ import {
   vectorRequest,
   type MakingOptions,
   type VectorInput,
+  type VectorRequest,
 } from './embedding/document-vectors.js';
-import { embedded, putMade } from './embedding/put-embedded.js';
-import { aborted } from './failures.js';
+import { embedded, type Making, putMade } from './embedding/put-embedded.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
 import { isPicture, type PictureInput } from './image.js';
 import { pictured } from './picture.js';
-import { convertedWith, fedWithVectors, putFeed } from './put-feed.js';
+import { convertedWith, type FedDocument, fedWithVectors, putFeed } from './put-feed.js';
 import { storedIds } from './write-queue.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
@@ -116,12 +116,12 @@ function putSource(
   const isMade = makesVectors(handle, options);
   // How many vectors a list has to have is known behind the last document.
   if (options['embeddings'] !== undefined && options['embeddings'] !== null) {
-    return collect(source).then((docs) => putArray(handle, docs, options, plan));
+    return collect(handle, source, plan).then((docs) => putArray(handle, docs, options, plan));
   }
   if (isMade || (options['imageEmbedder'] ?? handle.settings.imageEmbedder ?? undefined) !== undefined) {
-    return storeMade(handle, madeInSlices(handle, source, options, plan), plan);
+    return storeMade(handle, () => madeInSlices(handle, source, options, plan), plan);
   }
-  const docs = atHand(source);
+  const docs = atHand(handle, source, plan);
   if (docs instanceof Promise) return docs.then((list) => putArray(handle, list, options, plan));
   return Array.isArray(docs)
     ? putArray(handle, docs, options, plan)
@@ -146,10 +146,23 @@ async function putArray(
   const request = vectorRequest(handle, 'putMany', options, docs, true);
   const documents = docs.map((doc, index) => batchDocument(doc, `docs[${index}].`, plan.switches));
   if (documents.length === 0) return [];
-  const taken = hasPictures ? pictured(handle, 'putMany', documents, plan.options) : documents;
-  const making =
-    request === undefined ? taken : embedded(handle, 'putMany', taken, request, makingOptions(plan, 0));
-  return storeMade(handle, making, plan);
+  const isWhole = request === undefined && !hasPictures;
+  return storeMade(handle, isWhole ? documents : () => made(handle, documents, request, plan, 0), plan);
+}
+
+/** Documents, of which the first is number `first` of the call, with the vectors of their pictures and those that are asked for. */
+function made(
+  handle: Handle,
+  documents: readonly NativeDocument[],
+  request: VectorRequest | undefined,
+  plan: Plan,
+  first: number,
+): Promise<readonly NativeDocument[]> {
+  const taken = (): Promise<readonly NativeDocument[]> =>
+    pictured(handle, 'putMany', documents, plan.options);
+  return request === undefined
+    ? taken()
+    : embedded(handle, 'putMany', taken, request, makingOptions(plan, first));
 }
 
 /** Stores documents that bring their vectors, or have none, as they come. */
@@ -161,7 +174,7 @@ async function putGiven(
   count: number | undefined,
 ): Promise<string[]> {
   const given = new GivenVectors(handle, 'putMany', options, count);
-  const documents = convertedWith(docs, (doc, index) => {
+  const convert = (doc: unknown, index: number): FedDocument => {
     // Nobody waits for a document here, and a picture has to be waited for.
     if (isPicture(doc)) {
       throw invalidInput(`docs[${index}].image`, 'a picture', 'in an array, or with an `imageEmbedder`');
@@ -170,16 +183,13 @@ async function putGiven(
       document: batchDocument(doc, `docs[${index}].`, plan.switches),
       vector: given.of(doc, index),
     };
-  });
+  };
+  const documents = convertedWith(docs, convert, count === undefined ? handle : undefined, plan.signal);
   return handle.write('putMany', (native) => putFeed(native, documents, plan.store, plan.signal, count));
 }
 
 /** Stores documents together when their vectors are made. */
-function storeMade(
-  handle: Handle,
-  making: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
-  { store, signal }: Plan,
-): Promise<string[]> {
+function storeMade(handle: Handle, making: Making, { store, signal }: Plan): Promise<string[]> {
   return putMade(handle, 'putMany', making, signal, (native, documents) =>
     documents.length >= FEED_FROM && !documents.some(({ picture }) => picture !== undefined)
       ? putFeed(native, fedWithVectors(documents), store, signal, documents.length)
@@ -197,24 +207,25 @@ async function madeInSlices(
   options: Options,
   plan: Plan,
 ): Promise<NativeDocument[]> {
-  const made: NativeDocument[] = [];
+  const all: NativeDocument[] = [];
   let slice: unknown[] = [];
-  const flush = async (): Promise<void> => {
-    const first = made.length;
+  const flush = async (signal: AbortSignal | undefined): Promise<void> => {
+    const first = all.length;
     const request = vectorRequest(handle, 'putMany', options, slice, true, first);
     const documents = slice.map((doc, at) => batchDocument(doc, `docs[${first + at}].`, plan.switches));
     slice = [];
-    const taken = pictured(handle, 'putMany', documents, plan.options);
-    const making = request && embedded(handle, 'putMany', taken, request, makingOptions(plan, first));
-    for (const document of await (making ?? taken)) made.push(document);
+    const stopped = { ...plan, signal, options: { ...options, signal } };
+    for (const document of await made(handle, documents, request, stopped, first)) all.push(document);
   };
-  for await (const doc of takenInTime(source)) {
-    if (plan.signal?.aborted === true) throw aborted('putMany', plan.signal);
-    slice.push(doc);
-    if (slice.length === EMBEDDED_AT_ONCE) await flush();
-  }
-  if (slice.length > 0) await flush();
-  return made;
+  await handle.embedding('putMany', 'source', plan.signal, async (stop) => {
+    for await (const doc of takenInTime(source, stop)) {
+      slice.push(doc);
+      if (slice.length === EMBEDDED_AT_ONCE) await flush(stop);
+    }
+  });
+  // Now it is known how many there are, and they are given the time of an array.
+  if (slice.length > 0) await flush(plan.signal);
+  return all;
 }
 
 /** How the vectors of documents are made of which the first is number `first` of the call. */
@@ -234,20 +245,31 @@ function makingOptions({ signal, onEmbedding }: Plan, first: number): MakingOpti
  * promises) is read to its end before: nobody knows how long it takes, and other writers wait while a transaction takes
  * documents.
  */
-function atHand(source: ReturnType<typeof sourceOf>): Iterable<unknown> | Promise<unknown[]> {
-  if (Symbol.asyncIterator in source) return collect(source);
+function atHand(
+  handle: Handle,
+  source: ReturnType<typeof sourceOf>,
+  plan: Plan,
+): Iterable<unknown> | Promise<unknown[]> {
+  if (Symbol.asyncIterator in source) return collect(handle, source, plan);
   const rest = takenNow(source as Iterable<unknown>);
   const first = rest.next();
   if (first.done === true) return [];
   const all = (function* (): Generator<unknown> {
-    yield first.value;
-    yield* rest;
+    try {
+      yield first.value;
+      yield* rest;
+    } finally {
+      rest.return();
+    }
   })();
-  return first.value instanceof Promise ? collect(all) : all;
+  return first.value instanceof Promise ? collect(handle, all, plan) : all;
 }
 
-async function collect(docs: ReturnType<typeof sourceOf>): Promise<unknown[]> {
-  const collected: unknown[] = [];
-  for await (const doc of takenInTime(docs)) collected.push(doc);
-  return collected;
+/** All documents of a source, unless the memory is closed, or the signal aborted, before it ends. */
+function collect(handle: Handle, docs: ReturnType<typeof sourceOf>, { signal }: Plan): Promise<unknown[]> {
+  return handle.embedding('putMany', 'source', signal, async (stop) => {
+    const collected: unknown[] = [];
+    for await (const doc of takenInTime(docs, stop)) collected.push(doc);
+    return collected;
+  });
 }

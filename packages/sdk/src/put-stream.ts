@@ -163,6 +163,7 @@ export async function putStream(
         if (batch.documents.length >= batchSize || batch.bytes >= MOST_BYTES) await flush();
       }
       index += 1;
+      if (!Array.isArray(docs)) handle.refuseMore();
     }
     // An aborted call gives up the documents it gathered but did not store: `next` points at them.
     if (signal?.aborted === true) return outcome.end('signal', false);

@@ -13,7 +13,7 @@ import {
 } from './document.js';
 import type { Dedupe, DocumentFields, IngestSwitches } from './document.js';
 import { fitsOwn, vectorRequest, type VectorInput, withVector } from './embedding/document-vectors.js';
-import { putEmbedded, putMade } from './embedding/put-embedded.js';
+import { type Making, putEmbedded, putMade } from './embedding/put-embedded.js';
 import { aborted } from './failures.js';
 import { extensionOf } from './extension.js';
 import { fileLabel, readFileDocument } from './file-document.js';
@@ -72,10 +72,7 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   const signal = signalOf(given['signal']);
   if (signal?.aborted === true) throw aborted('put', signal);
   const request = vectorRequest(handle, 'put', given, [given], false);
-  const made = async (
-    making: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
-    name: string,
-  ): Promise<string> => {
+  const made = async (making: Making, name: string): Promise<string> => {
     const [id = ''] = await (request === undefined
       ? putMade(handle, 'put', making, signal, (native, documents) => storedIds(native, documents, options))
       : putEmbedded(handle, 'put', making, request, { store: options, signal, nameOf: () => name }));
@@ -93,17 +90,14 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
     }
     return made([document], 'text');
   }
-  if (picture !== undefined) return made(pictured(handle, 'put', [picture], given), 'searchText');
+  if (picture !== undefined) return made(() => pictured(handle, 'put', [picture], given), 'searchText');
   const path = pathOf(file, 'file');
   const fields = fieldsOf(given, '', fileLabel(path));
   const parsers = new DocumentParsers(handle);
   const read = async (): Promise<NativeDocument> =>
     readFileDocument(fields, 'put', path, switches, parsers, signal);
   if (request !== undefined || parsers.has(extensionOf(path))) {
-    return made(
-      read().then((document) => [document]),
-      'the text of the file',
-    );
+    return made(async () => [await read()], 'the text of the file');
   }
   // The file is read when the turn of this call has come, so that the order of the calls is kept.
   return handle.write('put', async (native) => {

@@ -49,7 +49,7 @@ interface Engine {
   write<T>(write: (native: NativeMemory) => Promise<T>): Promise<T>;
 }
 
-interface Settings extends Pick<ReembedInput, 'batchSize' | 'onProgress' | 'signal'> {
+interface Settings extends Pick<ReembedInput, 'batchSize' | 'onAbort' | 'onProgress' | 'signal'> {
   readonly embedder: Embedder;
 }
 
@@ -76,6 +76,18 @@ export class Run {
   }
 
   async result(): Promise<ReembedResult> {
+    try {
+      return await this.#result();
+    } catch (error) {
+      const { signal, onAbort } = this.#settings;
+      if (signal?.aborted === true && onAbort === 'discard') {
+        await this.#engine.write((native) => native.discardStaged());
+      }
+      throw error;
+    }
+  }
+
+  async #result(): Promise<ReembedResult> {
     const listed = await this.#list();
     const { staged } = listed;
     const isOurs = staged !== null && this.#isMaker(staged.identity);
@@ -125,19 +137,32 @@ export class Run {
         await this.#embed(this.#engine, missing);
         continue;
       }
-      // What this memory stores meanwhile must not go on for ever.
-      const isDone = await this.#engine.write(async (native) => {
-        const engine: Engine = { read: async (read) => read(native), write: (write) => write(native) };
-        await this.#embed(engine, await this.#trySwap(engine));
-        return (await this.#trySwap(engine)).length === 0;
-      });
-      if (isDone) return;
+      if (await this.#swapAlone()) return;
     }
     throw embeddingFailed(
       'Other processes store documents faster than their vectors are made, so the old vectors stay in force',
       { reason: 'outpaced' },
       { suggestion: 'Call `reembed` again when they pause: what is made waits in the file.' },
     );
+  }
+
+  /** The same within one turn: what this memory stores meanwhile must not go on for ever. */
+  #swapAlone(): Promise<boolean> {
+    let isMade = (): void => undefined;
+    const made = new Promise<void>((resolve) => {
+      isMade = resolve;
+    });
+    const swap = async (native: NativeMemory): Promise<boolean> => {
+      const engine: Engine = { read: async (read) => read(native), write: (write) => write(native) };
+      try {
+        const missing = await this.#trySwap(engine);
+        await this.#handle.awaited(() => this.#embed(engine, missing));
+      } finally {
+        isMade();
+      }
+      return (await this.#trySwap(engine)).length === 0;
+    };
+    return this.#handle.write('reembed', swap, made);
   }
 
   /** Puts the new vectors in force; or gives the documents that have none yet. */

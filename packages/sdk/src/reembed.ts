@@ -61,13 +61,5 @@ export async function reembed(handle: Handle, options?: ReembedInput): Promise<R
   const signal = signalOf(given['signal']);
   const embedder = await handle.embedders.of(chosen);
   const { Run } = await import('./reembed-run.js');
-  const run = new Run(handle, { embedder, batchSize, onProgress, signal });
-  try {
-    return await run.result();
-  } catch (error) {
-    if (signal?.aborted === true && onAbort === 'discard') {
-      await handle.write('reembed', (native) => native.discardStaged());
-    }
-    throw error;
-  }
+  return new Run(handle, { embedder, batchSize, onProgress, signal, onAbort }).result();
 }

@@ -54,7 +54,8 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
   }
   if (signal?.aborted === true) throw aborted('update', signal);
   const text = textToEmbed(patch as NativeDocument);
-  const picturing = image === undefined ? undefined : pictured(handle, 'update', [patch], given);
+  const picturing =
+    image === undefined ? undefined : handle.awaited(() => pictured(handle, 'update', [patch], given));
   picturing?.catch(() => undefined);
   // Without new words the old vector stays right, unless the call asks for another.
   if (request === undefined || (text === '' && !request.isAsked)) {
@@ -75,7 +76,7 @@ export async function update(handle: Handle, id: FrameRef, input: UpdateInput): 
     });
     return vector;
   };
-  const making = embed();
+  const making = handle.awaited(embed);
   making.catch(() => undefined);
   const store = async (native: NativeMemory): Promise<string> => {
     const vector = await making;

@@ -3,7 +3,7 @@ import { derivedTags } from '../src/auto-tag.ts';
 import { contentDates } from '../src/content-dates.ts';
 import { fieldsOf, switchesOf, textDocument } from '../src/document.ts';
 import { metadataOf } from '../src/metadata.ts';
-import { splitAtWords } from '../src/put-file.ts';
+import { splitAtWords } from '../src/parsed-file.ts';
 
 const plain = switchesOf({});
 

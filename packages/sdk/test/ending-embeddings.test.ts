@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Embedder } from '@memvid/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fromReference } from '../src/embedding/reference-embedder.ts';
 import type { Memvid } from '../src/index.ts';
@@ -288,6 +289,169 @@ describe('calls that came before close()', () => {
     progress[0]?.();
     const report = await hanging;
     expect(report).toMatchObject({ stored: 2, stopped_by: 'error', error: { name: 'ClosedHandleError' } });
+  });
+});
+
+describe('an embedder that writes to the memory that waits for it', () => {
+  const refused = {
+    name: 'UnsupportedOperationError',
+    code: 'MV018',
+    details: { reason: 'own_embedder' },
+    suggestion: expect.stringContaining('another memory') as string,
+  };
+  const answer = (texts: readonly string[]): { vectors: Float32Array[] } => ({
+    vectors: texts.map(() => Float32Array.from(A)),
+  });
+  /** Calls something before it answers, the first time it is asked. */
+  const calling = (call: () => unknown): ReturnType<typeof letters> => {
+    let isFirst = true;
+    return letters({
+      embed: async (texts) => {
+        const wasFirst = isFirst;
+        isFirst = false;
+        if (wasFirst) await call();
+        return answer(texts);
+      },
+    });
+  };
+
+  it.each<[name: string, call: (memory: Memvid) => Promise<unknown>]>([
+    ['put', (memory) => memory.put({ text: 'inner' })],
+    ['put with a vector', (memory) => memory.put({ text: 'inner', embedder: letters() })],
+    ['putMany', (memory) => memory.putMany([{ title: 'a', text: 'inner' }])],
+    ['putMany', (memory) => memory.putMany([{ title: 'a', text: 'inner' }], { onError: 'report' as const })],
+    ['putFile', (memory) => memory.putFile('none.txt')],
+    ['update', (memory) => memory.update(0, { title: 'inner' })],
+    ['remove', (memory) => memory.remove(0)],
+    ['removeMany', (memory) => memory.removeMany({ all: true })],
+    ['correct', (memory) => memory.correct('inner')],
+    ['reembed', (memory) => memory.reembed({ embedder: letters() })],
+    ['enrich', (memory) => memory.enrich()],
+    ['seal', (memory) => memory.seal()],
+    ['enableLex', (memory) => memory.enableLex()],
+    ['compact', (memory) => memory.compact()],
+    ['put', (memory) => memory.scope({ user: 'ann' }).put({ text: 'inner' })],
+  ])('is refused at once: %s', async (name, call) => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'first' });
+    let failure: unknown;
+    const embedder = calling(async () => {
+      failure = await expectFailure(() => call(memory));
+    });
+    const outer = memory.put({ text: 'outer', embedder });
+    const behind = memory.put({ text: 'behind' });
+    expect(await outer).toBe('1');
+    expect(await behind).toBe('2');
+    const operation = name.split(' ')[0];
+    expect(failure).toMatchObject({ ...refused, details: { operation, reason: 'own_embedder' } });
+    expect((failure as Error).message).toContain(memory.file);
+    expect((await memory.stats()).frame_count).toBe(3);
+  });
+
+  it.each<[name: string, write: (memory: Memvid, embedder: Embedder) => Promise<unknown>]>([
+    ['put', (memory, embedder) => memory.put({ text: 'outer', embedder })],
+    ['put in a scope', (memory, embedder) => memory.scope({ user: 'ann' }).put({ text: 'outer', embedder })],
+    ['putMany', (memory, embedder) => memory.putMany([{ title: 'a', text: 'outer' }], { embedder })],
+    [
+      'putMany of an iterable',
+      (memory, embedder) => memory.putMany(new Set([{ title: 'a', text: 'outer' }]), { embedder }),
+    ],
+    ['update', (memory, embedder) => memory.update(0, { text: 'outer', embedder })],
+    ['correct', (memory, embedder) => memory.correct('outer', { embedder })],
+    [
+      'onEmbedding',
+      (memory, embedder) =>
+        memory.putMany([{ title: 'a', text: 'outer' }], {
+          embedder: letters(),
+          onEmbedding: async () => embedder.embed(['outer'], { kind: 'document' }),
+        }),
+    ],
+    [
+      'put of a picture',
+      (memory, embedder) => {
+        const embedImages = async (): Promise<{ vectors: Float32Array[] }> =>
+          embedder.embed(['outer'], { kind: 'document' }) as Promise<{ vectors: Float32Array[] }>;
+        const imageEmbedder = {
+          spec: 'image-embedder/v1',
+          provider: 'acme',
+          model: 'shades',
+          dimensions: 4,
+          maxBatch: 8,
+          embedImages,
+          embedTexts: embedImages,
+        } as const;
+        return memory.put({ image: Uint8Array.of(1, 2), imageEmbedder });
+      },
+    ],
+  ])('fails where it does not catch that, and with it the call: %s', async (_, write) => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'first' });
+    const outer = write(
+      memory,
+      calling(() => memory.put({ text: 'inner' })),
+    );
+    outer.catch(() => undefined);
+    const behind = memory.put({ text: 'behind' });
+    const failure = await expectFailure(() => outer);
+    const causes = [failure, failure.cause, (failure.cause as Error | undefined)?.cause];
+    expect(causes).toContainEqual(
+      expect.objectContaining({ code: 'MV018', details: { operation: 'put', reason: 'own_embedder' } }),
+    );
+    expect(await behind).toBe('1');
+  });
+
+  it('may read, and write to other memories', async () => {
+    await using memory = await freshMemory();
+    await using other = await freshMemory();
+    await memory.put({ text: 'first' });
+    const seen: unknown[] = [];
+    const embedder = calling(async () => {
+      seen.push((await memory.find('first')).total_hits, (await memory.stats()).frame_count);
+      seen.push((await memory.getFrameInfo(0)).id, await memory.view(0));
+      seen.push(await other.put({ text: 'noted', embedder: letters() }));
+    });
+    expect(await memory.put({ text: 'outer', embedder })).toBe('1');
+    expect(seen).toEqual([1, 1, 0, 'first', '0']);
+  });
+
+  it('is refused through another memory, too, and only there', async () => {
+    await using memory = await freshMemory();
+    await using other = await freshMemory();
+    let failure: unknown;
+    const inner = calling(async () => {
+      failure = await expectFailure(() => memory.put({ text: 'innermost' }));
+    });
+    const embedder = calling(() => other.put({ text: 'inner', embedder: inner }));
+    expect(await memory.put({ text: 'outer', embedder })).toBe('0');
+    expect(failure).toMatchObject(refused);
+    // The same embedder, and nothing of the memory waits for it.
+    const free = calling(() => memory.put({ text: 'noted' }));
+    expect(await other.put({ text: 'second', embedder: free })).toBe('1');
+    expect((await memory.stats()).frame_count).toBe(2);
+  });
+
+  it('may write where no write waits: for a question, in batches that are reported, and when the call is done', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'first', embedding: A });
+    const asking = calling(() => memory.put({ text: 'asked' }));
+    await memory.find('a', { mode: 'sem', embedder: asking });
+    const reporting = calling(() => memory.put({ text: 'reported' }));
+    const report = await memory.putMany([{ title: 'b', text: 'b' }], {
+      onError: 'report',
+      embedder: reporting,
+    });
+    expect(report).toMatchObject({ stored: 1, complete: true });
+    let go = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let later: Promise<string> | undefined;
+    const leaving = calling(() => {
+      later = gate.then(() => memory.put({ text: 'left behind' }));
+    });
+    await memory.put({ text: 'outer', embedder: leaving });
+    go();
+    expect(await later).toBe('5');
   });
 });
 

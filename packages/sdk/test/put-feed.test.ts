@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { open, type PutManyInput } from '../src/index.ts';
+import { open, type PutManyInput, type PutManyOptions } from '../src/index.ts';
+import { letters } from './support/letters.ts';
 import { digest, freshMemory } from './support/memory.ts';
+import { expectFailure } from './support/refusals.ts';
 
 /** Every seventh with all fields. */
 function doc(number: number): PutManyInput {
@@ -166,5 +168,192 @@ describe('putMany of many documents', () => {
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(3);
     expect((await reader.stats()).frame_count).toBe(20_001);
+  });
+});
+
+/** Lets what is under way go on. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+/** What a source gave, and whether its `return` was called. */
+interface Watched {
+  taken: number;
+  isReturned: boolean;
+}
+
+/** Documents without an end; `item` is asked for what stands at a place of its own. */
+function* endless(
+  watched: Watched,
+  item: (number: number) => PutManyInput | Promise<PutManyInput> = doc,
+): Generator<PutManyInput> {
+  try {
+    for (; ; watched.taken += 1) yield item(watched.taken) as PutManyInput;
+  } finally {
+    watched.isReturned = true;
+  }
+}
+
+async function* endlessInTime(watched: Watched): AsyncGenerator<PutManyInput> {
+  yield* endless(watched);
+}
+
+const pending = new Promise<never>(() => undefined);
+
+describe('close() ends a putMany of', () => {
+  it.each<
+    [
+      name: string,
+      source: (watched: Watched) => Iterable<PutManyInput> | AsyncIterable<PutManyInput>,
+      options: PutManyOptions,
+      from: number,
+    ]
+  >([
+    ['an endless iterable', (watched) => endless(watched), {}, 2000],
+    ['an endless async iterable', endlessInTime, {}, 2000],
+    ['an endless iterable of promises', (watched) => endless(watched, async (n) => doc(n)), {}, 2000],
+    [
+      'an iterable in which a promise is pending',
+      (watched) => endless(watched, (n) => (n === 200 ? pending : doc(n))),
+      {},
+      200,
+    ],
+    ['an endless iterable that is embedded', (watched) => endless(watched), { embedder: letters() }, 5000],
+    ['an endless async iterable that is embedded', endlessInTime, { embedder: letters() }, 5000],
+    ['an endless iterable with a list of vectors', (watched) => endless(watched), { embeddings: [] }, 5000],
+  ])('%s', async (_, source, options, from) => {
+    const memory = await freshMemory();
+    await memory.put({ text: 'here before' });
+    const watched: Watched = { taken: 0, isReturned: false };
+    const many = expectFailure(() => memory.putMany(source(watched), options));
+    while (watched.taken < from) await turn();
+    await memory.close();
+    expect(await many).toMatchObject({
+      name: 'ClosedHandleError',
+      code: 'MV018',
+      details: { path: memory.file, reason: 'closed' },
+    });
+    // A source of which one is waited for hears of it with that one.
+    await turn();
+    const { taken } = watched;
+    expect(watched.isReturned).toBe(true);
+    await turn();
+    expect(watched.taken).toBe(taken);
+    await using reader = await open(memory.file, { readOnly: true });
+    expect((await reader.stats()).frame_count).toBe(1);
+    expect((await reader.verify({ deep: true })).overall_status).toBe('passed');
+  });
+
+  it.each([{}, { embedder: letters() }])('an async iterable that gives nothing any more', async (options) => {
+    const memory = await freshMemory();
+    const watched: Watched = { taken: 0, isReturned: false };
+    let give = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      give = resolve;
+    });
+    const source = async function* (): AsyncGenerator<PutManyInput> {
+      for (const one of endless(watched)) {
+        if (watched.taken === 3) await gate;
+        yield one;
+      }
+    };
+    const many = expectFailure(() => memory.putMany(source(), options));
+    while (watched.taken < 3) await turn();
+    await memory.close();
+    expect(await many).toMatchObject({ name: 'ClosedHandleError', details: { reason: 'closed' } });
+    give();
+    await turn();
+    expect(watched).toEqual({ taken: 3, isReturned: true });
+  });
+
+  it('an iterable that waits for its turn, of which no more is taken', async () => {
+    const memory = await freshMemory();
+    let answer = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow = letters({
+      embed: async (texts) => gate.then(() => ({ vectors: texts.map(() => Float32Array.of(1, 0, 0, 0)) })),
+    });
+    const before = memory.put({ text: 'alpha', embedder: slow });
+    const watched: Watched = { taken: 0, isReturned: false };
+    const many = expectFailure(() => memory.putMany(endless(watched)));
+    await turn();
+    const closing = memory.close();
+    answer();
+    expect(await before).toBe('0');
+    expect(await many).toMatchObject({ name: 'ClosedHandleError' });
+    await closing;
+    expect(watched).toEqual({ taken: 0, isReturned: true });
+  });
+
+  it('an iterable in a scope, with the scope', async () => {
+    await using memory = await freshMemory();
+    const scope = memory.scope({ user: 'ann' });
+    const watched: Watched = { taken: 0, isReturned: false };
+    const many = expectFailure(() => scope.putMany(endless(watched)));
+    while (watched.taken < 2000) await turn();
+    await scope.close();
+    expect(await many).toMatchObject({ name: 'ClosedHandleError' });
+    expect(watched.isReturned).toBe(true);
+    expect(await memory.put({ text: 'goes on' })).toBe('0');
+  });
+
+  it('an endless iterable that reports, behind the batch in flight', async () => {
+    const memory = await freshMemory();
+    const watched: Watched = { taken: 0, isReturned: false };
+    const many = memory.putMany(endless(watched), { onError: 'report', batchSize: 100 });
+    while (watched.taken < 500) await turn();
+    await memory.close();
+    const report = await many;
+    expect(report).toMatchObject({
+      complete: false,
+      stopped_by: 'error',
+      error: { name: 'ClosedHandleError' },
+      next: report.stored,
+    });
+    expect(report.stored % 100).toBe(0);
+    expect(report.stored).toBeGreaterThanOrEqual(400);
+    expect(watched.isReturned).toBe(true);
+    await using reader = await open(memory.file, { readOnly: true });
+    expect((await reader.stats()).frame_count).toBe(report.stored);
+  });
+
+  it('nothing that is known to its end', async () => {
+    const memory = await freshMemory();
+    let answer = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow = letters({
+      embed: async (texts) => gate.then(() => ({ vectors: texts.map(() => Float32Array.of(1, 0, 0, 0)) })),
+    });
+    const array = memory.putMany([...docs(5000)]);
+    // Behind another, it is not read yet.
+    const few = expectFailure(() => memory.putMany(docs(3)));
+    const embedded = memory.putMany(docs(10), { embedder: slow });
+    while (slow.texts.length === 0) await turn();
+    const closing = memory.close();
+    answer();
+    expect(await array).toHaveLength(5000);
+    expect(await embedded).toHaveLength(10);
+    await closing;
+    expect(await few).toMatchObject({ name: 'ClosedHandleError' });
+  });
+});
+
+it('a signal ends a putMany of a source that gives nothing any more', async () => {
+  await using memory = await freshMemory();
+  const stop = new AbortController();
+  const source = async function* (): AsyncGenerator<PutManyInput> {
+    yield doc(0);
+    stop.abort(new Error('enough'));
+    await pending;
+  };
+  expect(await expectFailure(() => memory.putMany(source(), { signal: stop.signal }))).toMatchObject({
+    code: 'MV018',
+    details: { operation: 'putMany', reason: 'aborted' },
+    cause: { message: 'enough' },
   });
 });

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -225,10 +226,12 @@ describe('reembed', () => {
   it('ends although documents come with every one that is embedded', async () => {
     await using memory = await memoryOf(20);
     const puts: Promise<unknown>[] = [];
-    const watching = watched(WIDE, () => {
+    // Somebody else stores them, whom nothing here waits for: in the embedder itself it would be refused.
+    const store = AsyncResource.bind(() => {
       const put = memory.put({ text: `late document ${puts.length}`, embedder: OLD });
       puts.push(put.catch((error: unknown) => (error as { code: string }).code));
     });
+    const watching = watched(WIDE, store);
     const result = await memory.reembed({ embedder: watching });
     const late = await Promise.all(puts);
     expect(late.slice(0, 3)).toEqual(['20', '21', '22']);
@@ -337,5 +340,22 @@ describe('reembed', () => {
       await expectFoundWith(memory, embedder, 400);
       expect((await memory.stats()).embedding_identity).toMatchObject({ model: embedder.model });
     }
+  });
+
+  it('an embedder that stores something each time is refused when the writes wait for it', async () => {
+    await using memory = await memoryOf(3);
+    const refusals: unknown[] = [];
+    const embedder: Embedder = Object.assign(Object.create(NEW) as Embedder, {
+      embed: async (texts: readonly string[], options: Parameters<Embedder['embed']>[1]) => {
+        expect((await memory.find('document')).total_hits).toBeGreaterThan(0);
+        await memory.put({ text: `document for ${texts.length}` }).catch((error) => refusals.push(error));
+        return NEW.embed(texts, options);
+      },
+    });
+    expect(await memory.reembed({ embedder })).toMatchObject({ embedded: 8, total: 8 });
+    expect(refusals).toMatchObject([
+      { code: 'MV018', details: { operation: 'put', reason: 'own_embedder' } },
+    ]);
+    expect(await memory.stats()).toMatchObject({ frame_count: 8, vector_count: 8 });
   });
 });

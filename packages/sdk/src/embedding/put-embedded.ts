@@ -10,6 +10,9 @@ import {
   withVector,
 } from './document-vectors.js';
 
+/** Documents, or what makes them. */
+export type Making = readonly NativeDocument[] | (() => Promise<readonly NativeDocument[]>);
+
 /**
  * Stores documents with their vectors, all or none, and gives their frame ids. The vectors are made at once, beside
  * those of other calls; the documents are stored when the turn of this call has come.
@@ -17,11 +20,11 @@ import {
 export async function putEmbedded(
   handle: Handle,
   operation: string,
-  reading: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
+  reading: Making,
   request: VectorRequest,
   options: MakingOptions & { readonly store: NativePutOptions },
 ): Promise<string[]> {
-  const making = embedded(handle, operation, reading, request, options);
+  const making = (): Promise<NativeDocument[]> => embedded(handle, operation, reading, request, options);
   return putMade(handle, operation, making, options.signal, (native, documents) =>
     storedIds(native, documents, options.store),
   );
@@ -31,29 +34,31 @@ export async function putEmbedded(
 export async function putMade(
   handle: Handle,
   operation: string,
-  making: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
+  making: Making,
   signal: AbortSignal | undefined,
   storeAll: (native: NativeMemory, documents: readonly NativeDocument[]) => Promise<string[]>,
 ): Promise<string[]> {
+  const made = typeof making === 'function' ? handle.awaited(making) : making;
+  const ready = made instanceof Promise ? made : undefined;
   // It may fail before its turn comes; the turn tells.
-  if (making instanceof Promise) making.catch(() => undefined);
+  ready?.catch(() => undefined);
   const store = async (native: NativeMemory): Promise<string[]> => {
-    const documents = making instanceof Promise ? await making : making;
+    const documents = await made;
     if (signal?.aborted === true) throw aborted(operation, signal);
     return documents.length === 0 ? [] : storeAll(native, documents);
   };
-  return handle.write(operation, store, making instanceof Promise ? making : undefined);
+  return handle.write(operation, store, ready);
 }
 
 /** The documents with their vectors, which begin to be made at once. */
 export async function embedded(
   handle: Handle,
   operation: string,
-  reading: readonly NativeDocument[] | Promise<readonly NativeDocument[]>,
+  reading: Making,
   request: VectorRequest,
   options: MakingOptions,
 ): Promise<NativeDocument[]> {
-  const documents = await reading;
+  const documents = typeof reading === 'function' ? await reading() : reading;
   const vectors = await documentVectors(handle, operation, request, documents.map(textToEmbed), options);
   return documents.map((document, index) => withVector(document, vectors[index]));
 }
