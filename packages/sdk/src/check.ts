@@ -51,19 +51,20 @@ export function optionsOf(value: unknown, argument: string = 'options'): Options
  */
 export function speltOptions(value: unknown, names: readonly string[], argument?: string): Options {
   const options = optionsOf(value, argument);
-  refuseMisspelt(options, new Map(names.map((name) => [simplified(name), name])));
+  refuseMisspelt(options, names);
   return options;
 }
 
-/** A name without what is easily got wrong: `readonly` and `read_only` are `readOnly`. */
-export function simplified(name: string): string {
-  return name.replaceAll(/[_-]/g, '').toLowerCase();
+/** Which of the names is meant, without what is easily got wrong: by `readonly` and `read_only`, `readOnly`. */
+export function optionMeant(given: string, names: readonly string[]): string | undefined {
+  const simplified = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase();
+  return names.find((name) => name === given || simplified(name) === simplified(given));
 }
 
-/** Refuses what is one of the names in another spelling. `names` are by what `simplified` makes of them. */
-export function refuseMisspelt(options: Options, names: ReadonlyMap<string, string>): void {
+/** Refuses what is one of the names in another spelling. */
+export function refuseMisspelt(options: Options, names: readonly string[]): void {
   for (const [given, value] of Object.entries(options)) {
-    const meant = names.get(simplified(given));
+    const meant = optionMeant(given, names);
     if (meant === undefined || meant === given || isAbsent(value)) continue;
     throw createError('MV019', `There is no option \`${given}\`; it is spelt \`${meant}\``, {
       details: { argument: given, received: given, expected: meant },

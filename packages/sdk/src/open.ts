@@ -17,8 +17,8 @@ import {
   optionalOneOf,
   optionalString,
   optionsOf,
+  optionMeant,
   refuseMisspelt,
-  simplified,
   recordOf,
   type Options,
 } from './check.js';
@@ -81,7 +81,7 @@ export type CreateOptions = Omit<OpenOptions, 'mode'> & { mode?: 'create' | unde
 /** The name the reference uses. */
 export type UseOptions = OpenOptions;
 
-const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+const OPTION_NAMES = [
   'mode',
   'enableLex',
   'enableVec',
@@ -97,10 +97,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'plugins',
   'embedder',
   'imageEmbedder',
-]);
-const SIMPLIFIED_NAMES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
-  [...OPTION_NAMES].map((name) => [simplified(name), name]),
-);
+];
 /** Whose a key is that came without a provider's name, where the embedder has no name that tells. */
 const DEFAULT_KEY_PROVIDER = 'openai';
 type Argument = ApiKey | OpenOptions | undefined;
@@ -240,7 +237,7 @@ function settingsOf(
   const names = Object.keys(given);
   const isKeys =
     names.length > 0 &&
-    names.every((name) => typeof given[name] === 'string' && !SIMPLIFIED_NAMES.has(simplified(name)));
+    names.every((name) => typeof given[name] === 'string' && optionMeant(name, OPTION_NAMES) === undefined);
   if (!isKeys) return { keys, options: { ...given, ...behind } };
   for (const name of names) keys.set(name.toLowerCase(), String(given[name]));
   return { keys, options: behind };
@@ -248,7 +245,7 @@ function settingsOf(
 
 function nativeOptions(path: string, options: Options, forced: 'create' | undefined): NativeOpenOptions {
   // `readonly: true` must not open a memory for writing.
-  refuseMisspelt(options, SIMPLIFIED_NAMES);
+  refuseMisspelt(options, OPTION_NAMES);
   const given = optionalOneOf(options['mode'], 'mode', ['open', 'create', 'auto']);
   if (forced !== undefined && given !== undefined && given !== forced) refuseMode(given);
   const mode = forced ?? given ?? 'open';
