@@ -4,9 +4,8 @@ use std::path::Path;
 
 use mv2::atomic::AtomicFile;
 use mv2::footer::{FOOTER_SIZE, Footer};
-use mv2::header::{DEFAULT_WAL_SIZE, HEADER_SIZE, Header, set_toc_length};
+use mv2::header::{CAPSULE_MAGIC, DEFAULT_WAL_SIZE, HEADER_SIZE, Header, MAGIC, set_toc_length};
 use mv2::lock::FileLock;
-use mv2::recover;
 use mv2::reference_writer::turn_away;
 use mv2::storage::FileStorage;
 use mv2::toc::{self, TicketRef, TocTail};
@@ -77,9 +76,12 @@ fn refuse_foreign(file: &std::fs::File, path: &Path) -> Result<()> {
     if mv2::disk::read_at(file, 0, &mut magic).is_err() {
         return Ok(());
     }
-    match recover::read_header(&magic, path) {
-        Err(error @ mv2::Error::Encrypted { .. }) => Err(error.into()),
-        _ if magic == *b"MV2\0" => Ok(()),
+    match magic {
+        MAGIC => Ok(()),
+        CAPSULE_MAGIC => Err(mv2::Error::Encrypted {
+            path: path.to_path_buf(),
+        }
+        .into()),
         _ => Err(Error::new(
             Code::Corrupt,
             format!(

@@ -44,14 +44,11 @@ fn codes(report: &Value) -> Vec<&str> {
 }
 
 fn fixtures(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/fixtures")
-        .join(folder);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: the folder of shared fixtures is not beside the checkout");
+    let Some(folder) = support::fixtures(folder) else {
         return Vec::new();
     };
-    let mut paths: Vec<PathBuf> = entries
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "mv2"))
         .collect();

@@ -1,19 +1,12 @@
 //! Files of the reference and of other writers: what we do not understand survives what we write.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 
 use engine::{Document, Memory, OpenOptions, PutOptions};
 use mv2::toc::TocTail;
-
-fn fixtures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/mv2-index");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: the folder of shared fixtures is not beside the checkout");
-    None
-}
 
 /// Name and bytes of every section that the table of contents of a file refers to and that is not ours to change.
 fn foreign_sections(path: &Path) -> Vec<(String, Vec<u8>)> {
@@ -74,7 +67,9 @@ fn noise(seed: u64) -> String {
 
 #[test]
 fn sections_of_others_survive_commits_and_rewriting_byte_for_byte() {
-    let Some(folder) = fixtures() else { return };
+    let Some(folder) = support::fixtures("mv2-index") else {
+        return;
+    };
     let scratch = tempfile::tempdir().unwrap();
     let mut kinds = std::collections::BTreeSet::new();
     for name in [

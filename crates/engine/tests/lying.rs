@@ -4,22 +4,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{
     Code, DoctorOptions, Document, Error, Memory, OpenOptions, PutOptions, doctor_file, verify_file,
 };
 use support::{create, fresh, open, put_document, recommitted};
-
-fn fixtures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/mv2");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: the folder of shared fixtures is not beside the checkout");
-    None
-}
 
 fn texts(memory: &Memory) -> Result<Vec<String>, Error> {
     let ids = memory.select(&engine::SelectionRequest::default())?;
@@ -40,7 +30,9 @@ fn fill_log(memory: &Memory) -> Result<(), Error> {
 /// The header of another program has no checksum. Where it leads the log into what is stored, writing would destroy that.
 #[test]
 fn no_bit_of_what_a_header_says_of_the_log_costs_a_document() {
-    let Some(folder) = fixtures() else { return };
+    let Some(folder) = support::fixtures("mv2") else {
+        return;
+    };
     for name in ["cli-long.mv2", "cli-putmany.mv2", "crash-pending-one.mv2"] {
         let sound = std::fs::read(folder.join(name)).unwrap();
         let (_folder, path) = fresh();

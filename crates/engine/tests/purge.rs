@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::{
@@ -386,7 +386,9 @@ fn earlier_versions_go_when_that_is_asked_and_the_newest_stays() {
 
 #[test]
 fn what_other_programs_keep_is_said() {
-    let Some(folder) = fixtures() else { return };
+    let Some(folder) = support::fixtures("mv2-index") else {
+        return;
+    };
     let (_folder, path) = fresh();
     std::fs::copy(folder.join("foreign_cards_mesh.mv2"), &path).unwrap();
     let memory = open(&path);
@@ -398,15 +400,6 @@ fn what_other_programs_keep_is_said() {
     assert!(cards.iter().any(|card| card.value == "Globex"));
     assert_eq!(report.documents_removed, 1);
     assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
-}
-
-fn fixtures() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/mv2-index");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: the folder of shared fixtures is not beside the checkout");
-    None
 }
 
 #[test]

@@ -303,11 +303,11 @@ fn check_chunks(mut source: &File, input: &Path, header: &CapsuleHeader) -> Resu
     Ok(longest)
 }
 
-/// The length of the one piece. Nothing of it can be authenticated before all of it is there, so it is held in memory: no
-/// program is known that writes this form.
-/// Longest capsule of the form in one piece, bytes: it is held in memory whole before anything of it can be trusted.
+/// Longest capsule of the form in one piece, bytes.
 const MOST_IN_ONE_PIECE: u64 = 2 << 30;
 
+/// The length of the one piece. Nothing of it can be authenticated before all of it is there, so it is held in memory: no
+/// program is known that writes this form.
 fn check_piece(source: &File, input: &Path, header: &CapsuleHeader) -> Result<usize> {
     let metadata = source
         .metadata()

@@ -58,7 +58,9 @@ export function speltOptions(value: unknown, names: readonly string[], argument?
 /** Which of the names is meant, without what is easily got wrong: by `readonly` and `read_only`, `readOnly`. */
 export function optionMeant(given: string, names: readonly string[]): string | undefined {
   const simplified = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase();
-  return names.find((name) => name === given || simplified(name) === simplified(given));
+  if (names.includes(given)) return given;
+  const wanted = simplified(given);
+  return names.find((name) => simplified(name) === wanted);
 }
 
 /** Refuses what is one of the names in another spelling. */

@@ -32,6 +32,16 @@ pub fn put_document(memory: &Memory, document: Document) -> u64 {
     stored.ids[0]
 }
 
+/// A folder of the shared fixtures; says so where they are not at hand.
+pub fn fixtures(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
+    if folder.is_dir() {
+        return Some(folder.join(name));
+    }
+    println!("skipped: the folder of shared fixtures is not beside the checkout");
+    None
+}
+
 /// A vector of numbers from -1 to 1 that look random.
 pub fn vector_of(dimension: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
