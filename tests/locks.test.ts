@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { create, lockNudge, lockWho, open, type LockedError } from '@memvid/sdk';
+import { create, doctorMemvid, lockNudge, lockWho, open, type LockedError } from '@memvid/sdk';
 import { startProgram, type Running } from './support/child.ts';
 import { referenceProgram, sdkEntry } from './support/places.ts';
 import { reference } from './support/reference.ts';
@@ -104,6 +104,10 @@ describe('the writer lock', () => {
       await using memory = await open(file, { ...options, lockTimeoutMs: 50 });
       expect((await refusal(() => memory.put({ text: 'x' }))).error).toMatchObject({ code: 'MV007' });
     }
+    // A repair by path is told how long to wait, too.
+    const repair = await refusal(() => doctorMemvid(file, { lockTimeoutMs: 0 }));
+    expect(repair.error).toMatchObject({ code: 'MV007', details: { waited_ms: expect.any(Number) } });
+    expect(repair.waited).toBeLessThan(1000);
 
     holder.process.kill('SIGKILL');
     await holder.ended;

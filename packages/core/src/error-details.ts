@@ -51,7 +51,7 @@ export interface DamageDetails extends ErrorDetails {
 /** MV013. */
 export interface MissingFileDetails extends ErrorDetails {
   path?: string;
-  /** `"parent"`: its folder is missing; `"input"`: it was to be stored. */
+  /** `"parent"`: its folder is missing; `"input"`: it was to be read. */
   reason?: string;
 }
 

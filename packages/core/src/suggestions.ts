@@ -124,7 +124,7 @@ function missingFile(details: ErrorDetails): string | undefined {
     case 'parent':
       return 'Make the folder first, or correct the path.';
     case 'input':
-      return 'Correct the path of the input file.';
+      return 'Correct the path: there is no file.';
     default:
       return undefined;
   }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { callNativeAsync, EncryptionError, invalidInput, loadNative } from '@memvid/core';
 import { pathOf, optionalBoolean, optionalPath, optionsOf, type Options } from './check.js';
+import { failureOfInput } from './failures.js';
 
 export interface CapsuleOptions {
   password: string;
@@ -16,7 +17,7 @@ export async function lock(path: string, options: CapsuleOptions): Promise<strin
   const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'lock', file);
   await refuseSameFile(file, output);
-  return callNativeAsync(() => loadNative().lockCapsule(file, password, output, force));
+  return converted(file, () => loadNative().lockCapsule(file, password, output, force));
 }
 
 /** Writes the memory that a capsule holds, byte for byte, and gives its path. */
@@ -24,7 +25,15 @@ export async function unlock(path: string, options: CapsuleOptions): Promise<str
   const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'unlock', file);
   await refuseSameFile(file, output);
-  return callNativeAsync(() => loadNative().unlockCapsule(file, password, output, force));
+  return converted(file, () => loadNative().unlockCapsule(file, password, output, force));
+}
+
+async function converted(file: string, conversion: () => Promise<string>): Promise<string> {
+  try {
+    return await callNativeAsync(conversion);
+  } catch (error) {
+    throw failureOfInput(file, error);
+  }
 }
 
 function capsuleOptions(

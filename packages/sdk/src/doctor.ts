@@ -1,8 +1,8 @@
 import { loadNative } from '@memvid/core';
 import { optionalBoolean, pathOf, speltOptions } from './check.js';
-import { failureOn } from './failures.js';
+import { failureOfInput } from './failures.js';
 import type { Handle } from './handle.js';
-import { DEFAULT_LOCK_TIMEOUT_MS } from './lock-info.js';
+import { lockTimeoutOf } from './lock-info.js';
 import type { VerifyReport } from './verify.js';
 
 export interface DoctorOptions {
@@ -20,6 +20,12 @@ export interface DoctorOptions {
   dryRun?: boolean | undefined;
   /** Nothing is printed either way. */
   quiet?: boolean | undefined;
+}
+
+/** Options of a repair by path; that of an open memory waits as long as the memory was opened to wait. */
+export interface DoctorFileOptions extends DoctorOptions {
+  /** How long to wait for another writer, in milliseconds. Default `10000`; `0` does not wait. */
+  lockTimeoutMs?: number | undefined;
 }
 
 /** Something that is not as it should be. */
@@ -127,13 +133,14 @@ function switchesOf(options: unknown): Record<(typeof SWITCHES)[number], boolean
 }
 
 /** Repairs a file that need not be open. It is replaced when its repaired copy is whole, and not before. */
-export async function doctorMemvid(path: string, options?: DoctorOptions): Promise<DoctorReport> {
+export async function doctorMemvid(path: string, options?: DoctorFileOptions): Promise<DoctorReport> {
   const file = pathOf(path, 'path');
   const switches = JSON.stringify(switchesOf(options));
+  const lockTimeoutMs = lockTimeoutOf(speltOptions(options, ['lockTimeoutMs']));
   try {
-    return JSON.parse(await loadNative().doctorFile(file, switches, DEFAULT_LOCK_TIMEOUT_MS)) as DoctorReport;
+    return JSON.parse(await loadNative().doctorFile(file, switches, lockTimeoutMs)) as DoctorReport;
   } catch (error) {
-    throw failureOn(file, error);
+    throw failureOfInput(file, error);
   }
 }
 

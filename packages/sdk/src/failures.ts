@@ -169,6 +169,19 @@ export function failureOn(path: string, thrown: unknown): MemvidError {
   });
 }
 
+/**
+ * The same of a call that takes a path and makes no memory there: where no file is, the path is wrong, or the folder
+ * that another file is to be written to is missing.
+ */
+export function failureOfInput(path: string, thrown: unknown): MemvidError {
+  const failure = failureOn(path, thrown);
+  if (failure.code !== 'MV013') return failure;
+  return createError(failure.code, failure.message, {
+    details: { ...failure.details, reason: failure.message.includes(path) ? 'input' : 'parent' },
+    cause: failure.cause ?? failure,
+  });
+}
+
 /** True for failures that concern the file or the handle: every other document would fail in the same way. */
 export function isEnvironmental(error: MemvidError): boolean {
   return ['MV007', 'MV012', 'MV013', 'MV018'].includes(error.code) || error.details?.['reason'] === 'disk';

@@ -100,6 +100,7 @@ export {
   type DoctorActionName,
   type DoctorFinding,
   type DoctorMetrics,
+  type DoctorFileOptions,
   type DoctorOptions,
   type DoctorPhase,
   type DoctorPhaseName,

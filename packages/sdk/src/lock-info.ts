@@ -1,8 +1,18 @@
 import { callNative, loadNative } from '@memvid/core';
-import { pathOf } from './check.js';
+import { optionalNumber, pathOf, type Options } from './check.js';
 
 /** How long a changing call waits for another writer unless the caller says otherwise, in milliseconds. */
-export const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+const DEFAULT_LOCK_TIMEOUT_MS = 10_000;
+
+/** How long the caller lets a change wait for another writer, in milliseconds. */
+export function lockTimeoutOf(options: Options): number {
+  const given = optionalNumber(options['lockTimeoutMs'], 'lockTimeoutMs', {
+    min: 0,
+    max: 0xffff_ffff,
+    integer: true,
+  });
+  return given ?? DEFAULT_LOCK_TIMEOUT_MS;
+}
 
 export interface LockOwner {
   pid: number;

@@ -24,7 +24,7 @@ import {
 } from './check.js';
 import { checkMemvidKey, pluginsOf } from './configure.js';
 import { doctorMemvid } from './doctor.js';
-import { DEFAULT_LOCK_TIMEOUT_MS } from './lock-info.js';
+import { lockTimeoutOf } from './lock-info.js';
 import { reading } from './border.js';
 import { embedderInput, type EmbedderInput } from './embedding/embedder-input.js';
 import { Embedders, type EmbedderSources } from './embedding/embedders.js';
@@ -275,12 +275,7 @@ function nativeOptions(path: string, options: Options, forced: 'create' | undefi
     enableLex: optionalBoolean(options['enableLex'], 'enableLex', true),
     enableVec,
     ...(compression === undefined ? {} : { vectorCompression: compression }),
-    lockTimeoutMs:
-      optionalNumber(options['lockTimeoutMs'], 'lockTimeoutMs', {
-        min: 0,
-        max: 0xffff_ffff,
-        integer: true,
-      }) ?? DEFAULT_LOCK_TIMEOUT_MS,
+    lockTimeoutMs: lockTimeoutOf(options),
     ...(force === undefined ? {} : { force: checkOneOf('force', force, ['stale_only']) }),
     forceWritable,
     ...(capacity === undefined ? {} : { capacityBytes: capacity }),

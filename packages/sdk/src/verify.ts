@@ -1,6 +1,6 @@
 import { loadNative } from '@memvid/core';
 import { pathOf, optionalBoolean, speltOptions } from './check.js';
-import { failureOn } from './failures.js';
+import { failureOfInput } from './failures.js';
 import type { Handle } from './handle.js';
 
 export interface VerifyOptions {
@@ -34,6 +34,6 @@ export async function verifyMemvid(path: string, options?: VerifyOptions): Promi
   try {
     return JSON.parse(await loadNative().verifyFile(file, deep)) as VerifyReport;
   } catch (error) {
-    throw failureOn(file, error);
+    throw failureOfInput(file, error);
   }
 }
