@@ -360,11 +360,10 @@ impl Snapshot {
             chunks.extend(pending.iter());
         }
         chunks.retain(|&chunk| !removed(chunk));
-        chunks.sort_by_key(|&chunk| {
-            (
-                self.view(chunk).ok().and_then(|view| view.chunk_index),
-                chunk,
-            )
+        // Each frame is read once, not once for every comparison.
+        chunks.sort_by_cached_key(|&chunk| {
+            let index = self.view(chunk).ok().and_then(|view| view.chunk_index);
+            (index, chunk)
         });
         chunks
     }
