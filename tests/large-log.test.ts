@@ -19,6 +19,38 @@ function logSize(file: string): number {
   return Number(readFileSync(file).readBigUInt64LE(24));
 }
 
+describe('a memory that was closed without moving the log into the file', () => {
+  it.skipIf(noProgram)(
+    'is read whole by a program of the reference that writes, and by one that reads once it was sealed',
+    async () => {
+      const home = scratch();
+      const paths = ['written', 'sealed'].map((name) => join(scratch(), `${name}.mv2`));
+      for (const file of paths) {
+        const memory = await create(file);
+        await memory.put({ text: 'A pelican at the pier.', uri: 'mv2://birds/pelican' });
+        await memory.close();
+        const later = await open(file);
+        await later.put({ text: 'A heron at the pier.', uri: 'mv2://birds/heron' });
+        await later.close({ seal: false });
+        // Its programs that only read pass over records in the log.
+        expect(referenceFinds(home, file, 'heron')).toEqual([]);
+        expect(referenceFinds(home, file, 'pelican')).toEqual(['mv2://birds/pelican']);
+      }
+      const [written = '', sealed = ''] = paths;
+      const removed = reference(home, 'delete', written, '--uri', 'mv2://birds/pelican', '--yes');
+      expect(removed.status).toBe(0);
+      await (await open(sealed)).close();
+      for (const file of paths) {
+        expect(referenceFinds(home, file, 'heron')).toEqual(['mv2://birds/heron']);
+        await using again = await open(file);
+        expect((await again.find('heron')).hits.map((hit) => hit.uri)).toEqual(['mv2://birds/heron']);
+        expect((await again.verify({ deep: true })).overall_status).toBe('passed');
+      }
+    },
+    60_000,
+  );
+});
+
 describe('a memory whose first commit is large', () => {
   it.skipIf(noProgram)(
     'has a large log that the reference verifies, reads and writes to',

@@ -34,6 +34,8 @@ export interface Peer {
   /** Share of the store that nothing refers to any more, where the peer tells it. */
   dead?(): Promise<number>;
   close(): Promise<void>;
+  /** Closes sooner, where the peer can leave work for later. */
+  leave?(): Promise<void>;
   /** Time of the last call in milliseconds, from a peer that measures itself in a process of its own. */
   lastCall?(): { wall: number; cpu: number };
   /** The process that holds the store, when it is not this one. */

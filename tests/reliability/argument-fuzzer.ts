@@ -532,11 +532,11 @@ async function fuzzAddon(): Promise<void> {
     }
     await Promise.all(running);
     if (below(15) === 0) {
-      await memory.close().catch(() => undefined);
+      await memory.close(below(2) === 0).catch(() => undefined);
       memory = await binding.openMemory({ ...openOptions, mode: 'auto' });
     }
   }
-  await memory.close().catch(() => undefined);
+  await memory.close(true).catch(() => undefined);
 }
 
 /** What the addon throws is read by `core`; a panic comes as MV999. */

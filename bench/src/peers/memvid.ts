@@ -35,6 +35,7 @@ export default async function memvid(): Promise<Peer> {
       return stats.dead_bytes / stats.size_bytes;
     },
     close: () => memory.close(),
+    leave: () => memory.close({ seal: false }),
   };
 }
 

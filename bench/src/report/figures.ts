@@ -69,6 +69,7 @@ export const ROWS: readonly Row[] = [
   { ...lower('Writing', 'put_p50', 'one durable put, p50', 'ms'), cpu: true },
   lower('Writing', 'put_p99', 'one durable put, p99', 'ms'),
   { ...lower('Writing', 'session_p50', 'open, put one, close, p50', 'ms'), cpu: true },
+  { ...lower('Writing', 'session_left_p50', 'open, put one, close without sealing, p50', 'ms'), cpu: true },
   { ...lower('Writing', 'many_puts', 'filled by single puts instead, each', 'us'), cpu: true },
   lower('Writing', 'many_puts_p99', 'filled by single puts instead, p99', 'ms'),
   { ...lower('Writing', 'puts_onto', '10 000 more single puts, each', 'us'), cpu: true },

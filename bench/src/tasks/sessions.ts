@@ -1,38 +1,47 @@
 import { corpus } from '../corpus/corpus.ts';
-import { loadPeer } from '../peer.ts';
+import { loadPeer, type Peer } from '../peer.ts';
 import { FACTS } from '../peers/facts.ts';
-import type { Samples } from '../record.ts';
+import type { Sample, Samples } from '../record.ts';
 import { quantile } from '../statistics.ts';
 import { extraDocuments } from './extra.ts';
 import type { Job } from './job.ts';
 import { Meter, within } from './meter.ts';
 import { deadSpace, sizeOf } from './size.ts';
 
-/** Short lives of an application: open, put one, close. */
+/** Short lives of an application: open, put one, close; then the same, with whatever lets go of the store soonest. */
 export default async function sessions(job: Job): Promise<Samples> {
   const peer = await loadPeer(job.peer);
   const before = sizeOf(job.store);
-  const calls = new Meter(peer);
-  const walls: number[] = [];
-  const lives = await within(
-    extraDocuments(corpus(job.corpus), FACTS[job.peer].sessions, 'session'),
-    job.budget,
-    async (document) => {
-      const start = calls.wall;
-      await calls.call(() => peer.open(job.store));
-      await calls.call(() => peer.put(document));
-      await calls.call(() => peer.close());
-      walls.push(calls.wall - start);
-    },
-  );
-  const cpu = calls.cpu / lives;
+  const sealed = await live(job, peer, 'session', () => peer.close());
   const grown = sizeOf(job.store) - before;
+  const left = await live(job, peer, 'left', () => (peer.leave ? peer.leave() : peer.close()));
   await peer.open(job.store);
   const dead = await deadSpace(peer, 'session_dead');
   await peer.close();
   return {
-    session_p50: { value: quantile(walls, 0.5), unit: 'ms', cpu, cpuUnit: 'ms', calls: lives },
-    session_growth: { value: grown / lives, unit: 'bytes/session' },
+    session_p50: sealed,
+    session_left_p50: left,
+    session_growth: { value: grown / sealed.calls, unit: 'bytes/session' },
     ...dead,
   };
+}
+
+/** As many lives as the peer is given, or as there is time for: the median of one. */
+async function live(
+  job: Job,
+  peer: Peer,
+  kind: string,
+  close: () => Promise<void>,
+): Promise<Sample & { calls: number }> {
+  const calls = new Meter(peer);
+  const walls: number[] = [];
+  const documents = extraDocuments(corpus(job.corpus), FACTS[job.peer].sessions, kind);
+  const lives = await within(documents, job.budget, async (document) => {
+    const start = calls.wall;
+    await calls.call(() => peer.open(job.store));
+    await calls.call(() => peer.put(document));
+    await calls.call(close);
+    walls.push(calls.wall - start);
+  });
+  return { value: quantile(walls, 0.5), unit: 'ms', cpu: calls.cpu / lives, cpuUnit: 'ms', calls: lives };
 }

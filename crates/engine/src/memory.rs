@@ -364,6 +364,16 @@ impl Memory {
 
     /// Seals and releases the file. Calling it again does nothing.
     pub fn close(&self) -> Result<()> {
+        self.release(true)
+    }
+
+    /// Releases the file and leaves what is in the log there: it is durable, and who opens the file next goes on with it.
+    /// Seals all the same when so much is there that opening takes more time by and by than sealing once.
+    pub fn close_unsealed(&self) -> Result<()> {
+        self.release(false)
+    }
+
+    fn release(&self, seal: bool) -> Result<()> {
         if self.state.load().is_none() {
             return Ok(());
         }
@@ -379,6 +389,10 @@ impl Memory {
             return Ok(());
         };
         let mut kept = std::mem::take(&mut *writer).kept;
+        if !seal && !is_sealing_due(&current) {
+            self.state.store(None);
+            return Ok(());
+        }
         // Of a file that cannot be read any more nothing can be sealed, and nothing of this handle is waiting for it.
         let cannot_be_read = || self.current("close", Locked::No).is_err();
         if current.pending.is_empty()
@@ -726,6 +740,17 @@ pub fn refuse_special(path: &Path) -> Result<()> {
 fn resolve(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .map_err(|error| Error::io("find", path, &error))
+}
+
+/// Whether the log of a file that is opened again and again has grown too long.
+///
+/// Sealing writes 0.3 KB for each frame there is, some 2 us; each opening reads each change in the log, some 20 us. With
+/// one change more at each opening, sealing is due when as much was spent on reading: the square root of a fifth of all
+/// frames, and never less than the sealing of a small file is worth.
+fn is_sealing_due(snapshot: &Snapshot) -> bool {
+    const AT_LEAST: u64 = 32;
+    let changes = (snapshot.pending.frames.len() + snapshot.pending.changes.len()) as u64;
+    changes > AT_LEAST + (snapshot.frame_count() / 5).isqrt()
 }
 
 fn missing(path: &Path) -> Error {

@@ -281,7 +281,8 @@ export interface NativeMemory {
   asset(id: number): NativeAsset;
   enableLex(): Promise<void>;
   seal(): Promise<void>;
-  close(): Promise<void>;
+  /** `seal`: moves what is in the log into the file first. */
+  close(seal: boolean): Promise<void>;
   verify(deep: boolean): Promise<string>;
   /** Takes in what other processes wrote. */
   refresh(): void;

@@ -377,13 +377,13 @@ export class Handle {
     this.#ends.push(free);
   }
 
-  /** Seals and lets go of the file. Calling it again waits for the first and does nothing more. */
-  close(): Promise<void> {
-    this.#closed ??= this.#release();
+  /** Seals, unless told not to, and lets go of the file. Calling it again waits for the first and does nothing more. */
+  close(seal = true): Promise<void> {
+    this.#closed ??= this.#release(seal && !this.isReadOnly);
     return this.#closed;
   }
 
-  async #release(): Promise<void> {
+  async #release(seal: boolean): Promise<void> {
     const end = (purpose: Purpose): void => this.#inFlight.end(purpose, closedMeanwhile(this.path));
     // Nobody knows how long a source goes on, which would hold the file.
     end('source');
@@ -404,9 +404,9 @@ export class Handle {
       this.#isReleased = true;
       await this.#queue.run(async () => {
         try {
-          if (!this.isReadOnly) await this.#native.seal();
+          if (seal) await this.#native.seal();
         } finally {
-          await this.#native.close();
+          await this.#native.close(seal);
         }
       });
     } catch (error) {

@@ -93,6 +93,7 @@ export {
   resolveMemory,
   type Config,
 } from './configure.js';
+export type { CloseOptions } from './close.js';
 export type { Correction, CorrectOptions } from './correct.js';
 export type { CompactResult, KeptTrack, PurgeOptions, PurgeResult } from './upkeep.js';
 export {

@@ -21,6 +21,7 @@ import {
   type MemoriesStatsResult,
   type MemoryCardInput,
 } from './cards.js';
+import { close, type CloseOptions } from './close.js';
 import { correct, correctMany, type Correction, type CorrectOptions } from './correct.js';
 import { compact, purge, type CompactResult, type PurgeOptions, type PurgeResult } from './upkeep.js';
 import { doctor, rebuildTimeIndex, type DoctorOptions, type DoctorReport } from './doctor.js';
@@ -207,9 +208,12 @@ export class Memvid {
   seal(): Promise<void> {
     return this.#handle.seal();
   }
-  /** Seals and lets go of the file, behind the calls that came before; later calls reject with `ClosedHandleError`. */
-  close(): Promise<void> {
-    return this.#handle.close();
+  /**
+   * Seals and lets go of the file, behind the calls that came before; later calls reject with `ClosedHandleError`.
+   * With `seal: false` what is in the log stays there: as durable, and much sooner done in a large file.
+   */
+  close(options?: CloseOptions): Promise<void> {
+    return close(this.#handle, options);
   }
   [Symbol.asyncDispose](): Promise<void> {
     return this.#handle.close();

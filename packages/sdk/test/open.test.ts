@@ -237,6 +237,60 @@ describe('use, create, open', () => {
   });
 });
 
+describe('close', () => {
+  it('with `seal: false` leaves the file as it is until its log is long, and what was stored is there', async () => {
+    const file = freshPath();
+    const memory = await create(file);
+    await memory.putMany(
+      Array.from({ length: 50 }, (_, index) => ({ title: 'Row', text: `row ${index} of a table` })),
+    );
+    await memory.close();
+    const ids: string[] = [];
+    const sealed: number[] = [];
+    for (let count = 0; count < 40; count += 1) {
+      const handle = await open(file);
+      ids.push(await handle.put({ text: `turn ${count} of a talk`, uri: `mv2://talk/${count}` }));
+      if (count === 20) await handle.remove(ids[3] ?? '');
+      const before = digest(file);
+      await handle.close({ seal: false });
+      if (digest(file) !== before) sealed.push(count);
+      await expect(handle.put({ text: 'late' })).rejects.toMatchObject({ code: 'MV018' });
+    }
+    // Once, when the log had grown longer than a file of this size is worth: 32 changes, and a few for 50 documents.
+    expect(sealed).toHaveLength(1);
+    expect(sealed[0]).toBeGreaterThan(32);
+    expect(new Set(ids).size).toBe(40);
+    const look = async (): Promise<void> => {
+      await using reader = await open(file, { readOnly: true });
+      expect((await reader.find('talk', { k: 100 })).total_hits).toBe(39);
+      expect(await reader.view(ids[39] ?? '')).toBe('turn 39 of a talk');
+      expect((await reader.verify({ deep: true })).overall_status).toBe('passed');
+    };
+    await look();
+    const before = digest(file);
+    await (await open(file)).close();
+    expect(digest(file)).not.toBe(before);
+    await look();
+    expectAlone(file);
+  });
+
+  it('of a handle that only reads changes nothing either way, and an option that is misspelt is told', async () => {
+    const file = freshPath();
+    const memory = await create(file);
+    await memory.put({ text: 'first words' });
+    await expect(memory.close({ Seal: false } as never)).rejects.toMatchObject({ code: 'MV019' });
+    await expect(memory.close({ seal: 'no' } as never)).rejects.toMatchObject({ code: 'MV019' });
+    await memory.put({ text: 'second words' });
+    await memory.close({ seal: false });
+    await memory.close();
+    const before = digest(file);
+    for (const seal of [true, false]) await (await open(file, { readOnly: true })).close({ seal });
+    expect(digest(file)).toBe(before);
+    await using again = await open(file);
+    expect((await again.find('words')).total_hits).toBe(2);
+  });
+});
+
 describe('verifySingleFile', () => {
   it('resolves for a file alone and names the files beside it otherwise', async () => {
     await using memory = await freshMemory();

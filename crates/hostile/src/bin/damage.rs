@@ -1,6 +1,5 @@
-//! The whole damage matrix: `cargo run --release -p hostile --bin damage -- [--flips N] [--cuts N] [--seed N]
-//! [--writing-one-in N] [--repair N] [--jobs N] [--shape NAME] [--case flip:POSITION:BITS] [--writing | --repaired] [--show N]
-//! [--dump FOLDER]`. Each shape is a process of its own: a panic that ends one is told, and panics are counted by process.
+//! The whole damage matrix: `cargo run --release -p hostile --bin damage -- --help`. Each shape is a process of its own: a
+//! panic that ends one is told, and panics are counted by process.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -12,11 +11,28 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use hostile::command::{has, value};
+use hostile::command::{check, has, value};
 use hostile::damage::{Damage, Effort, Report, Use, Verdict, try_one, try_shape};
 use hostile::shapes::{self, Shape};
 
+const USAGE: &str = "\
+Changes one byte of a memory, or cuts its end off, and asks it everything.
+
+  --flips N           bytes to change, of each file (20000)
+  --cuts N            lengths to cut it to (2000)
+  --seed N            which ones (1)
+  --writing-one-in N  after how many cases one is also written to (20)
+  --repair N          after how many cases one is also repaired (20)
+  --jobs N            files at a time (1)
+  --shape NAME        only files whose name contains this
+  --show N            failures to print, of each kind and file (3)
+  --dump FOLDER       writes the files there, and nothing else
+  --case WHAT         one case again, flip:POSITION:BITS or cut:LENGTH; with --writing or --repaired, after that
+
+Of processes that this one starts: --file, --name, --dimension, --picture-dimension";
+
 fn main() -> ExitCode {
+    check(USAGE);
     let number =
         |name: &str, otherwise: usize| value(name).map_or(otherwise, |text| text.parse().unwrap());
     let effort = Effort {

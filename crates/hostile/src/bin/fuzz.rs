@@ -1,5 +1,4 @@
-//! The fuzz targets on a stable toolchain: `cargo run --release -p hostile --bin fuzz -- [--seconds N] [--seed N]
-//! [--target NAME] [--input FILE]`.
+//! The fuzz targets on a stable toolchain: `cargo run --release -p hostile --bin fuzz -- --help`.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -9,11 +8,20 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hostile::command::value;
+use hostile::command::{check, value};
 use hostile::fuzz::{fuzz, try_input};
 use hostile::targets::{TARGETS, named};
 
+const USAGE: &str = "\
+Changes inputs of the corpus at random, without looking at coverage.
+
+  --target NAME   one target; all by default, one after the other
+  --seconds N     how long for each (600)
+  --seed N        the seed (another one each time)
+  --input FILE    with --target: only this input";
+
 fn main() -> ExitCode {
+    check(USAGE);
     let only =
         value("--target").map(|name| named(&name).unwrap_or_else(|| panic!("no target {name}")));
     if let Some(input) = value("--input") {

@@ -507,9 +507,16 @@ impl NativeMemory {
     }
 
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    pub fn close<'env>(&self, env: &'env Env, seal: bool) -> napi::Result<Object<'env>> {
         let memory = Arc::clone(&self.memory);
-        let closed = self.writer.run(env, move || memory.close(), || ())?;
+        let close = move || {
+            if seal {
+                memory.close()
+            } else {
+                memory.close_unsealed()
+            }
+        };
+        let closed = self.writer.run(env, close, || ())?;
         self.writer.end();
         Ok(closed)
     }
