@@ -170,8 +170,9 @@ class Writer {
   }
 
   async reopen(): Promise<void> {
+    const seal = this.#below(2) === 0;
     await this.#tell({ call: 'reopen' }, async () => {
-      await this.#memory.close();
+      await this.#memory.close({ seal });
       this.#memory = await Writer.open(this.#task, this.#model);
     });
   }

@@ -9,6 +9,17 @@ use serde_json::{Map, Value};
 use crate::damage::Damage;
 use crate::model::{Planned, Vector};
 
+/// What becomes of a handle before another one is opened.
+#[derive(Debug, Clone, Copy)]
+pub enum Closing {
+    /// The log is moved into the file.
+    Sealed,
+    /// The log stays.
+    Unsealed,
+    /// It is dropped.
+    Forgotten,
+}
+
 /// One call. Documents that a call changes are picked by a number among those in force then, so that a workload stays
 /// valid when calls before it are dropped.
 #[derive(Debug, Clone)]
@@ -22,8 +33,8 @@ pub enum Operation {
     Reopen {
         /// Whether it searches by words.
         lex: bool,
-        /// Whether it is dropped without being closed.
-        forgotten: bool,
+        /// How it is closed.
+        closing: Closing,
     },
     /// Documents are put as a batch.
     Put {
@@ -332,7 +343,11 @@ impl Draw {
             76..=82 => Operation::Seal,
             83..=89 => Operation::Reopen {
                 lex: self.random.u8(0..8) > 0,
-                forgotten: self.random.u8(0..4) == 0,
+                closing: match self.random.u8(0..4) {
+                    0 => Closing::Forgotten,
+                    1 => Closing::Unsealed,
+                    _ => Closing::Sealed,
+                },
             },
             90..=91 => Operation::EnableLex,
             92..=93 => Operation::SetVectorCompression(self.random.bool()),

@@ -14,7 +14,7 @@ use crate::check::{Finding, is_repaired};
 use crate::damage::Damage;
 use crate::model::{Model, Planned, Staged, identity};
 use crate::recording::Event;
-use crate::workload::{Operation, Plan, vector};
+use crate::workload::{Closing, Operation, Plan, vector};
 
 /// The documents of plans.
 pub(super) fn resolve(model: &Model, plans: &[Plan], dedupe: Dedupe) -> Vec<Arc<Planned>> {
@@ -54,9 +54,10 @@ impl Session {
                 self.handles[handle] = Some((made, *lex));
                 *next = created(*lex, next);
             }
-            Operation::Reopen { lex, forgotten } => {
-                let closed = match self.handles[handle].take() {
-                    Some((memory, _)) if !forgotten => memory.close(),
+            Operation::Reopen { lex, closing } => {
+                let closed = match (self.handles[handle].take(), closing) {
+                    (Some((memory, _)), Closing::Sealed) => memory.close(),
+                    (Some((memory, _)), Closing::Unsealed) => memory.close_unsealed(),
                     _ => Ok(()),
                 };
                 let lex = *lex;
