@@ -71,6 +71,40 @@ fn no_bit_of_what_a_header_says_of_the_log_costs_a_document() {
     }
 }
 
+/// Another program leaves applied records in its log, where only the header says that they are. One of them changes fields
+/// and has no content of its own.
+#[test]
+fn applied_records_are_known_when_the_header_is_lost() {
+    let Some(folder) = support::fixtures("mv2") else {
+        return;
+    };
+    let sound = std::fs::read(folder.join("cli-mutations.mv2")).unwrap();
+    let (_folder, path) = fresh();
+    std::fs::write(&path, &sound).unwrap();
+    let frames = || {
+        let memory = open(&path);
+        let count = memory.stats().unwrap()["frame_count"].as_u64().unwrap();
+        (0..count)
+            .map(|id| {
+                memory
+                    .frame(id)
+                    .map(|frame| serde_json::to_string(&frame).unwrap())
+            })
+            .map(|frame| frame.map_err(|error| error.code))
+            .collect::<Vec<_>>()
+    };
+    let before = frames();
+    assert_eq!(before.len(), 6);
+    for byte in 0..6 {
+        let mut bytes = sound.clone();
+        bytes[byte] ^= 0x20;
+        std::fs::write(&path, &bytes).unwrap();
+        let report = doctor_file(&path, &DoctorOptions::default(), Duration::from_secs(5)).unwrap();
+        assert_eq!(report["status"], "healed", "byte {byte}: {report}");
+        assert_eq!(frames(), before, "byte {byte}");
+    }
+}
+
 /// A document whose part it is itself, and two that are parts of each other.
 #[test]
 fn parts_that_go_round_in_a_circle_are_damage() {

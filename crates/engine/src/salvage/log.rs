@@ -1,6 +1,6 @@
 //! The log of a damaged file: every record that is intact, in its order, with a place for those that are lost.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
@@ -61,6 +61,8 @@ pub fn gather(
     let mut unusable = 0;
     let mut inserts = 0;
     let mut kept_removals = Vec::new();
+    // Frames of the table of contents that records name.
+    let mut changed = BTreeSet::new();
     let mut lost_removals = 0;
     // The last document in parts: the sequence of its last part.
     let mut parts_end = 0;
@@ -124,6 +126,8 @@ pub fn gather(
             }
             EntryOperation::Tombstone => entry,
         };
+        let targets = [entry.supersedes_frame_id, entry.target_frame_id];
+        changed.extend(targets.into_iter().flatten().filter(|id| *id < committed));
         survey
             .log
             .push(Logged::Entry(record.sequence, Box::new(entry)));
@@ -150,6 +154,11 @@ pub fn gather(
             FindingCode::FramesUnchecked,
             "{} documents and parts of documents in the log are not in the table of contents, and nothing tells whether they were to be: they are added",
             committed..committed + inserts,
+        );
+        survey.findings.add_frames(
+            FindingCode::FramesUnchecked,
+            "{} documents are changed or removed by records of the log of which nothing tells whether they were to be",
+            changed,
         );
     }
     let removals = Removals {
@@ -186,7 +195,15 @@ fn first_unapplied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -
         if entry.op == EntryOperation::Tombstone {
             return true;
         }
-        let checksum = *blake3::hash(&entry.payload).as_bytes();
+        let content_of = |id: u64| {
+            let rescued = survey.frames.get(usize::try_from(id).ok()?)?.as_ref()?;
+            Some(rescued.frame.checksum)
+        };
+        // A change of fields has the content of the frame before.
+        let checksum = entry
+            .reuse_payload_from
+            .and_then(content_of)
+            .unwrap_or_else(|| *blake3::hash(&entry.payload).as_bytes());
         match entry.uri.as_deref() {
             Some(uri) => with_uri.contains(&(entry.timestamp, checksum, uri)),
             None => known.contains(&(entry.timestamp, checksum)),
