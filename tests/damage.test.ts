@@ -1,10 +1,11 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { create } from '@memvid/sdk';
+import { create, doctorMemvid, open } from '@memvid/sdk';
 import { runProgram } from './support/child.ts';
 import { seed } from './support/random.ts';
-import { paper } from './support/places.ts';
+import { reference } from './support/reference.ts';
+import { paper, referenceProgram } from './support/places.ts';
 import { leftOut, scratch } from './support/workspace.ts';
 
 /** What a program found out about files it damaged at random. */
@@ -147,3 +148,62 @@ describe('damaged at random, a file is refused or read as far as it is intact', 
     120_000,
   );
 });
+
+const noProgram = leftOut('a log that the reference left, with a damaged header', referenceProgram().missing);
+
+describe.skipIf(noProgram)(
+  'where the header is lost, of the records that the reference left in the log',
+  () => {
+    /** A file of two documents whose log has a change that a commit contains (`applied`), or does not. */
+    function changed(applied: boolean, ...change: string[]): string {
+      const folder = scratch();
+      const [before, after] = [join(folder, 'before.mv2'), join(folder, 'after.mv2')];
+      const run = (...words: string[]): void => expect(reference(folder, ...words).status).toBe(0);
+      const put = (name: string, text: string): void => {
+        writeFileSync(join(folder, name), text);
+        const uri = `mv2://birds/${name}`;
+        run('put', before, '--input', join(folder, name), '--uri', uri, '--title', `Old ${name}`);
+      };
+      run('create', before);
+      put('heron', 'A heron at the pier.');
+      put('gull', 'A gull on the roof.');
+      copyFileSync(before, after);
+      run(change[0] ?? '', after, ...change.slice(1));
+      const bytes = readFileSync(applied ? after : before);
+      readFileSync(after).copy(bytes, 4096, 4096, 4096 + (64 << 10));
+      bytes[2] = (bytes[2] ?? 0) ^ 0x20;
+      const file = join(folder, 'notes.mv2');
+      writeFileSync(file, bytes);
+      return file;
+    }
+
+    async function repaired(file: string): Promise<{ status: string; codes: string[]; titles: string[] }> {
+      const { status, findings } = await doctorMemvid(file);
+      await using memory = await open(file, { readOnly: true });
+      const entries = await memory.timeline();
+      const frames = await Promise.all(entries.map(async (entry) => memory.getFrameInfo(entry.frame_id)));
+      const titles = frames.map((frame) => frame.title ?? '').toSorted();
+      return { status, codes: findings.map(({ code }) => code), titles };
+    }
+
+    it('those are added that no commit contains, and said to be, and no others', async () => {
+      const title = ['update', '--uri', 'mv2://birds/heron', '--title', 'New heron'];
+      const titles = ['New heron', 'Old gull'];
+      expect(await repaired(changed(true, ...title))).toMatchObject({ status: 'healed', titles });
+      const added = await repaired(changed(false, ...title));
+      expect(added).toMatchObject({ status: 'partial', titles });
+      expect(added.codes).toContain('frames_unchecked');
+    }, 60_000);
+
+    it('a removal that no commit contains is not carried out, and said not to be', async () => {
+      const removal = ['delete', '--uri', 'mv2://birds/gull', '--yes'];
+      expect(await repaired(changed(true, ...removal))).toMatchObject({
+        status: 'healed',
+        titles: ['Old heron'],
+      });
+      const kept = await repaired(changed(false, ...removal));
+      expect(kept).toMatchObject({ status: 'partial', titles: ['Old gull', 'Old heron'] });
+      expect(kept.codes).toContain('removals_unknown');
+    }, 60_000);
+  },
+);

@@ -14,13 +14,13 @@ export default async function sessions(job: Job): Promise<Samples> {
   const before = sizeOf(job.store);
   const sealed = await live(job, peer, 'session', () => peer.close());
   const grown = sizeOf(job.store) - before;
-  const left = await live(job, peer, 'left', () => (peer.leave ? peer.leave() : peer.close()));
   await peer.open(job.store);
   const dead = await deadSpace(peer, 'session_dead');
   await peer.close();
+  const { leave } = peer;
   return {
     session_p50: sealed,
-    session_left_p50: left,
+    session_left_p50: leave === undefined ? sealed : await live(job, peer, 'left', leave),
     session_growth: { value: grown / sealed.calls, unit: 'bytes/session' },
     ...dead,
   };

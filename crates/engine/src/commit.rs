@@ -139,8 +139,14 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         // The log still holds everything that was acknowledged: the old header puts it in force again. Whoever searches for
         // the last footer must not find the one of this commit either.
         let footer = written.toc_offset + written.toc.length;
-        let _ = output::write_at(storage, footer, &[0; mv2::footer::FOOTER_SIZE]);
-        let _ = write_header(storage, &base.header, base.toc_length);
+        let undone = output::write_at(storage, footer, &[0; mv2::footer::FOOTER_SIZE])
+            .and_then(|()| write_header(storage, &base.header, base.toc_length))
+            .and_then(|()| output::sync(storage));
+        // When no header can lead to it any more, the table goes, too: should the header be damaged later, a repair would
+        // take it for the last commit, whose footer is lost, and the log for older than it.
+        if undone.is_ok() {
+            let _ = output::set_length(storage, base.end);
+        }
         return Err(error);
     }
     Ok(Committed::load(Arc::clone(storage), Care::Quick).ok())

@@ -401,8 +401,13 @@ impl Memory {
             self.state.store(None);
             return Ok(());
         }
+        let patience = if seal {
+            self.options.lock_timeout
+        } else {
+            Duration::ZERO
+        };
         let sealed = self
-            .lock_file("close", &mut kept, self.options.lock_timeout)
+            .lock_file("close", &mut kept, patience)
             .and_then(|(_lock, snapshot)| {
                 let (next, _lock_on_rewritten) = self.sealed(&snapshot)?;
                 self.publish(next);
@@ -411,7 +416,8 @@ impl Memory {
         // Released even when the log could not be moved into the file now, on a full disk for instance: what is in the log
         // is durable, and the next handle goes on with it.
         self.state.store(None);
-        sealed
+        // Nobody asked for that: the next one tries again.
+        if seal { sealed } else { Ok(()) }
     }
 
     /// Enables lexical search: for this handle, and in the file unless it is read-only.
@@ -745,11 +751,14 @@ fn resolve(path: &Path) -> Result<PathBuf> {
 /// Whether the log of a file that is opened again and again has grown too long.
 ///
 /// Sealing writes 0.3 KB for each frame there is, some 2 us; each opening reads each change in the log, some 20 us. With
-/// one change more at each opening, sealing is due when as much was spent on reading: the square root of a fifth of all
-/// frames, and never less than the sealing of a small file is worth.
+/// one document more at each opening, sealing is due when as much was spent on reading: the square root of a fifth of all
+/// frames, and never less than the sealing of a small file is worth. Parts of a document do not count, so that a process
+/// which stores a long one does not seal each time.
 fn is_sealing_due(snapshot: &Snapshot) -> bool {
     const AT_LEAST: u64 = 32;
-    let changes = (snapshot.pending.frames.len() + snapshot.pending.changes.len()) as u64;
+    let pending = &snapshot.pending;
+    let parts: usize = pending.chunks.values().map(|chunks| chunks.len()).sum();
+    let changes = (pending.frames.len().saturating_sub(parts) + pending.changes.len()) as u64;
     changes > AT_LEAST + (snapshot.frame_count() / 5).isqrt()
 }
 

@@ -385,7 +385,10 @@ fn recover(
         Err(finding) if loses_records => {
             let at_least = |model: &&Model| holds(&memory, model).is_ok();
             let number = candidates.iter().position(at_least).ok_or(finding)?;
-            seen = model_of(&memory)?;
+            seen = Model {
+                staged: candidates[number].staged.clone(),
+                ..model_of(&memory)?
+            };
             (number, &seen)
         }
         Err(finding) => return Err(finding),

@@ -1,5 +1,5 @@
-import { loadNative } from '@memvid/core';
-import { optionalBoolean, pathOf, speltOptions } from './check.js';
+import { invalidInput, loadNative } from '@memvid/core';
+import { optionalBoolean, pathOf, speltOptions, type Options } from './check.js';
 import { failureOfInput } from './failures.js';
 import type { Handle } from './handle.js';
 import { lockTimeoutOf } from './lock-info.js';
@@ -126,8 +126,7 @@ const SWITCHES = [
   'quiet',
 ] as const;
 
-function switchesOf(options: unknown): Record<(typeof SWITCHES)[number], boolean> {
-  const given = speltOptions(options, SWITCHES);
+function switchesOf(given: Options): Record<(typeof SWITCHES)[number], boolean> {
   const read = SWITCHES.map((name) => [name, optionalBoolean(given[name], name, false)] as const);
   return Object.fromEntries(read) as Record<(typeof SWITCHES)[number], boolean>;
 }
@@ -135,8 +134,9 @@ function switchesOf(options: unknown): Record<(typeof SWITCHES)[number], boolean
 /** Repairs a file that need not be open. It is replaced when its repaired copy is whole, and not before. */
 export async function doctorMemvid(path: string, options?: DoctorFileOptions): Promise<DoctorReport> {
   const file = pathOf(path, 'path');
-  const switches = JSON.stringify(switchesOf(options));
-  const lockTimeoutMs = lockTimeoutOf(speltOptions(options, ['lockTimeoutMs']));
+  const given = speltOptions(options, [...SWITCHES, 'lockTimeoutMs']);
+  const switches = JSON.stringify(switchesOf(given));
+  const lockTimeoutMs = lockTimeoutOf(given);
   try {
     return JSON.parse(await loadNative().doctorFile(file, switches, lockTimeoutMs)) as DoctorReport;
   } catch (error) {
@@ -147,7 +147,12 @@ export async function doctorMemvid(path: string, options?: DoctorFileOptions): P
 /** Repairs an open memory, which goes on with the repaired file. */
 export async function doctor(handle: Handle, options?: DoctorOptions): Promise<DoctorReport> {
   handle.assertWhole('doctor');
-  const switches = switchesOf(options);
+  const given = speltOptions(options, SWITCHES);
+  if (given['lockTimeoutMs'] !== undefined) {
+    const otherwise = 'left out: an open memory waits as it was opened to';
+    throw invalidInput('lockTimeoutMs', given['lockTimeoutMs'], otherwise);
+  }
+  const switches = switchesOf(given);
   const json = JSON.stringify(switches);
   if (switches.dryRun) {
     return JSON.parse(await handle.read('doctor', (native) => native.doctor(json))) as DoctorReport;

@@ -175,9 +175,10 @@ export function failureOn(path: string, thrown: unknown): MemvidError {
  */
 export function failureOfInput(path: string, thrown: unknown): MemvidError {
   const failure = failureOn(path, thrown);
-  if (failure.code !== 'MV013') return failure;
+  const details = failure.details ?? {};
+  if (failure.code !== 'MV013' || details['reason'] !== undefined) return failure;
   return createError(failure.code, failure.message, {
-    details: { ...failure.details, reason: failure.message.includes(path) ? 'input' : 'parent' },
+    details: { ...details, reason: details['path'] === path ? 'input' : 'parent' },
     cause: failure.cause ?? failure,
   });
 }

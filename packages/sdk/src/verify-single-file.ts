@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { CorruptFileError, fromSystemError, invalidInput, toMemvidError } from '@memvid/core';
+import { CorruptFileError, fromSystemError, invalidInput } from '@memvid/core';
 import { pathOf } from './check.js';
+import { failureOfInput } from './failures.js';
 
 const SUFFIXES = ['wal', 'shm', 'lock', 'journal'];
 
@@ -27,7 +28,7 @@ export async function verifySingleFile(path: string): Promise<void> {
     found = await stat(file);
     names = await readdir(folder);
   } catch (error) {
-    throw fromSystemError(error, file) ?? toMemvidError(error);
+    throw failureOfInput(file, fromSystemError(error, file) ?? error);
   }
   if (!found.isFile()) {
     const what = found.isDirectory() ? 'a folder' : 'a pipe, a socket or a device';

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use mv2::frame::FrameStatus;
 use mv2::header::{HEADER_SIZE, Header};
 use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
 
@@ -69,7 +70,9 @@ pub fn gather(
     let unapplied = if is_applied_known {
         0
     } else {
-        first_unapplied(survey, &region, &records)
+        let (applied, not_removed) = applied(survey, &region, &records);
+        kept_removals.extend(not_removed);
+        applied
     };
     for record in records.iter().skip(unapplied) {
         while let Some(gap) = gap.next_if(|gap| gap.position < record.position) {
@@ -174,43 +177,48 @@ pub fn gather(
     })
 }
 
-/// The first record of which the frames hold nothing, where nobody says which that is: programs that do not clear the log
-/// leave all of them there.
-fn first_unapplied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> usize {
-    // Both are as many as the file holds: each record is looked up once.
-    let mut with_uri = HashSet::new();
+/// How many records the frames contain already, where nobody says: programs that do not clear the log leave all of them
+/// there. Also gives what is removed by records behind the last that is known to be contained, and still there.
+fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize, Vec<u64>) {
+    // Both are as many as the file holds: each record is looked up once. A change of fields alone has no content, and is
+    // known by the frame that it takes the place of.
     let mut known = HashSet::new();
     for rescued in survey.frames.iter().flatten() {
         let frame = &rescued.frame;
-        known.insert((frame.timestamp, frame.checksum));
-        if let Some(uri) = frame.uri.as_deref() {
-            with_uri.insert((frame.timestamp, frame.checksum, uri));
+        for checksum in [None, Some(frame.checksum)] {
+            for uri in [None, frame.uri.as_deref()] {
+                known.insert((frame.timestamp, checksum, uri, frame.supersedes));
+            }
         }
     }
-    let is_there = |record: &wal::WalRecord| {
+    let is_active = |id: u64| {
+        let index = usize::try_from(id).ok();
+        let rescued = index.and_then(|index| survey.frames.get(index)?.as_ref());
+        rescued.is_some_and(|rescued| rescued.frame.status == FrameStatus::Active)
+    };
+    let mut applied = 0;
+    let mut not_removed = Vec::new();
+    for (index, record) in records.iter().enumerate() {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) else {
-            return true;
+            applied = index + 1;
+            continue;
         };
         if entry.op == EntryOperation::Tombstone {
-            return true;
+            applied = index + 1;
+            not_removed.extend(entry.target_frame_id.filter(|id| is_active(*id)));
+            continue;
         }
-        let content_of = |id: u64| {
-            let rescued = survey.frames.get(usize::try_from(id).ok()?)?.as_ref()?;
-            Some(rescued.frame.checksum)
-        };
-        // A change of fields has the content of the frame before.
-        let checksum = entry
-            .reuse_payload_from
-            .and_then(content_of)
-            .unwrap_or_else(|| *blake3::hash(&entry.payload).as_bytes());
-        match entry.uri.as_deref() {
-            Some(uri) => with_uri.contains(&(entry.timestamp, checksum, uri)),
-            None => known.contains(&(entry.timestamp, checksum)),
+        let has_content = entry.reuse_payload_from.is_none();
+        let checksum = has_content.then(|| *blake3::hash(&entry.payload).as_bytes());
+        let uri = entry.uri.as_deref();
+        if !known.contains(&(entry.timestamp, checksum, uri, entry.supersedes_frame_id)) {
+            break;
         }
-    };
-    let first = records.iter().position(|record| !is_there(record));
-    first.unwrap_or(records.len())
+        applied = index + 1;
+        not_removed.clear();
+    }
+    (applied, not_removed)
 }
 
 /// Removals of which nobody knows what they removed.
