@@ -991,7 +991,7 @@ fn a_memory_that_is_closed_unsealed_is_as_it_was_until_its_log_is_long() {
         }
         assert!(memory.stats().is_err(), "it is closed");
     }
-    // Two changes a turn: the log is sealed after some thirty, by one of the two, and not at each turn.
+    // Two changes a turn: the log is sealed every seventeen turns or so, by one of the two, and not at each turn.
     assert!(!sealed.is_empty() && sealed.len() < 30, "{sealed:?}");
     let memory = open(&path);
     assert_eq!(memory.stats().unwrap()["active_frame_count"], 380);
