@@ -99,10 +99,8 @@ pub fn commit(
             commit::put_in_force(snapshot, &written)?
         }
         Err(error) => {
-            // Nothing refers to what was written. Once a header may name it, nothing is cut off any more.
-            if output::length(storage).is_ok_and(|length| length > before) {
-                let _ = output::set_length(storage, before);
-            }
+            // Once a header may name what was written, only `put_in_force` knows whether it may be cut off.
+            output::cut_back(storage, before);
             return Err(error);
         }
     };

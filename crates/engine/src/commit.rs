@@ -83,9 +83,7 @@ pub fn commit(
         Err(error) => {
             // Nothing refers to what was written, and our own readers look behind the footer under a lock only: a commit
             // that failed, on a full disk for instance, leaves the file as it was.
-            if output::length(storage).is_ok_and(|length| length > before) {
-                let _ = output::set_length(storage, before);
-            }
+            output::cut_back(storage, before);
             return Err(error);
         }
     };
@@ -145,7 +143,7 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         // When no header can lead to it any more, the table goes, too: should the header be damaged later, a repair would
         // take it for the last commit, whose footer is lost, and the log for older than it.
         if undone.is_ok() {
-            let _ = output::set_length(storage, base.end);
+            output::cut_back(storage, base.end);
         }
         return Err(error);
     }
@@ -370,9 +368,7 @@ pub fn commit_change(
     let written = match write() {
         Ok(written) => written,
         Err(error) => {
-            if output::length(&base.storage).is_ok_and(|length| length > before) {
-                let _ = output::set_length(&base.storage, before);
-            }
+            output::cut_back(&base.storage, before);
             return Err(error);
         }
     };

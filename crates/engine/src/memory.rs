@@ -389,14 +389,12 @@ impl Memory {
             return Ok(());
         };
         let mut kept = std::mem::take(&mut *writer).kept;
-        if !seal && !is_sealing_due(&current) {
-            self.state.store(None);
-            return Ok(());
-        }
+        let stays = !seal && !is_sealing_due(&current);
         // Of a file that cannot be read any more nothing can be sealed, and nothing of this handle is waiting for it.
         let cannot_be_read = || self.current("close", Locked::No).is_err();
-        if current.pending.is_empty()
-            && (!self.is_stale(&current).unwrap_or(false) || cannot_be_read())
+        if stays
+            || current.pending.is_empty()
+                && (!self.is_stale(&current).unwrap_or(false) || cannot_be_read())
         {
             self.state.store(None);
             return Ok(());

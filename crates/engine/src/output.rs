@@ -125,6 +125,13 @@ pub fn set_length(storage: &FileStorage, length: u64) -> Result<()> {
         .map_err(|error| Error::io("resize", storage.path(), &error))
 }
 
+/// Takes back what was written behind `length`, which nothing refers to. Should that fail, it stays there unused.
+pub fn cut_back(storage: &FileStorage, length: u64) {
+    if self::length(storage).is_ok_and(|now| now > length) {
+        let _ = set_length(storage, length);
+    }
+}
+
 /// Maps the first `length` bytes.
 pub fn map(storage: &FileStorage, length: u64) -> Result<Bytes> {
     storage

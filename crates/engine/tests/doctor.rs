@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Code, DoctorOptions, Document, Embedding, FindRequest, Identity, Memory, OpenOptions,
-    PutOptions, doctor_file,
+    Code, DoctorOptions, Document, Embedding, Identity, Memory, OpenOptions, PutOptions,
+    doctor_file,
 };
 use serde_json::{Value, json};
-use support::{create, fresh, open, vector_of};
+use support::{create, fresh, open, total, vector_of};
 
 fn doctor(path: &Path, options: DoctorOptions) -> Value {
     doctor_file(path, &options, Duration::from_secs(5)).unwrap()
@@ -117,11 +117,6 @@ fn all() -> DoctorOptions {
 
 fn put(memory: &Memory, text: &str) -> u64 {
     support::put_document(memory, Document::text(text, 1))
-}
-
-fn total(memory: &Memory, query: &str) -> u64 {
-    let request: FindRequest = serde_json::from_value(json!({ "query": query, "k": 3 })).unwrap();
-    memory.find(request).unwrap().total_hits
 }
 
 fn batch(memory: &Memory, from: u64, count: u64) -> Vec<u64> {

@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{
-    Code, Content, Document, Embedding, FindRequest, Identity, Memory, OpenMode, OpenOptions,
-    Picture, PurgeRequest, PutOptions, document_at,
+    Code, Content, Document, Embedding, Identity, Memory, OpenMode, OpenOptions, Picture,
+    PurgeRequest, PutOptions, document_at,
 };
 use memchr::memmem;
-use serde_json::json;
-use support::{create, fresh, open, put_document as put, vector_of};
+use support::{create, fresh, open, put_document as put, total, vector_of};
 
 /// In every field of a secret document.
 const SECRETS: [&str; 11] = [
@@ -117,11 +116,6 @@ fn pieces(vector: &[f32]) -> Vec<Vec<u8>> {
                 .collect()
         })
         .collect()
-}
-
-fn total(memory: &Memory, query: &str) -> u64 {
-    let request: FindRequest = serde_json::from_value(json!({ "query": query, "k": 3 })).unwrap();
-    memory.find(request).unwrap().total_hits
 }
 
 fn ids(ids: &[u64]) -> PurgeRequest {

@@ -6,9 +6,9 @@ mod support;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions};
+use engine::{Document, Memory, OpenMode, OpenOptions, PutOptions};
 use serde_json::json;
-use support::{create, fresh, open};
+use support::{create, fresh, open, total};
 
 fn put(memory: &Memory, text: &str) -> u64 {
     let document = Document::text(text, 1);
@@ -16,11 +16,6 @@ fn put(memory: &Memory, text: &str) -> u64 {
         .put(vec![document], PutOptions::default())
         .unwrap()
         .ids[0]
-}
-
-fn total(memory: &Memory, query: &str) -> u64 {
-    let request: FindRequest = serde_json::from_value(json!({ "query": query, "k": 3 })).unwrap();
-    memory.find(request).unwrap().total_hits
 }
 
 /// Text that does not compress: a file of it grows as fast as it is written.
@@ -967,37 +962,4 @@ fn a_file_cut_off_in_the_middle_of_a_call_ends_the_call_and_nothing_else() {
         assert_eq!(total(&memory, "keyword7x"), 1);
     }
     assert!(refused > 100, "{refused}");
-}
-
-#[test]
-fn a_memory_that_is_closed_unsealed_is_as_it_was_until_its_log_is_long() {
-    let (folder, path) = fresh();
-    create(&path).close().unwrap();
-    let mut sealed = Vec::new();
-    for turn in 0..200 {
-        let memory = open(&path);
-        let other = open(&path);
-        let id = put(&memory, &format!("turn{turn}x of a talk"));
-        put(&other, &format!("reply{turn}x to the question"));
-        if turn % 10 == 9 {
-            memory.remove(&[id]).unwrap();
-        }
-        other.close_unsealed().unwrap();
-        let before = std::fs::read(&path).unwrap();
-        memory.close_unsealed().unwrap();
-        memory.close().unwrap();
-        if std::fs::read(&path).unwrap() != before {
-            sealed.push(turn);
-        }
-        assert!(memory.stats().is_err(), "it is closed");
-    }
-    // Two changes a turn: the log is sealed every seventeen turns or so, by one of the two, and not at each turn.
-    assert!(!sealed.is_empty() && sealed.len() < 30, "{sealed:?}");
-    let memory = open(&path);
-    assert_eq!(memory.stats().unwrap()["active_frame_count"], 380);
-    assert_eq!(total(&memory, "talk"), 180);
-    assert_eq!(total(&memory, "question"), 200);
-    assert_eq!(total(&memory, "turn199x"), 0);
-    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
-    drop(folder);
 }

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { callNativeAsync, EncryptionError, invalidInput, loadNative } from '@memvid/core';
+import { EncryptionError, invalidInput } from '@memvid/core';
 import { pathOf, optionalBoolean, optionalPath, optionsOf, type Options } from './check.js';
-import { failureOfInput } from './failures.js';
+import { onFile } from './on-file.js';
 
 export interface CapsuleOptions {
   password: string;
@@ -17,7 +17,7 @@ export async function lock(path: string, options: CapsuleOptions): Promise<strin
   const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'lock', file);
   await refuseSameFile(file, output);
-  return converted(file, () => loadNative().lockCapsule(file, password, output, force));
+  return onFile(file, (native) => native.lockCapsule(file, password, output, force));
 }
 
 /** Writes the memory that a capsule holds, byte for byte, and gives its path. */
@@ -25,15 +25,7 @@ export async function unlock(path: string, options: CapsuleOptions): Promise<str
   const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'unlock', file);
   await refuseSameFile(file, output);
-  return converted(file, () => loadNative().unlockCapsule(file, password, output, force));
-}
-
-async function converted(file: string, conversion: () => Promise<string>): Promise<string> {
-  try {
-    return await callNativeAsync(conversion);
-  } catch (error) {
-    throw failureOfInput(file, error);
-  }
+  return onFile(file, (native) => native.unlockCapsule(file, password, output, force));
 }
 
 function capsuleOptions(

@@ -1,8 +1,7 @@
-import { invalidInput, loadNative } from '@memvid/core';
-import { optionalBoolean, pathOf, speltOptions, type Options } from './check.js';
-import { failureOfInput } from './failures.js';
+import { optionalBoolean, pathOf, refuseOptions, speltOptions, type Options } from './check.js';
 import type { Handle } from './handle.js';
 import { lockTimeoutOf } from './lock-info.js';
+import { onFile } from './on-file.js';
 import type { VerifyReport } from './verify.js';
 
 export interface DoctorOptions {
@@ -137,21 +136,15 @@ export async function doctorMemvid(path: string, options?: DoctorFileOptions): P
   const given = speltOptions(options, [...SWITCHES, 'lockTimeoutMs']);
   const switches = JSON.stringify(switchesOf(given));
   const lockTimeoutMs = lockTimeoutOf(given);
-  try {
-    return JSON.parse(await loadNative().doctorFile(file, switches, lockTimeoutMs)) as DoctorReport;
-  } catch (error) {
-    throw failureOfInput(file, error);
-  }
+  const report = await onFile(file, (native) => native.doctorFile(file, switches, lockTimeoutMs));
+  return JSON.parse(report) as DoctorReport;
 }
 
 /** Repairs an open memory, which goes on with the repaired file. */
 export async function doctor(handle: Handle, options?: DoctorOptions): Promise<DoctorReport> {
   handle.assertWhole('doctor');
   const given = speltOptions(options, SWITCHES);
-  if (given['lockTimeoutMs'] !== undefined) {
-    const otherwise = 'left out: an open memory waits as it was opened to';
-    throw invalidInput('lockTimeoutMs', given['lockTimeoutMs'], otherwise);
-  }
+  refuseOptions(given, '', { lockTimeoutMs: 'an open memory waits as it was opened to' });
   const switches = switchesOf(given);
   const json = JSON.stringify(switches);
   if (switches.dryRun) {

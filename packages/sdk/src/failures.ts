@@ -175,10 +175,14 @@ export function failureOn(path: string, thrown: unknown): MemvidError {
  */
 export function failureOfInput(path: string, thrown: unknown): MemvidError {
   const failure = failureOn(path, thrown);
-  const details = failure.details ?? {};
-  if (failure.code !== 'MV013' || details['reason'] !== undefined) return failure;
-  return createError(failure.code, failure.message, {
-    details: { ...details, reason: details['path'] === path ? 'input' : 'parent' },
+  if (failure.code !== 'MV013' || failure.details?.['reason'] !== undefined) return failure;
+  return missing(failure, failure.details?.['path'] === path ? 'input' : 'parent');
+}
+
+/** An MV013 that says what is missing, which leads to the right suggestion. */
+export function missing(failure: MemvidError, reason: 'input' | 'parent'): MemvidError {
+  return createError('MV013', failure.message, {
+    details: { ...failure.details, reason },
     cause: failure.cause ?? failure,
   });
 }

@@ -29,7 +29,7 @@ import { reading } from './border.js';
 import { embedderInput, type EmbedderInput } from './embedding/embedder-input.js';
 import { Embedders, type EmbedderSources } from './embedding/embedders.js';
 import { providerOfName } from './embedding/models.js';
-import { failureOn } from './failures.js';
+import { failureOn, missing } from './failures.js';
 import { Handle } from './handle.js';
 import { adapterOf, checkKind, type Kind } from './kinds/adapters.js';
 import { Memvid } from './memory.js';
@@ -210,11 +210,8 @@ async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {
   } catch (error) {
     const failure = failureOn(options.path, error);
     if (failure.code !== 'MV013' || existsSync(dirname(options.path))) throw failure;
-    // Making the memory is no help while its folder is missing; the reason leads to the right suggestion.
-    throw createError('MV013', failure.message, {
-      details: { ...failure.details, reason: 'parent' },
-      cause: error,
-    });
+    // Making the memory is no help while its folder is missing.
+    throw missing(failure, 'parent');
   }
 }
 

@@ -1,7 +1,6 @@
-import { loadNative } from '@memvid/core';
 import { pathOf, optionalBoolean, speltOptions } from './check.js';
-import { failureOfInput } from './failures.js';
 import type { Handle } from './handle.js';
+import { onFile } from './on-file.js';
 
 export interface VerifyOptions {
   /** Read and check every payload too. Default `false`. */
@@ -31,9 +30,5 @@ export async function verify(handle: Handle, options?: VerifyOptions): Promise<V
 export async function verifyMemvid(path: string, options?: VerifyOptions): Promise<VerifyReport> {
   const file = pathOf(path, 'path');
   const deep = optionalBoolean(speltOptions(options, ['deep'])['deep'], 'deep', false);
-  try {
-    return JSON.parse(await loadNative().verifyFile(file, deep)) as VerifyReport;
-  } catch (error) {
-    throw failureOfInput(file, error);
-  }
+  return JSON.parse(await onFile(file, (native) => native.verifyFile(file, deep))) as VerifyReport;
 }

@@ -180,7 +180,7 @@ pub fn gather(
 /// How many records the frames contain already, where nobody says: programs that do not clear the log leave all of them
 /// there. Also gives what is removed by records behind the last that is known to be contained, and still there.
 fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize, Vec<u64>) {
-    // Both are as many as the file holds: each record is looked up once. A change of fields alone has no content, and is
+    // Records and frames are as many as the file holds: each record is looked up once. A change of fields alone has no content, and is
     // known by the frame that it takes the place of.
     let mut known = HashSet::new();
     for rescued in survey.frames.iter().flatten() {
@@ -196,16 +196,13 @@ fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize
         let rescued = index.and_then(|index| survey.frames.get(index)?.as_ref());
         rescued.is_some_and(|rescued| rescued.frame.status == FrameStatus::Active)
     };
-    let mut applied = 0;
     let mut not_removed = Vec::new();
     for (index, record) in records.iter().enumerate() {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) else {
-            applied = index + 1;
             continue;
         };
         if entry.op == EntryOperation::Tombstone {
-            applied = index + 1;
             not_removed.extend(entry.target_frame_id.filter(|id| is_active(*id)));
             continue;
         }
@@ -213,12 +210,11 @@ fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize
         let checksum = has_content.then(|| *blake3::hash(&entry.payload).as_bytes());
         let uri = entry.uri.as_deref();
         if !known.contains(&(entry.timestamp, checksum, uri, entry.supersedes_frame_id)) {
-            break;
+            return (index, not_removed);
         }
-        applied = index + 1;
         not_removed.clear();
     }
-    (applied, not_removed)
+    (records.len(), not_removed)
 }
 
 /// Removals of which nobody knows what they removed.

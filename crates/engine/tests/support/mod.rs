@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::{Document, Memory, OpenMode, OpenOptions, PutOptions};
+use engine::{Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions};
 use mv2::frame::Frame;
 use mv2::toc::DecodedToc;
+use serde_json::json;
 
 /// A folder that goes with the test, and the path of a memory in it that is not there yet.
 pub fn fresh() -> (tempfile::TempDir, PathBuf) {
@@ -30,6 +31,12 @@ pub fn open(path: &Path) -> Memory {
 pub fn put_document(memory: &Memory, document: Document) -> u64 {
     let stored = memory.put(vec![document], PutOptions::default()).unwrap();
     stored.ids[0]
+}
+
+/// How many documents are found.
+pub fn total(memory: &Memory, query: &str) -> u64 {
+    let request: FindRequest = serde_json::from_value(json!({ "query": query, "k": 3 })).unwrap();
+    memory.find(request).unwrap().total_hits
 }
 
 /// A folder of the shared fixtures; says so where they are not at hand.
