@@ -31,6 +31,7 @@ use crate::selected::Selected;
 use crate::shown::Intact;
 use crate::staged::{Staged, is_staged};
 use crate::stats::RemovedShares;
+use crate::undone::refuse_undone_commit;
 use crate::vectors::VectorIndex;
 
 /// The state a commit left in the file.
@@ -124,6 +125,7 @@ impl Committed {
         };
         let toc_bytes = located.toc(&map)?;
         refuse_older_commit(&located, toc_bytes)?;
+        refuse_undone_commit(&map, &located)?;
         let end = if located.footer_missing {
             map.len() as u64
         } else {

@@ -78,6 +78,7 @@ mod text;
 mod timeline;
 mod tracks;
 mod undisturbed;
+mod undone;
 mod vec_sections;
 mod vectors;
 mod verify;

@@ -238,13 +238,11 @@ fn last_own_footer(
     })
 }
 
-/// [`locate`] for a file whose header says nothing: the commit of the highest generation counts, and a table without footer
-/// behind it, which is later.
-pub fn locate_without_header(bytes: &[u8]) -> Result<Located> {
-    let home = Home::of(bytes);
+/// The commit of the highest generation that has a footer, whatever the header says. Of copies of one commit the first is the
+/// file's own.
+fn newest_footer(bytes: &[u8], home: &Home<'_>) -> Option<(u64, Footer)> {
     let mut newest: Option<(u64, Footer)> = None;
     footer::find_last_where(bytes, |position, footer| {
-        // Of copies of one commit the first is the file's own.
         let is_newer = newest
             .as_ref()
             .is_none_or(|(_, newest)| footer.generation >= newest.generation);
@@ -253,7 +251,33 @@ pub fn locate_without_header(bytes: &[u8]) -> Result<Located> {
         }
         false
     });
-    let newest = newest.or_else(|| last_own_footer(bytes, &home, None));
+    newest.or_else(|| last_own_footer(bytes, home, None))
+}
+
+/// The last commit with a footer, of a file whose header says nothing; a table without one may stand behind it.
+#[must_use]
+pub fn last_with_footer(bytes: &[u8]) -> Option<Located> {
+    newest_footer(bytes, &Home::of(bytes)).map(|newest| at_newest_footer(bytes, newest))
+}
+
+fn at_newest_footer(bytes: &[u8], (footer_offset, footer): (u64, Footer)) -> Located {
+    Located {
+        header: Header::default(),
+        toc_offset: footer_offset.saturating_sub(footer.toc_len),
+        footer,
+        footer_offset,
+        header_is_current: false,
+        header_is_damaged: true,
+        trailing: behind(bytes, footer_offset),
+        footer_missing: false,
+    }
+}
+
+/// [`locate`] for a file whose header says nothing: the commit of the highest generation counts, and a table without footer
+/// behind it, which is later.
+pub fn locate_without_header(bytes: &[u8]) -> Result<Located> {
+    let home = Home::of(bytes);
+    let newest = newest_footer(bytes, &home);
     let behind_newest = newest.as_ref().map_or(HEADER_SIZE as u64, |(position, _)| {
         position + FOOTER_SIZE as u64
     });
@@ -266,23 +290,14 @@ pub fn locate_without_header(bytes: &[u8]) -> Result<Located> {
             ..located
         });
     }
-    let Some((footer_offset, footer)) = newest else {
-        return Err(Error::corrupt(
+    let newest = newest.ok_or_else(|| {
+        Error::corrupt(
             "header",
             0u64,
             "it does not match its checksum, and no footer is intact",
-        ));
-    };
-    Ok(Located {
-        header: Header::default(),
-        toc_offset: footer_offset.saturating_sub(footer.toc_len),
-        footer,
-        footer_offset,
-        header_is_current: false,
-        header_is_damaged: true,
-        trailing: behind(bytes, footer_offset),
-        footer_missing: false,
-    })
+        )
+    })?;
+    Ok(at_newest_footer(bytes, newest))
 }
 
 fn without_footer(

@@ -11,6 +11,7 @@ use rustc_hash::FxHashSet;
 use super::tables::{Effort, frame_at, next_frame, part};
 use crate::describe::later_directory;
 use crate::directory::Directory;
+use crate::undone::{self, Verdict};
 
 /// Where a table of contents stands, or stood before it was damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +121,43 @@ pub fn places(map: &Bytes, stored: Option<&Header>) -> Places {
             || has_directory(map, intact.first(), place)
     });
     let newest = newest_damaged.or(intact.first().copied());
-    intact.retain(|place| newest.is_none_or(|newest| newest.start != place.start));
-    assembled(map, stored, vouches, newest, intact)
+    let found = newest.map(|newest| newest.start);
+    let settled = if vouches {
+        None
+    } else {
+        settled_by_log(map, newest.as_ref())
+    };
+    let (start, is_certain) = settled.map_or((found, false), |(start, is_certain)| {
+        (Some(start), is_certain)
+    });
+    // A commit that never came into force has nothing to tell.
+    let is_undone = |place: &Place| start != found && Some(place.start) == found;
+    intact.retain(|place| !is_undone(place));
+    let newest = match intact.iter().position(|place| Some(place.start) == start) {
+        Some(index) => Some(intact.remove(index)),
+        None => newest,
+    };
+    assembled(map, stored, vouches || is_certain, newest, intact)
+}
+
+/// The last commit with a footer, where the log tells that it was the last one in force: its first byte, and whether that is
+/// certain.
+fn settled_by_log(map: &Bytes, newest: Option<&Place>) -> Option<(u64, bool)> {
+    let newest = newest?;
+    let before = recover::last_with_footer(map)?;
+    let is_it = newest.start == before.toc_offset;
+    if newest.has_footer && !is_it {
+        return None;
+    }
+    let counts = Some(before.toc_offset);
+    match undone::judge(map, &before)? {
+        Verdict::Undone => counts.zip(Some(true)),
+        // The later one holds all that, and perhaps more.
+        _ if is_it || newest.is_intact => None,
+        Verdict::Repeated => counts.zip(Some(true)),
+        Verdict::Uncertain => counts.zip(Some(false)),
+        Verdict::Possible => None,
+    }
 }
 
 impl Places {
