@@ -79,16 +79,7 @@ fn check_applied(committed: &Committed) -> Result<()> {
         return Ok(());
     }
     let header = &committed.header;
-    let scan = wal::scan(log_region(committed)?, 0);
-    let newest = scan.records.last();
-    let last_applied = scan
-        .records
-        .iter()
-        .find(|record| record.payload.end as u64 == header.wal_checkpoint_pos);
-    // What is appended gets a higher sequence, and where the last applied record ends is noted beside its sequence.
-    let contradicts = newest.is_some_and(|newest| newest.sequence < header.wal_sequence)
-        || last_applied.is_some_and(|record| record.sequence != header.wal_sequence);
-    if !contradicts || scan.torn.is_some() || committed.header_changed() {
+    if !wal::refutes_applied(log_region(committed)?, header) || committed.header_changed() {
         return Ok(());
     }
     Err(Error::corrupt(

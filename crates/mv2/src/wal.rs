@@ -190,6 +190,21 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
         )
 }
 
+/// Whether a log is not the one of a header that says up to which record it is applied: what is appended gets a higher
+/// sequence, and where the last applied record ends is noted beside its sequence. A log that is damaged refutes nothing.
+#[must_use]
+pub fn refutes_applied(region: &[u8], header: &crate::header::Header) -> bool {
+    let scan = scan(region, 0);
+    let newest = scan.records.last();
+    let last_applied = scan
+        .records
+        .iter()
+        .find(|record| record.payload.end as u64 == header.wal_checkpoint_pos);
+    scan.torn.is_none()
+        && (newest.is_some_and(|newest| newest.sequence < header.wal_sequence)
+            || last_applied.is_some_and(|record| record.sequence != header.wal_sequence))
+}
+
 /// A place of a log where records are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -373,15 +388,13 @@ fn read_record(
 ) -> Result<Option<WalRecord>, String> {
     let claim = Claim::read(header).map_err(|error| error.to_string())?;
     let Claim {
-        sequence,
-        length,
-        batch_remaining,
-        ..
+        sequence, length, ..
     } = claim;
     if sequence == 0 && length == 0 {
         return Ok(None);
     }
     let start = position + RECORD_HEADER_SIZE;
+    let batch_remaining = remaining(region, &claim, start.saturating_add(length as usize));
     let payload = usize::try_from(length)
         .ok()
         .filter(|length| *length > 0)
@@ -416,6 +429,21 @@ fn read_record(
         pending: sequence > applied_sequence,
         payload: start..start + payload.len(),
     }))
+}
+
+/// How many records of its batch follow the one that ends at `end`. Other writers know no batches: without a check the
+/// field counts only where the record behind it goes on as it says.
+fn remaining(region: &[u8], claim: &Claim, end: usize) -> u32 {
+    let goes_on = || {
+        let next = Claim::read(region.get(end..)?).ok()?;
+        let is_next = next.is_checked() && !next.is_refuted();
+        is_next.then(|| next.batch_remaining.checked_add(1))?
+    };
+    if claim.is_checked() || goes_on() == Some(claim.batch_remaining) {
+        claim.batch_remaining
+    } else {
+        0
+    }
 }
 
 /// The log region inside the bytes of a whole file. Fails when the file ends before it.

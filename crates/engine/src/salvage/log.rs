@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use mv2::frame::FrameStatus;
-use mv2::header::{HEADER_SIZE, Header};
+use mv2::header::{self, HEADER_SIZE, Header};
 use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
 
 use super::finding::FindingCode;
@@ -177,44 +177,111 @@ pub fn gather(
     })
 }
 
-/// How many records the frames contain already, where nobody says: programs that do not clear the log leave all of them
-/// there. Also gives what is removed by records behind the last that is known to be contained, and still there.
-fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize, Vec<u64>) {
-    // Records and frames are as many as the file holds: each record is looked up once. A change of fields alone has no content, and is
-    // known by the frame that it takes the place of.
-    let mut known = HashSet::new();
-    for rescued in survey.frames.iter().flatten() {
-        let frame = &rescued.frame;
-        for checksum in [None, Some(frame.checksum)] {
-            for uri in [None, frame.uri.as_deref()] {
-                known.insert((frame.timestamp, checksum, uri, frame.supersedes));
+/// Up to which record the frames contain the log, as a header says; `None` where the log contradicts it, and the frames do
+/// not settle it.
+pub fn applied_sequence(survey: &mut Survey, header: &Header) -> Option<u64> {
+    let claimed = header.wal_sequence;
+    if header::is_intact(&survey.map) == Some(true) {
+        return Some(claimed);
+    }
+    let region = wal::region(&survey.map, header).ok();
+    let Some(region) = region.filter(|region| wal::refutes_applied(region, header)) else {
+        return Some(claimed);
+    };
+    let records = wal::scan(region, 0).records;
+    let ends = |record: &&wal::WalRecord| record.payload.end as u64 == header.wal_checkpoint_pos;
+    let noted = records.iter().find(ends).map(|record| record.sequence);
+    let known = Known::of(survey);
+    // One of the two that contradict each other is damaged: the frames tell which. Where both fit, they differ in records
+    // that say nothing of frames.
+    let fits = |applied: &u64| {
+        records.iter().all(|record| {
+            let contains = known.contains(survey, region, record);
+            contains.is_none_or(|contains| contains == (record.sequence <= *applied))
+        })
+    };
+    let applied = [Some(claimed), noted]
+        .into_iter()
+        .flatten()
+        .filter(fits)
+        .max();
+    let message = format!(
+        "the header says that records of the log up to {claimed} are applied, and the log says otherwise"
+    );
+    survey
+        .findings
+        .add(FindingCode::HeaderUnreadable, message, None);
+    applied
+}
+
+/// Frames, as records of the log know them. Records and frames are as many as the file holds: each is looked up once.
+struct Known(HashSet<Trace>);
+
+/// Time, BLAKE3 of the content, address, and the frame that it takes the place of. A record that changes fields alone has no
+/// content, and one of another program may have no address.
+type Trace = (i64, Option<[u8; 32]>, Option<String>, Option<u64>);
+
+impl Known {
+    fn of(survey: &Survey) -> Self {
+        let mut known = HashSet::new();
+        for rescued in survey.frames.iter().flatten() {
+            let frame = &rescued.frame;
+            for checksum in [None, Some(frame.checksum)] {
+                for uri in [None, frame.uri.clone()] {
+                    known.insert((frame.timestamp, checksum, uri, frame.supersedes));
+                }
             }
         }
+        Self(known)
     }
-    let is_active = |id: u64| {
-        let index = usize::try_from(id).ok();
-        let rescued = index.and_then(|index| survey.frames.get(index)?.as_ref());
-        rescued.is_some_and(|rescued| rescued.frame.status == FrameStatus::Active)
-    };
-    let mut not_removed = Vec::new();
-    for (index, record) in records.iter().enumerate() {
+
+    /// Whether the frames contain what a record says; `None` where it says nothing of them.
+    fn contains(&self, survey: &Survey, region: &[u8], record: &wal::WalRecord) -> Option<bool> {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) else {
-            continue;
+            return None;
         };
         if entry.op == EntryOperation::Tombstone {
-            not_removed.extend(entry.target_frame_id.filter(|id| is_active(*id)));
-            continue;
+            let target = survey.rescued(entry.target_frame_id?)?;
+            return Some(target.frame.status != FrameStatus::Active);
         }
         let has_content = entry.reuse_payload_from.is_none();
         let checksum = has_content.then(|| *blake3::hash(&entry.payload).as_bytes());
-        let uri = entry.uri.as_deref();
-        if !known.contains(&(entry.timestamp, checksum, uri, entry.supersedes_frame_id)) {
-            return (index, not_removed);
+        let trace = (
+            entry.timestamp,
+            checksum,
+            entry.uri,
+            entry.supersedes_frame_id,
+        );
+        Some(self.0.contains(&trace))
+    }
+}
+
+/// How many records the frames contain already, where nobody says: programs that do not clear the log leave all of them
+/// there. Also gives what is removed by records behind the last that is known to be contained, and still there.
+fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize, Vec<u64>) {
+    let known = Known::of(survey);
+    let mut not_removed = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        let target = removed_by(region, record);
+        match (known.contains(survey, region, record), target) {
+            (Some(false), Some(target)) => not_removed.push(target),
+            (_, Some(_)) | (None, None) => {}
+            (Some(false), None) => return (index, not_removed),
+            (Some(true), None) => not_removed.clear(),
         }
-        not_removed.clear();
     }
     (records.len(), not_removed)
+}
+
+/// The frame that a record removes.
+fn removed_by(region: &[u8], record: &wal::WalRecord) -> Option<u64> {
+    match WalEntry::decode(region.get(record.payload.clone())?) {
+        Ok(WalEntry::Frame(entry)) if entry.op == EntryOperation::Tombstone => {
+            entry.target_frame_id
+        }
+        _ => None,
+    }
 }
 
 /// Removals of which nobody knows what they removed.

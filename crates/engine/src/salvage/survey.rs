@@ -120,13 +120,7 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
             Some(format!("byte {}", newest.start)),
         );
     }
-    let applied_sequence = directory
-        .map(Directory::applied_sequence)
-        // A header that leads to a commit which is lost says which records that one contained.
-        .or(header
-            .as_ref()
-            .filter(|header| header.footer_offset <= newest.start)
-            .map(|header| header.wal_sequence));
+    let described_sequence = directory.map(Directory::applied_sequence);
     let generation = match (newest.generation, directory) {
         (0, Some(directory)) => directory.generation(),
         (0, None) => places
@@ -139,7 +133,7 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     let mut survey = Survey {
         tail: table.tail.clone().unwrap_or_else(|| empty_tail(true)),
         generation,
-        applied_sequence: applied_sequence.unwrap_or(0),
+        applied_sequence: described_sequence.unwrap_or(0),
         ..Survey::of(map, findings)
     };
     survey.report_surroundings(&table);
@@ -171,6 +165,11 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
             .findings
             .add(FindingCode::HeaderUnreadable, message, None);
     }
+    // A header that leads to a commit which is lost says which records that one contained.
+    let claims = |header: &&Header| header.footer_offset <= newest.start;
+    let applied_sequence = described_sequence
+        .or_else(|| log::applied_sequence(&mut survey, header.as_ref().filter(claims)?));
+    survey.applied_sequence = applied_sequence.unwrap_or(0);
     let first = log::gather(&mut survey, header_of_log, applied_sequence.is_some(), end);
     survey.compare_with_log(first, table.directory.is_some());
     survey.report(table.directory.is_some());
