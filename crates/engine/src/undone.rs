@@ -3,36 +3,34 @@
 //! should the header then be damaged, what is left looks like a commit of which header and footer are lost.
 
 use mv2::bytes::Bytes;
+use mv2::frame::FrameStatus;
 use mv2::header::HEADER_SIZE;
 use mv2::recover::{self, Located};
-use mv2::wal::{self, EntryOperation, WalEntry};
+use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry, WalRecord};
 
 use crate::describe::{Care, later_directory, stored_directory};
-use crate::directory::Directory;
+use crate::directory::{Directory, FrameRecord};
 use crate::error::{Error, Result};
-
-/// Records that follow a commit without a gap: the log of that one, not of a later one.
-struct Continued {
-    /// The commit.
-    directory: Directory,
-    /// Sequence of the last record.
-    last: u64,
-    /// Documents and parts of documents in it.
-    inserts: u64,
-}
 
 /// What the log says of a commit behind the last one that has a footer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The log belongs to it as well as to the one before it, or to neither.
+    /// It may have come into force.
     Possible,
-    /// It never came into force: the log went on without it.
+    /// It did not: the log goes on without it, or there is none.
     Undone,
-    /// The log goes on as if it were not there, up to what it was to contain. The one before it and the log hold as many
-    /// frames as it did.
+    /// It would say what the commit before it and the log say together.
     Repeated,
-    /// The same, but it held more frames than those: documents that came with it.
-    Uncertain,
+}
+
+/// Records that follow a commit without a gap: the log of that one, and of no later one that emptied it.
+struct Continued {
+    /// The commit.
+    directory: Directory,
+    /// From old to new; those that this version does not understand are left out.
+    entries: Vec<(u64, Box<FrameEntry>)>,
+    /// Sequence of the last record.
+    last: u64,
 }
 
 /// The records behind a commit; `None` when there are none, or the first is not the next one.
@@ -44,35 +42,79 @@ fn continued(map: &Bytes, before: &Located) -> Option<Continued> {
     let region = map.get(HEADER_SIZE..usize::try_from(end).ok()?)?;
     let applied = directory.applied_sequence();
     let scan = wal::scan(region, applied);
-    let first = scan.pending().next()?.sequence;
-    if first != applied.checked_add(1)? {
+    if scan.pending().next()?.sequence != applied.checked_add(1)? {
         return None;
     }
-    let is_insert = |payload: &[u8]| matches!(WalEntry::decode(payload), Ok(WalEntry::Frame(entry)) if entry.op == EntryOperation::Insert);
-    let payloads = scan
-        .pending()
-        .filter_map(|record| region.get(record.payload.clone()));
+    let entry = |record: &WalRecord| match WalEntry::decode(region.get(record.payload.clone())?) {
+        Ok(WalEntry::Frame(entry)) => Some((record.sequence, entry)),
+        _ => None,
+    };
     Some(Continued {
+        entries: scan.pending().filter_map(entry).collect(),
         last: scan.last_sequence(applied),
-        inserts: payloads.filter(|payload| is_insert(payload)).count() as u64,
         directory,
     })
 }
 
-/// What the log says of the commit behind `before`, of which the directory is there. `Undone` too where there is no such
-/// commit; `None` where the log does not follow `before`.
+impl Continued {
+    /// Whether a later commit holds what the log was to put into it. A commit that removes documents takes sequences for
+    /// that without writing records, which then are those of others.
+    fn is_in(&self, later: &Directory) -> bool {
+        let applied = later.applied_sequence();
+        let entries = self
+            .entries
+            .iter()
+            .filter(|(sequence, _)| *sequence <= applied);
+        let mut frames = self.directory.frames();
+        for (_, entry) in entries {
+            match (entry.op, entry.target_frame_id) {
+                (EntryOperation::Insert, _) => frames = frames.saturating_add(1),
+                (EntryOperation::Tombstone, Some(target)) => {
+                    let record = later.record(target);
+                    let is_removed =
+                        |record: FrameRecord| record.flags.status() == FrameStatus::Deleted as u32;
+                    if !record.is_some_and(is_removed) {
+                        return false;
+                    }
+                }
+                (EntryOperation::Tombstone, None) => {}
+            }
+        }
+        frames <= later.frames()
+    }
+
+    /// How many frames the commit and its log have.
+    fn frames(&self) -> u64 {
+        let inserts = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.op == EntryOperation::Insert);
+        self.directory
+            .frames()
+            .saturating_add(inserts.count() as u64)
+    }
+}
+
+/// What the log says of the commit behind `before`, of which the directory is there; `None` where the log does not follow
+/// `before`. Commits that found an empty log (large batches) leave its sequence as it was: it says nothing of them.
 pub fn judge(map: &Bytes, before: &Located) -> Option<Verdict> {
     let log = continued(map, before)?;
     let end = before.footer_offset + mv2::footer::FOOTER_SIZE as u64;
     let Some((_, later)) = later_directory(map, end, log.directory.generation()) else {
         return Some(Verdict::Undone);
     };
-    let holds = log.directory.frames().saturating_add(log.inserts);
-    Some(match later.applied_sequence().cmp(&log.last) {
-        std::cmp::Ordering::Less => Verdict::Undone,
-        std::cmp::Ordering::Greater => Verdict::Possible,
-        std::cmp::Ordering::Equal if later.frames() == holds => Verdict::Repeated,
-        std::cmp::Ordering::Equal => Verdict::Uncertain,
+    let applied = later.applied_sequence();
+    if applied <= log.directory.applied_sequence() {
+        return Some(Verdict::Possible);
+    }
+    // One that came into force has emptied the log; records in front of those that came then are of the time before.
+    let is_undone = log.last > applied || !log.is_in(&later);
+    Some(if is_undone {
+        Verdict::Undone
+    } else if log.last == applied && later.frames() == log.frames() {
+        Verdict::Repeated
+    } else {
+        Verdict::Possible
     })
 }
 
@@ -90,7 +132,7 @@ pub fn refuse_undone_commit(map: &Bytes, located: &Located) -> Result<()> {
             "header",
             0,
             format_args!(
-                "it does not match its checksum, and the table of contents at byte {} is of a commit that never came into force: the log went on without it",
+                "it does not match its checksum, and the table of contents at byte {} is of a commit that never came into force, as the log tells",
                 located.toc_offset
             ),
         )),

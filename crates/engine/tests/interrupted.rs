@@ -6,7 +6,9 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use engine::{DoctorOptions, Document, Memory, OpenOptions, SelectionRequest, doctor_file};
+use engine::{
+    DoctorOptions, Document, Memory, OpenOptions, PutOptions, SelectionRequest, doctor_file,
+};
 use support::{create, fresh, open, put_document};
 
 const FOOTER: usize = 56;
@@ -165,4 +167,59 @@ fn a_commit_that_failed_does_not_come_back_when_the_log_went_on() {
     assert_eq!(report["status"], "healed", "{report}");
     let expected: Vec<String> = (0..5).map(|number| format!("title {number}")).collect();
     assert_eq!(titles(&open(&path)), expected);
+}
+
+#[test]
+fn removals_that_failed_do_not_come_back_either() {
+    let (_folder, path) = fresh();
+    let before = sealed_and_logged(&path, 5, 0);
+    let memory = open(&path);
+    memory.remove(&[0, 1, 2]).unwrap();
+    drop(memory);
+    leave_undone(&path, &before, |written| written);
+    let memory = open(&path);
+    let mut document = Document::text("acknowledged", 1);
+    document.title = Some("title 5".to_owned());
+    assert_eq!(put_document(&memory, document), 5);
+    drop(memory);
+    damage_header(&path);
+    let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
+    assert_eq!(report["status"], "healed", "{report}");
+    let expected: Vec<String> = (0..6).map(|number| format!("title {number}")).collect();
+    assert_eq!(titles(&open(&path)), expected);
+}
+
+/// A large batch finds an empty log, and leaves its sequence as it was.
+#[test]
+fn a_batch_in_front_of_the_log_counts_without_header_and_footer() {
+    let (_folder, path) = fresh();
+    drop(sealed_and_logged(&path, 3, 0));
+    let memory = open(&path);
+    let batch: Vec<Document> = (3..600)
+        .map(|number| {
+            let text: String = (0..200).map(|word| format!("{} ", word * number)).collect();
+            let mut document = Document::text(text, 1);
+            document.title = Some(format!("title {number}"));
+            document
+        })
+        .collect();
+    memory.put(batch, PutOptions::default()).unwrap();
+    let footer = std::fs::metadata(&path).unwrap().len() as usize - FOOTER;
+    let mut document = Document::text("in the log", 1);
+    document.title = Some("title 600".to_owned());
+    put_document(&memory, document);
+    drop(memory);
+    let sound = std::fs::read(&path).unwrap();
+    let expected: Vec<String> = (0..601).map(|number| format!("title {number}")).collect();
+    assert_eq!(titles(&open(&path)), expected);
+    for at in [footer, footer + 20] {
+        let mut file = sound.clone();
+        file[at] ^= 1;
+        std::fs::write(&path, &file).unwrap();
+        damage_header(&path);
+        assert_eq!(titles(&open(&path)), expected, "{at}");
+        let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
+        assert_ne!(report["status"], "failed", "{report}");
+        assert_eq!(titles(&open(&path)), expected, "{at}: {report}");
+    }
 }

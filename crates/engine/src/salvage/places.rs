@@ -122,14 +122,12 @@ pub fn places(map: &Bytes, stored: Option<&Header>) -> Places {
     });
     let newest = newest_damaged.or(intact.first().copied());
     let found = newest.map(|newest| newest.start);
-    let settled = if vouches {
-        None
-    } else {
-        settled_by_log(map, newest.as_ref())
+    // A header that can be read tells itself what was durable.
+    let settled = match (stored, newest) {
+        (None, Some(newest)) => settled_by_log(map, &newest, &intact),
+        _ => None,
     };
-    let (start, is_certain) = settled.map_or((found, false), |(start, is_certain)| {
-        (Some(start), is_certain)
-    });
+    let start = settled.or(found);
     // A commit that never came into force has nothing to tell.
     let is_undone = |place: &Place| start != found && Some(place.start) == found;
     intact.retain(|place| !is_undone(place));
@@ -137,27 +135,24 @@ pub fn places(map: &Bytes, stored: Option<&Header>) -> Places {
         Some(index) => Some(intact.remove(index)),
         None => newest,
     };
-    assembled(map, stored, vouches || is_certain, newest, intact)
+    assembled(map, stored, vouches || settled.is_some(), newest, intact)
 }
 
-/// The last commit with a footer, where the log tells that it was the last one in force: its first byte, and whether that is
-/// certain.
-fn settled_by_log(map: &Bytes, newest: Option<&Place>) -> Option<(u64, bool)> {
-    let newest = newest?;
+/// Where the last commit with a footer starts, when the log tells that it was the last one in force.
+fn settled_by_log(map: &Bytes, newest: &Place, intact: &[Place]) -> Option<u64> {
     let before = recover::last_with_footer(map)?;
-    let is_it = newest.start == before.toc_offset;
-    if newest.has_footer && !is_it {
+    let is_newest = newest.start == before.toc_offset;
+    let is_there = intact.iter().any(|place| place.start == before.toc_offset);
+    if !is_there || newest.has_footer && !is_newest {
         return None;
     }
-    let counts = Some(before.toc_offset);
-    match undone::judge(map, &before)? {
-        Verdict::Undone => counts.zip(Some(true)),
-        // The later one holds all that, and perhaps more.
-        _ if is_it || newest.is_intact => None,
-        Verdict::Repeated => counts.zip(Some(true)),
-        Verdict::Uncertain => counts.zip(Some(false)),
-        Verdict::Possible => None,
-    }
+    let counts = match undone::judge(map, &before)? {
+        Verdict::Undone => true,
+        // What is whole needs nobody to repeat it.
+        Verdict::Repeated => !is_newest && !newest.is_intact,
+        Verdict::Possible => false,
+    };
+    counts.then_some(before.toc_offset)
 }
 
 impl Places {
