@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
+use mv2::toc::{SegmentCompression, SegmentMeta, VectorCompression};
 use vec::Codebook;
 
 use crate::committed::Committed;
 use crate::quantised;
-use crate::vectors::{COUNT, is_in_order, numbers, stride, uniform, write_entry};
+use crate::vec_sections::{Kind, id_of};
+use crate::vectors::{COUNT, is_in_order, is_usable, numbers, stride, uniform, write_entry};
 
 /// Neighbours of a node in the lowest layer of a graph, and in the others.
 const ZERO_NEIGHBOURS: u64 = 32;
@@ -31,6 +33,8 @@ pub struct Gathered {
     pub is_approximate: bool,
     /// What could not be read.
     pub problems: Vec<String>,
+    /// Blobs that do not match their checksum and look like vectors: damage, and no loss of the reference.
+    pub unreadable: Vec<SegmentMeta>,
 }
 
 /// Reads what the commit holds besides the blobs for which `is_own` tells that they are read already.
@@ -48,10 +52,18 @@ pub fn gather(committed: &Committed, is_own: &dyn Fn(u64, u64) -> bool) -> Gathe
         }
         let place = (manifest.bytes_offset, manifest.bytes_length);
         match read(committed, place, &manifest.checksum) {
-            Err(problem) => gathered.problems.push(format!(
-                "{problem} ({} vectors of {} numbers)",
-                manifest.vector_count, manifest.dimension
-            )),
+            Err(problem) => {
+                gathered.problems.push(format!(
+                    "{problem} ({} vectors of {} numbers)",
+                    manifest.vector_count, manifest.dimension
+                ));
+                let kind = match manifest.compression_mode {
+                    VectorCompression::Pq96 => Kind::Quantised,
+                    VectorCompression::None => Kind::Vectors,
+                };
+                let form = (kind, manifest.dimension);
+                gathered.leave_out(committed, form, place, manifest.checksum);
+            }
             // Segments count only when there is no such blob.
             Ok(blob) => {
                 gathered.take(committed, vec![blob]);
@@ -68,9 +80,12 @@ pub fn gather(committed: &Committed, is_own: &dyn Fn(u64, u64) -> bool) -> Gathe
         }
         match read(committed, place, &entry.checksum) {
             Ok(blob) => blobs.push(blob),
-            Err(problem) => gathered
-                .problems
-                .push(format!("{problem} ({} vectors)", segment.vector_count)),
+            Err(problem) => {
+                let problem = format!("{problem} ({} vectors)", segment.vector_count);
+                gathered.problems.push(problem);
+                let form = (Kind::Vectors, segment.dimension);
+                gathered.leave_out(committed, form, place, entry.checksum);
+            }
         }
     }
     if !blobs.is_empty() {
@@ -96,7 +111,56 @@ fn read(
     Ok(blob)
 }
 
+/// Whether bytes are what vectors of so many numbers become when a few of them change: the reference also writes over vectors
+/// that it still names, or forgets where they are.
+fn look_like(bytes: &[u8], kind: Kind, dimension: u32) -> bool {
+    if kind == Kind::Quantised {
+        return quantised::open(&Bytes::from(bytes.to_vec())).is_some();
+    }
+    let dimension = dimension as usize;
+    if !(1..=vec::MAX_DIMENSION).contains(&dimension) {
+        return false;
+    }
+    let number = |bytes: &[u8], at: usize| {
+        let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
+        bytes.map(|bytes| u64::from_le_bytes(*bytes))
+    };
+    let entries = bytes
+        .get(COUNT..)
+        .unwrap_or_default()
+        .chunks_exact(stride(dimension));
+    let count = entries.len();
+    let named = entries.filter(|entry| number(entry, 8) == Some(dimension as u64));
+    let signs = named.count() + usize::from(number(bytes, 0) == Some(count as u64));
+    count > 0 && signs * 2 > count
+}
+
 impl Gathered {
+    /// Names a blob that does not match its checksum, if it is damaged. Of very many nobody repairs some.
+    fn leave_out(
+        &mut self,
+        committed: &Committed,
+        (kind, dimension): (Kind, u32),
+        place: (u64, u64),
+        checksum: [u8; 32],
+    ) {
+        const MOST: usize = 1024;
+        let bytes = committed.map.section(place.0, place.1);
+        if self.unreadable.len() < MOST
+            && bytes.is_some_and(|bytes| look_like(&bytes, kind, dimension))
+        {
+            self.unreadable.push(SegmentMeta {
+                id: id_of(kind, 0),
+                frame_from: 0,
+                frame_to: committed.frame_count(),
+                primary_checksum: checksum,
+                compression: SegmentCompression::None,
+                bytes_offset: place.0,
+                bytes_length: place.1,
+            });
+        }
+    }
+
     fn take(&mut self, committed: &Committed, blobs: Vec<Bytes>) {
         if let [blob] = blobs.as_slice()
             && let Some((_, dimension)) = uniform(blob)
@@ -140,9 +204,7 @@ impl Gathered {
                 count += 1;
                 continue;
             }
-            let is_usable = vector.len() == dimension
-                && (1..=vec::MAX_DIMENSION).contains(&dimension)
-                && vector.iter().all(|number| number.is_finite());
+            let is_usable = is_usable(vector, dimension);
             // The reference leaves vectors of removed frames in its segments.
             let is_removed = committed
                 .directory
@@ -173,13 +235,15 @@ fn is_within(entries: &[u8], stride: usize, frames: u64) -> bool {
 }
 
 /// Vectors with their frames.
-struct Decoded {
-    vectors: Vec<(u64, Vec<f32>)>,
-    is_approximate: bool,
+pub struct Decoded {
+    /// In the order of the blob.
+    pub vectors: Vec<(u64, Vec<f32>)>,
+    /// Whether they are only about what was stored.
+    pub is_approximate: bool,
 }
 
 /// Tries the forms in the order in which the reference does.
-fn decode(blob: &[u8]) -> Option<Decoded> {
+pub fn decode(blob: &[u8]) -> Option<Decoded> {
     let exact = |vectors| Decoded {
         vectors,
         is_approximate: false,

@@ -214,6 +214,9 @@ impl Snapshot {
         if vector.is_none() {
             // It may be among those that cannot be read.
             index.check_readable()?;
+            if !index.unreadable().is_empty() && names_vector(&self.view(id)?) {
+                index.check_all()?;
+            }
         }
         Ok(vector.map(Arc::from))
     }

@@ -240,6 +240,28 @@ impl Written {
         }));
     }
 
+    /// Names what another program stored and cannot be read, so that it stays to be seen, and to be repaired: unless its own
+    /// lists do, and stay as they are.
+    fn name_unreadable(
+        &mut self,
+        base: &Committed,
+        rewrite: Rewrite,
+        out: &mut Output,
+    ) -> Result<()> {
+        let keeps_others = self.keeps_others;
+        let unreadable = base.vectors()?.unreadable().iter();
+        for unreadable in unreadable.filter(|blob| blob.is_ours || !keeps_others) {
+            let section = &unreadable.section;
+            let section = if rewrite.is_elsewhere() {
+                copy(base, section, out)?
+            } else {
+                section.clone()
+            };
+            self.push_damaged(section, None);
+        }
+        Ok(())
+    }
+
     /// The number behind all that are used.
     fn next_number(&self) -> u32 {
         let numbers = self
@@ -291,6 +313,18 @@ pub fn write(
     rewrite: Rewrite,
     out: &mut Output,
 ) -> Result<Written> {
+    let mut written = write_readable(base, fresh, status, rewrite, out)?;
+    written.name_unreadable(base, rewrite, out)?;
+    Ok(written)
+}
+
+fn write_readable(
+    base: &Committed,
+    fresh: Fresh,
+    status: &dyn Fn(u64) -> u32,
+    rewrite: Rewrite,
+    out: &mut Output,
+) -> Result<Written> {
     let index = base.vectors()?;
     let old = index.parts();
     let is_ours = !index.has_foreign();
@@ -306,7 +340,7 @@ pub fn write(
         return rewritten(base, &parts, status, rewrite, out);
     }
     if rewrite == Rewrite::Thorough {
-        index.check_whole()?;
+        index.check_all()?;
     }
     if !index.damaged().is_empty() {
         return preserved(base, index, &fresh, rewrite, out);
@@ -398,7 +432,7 @@ fn known<'a>(
 /// MV012 when vectors are damaged. Reads all of them.
 pub fn check_sound(base: &Committed) -> Result<()> {
     let index = base.vectors()?;
-    index.check_whole()?;
+    index.check_all()?;
     let sections = index
         .parts()
         .iter()
@@ -507,15 +541,23 @@ pub fn replace(
     let known = known(base, fresh, status);
     let is_whole = replaces_all || index.damaged().is_empty();
     let sound = sound(base, old)?.filter(|_| is_whole);
-    let Some(sound) = sound else {
-        let fresh = Fresh {
-            parts: fresh.to_vec(),
-            place: None,
-        };
-        return preserved(base, index, &fresh, Rewrite::WhenMuch, out);
+    let mut written = match sound {
+        Some(sound) => {
+            let parts: Vec<&Part> = sound.iter().chain(fresh).collect();
+            rewritten(base, &parts, &known, Rewrite::WhenMuch, out)?
+        }
+        None => {
+            let fresh = Fresh {
+                parts: fresh.to_vec(),
+                place: None,
+            };
+            preserved(base, index, &fresh, Rewrite::WhenMuch, out)?
+        }
     };
-    let parts: Vec<&Part> = sound.iter().chain(fresh).collect();
-    rewritten(base, &parts, &known, Rewrite::WhenMuch, out)
+    if !replaces_all {
+        written.name_unreadable(base, Rewrite::WhenMuch, out)?;
+    }
+    Ok(written)
 }
 
 /// Vectors behind the base, removed ones in it, and bytes of all.

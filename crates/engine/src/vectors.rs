@@ -32,6 +32,13 @@ pub fn stride(dimension: usize) -> usize {
     ENTRY_HEAD + 4 * dimension
 }
 
+/// Whether a vector of another program can stand beside others of `dimension` numbers.
+pub fn is_usable(vector: &[f32], dimension: usize) -> bool {
+    vector.len() == dimension
+        && (1..=vec::MAX_DIMENSION).contains(&dimension)
+        && vector.iter().all(|number| number.is_finite())
+}
+
 /// Appends an entry of a flat blob.
 pub fn write_entry(frame_id: u64, vector: &[f32], out: &mut Vec<u8>) {
     out.extend_from_slice(&frame_id.to_le_bytes());
@@ -389,6 +396,15 @@ pub fn is_in_order(entries: &[u8], dimension: usize) -> bool {
     })
 }
 
+/// A blob of another program that is damaged.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// Where it stands.
+    pub section: SegmentMeta,
+    /// Whether a commit of ours names it, or the lists of the other program do.
+    pub is_ours: bool,
+}
+
 /// All vectors of a commit.
 #[derive(Default)]
 pub struct VectorIndex {
@@ -398,6 +414,8 @@ pub struct VectorIndex {
     problems: Vec<String>,
     /// Sections of ours that cannot be read although nobody else wrote since, with their codes where they are named.
     damaged: Vec<(SegmentMeta, Option<SegmentMeta>)>,
+    /// Blobs of another program that are damaged.
+    unreadable: Vec<Unreadable>,
     /// Numbers of a vector by what the table of contents says.
     named_dimension: Option<usize>,
     /// Whether some are only about what was stored.
@@ -453,9 +471,14 @@ impl VectorIndex {
                 self.problems
                     .push(format!("the vectors at byte {place} {problem}"));
                 // Another program may have lost them; only this one can have written them wrong.
-                if committed.directory_is_stored {
-                    self.damaged
-                        .push((vectors.clone(), codes_of(number).cloned()));
+                match codes_of(number).cloned() {
+                    _ if !committed.directory_is_stored => {}
+                    Some(codes) => self.damaged.push((vectors.clone(), Some(codes))),
+                    // Ours have codes.
+                    None => self.unreadable.push(Unreadable {
+                        section: vectors.clone(),
+                        is_ours: true,
+                    }),
                 }
             };
             let (Some((form, dimension, entries)), true) = (known, is_sound(vectors)) else {
@@ -519,6 +542,11 @@ impl VectorIndex {
 
     fn add_foreign(&mut self, gathered: Gathered) -> Result<()> {
         self.problems.extend(gathered.problems);
+        let others = gathered.unreadable.into_iter();
+        self.unreadable.extend(others.map(|section| Unreadable {
+            section,
+            is_ours: false,
+        }));
         if let Some((codebook, entries)) = gathered.quantised {
             return self.add_quantised(codebook, entries);
         }
@@ -621,6 +649,22 @@ impl VectorIndex {
     #[must_use]
     pub fn damaged(&self) -> &[(SegmentMeta, Option<SegmentMeta>)] {
         &self.damaged
+    }
+
+    /// What another program stored and cannot be read. Searches do without it; it is named for as long as it is not
+    /// repaired.
+    #[must_use]
+    pub fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// MV012 when anything that is named cannot be read.
+    pub fn check_all(&self) -> Result<()> {
+        self.check_whole()?;
+        match self.unreadable.first() {
+            Some(unreadable) => Err(damaged(unreadable.section.bytes_offset)),
+            None => Ok(()),
+        }
     }
 
     /// MV012 when sections of ours cannot be read: what is found would lack their frames.

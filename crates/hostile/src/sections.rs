@@ -66,6 +66,12 @@ impl Sections {
                 "vectors of another program",
             );
         }
+        for segment in &tail.segment_catalog.vec_segments {
+            other(
+                place(segment.entry.bytes_offset, segment.entry.bytes_length),
+                "vectors of another program",
+            );
+        }
         if let Some(index) = &tail.indexes.clip {
             other(place(index.bytes_offset, index.bytes_length), "pictures");
         }

@@ -18,6 +18,7 @@ mod sections;
 mod source;
 mod survey;
 mod tables;
+mod vector_segments;
 mod vectors;
 
 pub use finding::{Finding, FindingCode, Findings, ranges};

@@ -3,12 +3,15 @@
 //! A section has one checksum for all its vectors. Which of them are damaged, its codes tell: they have a checksum of each,
 //! and of the centroids.
 
+use std::collections::BTreeSet;
+
 use mv2::bytes::Bytes;
 use mv2::toc::SegmentMeta;
 
 use super::finding::FindingCode;
 use super::survey::Survey;
 use super::tables::Table;
+use super::vector_segments;
 use crate::embedding::names_vector;
 use crate::quantised;
 use crate::vec_sections::{Kind, id_of, kind_of};
@@ -72,7 +75,11 @@ pub fn gather(survey: &mut Survey, table: &Table) {
             survey.vectors.keeps_foreign = true;
         }
     }
+    let mut with = BTreeSet::new();
     let mut faulty = false;
+    if sections.is_empty() && !survey.vectors.keeps_foreign {
+        faulty = vector_segments::gather(survey, &mut with);
+    }
     for (entry, codes) in sections {
         let sound = intact(survey, &entry) && are_vectors(survey, &entry);
         let codes_are_sound = codes.as_ref().is_some_and(|codes| intact(survey, codes));
@@ -92,32 +99,13 @@ pub fn gather(survey: &mut Survey, table: &Table) {
             continue;
         }
         faulty = true;
-        let place = Some(format!("byte {}", entry.bytes_offset));
         let codes = codes.as_ref().filter(|_| codes_are_sound);
         let rescued = match kind_of(entry.id) {
             Some((Kind::Quantised, _)) => rescued_quantised(survey, &entry, codes),
             _ => rescued_flat(survey, &entry, codes),
         };
-        let (kept, of) = rescued
-            .as_ref()
-            .map_or((0, 0), |rescued| (rescued.kept, rescued.of));
-        let is_checked = rescued.as_ref().is_none_or(|rescued| rescued.is_checked);
-        let kind = if is_checked { "intact" } else { "kept" };
-        let message = format!(
-            "a section of vectors is not what was written; {kept} of {of} vectors in it are {kind}"
-        );
-        survey
-            .findings
-            .add(FindingCode::VecIndexDamaged, message, place);
-        if let Some(rescued) = rescued.filter(|_| kept > 0) {
-            if !is_checked {
-                let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
-                survey.findings.add_frames(
-                    FindingCode::FramesUnchecked,
-                    "the vectors of {} frames are kept out of a damaged section, and nothing tells whether each is as it was written",
-                    frames_in(&rescued.blob, is_quantised),
-                );
-            }
+        report(survey, &entry, rescued.as_ref());
+        if let Some(rescued) = rescued.filter(|rescued| rescued.kept > 0) {
             survey.vectors.blobs.push(Blob {
                 entry,
                 codes: None,
@@ -127,7 +115,29 @@ pub fn gather(survey: &mut Survey, table: &Table) {
     }
     // A damaged table may call a section what it is not.
     if faulty || !table.is_vouched_for {
-        survey.lost_vectors = without_vector(survey);
+        survey.lost_vectors = without_vector(survey, with);
+    }
+}
+
+/// Says that a section is damaged, and what is left of it.
+pub fn report(survey: &mut Survey, entry: &SegmentMeta, rescued: Option<&Left>) {
+    let (kept, of) = rescued.map_or((0, 0), |rescued| (rescued.kept, rescued.of));
+    let is_checked = rescued.is_none_or(|rescued| rescued.is_checked);
+    let kind = if is_checked { "intact" } else { "kept" };
+    survey.findings.add(
+        FindingCode::VecIndexDamaged,
+        format!(
+            "a section of vectors is not what was written; {kept} of {of} vectors in it are {kind}"
+        ),
+        Some(format!("byte {}", entry.bytes_offset)),
+    );
+    if let Some(rescued) = rescued.filter(|_| kept > 0 && !is_checked) {
+        let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
+        survey.findings.add_frames(
+            FindingCode::FramesUnchecked,
+            "the vectors of {} frames are kept out of a damaged section, and nothing tells whether each is as it was written",
+            frames_in(&rescued.blob, is_quantised),
+        );
     }
 }
 
@@ -140,7 +150,7 @@ fn are_vectors(survey: &Survey, entry: &SegmentMeta) -> bool {
         .is_some_and(|bytes| is_quantised || is_flat(&bytes))
 }
 
-fn intact(survey: &Survey, entry: &SegmentMeta) -> bool {
+pub fn intact(survey: &Survey, entry: &SegmentMeta) -> bool {
     survey
         .map
         .section(entry.bytes_offset, entry.bytes_length)
@@ -230,9 +240,11 @@ fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
 }
 
 /// What is left of a damaged section.
-struct Left {
-    blob: Vec<u8>,
-    kept: usize,
+pub struct Left {
+    /// A blob of the same kind.
+    pub blob: Vec<u8>,
+    /// Vectors in it.
+    pub kept: usize,
     /// Vectors that it had.
     of: usize,
     /// Whether a checksum of each says that those that are kept are as they were written.
@@ -240,7 +252,11 @@ struct Left {
 }
 
 /// What is left of a flat section.
-fn rescued_flat(survey: &Survey, entry: &SegmentMeta, codes: Option<&SegmentMeta>) -> Option<Left> {
+pub fn rescued_flat(
+    survey: &Survey,
+    entry: &SegmentMeta,
+    codes: Option<&SegmentMeta>,
+) -> Option<Left> {
     let available = (survey.map.len() as u64).saturating_sub(entry.bytes_offset);
     let bytes = survey
         .map
@@ -486,9 +502,8 @@ fn frames_in(bytes: &[u8], is_quantised: bool) -> impl Iterator<Item = u64> + '_
     entries.filter_map(|entry| Some(u64::from_le_bytes(*entry.first_chunk()?)))
 }
 
-/// Active frames that name the model of a vector and have none.
-fn without_vector(survey: &Survey) -> Vec<u64> {
-    let mut with: std::collections::BTreeSet<u64> = std::collections::BTreeSet::new();
+/// Active frames that name the model of a vector and have none, neither among `with` nor in what is kept.
+fn without_vector(survey: &Survey, mut with: BTreeSet<u64>) -> Vec<u64> {
     for blob in &survey.vectors.blobs {
         let stored;
         let bytes: &[u8] = match &blob.rescued {
