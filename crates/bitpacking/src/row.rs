@@ -1,17 +1,29 @@
 //! Four numbers at a time: in a vector of the processor, else as an array.
 
-#[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(any(
+    test,
+    not(any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_endian = "little")
+    ))
+))]
 mod array;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 #[path = "row/neon.rs"]
 mod vectors;
 #[cfg(target_arch = "x86_64")]
 #[path = "row/sse2.rs"]
 mod vectors;
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little")
+)))]
 pub use array::Row;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little")
+))]
 pub use vectors::Row;
 
 /// Numbers of a row.
@@ -19,7 +31,13 @@ pub const LANES: usize = 4;
 /// Bytes of a row.
 pub const ROW_BYTES: usize = 4 * LANES;
 
-#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    test,
+    any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_endian = "little")
+    )
+))]
 mod tests {
     use super::{LANES, ROW_BYTES, array, vectors};
 

@@ -132,7 +132,18 @@ fn look_like(bytes: &[u8], kind: Kind, dimension: u32) -> bool {
     let count = entries.len();
     let named = entries.filter(|entry| number(entry, 8) == Some(dimension as u64));
     let signs = named.count() + usize::from(number(bytes, 0) == Some(count as u64));
-    count > 0 && signs * 2 > count
+    count > 0 && signs * 2 > count || look_like_graph(bytes)
+}
+
+/// Whether nodes of a graph stand in front.
+fn look_like_graph(bytes: &[u8]) -> bool {
+    const LOOKED_AT: usize = 64;
+    const NODE: usize = 8 + 8 * ZERO_NEIGHBOURS as usize;
+    let nodes = bytes.get(COUNT..).unwrap_or_default().chunks_exact(NODE);
+    let nodes = nodes.take(LOOKED_AT);
+    let count = nodes.len();
+    let is_node = |node: &&[u8]| node.starts_with(&ZERO_NEIGHBOURS.to_le_bytes());
+    count == LOOKED_AT && nodes.filter(is_node).count() * 2 > count
 }
 
 impl Gathered {

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub enum Verdict {
     /// It may have come into force.
     Possible,
-    /// It did not: the log goes on without it, or there is none.
+    /// It did not: the log goes on without it.
     Undone,
     /// It would say what the commit before it and the log say together.
     Repeated,
@@ -95,14 +95,12 @@ impl Continued {
     }
 }
 
-/// What the log says of the commit behind `before`, of which the directory is there; `None` where the log does not follow
-/// `before`. Commits that found an empty log (large batches) leave its sequence as it was: it says nothing of them.
+/// What the log says of the commit behind `before`, of which the directory is there; `None` where it is not, or the log does
+/// not follow `before`. Commits that found an empty log (large batches) leave its sequence as it was: it says nothing of them.
 pub fn judge(map: &Bytes, before: &Located) -> Option<Verdict> {
     let log = continued(map, before)?;
     let end = before.footer_offset + mv2::footer::FOOTER_SIZE as u64;
-    let Some((_, later)) = later_directory(map, end, log.directory.generation()) else {
-        return Some(Verdict::Undone);
-    };
+    let (_, later) = later_directory(map, end, log.directory.generation())?;
     let applied = later.applied_sequence();
     if applied <= log.directory.applied_sequence() {
         return Some(Verdict::Possible);

@@ -16,6 +16,7 @@ use imbl::HashMap;
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
 use mv2::toc::{SegmentCompression, SegmentMeta, TocTail, VecIndexManifest, VectorCompression};
+use rustc_hash::FxHashSet;
 use vec::{Codebook, FrameSet, Source};
 
 use crate::additions::Addition;
@@ -554,7 +555,16 @@ pub fn replace(
             preserved(base, index, &fresh, Rewrite::WhenMuch, out)?
         }
     };
-    if !replaces_all {
+    // Where every document has a vector again, nothing is left to be repaired.
+    let lacks_any = || {
+        let made: FxHashSet<u64> = fresh
+            .iter()
+            .flat_map(|part| (0..part.count()).filter_map(|ordinal| part.frame(ordinal)))
+            .collect();
+        let has = |id: u64| made.contains(&id) || index.contains(id);
+        (0..base.frame_count()).any(|id| known(id) == FrameStatus::Active as u32 && !has(id))
+    };
+    if !replaces_all && !index.unreadable().is_empty() && lacks_any() {
         written.name_unreadable(base, Rewrite::WhenMuch, out)?;
     }
     Ok(written)

@@ -437,9 +437,13 @@ impl VectorIndex {
         index.open_own(committed)?;
         let is_own = |offset: u64, length: u64| {
             let named = index.parts.iter().filter_map(|part| part.sections.as_ref());
+            let damaged = index.damaged.iter();
+            let unreadable = index.unreadable.iter().map(|blob| &blob.section);
             named
-                .map(|(vectors, _)| (vectors.bytes_offset, vectors.bytes_length))
-                .any(|place| place == (offset, length))
+                .map(|(vectors, _)| vectors)
+                .chain(damaged.map(|(vectors, _)| vectors))
+                .chain(unreadable)
+                .any(|section| (section.bytes_offset, section.bytes_length) == (offset, length))
         };
         let gathered = foreign_vectors::gather(committed, &is_own);
         index.add_foreign(gathered)?;

@@ -189,12 +189,10 @@ fn removals_that_failed_do_not_come_back_either() {
     assert_eq!(titles(&open(&path)), expected);
 }
 
-/// A large batch finds an empty log, and leaves its sequence as it was.
-#[test]
-fn a_batch_in_front_of_the_log_counts_without_header_and_footer() {
-    let (_folder, path) = fresh();
-    drop(sealed_and_logged(&path, 3, 0));
-    let memory = open(&path);
+/// 600 documents of which the last 597 are one batch, and one more in the log; and where the footer of the batch stands.
+fn batch_and_logged(path: &Path) -> (Vec<u8>, usize) {
+    drop(sealed_and_logged(path, 3, 0));
+    let memory = open(path);
     let batch: Vec<Document> = (3..600)
         .map(|number| {
             let text: String = (0..200).map(|word| format!("{} ", word * number)).collect();
@@ -204,12 +202,19 @@ fn a_batch_in_front_of_the_log_counts_without_header_and_footer() {
         })
         .collect();
     memory.put(batch, PutOptions::default()).unwrap();
-    let footer = std::fs::metadata(&path).unwrap().len() as usize - FOOTER;
+    let footer = std::fs::metadata(path).unwrap().len() as usize - FOOTER;
     let mut document = Document::text("in the log", 1);
     document.title = Some("title 600".to_owned());
     put_document(&memory, document);
     drop(memory);
-    let sound = std::fs::read(&path).unwrap();
+    (std::fs::read(path).unwrap(), footer)
+}
+
+/// A large batch finds an empty log, and leaves its sequence as it was.
+#[test]
+fn a_batch_in_front_of_the_log_counts_without_header_and_footer() {
+    let (_folder, path) = fresh();
+    let (sound, footer) = batch_and_logged(&path);
     let expected: Vec<String> = (0..601).map(|number| format!("title {number}")).collect();
     assert_eq!(titles(&open(&path)), expected);
     for at in [footer, footer + 20] {
@@ -222,4 +227,13 @@ fn a_batch_in_front_of_the_log_counts_without_header_and_footer() {
         assert_ne!(report["status"], "failed", "{report}");
         assert_eq!(titles(&open(&path)), expected, "{at}: {report}");
     }
+    // Nothing is left that tells of the batch, and something stands where it did.
+    let before = mv2::recover::locate(&sound, &path).unwrap();
+    let table = mv2::toc::decode(before.toc(&sound).unwrap()).unwrap();
+    let directory = table.head.segments[0].bytes_offset as usize;
+    std::fs::write(&path, &sound[..directory]).unwrap();
+    damage_header(&path);
+    let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
+    assert_eq!(report["status"], "partial", "{report}");
+    assert!(report["kept"].is_string(), "{report}");
 }

@@ -5,9 +5,13 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Code, DoctorOptions, Document, Memory, OpenOptions, SelectionRequest, doctor_file};
+use engine::{
+    Code, DoctorOptions, Document, Embedding, Identity, Memory, OpenOptions, PutOptions,
+    SelectionRequest, doctor_file,
+};
 use mv2::wal::RECORD_HEADER_SIZE;
 use serde_json::Value;
 use support::{fresh, open, put_document};
@@ -218,4 +222,97 @@ fn a_put_does_not_hide_that_a_segment_is_damaged() {
     assert_eq!(told(&memory), None);
     // The byte is one of a number: the vector is kept, and named.
     assert_eq!(count(&memory), 6);
+}
+
+/// What is left of a ruin does not take the place of vectors that were made since.
+#[test]
+fn vectors_that_were_made_anew_count_and_not_what_is_left_of_old_ones() {
+    let Some(folder) = support::fixtures("mv2") else {
+        return;
+    };
+    let sound = std::fs::read(folder.join("cli-putmany.mv2")).unwrap();
+    let located = mv2::recover::locate(&sound, Path::new("x")).unwrap();
+    let table = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap();
+    let segment = &table.tail.segment_catalog.vec_segments[1];
+    let dimension = segment.dimension as usize;
+    let (_folder, path) = fresh();
+    let mut bytes = sound.clone();
+    bytes[segment.entry.bytes_offset as usize + 72] ^= 0x10;
+    std::fs::write(&path, &bytes).unwrap();
+    let memory = open(&path);
+    // A document without a vector: something is left to be repaired.
+    put_document(&memory, Document::text("one more", 1));
+    memory.seal().unwrap();
+    let made: Vec<Vec<f32>> = (0..6).map(|id| support::vector_of(dimension, id)).collect();
+    let identity = Identity {
+        model: Some("another".to_owned()),
+        ..Identity::default()
+    };
+    memory
+        .stage_vectors(&[0, 1, 2, 3, 4, 5], &made.concat(), identity.clone())
+        .unwrap();
+    let swap = memory.swap_vectors(identity, &[6]).unwrap();
+    assert_eq!(swap.swapped, 6);
+    memory.close().unwrap();
+    doctor(&path);
+    let memory = open(&path);
+    let snapshot = memory.snapshot("test").unwrap();
+    for (id, made) in (0..).zip(&made) {
+        let found = snapshot.embedding(id).unwrap().unwrap();
+        assert_eq!(found.vector[..], made[..], "{id}");
+    }
+}
+
+/// Our own base is named twice, by its section and where the reference looks.
+#[test]
+fn a_damaged_base_is_not_copied_again_with_each_rewriting() {
+    let (_folder, path) = fresh();
+    let memory = support::create(&path);
+    let documents = (0..300).map(|number| {
+        let mut document = Document::text(format!("number {number}"), 1);
+        document.embedding = Some(Embedding {
+            vector: support::vector_of(32, number).into(),
+            identity: Arc::default(),
+        });
+        document
+    });
+    memory
+        .put(documents.collect(), PutOptions::default())
+        .unwrap();
+    memory.close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let located = mv2::recover::locate(&bytes, &path).unwrap();
+    let table = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap();
+    let base = table.tail.indexes.vec.unwrap();
+    bytes[base.bytes_offset as usize] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let sections = || {
+        let bytes = std::fs::read(&path).unwrap();
+        let located = mv2::recover::locate(&bytes, &path).unwrap();
+        let table = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap();
+        let ids = table.head.segments.iter().map(|segment| segment.id >> 32);
+        ids.filter(|tag| *tag == 0x5645_4354).count()
+    };
+    assert_eq!(sections(), 1);
+    for round in 0..3 {
+        let memory = open(&path);
+        let large: Vec<Document> = (0..200)
+            .map(|number| Document::text(format!("{round} {number} {}", "text ".repeat(300)), 1))
+            .collect();
+        let stored = memory.put(large, PutOptions::default()).unwrap();
+        memory.remove(&stored.ids).unwrap();
+        memory.close().unwrap();
+        assert_eq!(sections(), 1, "round {round}");
+    }
+    let report = doctor(&path);
+    let findings = report["findings"].as_array().unwrap();
+    // The codes vouch for each vector.
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding["code"] != "frames_unchecked"),
+        "{report}"
+    );
+    let memory = open(&path);
+    assert_eq!(memory.stats().unwrap()["vector_count"], 300);
 }

@@ -1,20 +1,21 @@
-//! Vectors that the reference keeps in segments of its catalog. When one of them is damaged, what is left of it and all the
-//! others become one section of ours: beside such a section nobody looks at the catalog.
+//! Vectors that the reference keeps in one blob, or in segments of its catalog. When any of them is damaged, what is left of it
+//! and all the others become one section of ours: beside such a section nobody looks at the catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mv2::toc::{SegmentCompression, SegmentMeta};
 
 use super::survey::Survey;
-use super::vectors::{Blob, intact, report, rescued_flat};
+use super::vectors::{Blob, Sound, intact, report, rescued_flat};
 use crate::foreign_vectors::decode;
 use crate::vec_sections::{Kind, id_of};
 use crate::vectors::{COUNT, is_usable, write_entry};
 
-/// Looks at the segments, and gives whether any is damaged. `with` gets the frames of vectors that stay where they stand.
-pub fn gather(survey: &mut Survey, with: &mut BTreeSet<u64>) -> bool {
+/// Looks at the segments, and gives whether any is damaged. `index` is the one blob with all vectors, where it is: as long as
+/// that is sound nobody looks at the segments. `with` gets the frames of vectors that stay where they stand.
+pub fn gather(survey: &mut Survey, index: Option<SegmentMeta>, with: &mut BTreeSet<u64>) -> bool {
     let frames = survey.frames.len() as u64;
-    let segments: Vec<SegmentMeta> = survey
+    let segments = survey
         .tail
         .segment_catalog
         .vec_segments
@@ -29,8 +30,8 @@ pub fn gather(survey: &mut Survey, with: &mut BTreeSet<u64>) -> bool {
             compression: SegmentCompression::None,
             bytes_offset: entry.bytes_offset,
             bytes_length: entry.bytes_length,
-        })
-        .collect();
+        });
+    let segments: Vec<SegmentMeta> = index.into_iter().chain(segments).collect();
     if segments.iter().all(|entry| intact(survey, entry)) {
         return false;
     }
@@ -58,7 +59,7 @@ pub fn gather(survey: &mut Survey, with: &mut BTreeSet<u64>) -> bool {
         return true;
     }
     for entry in damaged {
-        let rescued = rescued_flat(survey, entry, None);
+        let rescued = rescued_flat(survey, entry, None, &Sound::default());
         report(survey, entry, rescued.as_ref());
         let decoded = rescued.and_then(|rescued| decode(&rescued.blob));
         for (frame, vector) in decoded.into_iter().flat_map(|decoded| decoded.vectors) {

@@ -56,30 +56,30 @@ pub fn gather(survey: &mut Survey, table: &Table) {
     let is_ours = named
         .as_ref()
         .is_some_and(|named| is_listed(named.bytes_offset));
+    // One that is damaged: our base, whose list is lost, or a blob of another program.
+    let mut ruin = None;
     if let Some(named) = named.filter(|named| !is_ours && named.bytes_length > COUNT as u64) {
         let bytes = survey.map.section(named.bytes_offset, named.bytes_length);
         let sound = bytes.is_some_and(|bytes| *blake3::hash(&bytes).as_bytes() == named.checksum);
-        if table.head.is_none() || !sound {
-            // Our base, whose list is lost; or a flat blob of another program that is damaged.
-            let entry = SegmentMeta {
-                id: id_of(Kind::Vectors, 0),
-                frame_from: 0,
-                frame_to: survey.frames.len() as u64,
-                primary_checksum: named.checksum,
-                compression: mv2::toc::SegmentCompression::None,
-                bytes_offset: named.bytes_offset,
-                bytes_length: named.bytes_length,
-            };
-            sections.insert(0, (entry, None));
-        } else {
-            survey.vectors.keeps_foreign = true;
-        }
+        survey.vectors.keeps_foreign = table.head.is_some() && sound;
+        ruin = (!survey.vectors.keeps_foreign).then(|| SegmentMeta {
+            id: id_of(Kind::Vectors, 0),
+            frame_from: 0,
+            frame_to: survey.frames.len() as u64,
+            primary_checksum: named.checksum,
+            compression: mv2::toc::SegmentCompression::None,
+            bytes_offset: named.bytes_offset,
+            bytes_length: named.bytes_length,
+        });
     }
     let mut with = BTreeSet::new();
     let mut faulty = false;
-    if sections.is_empty() && !survey.vectors.keeps_foreign {
-        faulty = vector_segments::gather(survey, &mut with);
+    if sections.is_empty() && table.head.is_some() && !survey.vectors.keeps_foreign {
+        faulty = vector_segments::gather(survey, ruin, &mut with);
+    } else if let Some(ruin) = ruin {
+        sections.insert(0, (ruin, None));
     }
+    let beside = Sound::of(survey, &sections);
     for (entry, codes) in sections {
         let sound = intact(survey, &entry) && are_vectors(survey, &entry);
         let codes_are_sound = codes.as_ref().is_some_and(|codes| intact(survey, codes));
@@ -102,7 +102,7 @@ pub fn gather(survey: &mut Survey, table: &Table) {
         let codes = codes.as_ref().filter(|_| codes_are_sound);
         let rescued = match kind_of(entry.id) {
             Some((Kind::Quantised, _)) => rescued_quantised(survey, &entry, codes),
-            _ => rescued_flat(survey, &entry, codes),
+            _ => rescued_flat(survey, &entry, codes, &beside),
         };
         report(survey, &entry, rescued.as_ref());
         if let Some(rescued) = rescued.filter(|rescued| rescued.kept > 0) {
@@ -239,6 +239,45 @@ fn found_sections(survey: &Survey) -> Vec<(SegmentMeta, Option<SegmentMeta>)> {
     found
 }
 
+/// What sections that are sound hold.
+#[derive(Default)]
+pub struct Sound {
+    dimension: Option<usize>,
+    frames: BTreeSet<u64>,
+}
+
+impl Sound {
+    fn of(survey: &Survey, sections: &[(SegmentMeta, Option<SegmentMeta>)]) -> Self {
+        let mut sound = Self::default();
+        let is_damaged =
+            |entry: &SegmentMeta| !intact(survey, entry) || !are_vectors(survey, entry);
+        if !sections.iter().any(|(entry, _)| is_damaged(entry)) {
+            return sound;
+        }
+        for (entry, _) in sections.iter().filter(|(entry, _)| !is_damaged(entry)) {
+            let Some(bytes) = survey.map.section(entry.bytes_offset, entry.bytes_length) else {
+                continue;
+            };
+            let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
+            let flat = || uniform(&bytes).map(|(_, dimension)| dimension);
+            let dimension = if is_quantised {
+                Some(quantised::DIMENSION)
+            } else {
+                flat()
+            };
+            sound.dimension = sound.dimension.or(dimension);
+            sound.frames.extend(frames_in(&bytes, is_quantised));
+        }
+        sound
+    }
+
+    /// Whether what a ruin says of a frame does not count: the frame has a vector, made anew perhaps, or all others have
+    /// another size.
+    fn has(&self, frame: u64, dimension: usize) -> bool {
+        self.frames.contains(&frame) || self.dimension.is_some_and(|sound| sound != dimension)
+    }
+}
+
 /// What is left of a damaged section.
 pub struct Left {
     /// A blob of the same kind.
@@ -256,6 +295,7 @@ pub fn rescued_flat(
     survey: &Survey,
     entry: &SegmentMeta,
     codes: Option<&SegmentMeta>,
+    beside: &Sound,
 ) -> Option<Left> {
     let available = (survey.map.len() as u64).saturating_sub(entry.bytes_offset);
     let bytes = survey
@@ -291,6 +331,7 @@ pub fn rescued_flat(
             for ((frame, vector), is_sound) in entries.iter().zip(&mut is_sound) {
                 *is_sound &= last < Some(*frame)
                     && *frame < survey.frames.len() as u64
+                    && !beside.has(*frame, vector.len())
                     && vector.iter().any(|number| *number != 0.0);
                 if *is_sound {
                     last = Some(*frame);
