@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use mv2::bytes::Bytes;
 use mv2::frame::FrameStatus;
-use mv2::toc::{SegmentCompression, SegmentMeta, VectorCompression};
+use mv2::toc::{SegmentMeta, VectorCompression};
 use vec::Codebook;
 
 use crate::committed::Committed;
 use crate::quantised;
-use crate::vec_sections::{Kind, id_of};
+use crate::vec_sections::{Kind, entry_of_blob};
 use crate::vectors::{COUNT, is_in_order, is_usable, numbers, stride, uniform, write_entry};
 
 /// Neighbours of a node in the lowest layer of a graph, and in the others.
@@ -113,9 +113,9 @@ fn read(
 
 /// Whether bytes are what vectors of so many numbers become when a few of them change: the reference also writes over vectors
 /// that it still names, or forgets where they are.
-fn look_like(bytes: &[u8], kind: Kind, dimension: u32) -> bool {
+fn look_like(bytes: &Bytes, kind: Kind, dimension: u32) -> bool {
     if kind == Kind::Quantised {
-        return quantised::open(&Bytes::from(bytes.to_vec())).is_some();
+        return quantised::open(bytes).is_some();
     }
     let dimension = dimension as usize;
     if !(1..=vec::MAX_DIMENSION).contains(&dimension) {
@@ -160,15 +160,9 @@ impl Gathered {
         if self.unreadable.len() < MOST
             && bytes.is_some_and(|bytes| look_like(&bytes, kind, dimension))
         {
-            self.unreadable.push(SegmentMeta {
-                id: id_of(kind, 0),
-                frame_from: 0,
-                frame_to: committed.frame_count(),
-                primary_checksum: checksum,
-                compression: SegmentCompression::None,
-                bytes_offset: place.0,
-                bytes_length: place.1,
-            });
+            let frames = committed.frame_count();
+            self.unreadable
+                .push(entry_of_blob(kind, frames, place, checksum));
         }
     }
 

@@ -78,6 +78,24 @@ pub fn id_of(kind: Kind, number: u32) -> u64 {
     tag << 32 | u64::from(number)
 }
 
+/// The entry of a blob of another program, which only its place and its checksum are known of, as one of ours.
+pub fn entry_of_blob(
+    kind: Kind,
+    frames: u64,
+    place: (u64, u64),
+    checksum: [u8; 32],
+) -> SegmentMeta {
+    SegmentMeta {
+        id: id_of(kind, 0),
+        frame_from: 0,
+        frame_to: frames,
+        primary_checksum: checksum,
+        compression: SegmentCompression::None,
+        bytes_offset: place.0,
+        bytes_length: place.1,
+    }
+}
+
 /// The status that a frame has when `changed` is in force; new frames are active unless it says otherwise.
 pub fn status_after(base: &Committed, changed: &HashMap<u64, StatusChange>, id: u64) -> u32 {
     match changed.get(&id) {

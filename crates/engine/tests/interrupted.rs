@@ -105,13 +105,21 @@ fn damage_header(path: &Path) {
     std::fs::write(path, &file).unwrap();
 }
 
+/// A document whose title is its number.
+fn titled(number: u64, text: impl Into<String>) -> Document {
+    let mut document = Document::text(text.into(), 1);
+    document.title = Some(format!("title {number}"));
+    document
+}
+
 /// A memory with a commit of `committed` documents and a log of `logged`, each with a title, and its bytes.
 fn sealed_and_logged(path: &Path, committed: u64, logged: u64) -> Vec<u8> {
     let memory = create(path);
     for number in 0..committed + logged {
-        let mut document = Document::text(format!("keyword{number}x is its word"), 1);
-        document.title = Some(format!("title {number}"));
-        put_document(&memory, document);
+        put_document(
+            &memory,
+            titled(number, format!("keyword{number}x is its word")),
+        );
         if number + 1 == committed {
             memory.seal().unwrap();
         }
@@ -156,9 +164,7 @@ fn a_commit_that_failed_does_not_come_back_when_the_log_went_on() {
     drop(memory);
     leave_undone(&path, &before, |written| written);
     let memory = open(&path);
-    let mut document = Document::text("acknowledged", 1);
-    document.title = Some("title 4".to_owned());
-    assert_eq!(put_document(&memory, document), 4);
+    assert_eq!(put_document(&memory, titled(4, "acknowledged")), 4);
     drop(memory);
     damage_header(&path);
     let error = Memory::open(&path, OpenOptions::default()).err().unwrap();
@@ -178,9 +184,7 @@ fn removals_that_failed_do_not_come_back_either() {
     drop(memory);
     leave_undone(&path, &before, |written| written);
     let memory = open(&path);
-    let mut document = Document::text("acknowledged", 1);
-    document.title = Some("title 5".to_owned());
-    assert_eq!(put_document(&memory, document), 5);
+    assert_eq!(put_document(&memory, titled(5, "acknowledged")), 5);
     drop(memory);
     damage_header(&path);
     let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
@@ -196,16 +200,12 @@ fn batch_and_logged(path: &Path) -> (Vec<u8>, usize) {
     let batch: Vec<Document> = (3..600)
         .map(|number| {
             let text: String = (0..200).map(|word| format!("{} ", word * number)).collect();
-            let mut document = Document::text(text, 1);
-            document.title = Some(format!("title {number}"));
-            document
+            titled(number, text)
         })
         .collect();
     memory.put(batch, PutOptions::default()).unwrap();
     let footer = std::fs::metadata(path).unwrap().len() as usize - FOOTER;
-    let mut document = Document::text("in the log", 1);
-    document.title = Some("title 600".to_owned());
-    put_document(&memory, document);
+    put_document(&memory, titled(600, "in the log"));
     drop(memory);
     (std::fs::read(path).unwrap(), footer)
 }
@@ -228,8 +228,7 @@ fn a_batch_in_front_of_the_log_counts_without_header_and_footer() {
         assert_eq!(titles(&open(&path)), expected, "{at}: {report}");
     }
     // Nothing is left that tells of the batch, and something stands where it did.
-    let before = mv2::recover::locate(&sound, &path).unwrap();
-    let table = mv2::toc::decode(before.toc(&sound).unwrap()).unwrap();
+    let table = support::table_of(&sound);
     let directory = table.head.segments[0].bytes_offset as usize;
     std::fs::write(&path, &sound[..directory]).unwrap();
     damage_header(&path);

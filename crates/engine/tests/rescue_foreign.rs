@@ -110,8 +110,7 @@ fn each_vector_of_a_damaged_segment_is_kept_or_named() {
         return;
     };
     let sound = std::fs::read(folder.join("foreign_vec_segments.mv2")).unwrap();
-    let located = mv2::recover::locate(&sound, Path::new("x")).unwrap();
-    let table = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap();
+    let table = support::table_of(&sound);
     let segments = table.tail.segment_catalog.vec_segments;
     assert_eq!(segments.len(), 2);
     let (_folder, path) = fresh();
@@ -179,8 +178,7 @@ fn a_put_does_not_hide_that_a_segment_is_damaged() {
         return;
     };
     let sound = std::fs::read(folder.join("cli-putmany.mv2")).unwrap();
-    let located = mv2::recover::locate(&sound, Path::new("x")).unwrap();
-    let table = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap();
+    let table = support::table_of(&sound);
     let segments = table.tail.segment_catalog.vec_segments;
     let (_folder, path) = fresh();
     let mut bytes = sound.clone();
@@ -231,8 +229,7 @@ fn vectors_that_were_made_anew_count_and_not_what_is_left_of_old_ones() {
         return;
     };
     let sound = std::fs::read(folder.join("cli-putmany.mv2")).unwrap();
-    let located = mv2::recover::locate(&sound, Path::new("x")).unwrap();
-    let table = mv2::toc::decode(located.toc(&sound).unwrap()).unwrap();
+    let table = support::table_of(&sound);
     let segment = &table.tail.segment_catalog.vec_segments[1];
     let dimension = segment.dimension as usize;
     let (_folder, path) = fresh();
@@ -281,15 +278,13 @@ fn a_damaged_base_is_not_copied_again_with_each_rewriting() {
         .unwrap();
     memory.close().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    let located = mv2::recover::locate(&bytes, &path).unwrap();
-    let table = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap();
+    let table = support::table_of(&bytes);
     let base = table.tail.indexes.vec.unwrap();
     bytes[base.bytes_offset as usize] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     let sections = || {
         let bytes = std::fs::read(&path).unwrap();
-        let located = mv2::recover::locate(&bytes, &path).unwrap();
-        let table = mv2::toc::decode(located.toc(&bytes).unwrap()).unwrap();
+        let table = support::table_of(&bytes);
         let ids = table.head.segments.iter().map(|segment| segment.id >> 32);
         ids.filter(|tag| *tag == 0x5645_4354).count()
     };

@@ -197,7 +197,7 @@ pub fn applied_sequence(survey: &mut Survey, header: &Header) -> Option<u64> {
     let fits = |applied: &u64| {
         records.iter().all(|record| {
             let contains = known.contains(survey, region, record);
-            contains.is_none_or(|contains| contains == (record.sequence <= *applied))
+            contains.is_none_or(|(contains, _)| contains == (record.sequence <= *applied))
         })
     };
     let applied = [Some(claimed), noted]
@@ -235,15 +235,22 @@ impl Known {
         Self(known)
     }
 
-    /// Whether the frames contain what a record says; `None` where it says nothing of them.
-    fn contains(&self, survey: &Survey, region: &[u8], record: &wal::WalRecord) -> Option<bool> {
+    /// Whether the frames contain what a record says, and the frame that it removes, if it does; `None` where it says nothing
+    /// of them.
+    fn contains(
+        &self,
+        survey: &Survey,
+        region: &[u8],
+        record: &wal::WalRecord,
+    ) -> Option<(bool, Option<u64>)> {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) else {
             return None;
         };
         if entry.op == EntryOperation::Tombstone {
             let target = survey.rescued(entry.target_frame_id?)?;
-            return Some(target.frame.status != FrameStatus::Active);
+            let is_removed = target.frame.status != FrameStatus::Active;
+            return Some((is_removed, entry.target_frame_id));
         }
         let has_content = entry.reuse_payload_from.is_none();
         let checksum = has_content.then(|| *blake3::hash(&entry.payload).as_bytes());
@@ -253,7 +260,7 @@ impl Known {
             entry.uri,
             entry.supersedes_frame_id,
         );
-        Some(self.0.contains(&trace))
+        Some((self.0.contains(&trace), None))
     }
 }
 
@@ -263,25 +270,14 @@ fn applied(survey: &Survey, region: &[u8], records: &[wal::WalRecord]) -> (usize
     let known = Known::of(survey);
     let mut not_removed = Vec::new();
     for (index, record) in records.iter().enumerate() {
-        let target = removed_by(region, record);
-        match (known.contains(survey, region, record), target) {
-            (Some(false), Some(target)) => not_removed.push(target),
-            (_, Some(_)) | (None, None) => {}
-            (Some(false), None) => return (index, not_removed),
-            (Some(true), None) => not_removed.clear(),
+        match known.contains(survey, region, record) {
+            Some((false, Some(target))) => not_removed.push(target),
+            Some((true, Some(_))) | None => {}
+            Some((false, None)) => return (index, not_removed),
+            Some((true, None)) => not_removed.clear(),
         }
     }
     (records.len(), not_removed)
-}
-
-/// The frame that a record removes.
-fn removed_by(region: &[u8], record: &wal::WalRecord) -> Option<u64> {
-    match WalEntry::decode(region.get(record.payload.clone())?) {
-        Ok(WalEntry::Frame(entry)) if entry.op == EntryOperation::Tombstone => {
-            entry.target_frame_id
-        }
-        _ => None,
-    }
 }
 
 /// Removals of which nobody knows what they removed.

@@ -121,20 +121,15 @@ pub fn places(map: &Bytes, stored: Option<&Header>) -> Places {
             || has_directory(map, intact.first(), place)
     });
     let newest = newest_damaged.or(intact.first().copied());
-    let found = newest.map(|newest| newest.start);
     // A header that can be read tells itself what was durable.
     let settled = match (stored, newest) {
         (None, Some(newest)) => settled_by_log(map, &newest, &intact),
         _ => None,
     };
-    let start = settled.or(found);
-    // A commit that never came into force has nothing to tell.
-    let is_undone = |place: &Place| start != found && Some(place.start) == found;
-    intact.retain(|place| !is_undone(place));
-    let newest = match intact.iter().position(|place| Some(place.start) == start) {
-        Some(index) => Some(intact.remove(index)),
-        None => newest,
-    };
+    intact.retain(|place| newest.is_none_or(|newest| newest.start != place.start));
+    // A commit that never came into force has nothing to tell: it is left out.
+    let index = intact.iter().position(|place| Some(place.start) == settled);
+    let newest = index.map(|index| intact.remove(index)).or(newest);
     assembled(map, stored, vouches || settled.is_some(), newest, intact)
 }
 

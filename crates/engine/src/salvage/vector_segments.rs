@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mv2::toc::{SegmentCompression, SegmentMeta};
+use mv2::toc::SegmentMeta;
 
 use super::survey::Survey;
 use super::vectors::{Blob, Sound, intact, report, rescued_flat};
 use crate::foreign_vectors::decode;
-use crate::vec_sections::{Kind, id_of};
+use crate::vec_sections::{Kind, entry_of_blob};
 use crate::vectors::{COUNT, is_usable, write_entry};
 
 /// Looks at the segments, and gives whether any is damaged. `index` is the one blob with all vectors, where it is: as long as
@@ -22,24 +22,20 @@ pub fn gather(survey: &mut Survey, index: Option<SegmentMeta>, with: &mut BTreeS
         .iter()
         .map(|segment| &segment.entry)
         .filter(|entry| entry.bytes_length > COUNT as u64)
-        .map(|entry| SegmentMeta {
-            id: id_of(Kind::Vectors, 0),
-            frame_from: 0,
-            frame_to: frames,
-            primary_checksum: entry.checksum,
-            compression: SegmentCompression::None,
-            bytes_offset: entry.bytes_offset,
-            bytes_length: entry.bytes_length,
+        .map(|entry| {
+            let place = (entry.bytes_offset, entry.bytes_length);
+            entry_of_blob(Kind::Vectors, frames, place, entry.checksum)
         });
-    let segments: Vec<SegmentMeta> = index.into_iter().chain(segments).collect();
-    if segments.iter().all(|entry| intact(survey, entry)) {
+    let (sound, damaged): (Vec<SegmentMeta>, Vec<SegmentMeta>) = index
+        .into_iter()
+        .chain(segments)
+        .partition(|entry| intact(survey, entry));
+    if damaged.is_empty() {
         return false;
     }
     // Of a frame with several vectors the last one counts.
     let mut vectors: BTreeMap<u64, Vec<f32>> = BTreeMap::new();
     let mut is_exact = true;
-    let (sound, damaged): (Vec<_>, Vec<_>) =
-        segments.iter().partition(|entry| intact(survey, entry));
     for entry in sound {
         let bytes = survey.map.section(entry.bytes_offset, entry.bytes_length);
         match bytes.and_then(|bytes| decode(&bytes)) {
@@ -52,13 +48,13 @@ pub fn gather(survey: &mut Survey, index: Option<SegmentMeta>, with: &mut BTreeS
     }
     if !is_exact {
         // They cannot be part of a section that is exact: they stay where they are, and what is damaged is left out.
-        for entry in damaged {
+        for entry in &damaged {
             report(survey, entry, None);
         }
         with.extend(vectors.into_keys());
         return true;
     }
-    for entry in damaged {
+    for entry in &damaged {
         let rescued = rescued_flat(survey, entry, None, &Sound::default());
         report(survey, entry, rescued.as_ref());
         let decoded = rescued.and_then(|rescued| decode(&rescued.blob));
@@ -73,7 +69,7 @@ pub fn gather(survey: &mut Survey, index: Option<SegmentMeta>, with: &mut BTreeS
     let (Some((first, _)), Some((last, _)), Some(entry)) = (
         vectors.first_key_value(),
         vectors.last_key_value(),
-        segments.into_iter().next(),
+        damaged.into_iter().next(),
     ) else {
         return true;
     };

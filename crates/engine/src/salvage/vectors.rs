@@ -14,7 +14,7 @@ use super::tables::Table;
 use super::vector_segments;
 use crate::embedding::names_vector;
 use crate::quantised;
-use crate::vec_sections::{Kind, id_of, kind_of};
+use crate::vec_sections::{Kind, entry_of_blob, id_of, kind_of};
 use crate::vectors::{COUNT, ENTRY_HEAD, is_flat, numbers, stride, uniform, write_entry};
 
 /// Vectors of one section.
@@ -31,8 +31,12 @@ pub struct Blob {
 impl Blob {
     /// Whether its vectors are quantised.
     pub fn is_quantised(&self) -> bool {
-        matches!(kind_of(self.entry.id), Some((Kind::Quantised, _)))
+        is_quantised(&self.entry)
     }
+}
+
+fn is_quantised(entry: &SegmentMeta) -> bool {
+    matches!(kind_of(entry.id), Some((Kind::Quantised, _)))
 }
 
 /// The vectors of a file.
@@ -62,15 +66,10 @@ pub fn gather(survey: &mut Survey, table: &Table) {
         let bytes = survey.map.section(named.bytes_offset, named.bytes_length);
         let sound = bytes.is_some_and(|bytes| *blake3::hash(&bytes).as_bytes() == named.checksum);
         survey.vectors.keeps_foreign = table.head.is_some() && sound;
-        ruin = (!survey.vectors.keeps_foreign).then(|| SegmentMeta {
-            id: id_of(Kind::Vectors, 0),
-            frame_from: 0,
-            frame_to: survey.frames.len() as u64,
-            primary_checksum: named.checksum,
-            compression: mv2::toc::SegmentCompression::None,
-            bytes_offset: named.bytes_offset,
-            bytes_length: named.bytes_length,
-        });
+        let place = (named.bytes_offset, named.bytes_length);
+        let frames = survey.frames.len() as u64;
+        ruin = (!survey.vectors.keeps_foreign)
+            .then(|| entry_of_blob(Kind::Vectors, frames, place, named.checksum));
     }
     let mut with = BTreeSet::new();
     let mut faulty = false;
@@ -79,9 +78,18 @@ pub fn gather(survey: &mut Survey, table: &Table) {
     } else if let Some(ruin) = ruin {
         sections.insert(0, (ruin, None));
     }
-    let beside = Sound::of(survey, &sections);
-    for (entry, codes) in sections {
-        let sound = intact(survey, &entry) && are_vectors(survey, &entry);
+    let is_sound = |entry: &SegmentMeta| intact(survey, entry) && are_vectors(survey, entry);
+    let sections: Vec<_> = sections
+        .into_iter()
+        .map(|(entry, codes)| (is_sound(&entry), entry, codes))
+        .collect();
+    let beside = if sections.iter().all(|(sound, ..)| *sound) {
+        Sound::default()
+    } else {
+        let sound = sections.iter().filter(|(sound, ..)| *sound);
+        Sound::of(survey, sound.map(|(_, entry, _)| entry))
+    };
+    for (sound, entry, codes) in sections {
         let codes_are_sound = codes.as_ref().is_some_and(|codes| intact(survey, codes));
         if sound {
             if codes.is_some() && !codes_are_sound {
@@ -132,7 +140,7 @@ pub fn report(survey: &mut Survey, entry: &SegmentMeta, rescued: Option<&Left>) 
         Some(format!("byte {}", entry.bytes_offset)),
     );
     if let Some(rescued) = rescued.filter(|_| kept > 0 && !is_checked) {
-        let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
+        let is_quantised = is_quantised(entry);
         survey.findings.add_frames(
             FindingCode::FramesUnchecked,
             "the vectors of {} frames are kept out of a damaged section, and nothing tells whether each is as it was written",
@@ -143,7 +151,7 @@ pub fn report(survey: &mut Survey, entry: &SegmentMeta, rescued: Option<&Left>) 
 
 /// Whether a section of which the checksum is right holds vectors, too: whoever made it may have put anything there.
 fn are_vectors(survey: &Survey, entry: &SegmentMeta) -> bool {
-    let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
+    let is_quantised = is_quantised(entry);
     survey
         .map
         .section(entry.bytes_offset, entry.bytes_length)
@@ -247,23 +255,17 @@ pub struct Sound {
 }
 
 impl Sound {
-    fn of(survey: &Survey, sections: &[(SegmentMeta, Option<SegmentMeta>)]) -> Self {
+    fn of<'a>(survey: &Survey, sections: impl Iterator<Item = &'a SegmentMeta>) -> Self {
         let mut sound = Self::default();
-        let is_damaged =
-            |entry: &SegmentMeta| !intact(survey, entry) || !are_vectors(survey, entry);
-        if !sections.iter().any(|(entry, _)| is_damaged(entry)) {
-            return sound;
-        }
-        for (entry, _) in sections.iter().filter(|(entry, _)| !is_damaged(entry)) {
+        for entry in sections {
             let Some(bytes) = survey.map.section(entry.bytes_offset, entry.bytes_length) else {
                 continue;
             };
-            let is_quantised = matches!(kind_of(entry.id), Some((Kind::Quantised, _)));
-            let flat = || uniform(&bytes).map(|(_, dimension)| dimension);
+            let is_quantised = is_quantised(entry);
             let dimension = if is_quantised {
                 Some(quantised::DIMENSION)
             } else {
-                flat()
+                uniform(&bytes).map(|(_, dimension)| dimension)
             };
             sound.dimension = sound.dimension.or(dimension);
             sound.frames.extend(frames_in(&bytes, is_quantised));

@@ -49,6 +49,12 @@ pub fn fixtures(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// The table of contents in force.
+pub fn table_of(file: &[u8]) -> DecodedToc {
+    let located = mv2::recover::locate(file, Path::new("file")).unwrap();
+    mv2::toc::decode(located.toc(file).unwrap()).unwrap()
+}
+
 /// A vector of numbers from -1 to 1 that look random.
 pub fn vector_of(dimension: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
