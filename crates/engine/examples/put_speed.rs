@@ -83,7 +83,7 @@ fn main() {
         serde_json::from_value(json!({ "query": "protein binding 77", "k": 10 })).unwrap();
     let start = Instant::now();
     for _ in 0..200 {
-        memory.prepare_find(request.clone()).unwrap().run().unwrap();
+        memory.find(request.clone()).unwrap();
     }
     println!(
         "find us: {:.1}",

@@ -24,6 +24,7 @@ use crate::directory::Directory;
 use crate::embedding::Identity;
 use crate::error::{Error, Result};
 use crate::indexing::index_range;
+use crate::landmarks::Landmarks;
 use crate::lex_sections::{part_of, same_range};
 use crate::output;
 use crate::pictures::PictureIndex;
@@ -61,6 +62,7 @@ pub struct Committed {
     /// Whether the directory was read from the file (otherwise it was built by decoding all frames).
     pub directory_is_stored: bool,
     header_bytes: [u8; header::FIELDS],
+    landmarks: Landmarks,
     /// What answers have shown and found intact.
     pub intact: Intact,
     /// Bytes of the map that searches may have touched since it was last looked at how much is mapped.
@@ -123,6 +125,8 @@ impl Committed {
         } else {
             located.header.encode().first_chunk().copied()
         };
+        // Before anything is read from it.
+        let mut landmarks = Landmarks::of_table(&map, located.toc_offset);
         let toc_bytes = located.toc(&map)?;
         refuse_older_commit(&located, toc_bytes)?;
         refuse_undone_commit(&map, &located)?;
@@ -172,6 +176,10 @@ impl Committed {
                 "it was cut off, or could not be read, while it was opened",
             ));
         }
+        if !landmarks.stand(&map) {
+            return Err(written_over(located.toc_offset));
+        }
+        landmarks.note_indexes(&map, &tail);
         let generation = if directory_is_stored {
             directory.generation()
         } else {
@@ -207,6 +215,7 @@ impl Committed {
             directory,
             directory_is_stored,
             header_bytes: header_bytes.unwrap_or([0; header::FIELDS]),
+            landmarks,
             intact: Intact::default(),
             touched: AtomicU64::new(0),
             mapped_at_first: OnceLock::new(),
@@ -223,9 +232,9 @@ impl Committed {
         })
     }
 
-    /// MV012 when damage was met in what look-ups are read from, or bytes that the file does not have any more: what was read
-    /// since may lack entries. Asked when an answer is made, before it goes out; the next look at the file does without
-    /// what is damaged.
+    /// MV012 when damage was met in what look-ups are read from, bytes that the file does not have any more, or others that
+    /// another program wrote over them: what was read since may lack entries. Asked when an answer is made, before it goes
+    /// out; the next look at the file does without what is damaged.
     pub fn check(&self) -> Result<()> {
         if self.map.has_failed() {
             let path = self.storage.path().display();
@@ -235,6 +244,9 @@ impl Committed {
                 format_args!("{path} was cut off, or could not be read, while it was open"),
             ));
         }
+        if self.is_written_over() {
+            return Err(written_over(self.toc_offset));
+        }
         match self.directory.damage() {
             None => Ok(()),
             Some(place) => Err(Error::corrupt(
@@ -243,6 +255,12 @@ impl Committed {
                 "it does not match its checksum",
             )),
         }
+    }
+
+    /// Whether another program has begun to write over this commit.
+    #[must_use]
+    pub fn is_written_over(&self) -> bool {
+        !self.landmarks.stand(&self.map)
     }
 
     /// Whether the header on disk is another one by now: someone committed.
@@ -495,6 +513,15 @@ impl Committed {
     pub fn not_indexed(&self) -> u64 {
         self.not_indexed.get().copied().unwrap_or(0)
     }
+}
+
+/// MV012: what was read may be half of one commit and half of what takes its place.
+fn written_over(toc_offset: u64) -> Error {
+    Error::corrupt(
+        "table of contents",
+        toc_offset,
+        "another program wrote over it while it was read",
+    )
 }
 
 /// A section as bytes that keep `map` alive.

@@ -176,7 +176,7 @@ pub struct FindHit {
 
 /// A checked request on a snapshot, ready to run.
 pub struct PreparedFind {
-    request: FindRequest,
+    request: Arc<FindRequest>,
     /// `None`: there are no words to look for.
     query: Option<Query>,
     /// `None`: it is not looked for by meaning.
@@ -196,8 +196,16 @@ pub struct PreparedFind {
 impl Memory {
     /// Checks a search and binds it to the current state.
     pub fn prepare_find(&self, request: FindRequest) -> Result<PreparedFind> {
+        let request = Arc::new(request);
+        self.answer("find", |snapshot| self.prepare_on(snapshot, &request))
+    }
+
+    fn prepare_on(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        request: &Arc<FindRequest>,
+    ) -> Result<PreparedFind> {
         let started = Instant::now();
-        let snapshot = self.snapshot("find")?;
         if request.k == 0 {
             return Err(Error::invalid("k", 0, "an integer of at least 1"));
         }
@@ -213,8 +221,8 @@ impl Memory {
         }
         request.recall.effort()?;
         let mut warnings = Vec::new();
-        let vector = self.vector_to_find(&request, &snapshot, &mut warnings)?;
-        let query = self.words_to_find(&request, vector.is_some(), &mut warnings)?;
+        let vector = self.vector_to_find(request, snapshot, &mut warnings)?;
+        let query = self.words_to_find(request, vector.is_some(), &mut warnings)?;
         let by = match (&query, &vector) {
             (Some(_), Some(_)) => By::Both {
                 depth: request.fusion.depth(request.k),
@@ -225,20 +233,20 @@ impl Memory {
         let start = Cursor::start(request.cursor.as_deref(), snapshot.frame_count(), by)?;
         let selection = Selection::new(&request.selection)?;
         // The index leaves out most of what is not selected, at a fraction of what looking at frames takes.
-        let conditions = selection.conditions(&snapshot);
+        let conditions = selection.conditions(snapshot);
         let demands = query.as_ref().filter(|_| vector.is_some());
         let demands = demands.and_then(Query::demands);
         let demands = demands.map(|query| query.require(conditions.clone()));
         let query = query.map(|query| query.require(conditions));
         Ok(PreparedFind {
-            request,
+            request: Arc::clone(request),
             query,
             demands,
             vector,
             warnings,
             selection,
             start,
-            snapshot,
+            snapshot: Arc::clone(snapshot),
             started,
             plan: OnceLock::new(),
         })
@@ -336,7 +344,18 @@ impl Memory {
 
     /// Searches for words, meaning or both.
     pub fn find(&self, request: FindRequest) -> Result<FindResult> {
-        self.prepare_find(request)?.run()
+        self.run_find(&self.prepare_find(request)?)
+    }
+
+    /// Runs a search, and once more on the current state when another program wrote over the one it was prepared on.
+    pub fn run_find(&self, prepared: &PreparedFind) -> Result<FindResult> {
+        match prepared.run() {
+            Err(error) if self.is_unsettled(&error, &prepared.snapshot)? => {
+                let request = &prepared.request;
+                self.ask_settled("find", |snapshot| self.prepare_on(snapshot, request)?.run())
+            }
+            found => found,
+        }
     }
 }
 
@@ -415,8 +434,8 @@ impl PreparedFind {
         })
     }
 
-    /// Runs the search.
-    pub fn run(&self) -> Result<FindResult> {
+    /// Runs the search on the state it was prepared on.
+    fn run(&self) -> Result<FindResult> {
         let found = self.search();
         // What was found, or not, may be due to damage.
         self.snapshot.committed.check()?;

@@ -54,6 +54,7 @@ mod fresh;
 mod fusion;
 mod indexing;
 mod inspect;
+mod landmarks;
 mod lex_sections;
 mod lock;
 mod log_index;

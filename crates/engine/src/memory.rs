@@ -184,13 +184,43 @@ impl Memory {
     pub(crate) fn answer<T>(
         &self,
         operation: &str,
-        answer: impl FnOnce(&Arc<Snapshot>) -> Result<T>,
+        mut answer: impl FnMut(&Arc<Snapshot>) -> Result<T>,
     ) -> Result<T> {
-        let snapshot = self.snapshot(operation)?;
-        let answer = answer(&snapshot);
-        // An answer, or an error, may be due to damage.
-        snapshot.committed.check()?;
-        answer
+        self.ask_settled(operation, |snapshot| {
+            let answer = answer(snapshot);
+            // An answer, or an error, may be due to damage.
+            snapshot.committed.check()?;
+            answer
+        })
+    }
+
+    /// Asks the current state, and again when what looked like damage was another program at work in place: a newer state
+    /// is one that it has left behind.
+    pub(crate) fn ask_settled<T>(
+        &self,
+        operation: &str,
+        mut ask: impl FnMut(&Arc<Snapshot>) -> Result<T>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        let mut is_first = true;
+        loop {
+            let snapshot = self.snapshot(operation)?;
+            match ask(&snapshot) {
+                // Programs that go on and on are not waited for any longer than for a lock.
+                Err(error)
+                    if (is_first || started.elapsed() <= self.options.lock_timeout)
+                        && self.is_unsettled(&error, &snapshot)? =>
+                {
+                    is_first = false;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Whether an error that `snapshot` gave says nothing about the file as it is by now.
+    pub(crate) fn is_unsettled(&self, error: &Error, snapshot: &Snapshot) -> Result<bool> {
+        Ok(error.code == Code::Corrupt && self.is_stale(snapshot)?)
     }
 
     fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {

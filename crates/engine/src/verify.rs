@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use mv2::frame::FrameStatus;
 use mv2::storage::FileStorage;
@@ -69,12 +70,14 @@ impl Check {
 impl Memory {
     /// Checks this memory as it stands on disk.
     pub fn verify(&self, deep: bool) -> Result<VerifyReport> {
-        let snapshot = self.snapshot("verify")?;
         if self.salvaged().is_some() {
+            self.snapshot("verify")?;
             // The file itself, not what was rescued of it.
             return verify_at(self.real(), self.path(), deep);
         }
-        checked(self.path(), &snapshot.committed, deep)
+        self.ask_settled("verify", |snapshot| {
+            checked(self.path(), &snapshot.committed, deep)
+        })
     }
 }
 
@@ -89,14 +92,21 @@ fn verify_at(real: &Path, path: &Path, deep: bool) -> Result<VerifyReport> {
     refuse_neighbours(real, &mv2::neighbours::forbidden(real))?;
     let storage = Arc::new(FileStorage::open_existing(real, false)?);
     let timeout = std::time::Duration::from_secs(10);
-    let committed = load(&storage, timeout, Locked::No, Care::Quick)?;
-    checked(path, &committed, deep)
+    let started = Instant::now();
+    loop {
+        let committed = load(&storage, timeout, Locked::No, Care::Quick)?;
+        let report = checked(path, &committed, deep);
+        // Another program has begun a commit in place, which the next look waits for.
+        if !committed.is_written_over() || started.elapsed() > timeout {
+            return report;
+        }
+    }
 }
 
-/// The report; MV012 instead when the file was cut off meanwhile.
+/// The report; MV012 instead when the file was cut off, or written over, meanwhile.
 fn checked(path: &Path, committed: &Committed, deep: bool) -> Result<VerifyReport> {
     let report = report(path, committed, deep);
-    if committed.map.has_failed() {
+    if committed.map.has_failed() || committed.is_written_over() {
         committed.check()?;
     }
     Ok(report)

@@ -120,7 +120,7 @@ impl Memory {
     fn with_cards<T>(
         &self,
         operation: &str,
-        ask: impl FnOnce(&Cards, &Snapshot) -> T,
+        mut ask: impl FnMut(&Cards, &Snapshot) -> T,
     ) -> Result<T> {
         self.answer(operation, |snapshot| {
             let cards = Cards::of(snapshot, &mut self.derived.lock(), now())?;

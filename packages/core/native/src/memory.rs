@@ -426,10 +426,13 @@ impl NativeMemory {
             request.vector = vector.map(|vector| Arc::from(&*vector));
             let prepared = self.memory.prepare_find(request)?;
             if prepared.is_cheap()? {
-                return Ok(Either::A(NativeHits::of(&prepared.run()?)?));
+                return Ok(Either::A(NativeHits::of(
+                    &self.memory.run_find(&prepared)?,
+                )?));
             }
+            let memory = Arc::clone(&self.memory);
             Ok(Either::B(Job::spawn(move || {
-                NativeHits::of(&prepared.run()?)
+                NativeHits::of(&memory.run_find(&prepared)?)
             })))
         })
         .map_err(to_napi)
