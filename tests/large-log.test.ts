@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { create, open } from '@memvid/sdk';
@@ -46,6 +46,42 @@ describe('a memory that was closed without moving the log into the file', () => 
         expect((await again.find('heron')).hits.map((hit) => hit.uri)).toEqual(['mv2://birds/heron']);
         expect((await again.verify({ deep: true })).overall_status).toBe('passed');
       }
+    },
+    60_000,
+  );
+});
+
+describe('a program of the reference that was killed when it had applied the log', () => {
+  it.skipIf(noProgram)(
+    'and had not said so in the header leaves no record to be applied a second time',
+    async () => {
+      const file = join(scratch(), 'notes.mv2');
+      const memory = await create(file);
+      await memory.put({ text: 'A pelican at the pier.', uri: 'mv2://birds/pelican' });
+      await memory.close();
+      const later = await open(file);
+      await later.put({ text: 'A heron at the pier.', uri: 'mv2://birds/heron' });
+      await later.close({ seal: false });
+      const before = readFileSync(file);
+      const home = scratch();
+      const note = join(home, 'note.txt');
+      writeFileSync(note, 'A gull over the pier.');
+      const put = reference(home, 'put', file, '--input', note, '--uri', 'mv2://birds/gull');
+      expect(put.status).toBe(0);
+      // The header as it is written first: the new table, and what was applied before (bytes 32 to 48).
+      const bytes = readFileSync(file);
+      expect(bytes.readBigUInt64LE(40)).toBeGreaterThan(before.readBigUInt64LE(40));
+      before.copy(bytes, 32, 32, 48);
+      writeFileSync(file, bytes);
+      for (const readOnly of [true, false]) {
+        await using again = await open(file, { readOnly });
+        expect((await again.find('heron')).total_hits).toBe(1);
+        expect((await again.stats()).active_frame_count).toBe(3);
+        if (!readOnly) await again.put({ text: 'A tern.' });
+      }
+      await using at = await open(file);
+      expect((await at.find('heron')).total_hits).toBe(1);
+      expect((await at.stats()).active_frame_count).toBe(4);
     },
     60_000,
   );

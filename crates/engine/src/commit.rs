@@ -268,6 +268,10 @@ fn write(
     )?;
     let last_payload =
         last_payload.and_then(|index| Some((index, additions.get_mut(index)?.payload.take()?)));
+    let guard = match last_payload {
+        Some(_) => None,
+        None => guard(base, &changed)?,
+    };
     let fresh_frames = additions.iter_mut().map(|addition| &mut addition.frame);
     let pictures = FreshPictures::of(base, fresh_frames);
     let frames = additions
@@ -284,7 +288,7 @@ fn write(
         pictures,
         edits: Edits::new(),
         altered: Altered::default(),
-        guard: None,
+        guard,
         wal_size,
     };
     finish(snapshot, content, out, options, admits)
@@ -354,13 +358,13 @@ pub fn commit_change(
         let content = Content {
             frames: FreshFrames::default(),
             last_payload: None,
+            guard: guard(base, &snapshot.pending.changes)?,
             changed: snapshot.pending.changes.clone(),
             sections: base.lex_sections().to_vec(),
             vectors: change.vectors,
             pictures: FreshPictures::default(),
             edits: change.edits,
             altered: change.altered,
-            guard: last_payload(base)?,
             wal_size: base.header.wal_size,
         };
         finish(snapshot, content, out, options, true)
@@ -375,16 +379,31 @@ pub fn commit_change(
     put_in_force(snapshot, &written)
 }
 
-/// The last payload of a commit, with its frame.
-fn last_payload(base: &Committed) -> Result<Option<(u64, Vec<u8>)>> {
+/// A payload that is in the file already, with its frame: a short one of the last, of what stays if anything does.
+fn guard(base: &Committed, changed: &HashMap<u64, StatusChange>) -> Result<Option<(u64, Vec<u8>)>> {
+    /// As many are compared: one may be of a hundred megabytes.
+    const COMPARED: usize = 256;
+    let mut best: Option<(bool, u64, u64)> = None;
+    let mut compared = 0;
     for id in (0..base.frame_count()).rev() {
         let view = base.frame(id)?;
-        if view.payload_length > 0 && view.status != FrameStatus::Deleted {
-            let payload = base.payload(view.payload_offset, view.payload_length)?;
-            return Ok(Some((id, payload.to_vec())));
+        if view.payload_length == 0 {
+            continue;
+        }
+        let is_gone = view.status == FrameStatus::Deleted || changed.contains_key(&id);
+        let candidate = (is_gone, view.payload_length, id);
+        best = Some(best.map_or(candidate, |best| best.min(candidate)));
+        compared += 1;
+        if compared >= COMPARED && best.is_some_and(|(is_gone, _, _)| !is_gone) {
+            break;
         }
     }
-    Ok(None)
+    let Some((_, _, id)) = best else {
+        return Ok(None);
+    };
+    let view = base.frame(id)?;
+    let payload = base.payload(view.payload_offset, view.payload_length)?;
+    Ok(Some((id, payload.to_vec())))
 }
 
 /// Writes what follows payloads and full-text sections, up to the table of contents, and makes all of it durable.

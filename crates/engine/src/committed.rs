@@ -14,6 +14,7 @@ use mv2::storage::FileStorage;
 use mv2::time_index::TimeIndex;
 use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
 use mv2::view::FrameView;
+use mv2::wal::{self, WalEntry};
 use serde_json::Value;
 
 use crate::describe::{
@@ -63,6 +64,8 @@ pub struct Committed {
     pub directory_is_stored: bool,
     header_bytes: [u8; header::FIELDS],
     landmarks: Landmarks,
+    /// Log records up to this sequence are part of the commit.
+    pub applied_sequence: u64,
     /// What answers have shown and found intact.
     pub intact: Intact,
     /// Bytes of the map that searches may have touched since it was last looked at how much is mapped.
@@ -179,7 +182,6 @@ impl Committed {
         if !landmarks.stand(&map) {
             return Err(written_over(located.toc_offset));
         }
-        landmarks.note_indexes(&map, &tail);
         let generation = if directory_is_stored {
             directory.generation()
         } else {
@@ -201,6 +203,12 @@ impl Committed {
             header.wal_size = directory.log_size();
             header.wal_sequence = directory.applied_sequence();
         }
+        landmarks.note_sections(&map, &header, &tail);
+        let applied_sequence = if directory_is_stored {
+            directory.applied_sequence()
+        } else {
+            applied_by_another(&map, &header, &tail)
+        };
         Ok(Self {
             storage,
             map,
@@ -216,6 +224,7 @@ impl Committed {
             directory_is_stored,
             header_bytes: header_bytes.unwrap_or([0; header::FIELDS]),
             landmarks,
+            applied_sequence,
             intact: Intact::default(),
             touched: AtomicU64::new(0),
             mapped_at_first: OnceLock::new(),
@@ -513,6 +522,29 @@ impl Committed {
     pub fn not_indexed(&self) -> u64 {
         self.not_indexed.get().copied().unwrap_or(0)
     }
+}
+
+/// Up to which record a commit of another program contains the log.
+///
+/// A program of the reference names the new table of contents in the header before it says there that the records are
+/// applied; one that is killed in between leaves them to be applied a second time. But a record of the log that lists the
+/// full-text segments of this very table was written when all records before it were in it.
+fn applied_by_another(map: &Bytes, header: &Header, tail: &TocTail) -> u64 {
+    let claimed = header.wal_sequence;
+    if tail.indexes.lex_segments.is_empty() {
+        return claimed;
+    }
+    let Ok(region) = wal::region(map, header) else {
+        return claimed;
+    };
+    let scan = wal::scan(region, claimed);
+    let lists_segments = |record: &&wal::WalRecord| {
+        let payload = region.get(record.payload.clone()).unwrap_or_default();
+        record.pending
+            && matches!(WalEntry::decode(payload), Ok(WalEntry::Lex(batch)) if batch.segments == tail.indexes.lex_segments)
+    };
+    let applied = scan.records.iter().filter(lists_segments).last();
+    applied.map_or(claimed, |record| record.sequence)
 }
 
 /// MV012: what was read may be half of one commit and half of what takes its place.

@@ -55,6 +55,11 @@ struct Writer {
     rewrite: Option<Rewrite>,
 }
 
+/// How long a lock is waited for before the file is looked at without it once more.
+const LOOKS_AGAIN: Duration = Duration::from_millis(20);
+/// How long another call of the same handle is waited for at least.
+const AT_LEAST: Duration = Duration::from_millis(100);
+
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
 pub struct Memory {
     /// As the caller gave it.
@@ -206,11 +211,11 @@ impl Memory {
         loop {
             let snapshot = self.snapshot(operation)?;
             match ask(&snapshot) {
-                // Programs that go on and on are not waited for any longer than for a lock.
-                Err(error)
-                    if (is_first || started.elapsed() <= self.options.lock_timeout)
-                        && self.is_unsettled(&error, &snapshot)? =>
-                {
+                Err(error) if self.is_unsettled(&error, &snapshot)? => {
+                    // Programs that go on and on are not waited for any longer than for a lock.
+                    if !is_first && started.elapsed() > self.options.lock_timeout {
+                        return Err(error);
+                    }
                     is_first = false;
                 }
                 answer => return answer,
@@ -218,9 +223,9 @@ impl Memory {
         }
     }
 
-    /// Whether an error that `snapshot` gave says nothing about the file as it is by now.
+    /// Whether an error that `snapshot` gave says nothing about the file as it is by now. Damage alone stays what it is.
     pub(crate) fn is_unsettled(&self, error: &Error, snapshot: &Snapshot) -> Result<bool> {
-        Ok(error.code == Code::Corrupt && self.is_stale(snapshot)?)
+        Ok(error.code == Code::Corrupt && self.is_overtaken(snapshot)?)
     }
 
     fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {
@@ -231,7 +236,16 @@ impl Memory {
         if !self.is_stale(&current)? {
             return Ok(current);
         }
-        let _one_at_a_time = self.refresh.lock();
+        let started = Instant::now();
+        // Whoever has the file locked is not kept waiting by one who waits for that lock.
+        let _one_at_a_time = match locked {
+            Locked::Yes => None,
+            Locked::No => Some(
+                self.refresh
+                    .try_lock_for(self.options.lock_timeout.max(AT_LEAST))
+                    .ok_or_else(|| crate::lock::locked(&self.path, started.elapsed()))?,
+            ),
+        };
         let current = self
             .state
             .load_full()
@@ -239,7 +253,8 @@ impl Memory {
         if !self.is_stale(&current)? {
             return Ok(current);
         }
-        let next = Arc::new(self.reload(&current, locked)?);
+        let patience = self.options.lock_timeout.saturating_sub(started.elapsed());
+        let next = Arc::new(self.reload(&current, locked, patience)?);
         // A write of this handle may have published a newer state meanwhile; then ours is not needed.
         self.state
             .compare_and_swap(&Some(current), Some(Arc::clone(&next)));
@@ -247,6 +262,15 @@ impl Memory {
     }
 
     fn is_stale(&self, current: &Snapshot) -> Result<bool> {
+        let committed = &current.committed;
+        Ok(self.is_overtaken(current)?
+            || self.salvaged.is_none()
+                && (committed.check().is_err()
+                    || writer::has_new_records(committed, &current.pending)))
+    }
+
+    /// Whether the file is another one, or another commit is in force or on its way over this one.
+    fn is_overtaken(&self, current: &Snapshot) -> Result<bool> {
         if self.salvaged.is_some() {
             return Ok(false);
         }
@@ -255,14 +279,13 @@ impl Memory {
             None => Err(missing(&self.path)),
             Some((identity, length)) => Ok(identity != committed.storage.identity()
                 || length < committed.end
-                || committed.check().is_err()
                 || committed.header_changed()
-                || writer::has_new_records(committed, &current.pending)
+                || committed.is_written_over()
                 || writer::has_lost_records(committed, &current.pending)),
         }
     }
 
-    fn reload(&self, current: &Snapshot, locked: Locked) -> Result<Snapshot> {
+    fn reload(&self, current: &Snapshot, locked: Locked, patience: Duration) -> Result<Snapshot> {
         let lex = self.lex_is_enabled();
         let storage = &current.committed.storage;
         let (identity, length) =
@@ -289,7 +312,7 @@ impl Memory {
         } else {
             Arc::clone(storage)
         };
-        let committed = match load(&storage, self.options.lock_timeout, locked, care) {
+        let committed = match load(&storage, patience, locked, care) {
             Err(error) if is_cut && error.code == Code::Corrupt => {
                 return Err(Error::corrupt(
                     "file",
@@ -450,17 +473,24 @@ impl Memory {
 
     /// Enables lexical search: for this handle, and in the file unless it is read-only.
     pub fn enable_lex(&self) -> Result<()> {
-        let snapshot = self.snapshot("enableLex")?;
+        self.snapshot("enableLex")?;
         if self.lex_is_enabled() {
             return Ok(());
         }
         self.lex.store(true, Ordering::Relaxed);
         if self.options.read_only {
-            let pending = writer::load_pending(&snapshot.committed, true)?;
-            self.state.store(Some(Arc::new(Snapshot {
-                committed: Arc::clone(&snapshot.committed),
-                pending,
-            })));
+            let enabled = self.answer("enableLex", |snapshot| {
+                let committed = Arc::clone(&snapshot.committed);
+                let pending = writer::load_pending(&committed, true)?;
+                Ok(Snapshot { committed, pending })
+            });
+            match enabled {
+                Ok(enabled) => self.state.store(Some(Arc::new(enabled))),
+                Err(error) => {
+                    self.lex.store(false, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
             return Ok(());
         }
         let enabled = self.with_lock("enableLex", |snapshot| {
@@ -734,20 +764,38 @@ pub fn load(
     if locked == Locked::Yes {
         return Committed::load(Arc::clone(storage), care);
     }
-    match Committed::load_unlocked(storage, care) {
-        Ok(Some(committed)) => return Ok(committed),
-        Err(error) if error.code != Code::Corrupt => return Err(error),
-        _ => {}
-    }
     let path = storage.path();
-    let lock = FileLock::shared(path, timeout)
-        .map_err(|error| crate::lock::describe(error.into(), path, timeout))?;
-    if lock.identity() == storage.identity() {
-        return Committed::load(Arc::clone(storage), care);
+    let started = Instant::now();
+    loop {
+        match Committed::load_unlocked(storage, care) {
+            Ok(Some(committed)) if !is_halfway(&committed) => return Ok(committed),
+            Err(error) if error.code != Code::Corrupt => return Err(error),
+            _ => {}
+        }
+        // Whoever has the lock may be done with what is in the way long before it gives it back.
+        let left = timeout.saturating_sub(started.elapsed());
+        let lock = match FileLock::shared(path, left.min(LOOKS_AGAIN)) {
+            Err(mv2::Error::Locked { .. }) if left > LOOKS_AGAIN => continue,
+            lock => {
+                lock.map_err(|error| crate::lock::describe(error.into(), path, started.elapsed()))?
+            }
+        };
+        if lock.identity() == storage.identity() {
+            return Committed::load(Arc::clone(storage), care);
+        }
+        // It was replaced meanwhile: what the path names now counts.
+        let current = FileStorage::open_existing(path, storage.is_writable())?;
+        return Committed::load(Arc::new(current), care);
     }
-    // It was replaced meanwhile: what the path names now counts.
-    let current = FileStorage::open_existing(path, storage.is_writable())?;
-    Committed::load(Arc::new(current), care)
+}
+
+/// Whether the header may be one of several that a program of the reference writes one after the other when it applies the
+/// log: the first name the new table of contents, and only the last says that the records are in it.
+fn is_halfway(committed: &Committed) -> bool {
+    let has_records = || writer::load_pending(committed, false).is_ok_and(|log| !log.is_empty());
+    !committed.directory_is_stored
+        && mv2::lock::reference_is_at_work(committed.storage.path())
+        && has_records()
 }
 
 /// MV019 for what is there and is no file: a folder, a device, a pipe, or a link that leads nowhere.

@@ -22,7 +22,9 @@ const UNLIMITED: u64 = (1 << 53) - 1;
 impl Memory {
     /// Whether any frame has a vector, whatever became of it. Looks at no frame.
     pub fn has_vectors(&self) -> Result<bool> {
-        Ok(self.snapshot("stats")?.vector_dimension()?.is_some())
+        self.answer("stats", |snapshot| {
+            Ok(snapshot.vector_dimension()?.is_some())
+        })
     }
 
     /// The answer of `stats()`.

@@ -66,10 +66,7 @@ pub fn load_pending_onto(
 pub fn applied_sequence(committed: &Committed) -> u64 {
     // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
     // When they differ it is the header that is wrong: the directory belongs to these very frames.
-    if committed.directory_is_stored {
-        return committed.directory.applied_sequence();
-    }
-    committed.header.wal_sequence
+    committed.applied_sequence
 }
 
 /// MV012 when the header of another program tells another applied sequence than its log: records would be lost, or applied a

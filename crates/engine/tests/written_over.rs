@@ -6,7 +6,7 @@ mod support;
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{Code, Document, FindRequest, Memory, OpenOptions, PutOptions, TimelineRequest};
 use mv2::lock::FileLock;
@@ -112,6 +112,94 @@ fn whoever_has_no_patience_is_told_that_somebody_writes() {
     let failed = in_place.during(&path, || memory.text(0)).unwrap_err();
     assert_eq!(failed.code, Code::Locked);
     assert_eq!(memory.text(0).unwrap(), "harbour number 0");
+}
+
+#[test]
+fn a_reader_that_waits_keeps_no_writer_of_its_handle_waiting() {
+    let (_folder, path) = filled();
+    let in_place = InPlace::of(&path);
+    let options = OpenOptions {
+        lock_timeout: Duration::from_secs(120),
+        ..OpenOptions::default()
+    };
+    let memory = Memory::open(&path, options).unwrap();
+    let started = Instant::now();
+    for _ in 0..8 {
+        in_place.during(&path, || {
+            std::thread::scope(|scope| {
+                let verified = scope.spawn(|| memory.verify(true));
+                // It waits by now, and holds what it waits with.
+                std::thread::sleep(Duration::from_millis(50));
+                let document = Document::text("one more".to_owned(), 1_000);
+                memory.put(vec![document], PutOptions::default()).unwrap();
+                assert_eq!(verified.join().unwrap().unwrap().overall_status, "passed");
+            });
+        });
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "a deadlock until a time-out"
+    );
+    assert_eq!(memory.find(request("more")).unwrap().total_hits, 8);
+}
+
+#[test]
+fn whoever_waits_goes_on_when_the_table_is_whole_though_the_lock_is_held() {
+    let (_folder, path) = filled();
+    let in_place = InPlace::of(&path);
+    let memory = reader(&path, Duration::from_secs(120));
+    let lock = FileLock::exclusive(&path, Duration::ZERO).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&[0x5a; 300], in_place.offset).unwrap();
+    std::thread::scope(|scope| {
+        let text = scope.spawn(|| memory.text(0));
+        std::thread::sleep(Duration::from_millis(100));
+        file.write_all_at(&in_place.before, in_place.offset)
+            .unwrap();
+        assert_eq!(text.join().unwrap().unwrap(), "harbour number 0");
+    });
+    drop(lock);
+}
+
+#[test]
+fn behind_the_sections_of_every_commit_stands_a_payload() {
+    // Where another program that removes a document begins to write: behind the last payload.
+    let (_folder, path) = filled();
+    let is_guarded = || {
+        let bytes = std::fs::read(&path).unwrap();
+        let table = support::table_of(&bytes);
+        let payloads = table
+            .frames
+            .iter()
+            .map(|frame| frame.payload_offset + frame.payload_length);
+        let sections = table
+            .head
+            .segments
+            .iter()
+            .map(|section| section.bytes_offset + section.bytes_length);
+        let times = table.tail.time_index.as_ref().unwrap();
+        let times = times.bytes_offset + times.bytes_length;
+        payloads.max().unwrap() > sections.max().unwrap().max(times)
+    };
+    assert!(is_guarded());
+    for id in [49, 3, 0] {
+        let memory = support::open(&path);
+        memory.remove(&[id]).unwrap();
+        memory.close().unwrap();
+        assert!(is_guarded(), "after {id} was removed");
+        assert_eq!(
+            support::open(&path).verify(true).unwrap().overall_status,
+            "passed"
+        );
+    }
+    let memory = support::open(&path);
+    let rest: Vec<u64> = (0..50).filter(|id| ![49, 3, 0].contains(id)).collect();
+    memory.remove(&rest).unwrap();
+    memory.close().unwrap();
+    assert!(is_guarded(), "when nothing is left");
+    let memory = support::open(&path);
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    assert_eq!(support::total(&memory, "harbour"), 0);
 }
 
 #[test]

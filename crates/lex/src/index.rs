@@ -2,6 +2,7 @@
 
 use crate::blob::{Blob, File};
 use crate::classes::Classes;
+use crate::columns;
 use crate::directory::segment_index;
 use crate::document_set::KeptSets;
 use crate::error::{Error, Result};
@@ -301,6 +302,9 @@ impl Segment {
             body,
             keyword,
         } = schema::schema().1;
+        let file = self.blob.file(File::FastFields);
+        let end = file.len().saturating_sub(columns::NAMES_WITHIN)..file.len();
+        columns::check_names(&file.read_bytes(end)?)?;
         let columns = self.reader.fast_fields();
         let frames = columns.column_first_or_default::<u64>(FRAME_COLUMN)?;
         let timestamps = columns.column_first_or_default::<i64>(TIMESTAMP_COLUMN)?;

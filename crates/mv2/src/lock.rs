@@ -36,6 +36,12 @@ pub struct FileLock {
 #[derive(Debug)]
 pub struct KeptFile(Arc<File>, FileIdentity);
 
+/// Whether a program of the reference is about to write, or writes, the memory at `path`, as far as that can be seen.
+#[must_use]
+pub fn reference_is_at_work(path: &Path) -> bool {
+    reference_writer::is_at_work(path)
+}
+
 impl FileLock {
     /// Locks for writing: nobody else may read under a lock or write.
     ///

@@ -110,6 +110,8 @@ impl Derived {
             .filter(|id| is_document(snapshot, *id))
             .collect();
         let made = facts_of(snapshot, &frames, true)?;
+        // What was read of a file that another program writes over is not to be remembered.
+        snapshot.committed.check()?;
         self.facts.extend(made.facts);
         self.damaged += made.damaged;
         self.frames = count;

@@ -331,12 +331,19 @@ impl Memory {
 
     /// Runs a search, and once more on the current state when another program wrote over the one it was prepared on.
     pub fn run_find(&self, prepared: &PreparedFind) -> Result<FindResult> {
+        if let Some(found) = self.run_find_at_once(prepared)? {
+            return Ok(found);
+        }
+        let request = &prepared.request;
+        self.answer("find", |snapshot| self.prepare_on(snapshot, request)?.run())
+    }
+
+    /// Runs a search on the state it was prepared on. `None` when another program wrote over that: to search again may
+    /// take waiting, and more work.
+    pub fn run_find_at_once(&self, prepared: &PreparedFind) -> Result<Option<FindResult>> {
         match prepared.run() {
-            Err(error) if self.is_unsettled(&error, &prepared.snapshot)? => {
-                let request = &prepared.request;
-                self.ask_settled("find", |snapshot| self.prepare_on(snapshot, request)?.run())
-            }
-            found => found,
+            Err(error) if self.is_unsettled(&error, &prepared.snapshot)? => Ok(None),
+            found => found.map(Some),
         }
     }
 }

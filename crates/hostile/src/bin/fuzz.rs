@@ -36,6 +36,8 @@ fn main() -> ExitCode {
         if only.is_some_and(|only| only.name != target.name) {
             continue;
         }
+        // Told before, for an input that ends the process.
+        eprintln!("{}: seed {seed}", target.name);
         let fuzzed = fuzz(target, Duration::from_secs(seconds), seed);
         println!(
             "{}: {} inputs in {seconds} s with seed {seed}, at most {:?} of work and {} KiB{}",

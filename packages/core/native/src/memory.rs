@@ -425,10 +425,11 @@ impl NativeMemory {
             let mut request: FindRequest = engine::parse_request(&request)?;
             request.vector = vector.map(|vector| Arc::from(&*vector));
             let prepared = self.memory.prepare_find(request)?;
-            if prepared.is_cheap()? {
-                return Ok(Either::A(NativeHits::of(
-                    &self.memory.run_find(&prepared)?,
-                )?));
+            // Where that cannot be told the search says why.
+            if prepared.is_cheap().unwrap_or(true)
+                && let Some(found) = self.memory.run_find_at_once(&prepared)?
+            {
+                return Ok(Either::A(NativeHits::of(&found)?));
             }
             let memory = Arc::clone(&self.memory);
             Ok(Either::B(Job::spawn(move || {
