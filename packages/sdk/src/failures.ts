@@ -37,11 +37,18 @@ export function notYet(operation: string, what: string, suggestion: string): Uns
   });
 }
 
-export function pluginMissing(operation: string, what: string, packageName: string): PluginMissingError {
+/** No plugin that was passed can do `what`; `maker` is what the package exports to make one that can. */
+export function pluginMissing(
+  operation: string,
+  what: string,
+  packageName: string,
+  maker: string,
+): PluginMissingError {
   return new PluginMissingError(
-    `${operation} needs the package ${packageName}, which is not installed: ${what}`,
+    `${operation} needs a plugin of ${packageName}, and none was passed: ${what}`,
     {
       details: { operation, package: packageName },
+      suggestion: `Install it: npm install ${packageName}. Then pass it: import { ${maker} } from '${packageName}', and open(path, { plugins: [${maker}()] }).`,
     },
   );
 }

@@ -133,8 +133,8 @@ export async function readFile(
     );
   }
   const known = [...new Set([...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions])];
-  const what = `${name} is not a text file (known types: ${known.map((kind) => `.${kind}`).join(' ')})`;
-  throw pluginMissing(operation, what, DOCUMENTS_PACKAGE);
+  const what = `${name} is not a text file (known types with it: ${known.map((kind) => `.${kind}`).join(' ')})`;
+  throw pluginMissing(operation, what, DOCUMENTS_PACKAGE, 'documentsPlugin');
 }
 
 function mimeOf(extension: string): string {

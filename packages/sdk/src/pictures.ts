@@ -127,7 +127,8 @@ function imageInput(data: Uint8Array = new Uint8Array()): ImageInput {
 
 /** MV018 for the file of a picture where nobody makes vectors of pictures. */
 export function notTaken(operation: string, filename: string): Error {
-  return pluginMissing(operation, `${filename} is a picture, and nobody makes vectors of pictures`, PACKAGE);
+  const what = `${filename} is a picture, and nobody makes vectors of pictures`;
+  return pluginMissing(operation, what, PACKAGE, 'clipPlugin');
 }
 
 /** The document of a picture that `putFile` stores. */

@@ -84,7 +84,7 @@ async function extract(
   const data = await readInput(file, 'path');
   const factory = await handle.embedders.search(factoryOf);
   if (factory === undefined) {
-    throw pluginMissing(OPERATION, 'no plugin finds tables in PDF', TABLES_PACKAGE);
+    throw pluginMissing(OPERATION, 'it finds tables in PDF', TABLES_PACKAGE, 'tablesPlugin');
   }
   try {
     // It may hang, and must not hold the memory with it.

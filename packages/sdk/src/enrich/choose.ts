@@ -59,7 +59,7 @@ export async function chosen(handle: Handle, given: Given, options: ChoiceOption
   const found = await handle.embedders.search((plugins) => registered(plugins, name));
   if (found !== undefined) return engineOfNames(await extractorOf(handle, found), options);
   if (OF_NER.test(name.toLowerCase())) {
-    throw pluginMissing('enrich', `no plugin has the entity extractor "${name}"`, NER_PACKAGE);
+    throw pluginMissing('enrich', `no plugin has the entity extractor "${name}"`, NER_PACKAGE, 'nerPlugin');
   }
   const { namesLanguageModel } = await options.languageModels();
   if (await namesLanguageModel(handle, name)) return ofModel(handle, name, options);

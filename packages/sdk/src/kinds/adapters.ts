@@ -1,5 +1,4 @@
-import { checkOneOf, UnsupportedOperationError } from '@memvid/core';
-import { pluginMissing } from '../failures.js';
+import { checkOneOf, PluginMissingError, UnsupportedOperationError } from '@memvid/core';
 import type { Memvid } from '../memory.js';
 import { callableTools, openaiTools, type CallableTool } from './tools.js';
 
@@ -59,6 +58,9 @@ export function adapterOf(kind: Kind): Adapter {
     case 'llamaindex':
     case 'vercel-ai':
     case 'mcp':
-      throw pluginMissing('use', `the adapter for "${kind}" comes with it`, `@memvid/adapter-${kind}`);
+      throw new PluginMissingError(
+        `use needs the package @memvid/adapter-${kind}, which is not installed: the adapter for "${kind}" comes with it`,
+        { details: { operation: 'use', package: `@memvid/adapter-${kind}` } },
+      );
   }
 }
