@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -115,6 +115,47 @@ describe('several processes', () => {
       expect(await again.view(id)).toBe('after the rewrite');
       expect((await again.verify({ deep: true })).overall_status).toBe('passed');
       expectAlone(file);
+    },
+  );
+
+  it.skipIf(noFlock)(
+    'reads that wait for a program which writes over their table hold JavaScript up no longer than moments',
+    async () => {
+      const file = await newFile();
+      const writer = await open(file);
+      const id = await writer.put({ text: 'the harbour of Porto' });
+      await writer.close();
+      await using reader = await open(file, { readOnly: true, lockTimeoutMs: 1500 });
+      const holder = spawn('flock', ['-F', '-x', file, 'sh', '-c', 'echo held; exec sleep 30'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(holder);
+      await once(holder.stdout, 'data');
+      const bytes = await readFile(file);
+      const table = Number(bytes.readBigUInt64LE(8));
+      const writeAt = (content: Buffer): void => {
+        const descriptor = openSync(file, 'r+');
+        writeSync(descriptor, content, 0, content.length, table);
+        closeSync(descriptor);
+      };
+      writeAt(Buffer.alloc(100, 0x5a));
+      let ticks = 0;
+      const timer = setInterval(() => (ticks += 1), 10);
+      const calls = [
+        reader.view(id),
+        reader.find('harbour'),
+        reader.timeline(),
+        reader.view(id),
+        reader.stats(),
+      ];
+      const failures = await Promise.all(calls.map((call) => call.then(() => 'answered').catch(String)));
+      for (const failure of failures) expect(failure).toMatch(/LockedError/);
+      expect(ticks).toBeGreaterThan(20);
+      const waiting = reader.view(id);
+      writeAt(bytes.subarray(table, table + 100));
+      // Whoever wrote keeps the lock, as the reference does until it ends.
+      expect(await waiting).toBe('the harbour of Porto');
+      clearInterval(timer);
     },
   );
 

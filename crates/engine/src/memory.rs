@@ -57,8 +57,6 @@ struct Writer {
 
 /// How long a lock is waited for before the file is looked at without it once more.
 const LOOKS_AGAIN: Duration = Duration::from_millis(20);
-/// How long another call of the same handle is waited for at least.
-const AT_LEAST: Duration = Duration::from_millis(100);
 
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
 pub struct Memory {
@@ -185,6 +183,25 @@ impl Memory {
         self.current(operation, Locked::No)
     }
 
+    /// Waits until what a call reads is whole, for as long as `patience` says; then MV007, which counts what was `waited`
+    /// before. For callers whose reads do not wait themselves (`read_patience`).
+    pub fn settle(&self, patience: Duration, waited: Duration) -> Result<()> {
+        let started = Instant::now();
+        // Another call may be about it.
+        drop(self.refresh.lock());
+        let settled = self.current_within("refresh", Locked::No, patience);
+        settled
+            .map(|_| ())
+            .map_err(|error| crate::lock::describe(error, &self.path, waited + started.elapsed()))
+    }
+
+    fn read_patience(&self) -> Duration {
+        let most = self.options.lock_timeout;
+        self.options
+            .read_patience
+            .map_or(most, |patience| patience.min(most))
+    }
+
     /// Answers from the current state.
     pub(crate) fn answer<T>(
         &self,
@@ -229,6 +246,15 @@ impl Memory {
     }
 
     fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {
+        self.current_within(operation, locked, self.read_patience())
+    }
+
+    fn current_within(
+        &self,
+        operation: &str,
+        locked: Locked,
+        patience: Duration,
+    ) -> Result<Arc<Snapshot>> {
         let current = self
             .state
             .load_full()
@@ -242,7 +268,7 @@ impl Memory {
             Locked::Yes => None,
             Locked::No => Some(
                 self.refresh
-                    .try_lock_for(self.options.lock_timeout.max(AT_LEAST))
+                    .try_lock_for(patience.max(LOOKS_AGAIN))
                     .ok_or_else(|| crate::lock::locked(&self.path, started.elapsed()))?,
             ),
         };
@@ -253,7 +279,7 @@ impl Memory {
         if !self.is_stale(&current)? {
             return Ok(current);
         }
-        let patience = self.options.lock_timeout.saturating_sub(started.elapsed());
+        let patience = patience.saturating_sub(started.elapsed());
         let next = Arc::new(self.reload(&current, locked, patience)?);
         // A write of this handle may have published a newer state meanwhile; then ours is not needed.
         self.state

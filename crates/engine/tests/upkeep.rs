@@ -4,7 +4,7 @@
 mod support;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use engine::{Document, Memory, OpenMode, OpenOptions, PutOptions};
 use serde_json::json;
@@ -932,11 +932,16 @@ fn a_file_cut_off_in_the_middle_of_a_call_ends_the_call_and_nothing_else() {
         // Everything is mapped anew, so that pages are touched for the first time.
         let memory = open(&path);
         let begun = AtomicU64::new(0);
+        let is_cut = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let calls = scope.spawn(|| {
                 let mut refused = 0;
                 for call in 0..30_u64 {
                     begun.store(call + 1, Ordering::Release);
+                    // It is cut during one of the next two; the machine may have been busy with something else.
+                    while call > round % 20 + 1 && !is_cut.load(Ordering::Acquire) {
+                        std::thread::yield_now();
+                    }
                     let id = (call * 97 + round * 31) % 3_000;
                     let request = json!({ "query": format!("keyword{id}x"), "k": 3 });
                     let found = memory.find(serde_json::from_value(request).unwrap());
@@ -955,6 +960,7 @@ fn a_file_cut_off_in_the_middle_of_a_call_ends_the_call_and_nothing_else() {
             }
             let file = std::fs::File::options().write(true).open(&path).unwrap();
             file.set_len(sound.len() as u64 * (round % 7) / 7).unwrap();
+            is_cut.store(true, Ordering::Release);
             refused += calls.join().unwrap();
         });
         // With its content back, the handle goes on.

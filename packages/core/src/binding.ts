@@ -286,4 +286,9 @@ export interface NativeMemory {
   verify(deep: boolean): Promise<string>;
   /** Takes in what other processes wrote. */
   refresh(): void;
+  /**
+   * Waits until what a call reads is whole, no longer than `patienceMs` (1000 at most), then MV007, which counts what was
+   * waited before. Reads wait for no more than 20 ms: they hold up JavaScript's thread.
+   */
+  settle(patienceMs: number, waitedMs: number): Promise<void>;
 }

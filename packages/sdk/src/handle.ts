@@ -23,6 +23,8 @@ export interface HandleSettings {
   /** Whether it shows what is left of a damaged file. */
   readonly salvage?: boolean | undefined;
   readonly enableVec: boolean;
+  /** How long a read waits for a program that writes over what it reads, in milliseconds. */
+  readonly lockTimeoutMs: number;
   /** How a search by words and meaning makes one ranking, unless the call says so. */
   readonly fusion: Fusion;
   /** Makes the vectors of documents and questions that bring none. */
@@ -210,16 +212,31 @@ export class Handle {
     this.#assertHeld(operation);
     const settled = this.#queue.settled;
     if (settled !== undefined) await settled;
-    try {
-      return await read(this.#native);
-    } catch (error) {
-      const failure = failureOn(this.path, error);
-      if (!isOfTheFile(failure)) throw failure;
+    const start = performance.now();
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await read(this.#native);
+      } catch (error) {
+        const failure = failureOn(this.path, error);
+        if (failure.code === 'MV007') await this.#settle(start, failure);
+        else if (!isFirst || !isOfTheFile(failure)) throw failure;
+      }
     }
-    try {
-      return await read(this.#native);
-    } catch (error) {
-      throw failureOn(this.path, error);
+  }
+
+  /** Waits where nobody is held up, until what is read is whole or the patience of calls since `start` is over. */
+  async #settle(start: number, failure: MemvidError): Promise<void> {
+    for (let last = failure; ;) {
+      const waited = performance.now() - start;
+      const left = this.settings.lockTimeoutMs - waited;
+      if (left <= 0) throw last;
+      try {
+        // In pieces: a process that ends waits for the one it is in.
+        return await this.#whole.settle(Math.min(left, 100), waited);
+      } catch (error) {
+        last = failureOn(this.path, error);
+        if (last.code !== 'MV007') throw last;
+      }
     }
   }
 

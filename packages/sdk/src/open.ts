@@ -195,6 +195,7 @@ export async function openMemory(
     readOnly: native.readOnly,
     salvage: native.salvage === true,
     enableVec: native.enableVec,
+    lockTimeoutMs: native.lockTimeoutMs,
     fusion: compat.fusion ?? 'weighted',
     embedder,
     imageEmbedder,

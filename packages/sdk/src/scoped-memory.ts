@@ -161,6 +161,10 @@ export class ScopedMemory implements NativeMemory {
     this.#native.refresh();
   }
 
+  settle(patienceMs: number, waitedMs: number): Promise<void> {
+    return this.#native.settle(patienceMs, waitedMs);
+  }
+
   seal(): Promise<void> {
     return this.#native.seal();
   }

@@ -370,7 +370,13 @@ describe('enrich with an extractor of names', () => {
         return '[]';
       },
     };
-    const settings = { readOnly: false, enableVec: true, fusion: 'weighted', apiKeys: new Map() } as const;
+    const settings = {
+      readOnly: false,
+      enableVec: true,
+      lockTimeoutMs: 1000,
+      fusion: 'weighted',
+      apiKeys: new Map(),
+    } as const;
     const result = await enrich(new Handle('x.mv2', native as NativeMemory, settings), capitals());
     expect(result).toMatchObject({
       framesProcessed: 1,

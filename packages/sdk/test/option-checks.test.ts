@@ -11,6 +11,7 @@ describe('what the engine warns of', () => {
   const settings: HandleSettings = {
     readOnly: false,
     enableVec: true,
+    lockTimeoutMs: 1000,
     fusion: 'weighted',
     apiKeys: new Map(),
   };

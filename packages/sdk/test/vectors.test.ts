@@ -23,6 +23,7 @@ function handleWith(dimension: number, identity: unknown): Handle {
   return new Handle('vectors.mv2', native, {
     readOnly: false,
     enableVec: true,
+    lockTimeoutMs: 1000,
     fusion: 'weighted',
     apiKeys: new Map(),
   });

@@ -44,6 +44,7 @@ function countingNative(refuse?: (documents: readonly NativeDocument[]) => strin
   const handle = new Handle('x.mv2', native, {
     readOnly: false,
     enableVec: true,
+    lockTimeoutMs: 1000,
     fusion: 'weighted',
     apiKeys: new Map(),
   });

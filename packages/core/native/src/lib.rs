@@ -46,6 +46,9 @@ pub fn version_info() -> VersionInfo {
     }
 }
 
+/// How long a read holds JavaScript's thread up at most. Who needs more waits by `settle`.
+const READ_PATIENCE: Duration = Duration::from_millis(20);
+
 #[napi(object)]
 pub struct NativeOpenOptions {
     pub path: String,
@@ -95,6 +98,7 @@ impl NativeOpenOptions {
             lock_timeout: Duration::from_millis(
                 whole("lockTimeoutMs", self.lock_timeout_ms)? as u64
             ),
+            read_patience: Some(READ_PATIENCE),
             capacity: self
                 .capacity_bytes
                 .map(|bytes| whole("capacityBytes", bytes))

@@ -531,6 +531,15 @@ impl NativeMemory {
         Job::spawn(move || json(&memory.verify(deep)?))
     }
 
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn settle(&self, patience_ms: f64, waited_ms: f64) -> AsyncTask<Job<()>> {
+        let memory = Arc::clone(&self.memory);
+        // Short enough that a process which ends is not kept by it.
+        let patience = Duration::from_millis(patience_ms.clamp(0.0, 1000.0) as u64);
+        let waited = Duration::from_millis(waited_ms.max(0.0) as u64);
+        Job::spawn(move || memory.settle(patience, waited))
+    }
+
     #[napi]
     pub fn refresh(&self) -> napi::Result<()> {
         guard(|| self.memory.snapshot("refresh").map(|_| ())).map_err(to_napi)

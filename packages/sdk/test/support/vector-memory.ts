@@ -54,7 +54,14 @@ export function vectorMemory(
   const handle = new Handle(
     'vectors.mv2',
     native as NativeMemory,
-    { readOnly: false, enableVec: true, fusion: 'weighted', apiKeys: new Map(), ...settings },
+    {
+      readOnly: false,
+      enableVec: true,
+      lockTimeoutMs: 1000,
+      fusion: 'weighted',
+      apiKeys: new Map(),
+      ...settings,
+    },
     new Embedders({ plugins, discover, apiKeys: settings.apiKeys ?? new Map() }),
   );
   return { handle, stored, found };
