@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { create, open } from '@memvid/sdk';
+import { create, doctorMemvid, open, verifyMemvid } from '@memvid/sdk';
 import { reference, referenceFinds } from './support/reference.ts';
 import { referenceProgram } from './support/places.ts';
 import { leftOut, scratch } from './support/workspace.ts';
@@ -73,11 +74,23 @@ describe('a program of the reference that was killed when it had applied the log
       expect(bytes.readBigUInt64LE(40)).toBeGreaterThan(before.readBigUInt64LE(40));
       before.copy(bytes, 32, 32, 48);
       writeFileSync(file, bytes);
+      expect((await verifyMemvid(file, { deep: true })).overall_status).toBe('passed');
+      await using rescued = await open(file, { salvage: true });
+      expect((await rescued.find('heron')).total_hits).toBe(1);
+      const repaired = join(scratch(), 'repaired.mv2');
+      writeFileSync(repaired, bytes);
+      await doctorMemvid(repaired, { rebuildLexIndex: true, quiet: true });
+      await using whole = await open(repaired);
+      expect((await whole.stats()).active_frame_count).toBe(3);
       for (const readOnly of [true, false]) {
         await using again = await open(file, { readOnly });
         expect((await again.find('heron')).total_hits).toBe(1);
         expect((await again.stats()).active_frame_count).toBe(3);
-        if (!readOnly) await again.put({ text: 'A tern.' });
+        if (readOnly) continue;
+        await again.put({ text: 'A tern.' });
+        // Where only the log tells what is applied, what comes next stands behind it, not over it.
+        const log = (await readFile(file)).subarray(4096);
+        expect(log.readBigUInt64LE(0)).toBe(bytes.readBigUInt64LE(4096));
       }
       await using at = await open(file);
       expect((await at.find('heron')).total_hits).toBe(1);

@@ -386,8 +386,12 @@ fn guard(base: &Committed, changed: &HashMap<u64, StatusChange>) -> Result<Optio
     let mut best: Option<(bool, u64, u64)> = None;
     let mut compared = 0;
     for id in (0..base.frame_count()).rev() {
-        let view = base.frame(id)?;
-        if view.payload_length == 0 {
+        // What is damaged is nothing to stand there, and keeps nobody from removing something else.
+        let Ok(view) = base.frame(id) else {
+            continue;
+        };
+        let is_there = base.payload(view.payload_offset, view.payload_length);
+        if view.payload_length == 0 || is_there.is_err() {
             continue;
         }
         let is_gone = view.status == FrameStatus::Deleted || changed.contains_key(&id);

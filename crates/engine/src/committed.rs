@@ -529,7 +529,7 @@ impl Committed {
 /// A program of the reference names the new table of contents in the header before it says there that the records are
 /// applied; one that is killed in between leaves them to be applied a second time. But a record of the log that lists the
 /// full-text segments of this very table was written when all records before it were in it.
-fn applied_by_another(map: &Bytes, header: &Header, tail: &TocTail) -> u64 {
+pub fn applied_by_another(map: &[u8], header: &Header, tail: &TocTail) -> u64 {
     let claimed = header.wal_sequence;
     if tail.indexes.lex_segments.is_empty() {
         return claimed;

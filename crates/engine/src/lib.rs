@@ -103,6 +103,7 @@ pub use fusion::Fusion;
 pub use inspect::{Asset, FrameInfo};
 pub use lock::{nudge as lock_nudge, who as lock_who};
 pub use meaning::{Recall, RecallName};
+pub use memory::set_patience;
 pub use memory::{CompactReport, Memory, PurgeReport, PurgeRequest, Swap};
 pub use options::{Dedupe, OpenMode, OpenOptions, PutOptions, PutResult};
 pub use pictures::Picture;

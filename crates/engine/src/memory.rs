@@ -9,6 +9,7 @@ mod staging;
 mod upkeep;
 mod vectors;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,6 +58,16 @@ struct Writer {
 
 /// How long a lock is waited for before the file is looked at without it once more.
 const LOOKS_AGAIN: Duration = Duration::from_millis(20);
+
+thread_local! {
+    static PATIENCE: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
+/// How long calls on this thread wait, of whatever memories, where they cannot be answered without: for a program that writes
+/// over what they read. `None`, as at first: as long as for a lock.
+pub fn set_patience(patience: Option<Duration>) {
+    PATIENCE.set(patience);
+}
 
 /// One open memory. All methods take `&self`; reads work on snapshots and never wait for writers.
 pub struct Memory {
@@ -184,7 +195,7 @@ impl Memory {
     }
 
     /// Waits until what a call reads is whole, for as long as `patience` says; then MV007, which counts what was `waited`
-    /// before. For callers whose reads do not wait themselves (`read_patience`).
+    /// before. For threads that must not be held up ([`set_patience`]).
     pub fn settle(&self, patience: Duration, waited: Duration) -> Result<()> {
         let started = Instant::now();
         // Another call may be about it.
@@ -195,11 +206,9 @@ impl Memory {
             .map_err(|error| crate::lock::describe(error, &self.path, waited + started.elapsed()))
     }
 
-    fn read_patience(&self) -> Duration {
+    fn patience(&self) -> Duration {
         let most = self.options.lock_timeout;
-        self.options
-            .read_patience
-            .map_or(most, |patience| patience.min(most))
+        PATIENCE.get().map_or(most, |patience| patience.min(most))
     }
 
     /// Answers from the current state.
@@ -230,8 +239,8 @@ impl Memory {
             match ask(&snapshot) {
                 Err(error) if self.is_unsettled(&error, &snapshot)? => {
                     // Programs that go on and on are not waited for any longer than for a lock.
-                    if !is_first && started.elapsed() > self.options.lock_timeout {
-                        return Err(error);
+                    if !is_first && started.elapsed() > self.patience() {
+                        return Err(crate::lock::locked(&self.path, started.elapsed()));
                     }
                     is_first = false;
                 }
@@ -246,7 +255,7 @@ impl Memory {
     }
 
     fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {
-        self.current_within(operation, locked, self.read_patience())
+        self.current_within(operation, locked, self.patience())
     }
 
     fn current_within(
@@ -793,6 +802,7 @@ pub fn load(
     let path = storage.path();
     let started = Instant::now();
     loop {
+        let look = Instant::now();
         match Committed::load_unlocked(storage, care) {
             Ok(Some(committed)) if !is_halfway(&committed) => return Ok(committed),
             Err(error) if error.code != Code::Corrupt => return Err(error),
@@ -800,8 +810,9 @@ pub fn load(
         }
         // Whoever has the lock may be done with what is in the way long before it gives it back.
         let left = timeout.saturating_sub(started.elapsed());
-        let lock = match FileLock::shared(path, left.min(LOOKS_AGAIN)) {
-            Err(mv2::Error::Locked { .. }) if left > LOOKS_AGAIN => continue,
+        let pause = LOOKS_AGAIN.max(5 * look.elapsed());
+        let lock = match FileLock::shared(path, left.min(pause)) {
+            Err(mv2::Error::Locked { .. }) if left > pause => continue,
             lock => {
                 lock.map_err(|error| crate::lock::describe(error.into(), path, started.elapsed()))?
             }
@@ -815,13 +826,26 @@ pub fn load(
     }
 }
 
-/// Whether the header may be one of several that a program of the reference writes one after the other when it applies the
-/// log: the first name the new table of contents, and only the last says that the records are in it.
+/// Whether the header is one of several that a program of the reference writes one after the other when it applies the log:
+/// the first name the new table of contents, and only the last says that the records are in it. Then what the first record
+/// stores is among the last frames.
 fn is_halfway(committed: &Committed) -> bool {
-    let has_records = || writer::load_pending(committed, false).is_ok_and(|log| !log.is_empty());
+    let is_applied = || -> Option<bool> {
+        let pending = writer::load_pending(committed, false).ok()?;
+        let first = pending.frames.front()?.view().ok()?;
+        let count = committed.frame_count();
+        // Other records of the log may have stored as many behind it.
+        let among = count.saturating_sub(pending.frames.len() as u64 + 8)..count;
+        Some(among.into_iter().any(|id| {
+            committed.frame(id).is_ok_and(|frame| {
+                (frame.timestamp, frame.uri, frame.checksum)
+                    == (first.timestamp, first.uri, first.checksum)
+            })
+        }))
+    };
     !committed.directory_is_stored
         && mv2::lock::reference_is_at_work(committed.storage.path())
-        && has_records()
+        && is_applied() == Some(true)
 }
 
 /// MV019 for what is there and is no file: a folder, a device, a pipe, or a link that leads nowhere.

@@ -28,10 +28,6 @@ pub struct OpenOptions {
     pub vector_compression: Option<bool>,
     /// How long a mutation waits for another writer; zero: not at all.
     pub lock_timeout: Duration,
-    /// How long a call that reads waits, where it cannot be answered without: for a program that writes over what is read. No
-    /// longer than `lock_timeout`, which it is when left out. For callers that must not be held up, and wait by
-    /// [`crate::Memory::settle`].
-    pub read_patience: Option<Duration>,
     /// The largest file allowed, in bytes.
     pub capacity: Option<u64>,
     /// Read what can be rescued of a file, however damaged it is; only together with `read_only`.
@@ -47,7 +43,6 @@ impl Default for OpenOptions {
             enable_vec: true,
             vector_compression: None,
             lock_timeout: Duration::from_secs(10),
-            read_patience: None,
             capacity: None,
             salvage: false,
         }

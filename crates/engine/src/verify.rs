@@ -333,7 +333,9 @@ fn log_records(committed: &Committed) -> Check {
         let applied = applied_sequence(committed);
         // A header that a crash left at the commit before speaks of that one: the next write brings it up to date.
         let is_of_this = committed.header.footer_offset == committed.toc_offset;
-        if is_of_this && committed.header.wal_sequence != applied {
+        // Another program may have been killed before it wrote there that it has applied them.
+        let is_told = committed.directory_is_stored && is_of_this;
+        if is_told && committed.header.wal_sequence != applied {
             return Err(format!(
                 "the header says that log records up to {} are applied, the directory says {applied}",
                 committed.header.wal_sequence

@@ -17,6 +17,11 @@ export interface NativeBinding {
    * Repairs a file that need not be open; JSON of a doctor report. `optionsJson` is `{ rebuildTimeIndex?, rebuildLexIndex?,
    * rebuildVecIndex?, vacuum?, dryRun?, quiet? }`. Damage of any extent is no failure.
    */
+  /**
+   * Whether reads on this thread wait for no more than 20 ms from now on, then MV007: they hold up JavaScript's thread. Ask
+   * again after `settle`.
+   */
+  beBrief(isBrief: boolean): void;
   doctorFile(path: string, optionsJson: string, lockTimeoutMs: number): Promise<string>;
   /** Encrypts a memory into a capsule; resolves to the path of the output. */
   lockCapsule(path: string, password: string, output: string | null, force: boolean): Promise<string>;
@@ -288,7 +293,7 @@ export interface NativeMemory {
   refresh(): void;
   /**
    * Waits until what a call reads is whole, no longer than `patienceMs` (1000 at most), then MV007, which counts what was
-   * waited before. Reads wait for no more than 20 ms: they hold up JavaScript's thread.
+   * waited before.
    */
   settle(patienceMs: number, waitedMs: number): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
+  loadNative,
   type Embedder,
   type MemvidError,
   type NativeDocument,
@@ -69,6 +70,17 @@ function isOfTheFile(failure: MemvidError): boolean {
   return failure.code === 'MV012' && failure.details?.['section'] === 'file';
 }
 
+/** Runs a read whose part on this thread waits for no other program. */
+function briefly<T>(read: () => T): T {
+  const binding = loadNative();
+  binding.beBrief(true);
+  try {
+    return read();
+  } finally {
+    binding.beBrief(false);
+  }
+}
+
 /** One open memory: the native side, its write queue, and the rules every call obeys. */
 export class Handle {
   readonly path: string;
@@ -91,6 +103,8 @@ export class Handle {
   #steps = 0;
   /** What ends with this handle. */
   readonly #ends: (() => unknown)[] = [];
+  /** A wait until what is read is whole. */
+  #settling: Promise<void> | undefined;
   /** Whether the time of calls that came before `close` is over. */
   #isReleased = false;
 
@@ -212,27 +226,32 @@ export class Handle {
     this.#assertHeld(operation);
     const settled = this.#queue.settled;
     if (settled !== undefined) await settled;
-    const start = performance.now();
-    for (let isFirst = true; ; isFirst = false) {
+    let start: number | undefined;
+    for (let wasRepeated = false; ;) {
       try {
-        return await read(this.#native);
+        return await briefly(() => read(this.#native));
       } catch (error) {
         const failure = failureOn(this.path, error);
-        if (failure.code === 'MV007') await this.#settle(start, failure);
-        else if (!isFirst || !isOfTheFile(failure)) throw failure;
+        if (failure.code === 'MV007') await this.#settle((start ??= performance.now()), failure);
+        else if (wasRepeated || !isOfTheFile(failure)) throw failure;
+        else wasRepeated = true;
       }
     }
   }
 
   /** Waits where nobody is held up, until what is read is whole or the patience of calls since `start` is over. */
   async #settle(start: number, failure: MemvidError): Promise<void> {
+    if (this.#view !== undefined) return this.#view.outer.#settle(start, failure);
     for (let last = failure; ;) {
       const waited = performance.now() - start;
       const left = this.settings.lockTimeoutMs - waited;
       if (left <= 0) throw last;
       try {
-        // In pieces: a process that ends waits for the one it is in.
-        return await this.#whole.settle(Math.min(left, 100), waited);
+        // In pieces, as a process that ends waits for the one it is in, and one for all calls, as each takes a thread.
+        this.#settling ??= this.#whole.settle(Math.min(left, 100), waited).finally(() => {
+          this.#settling = undefined;
+        });
+        return await this.#settling;
       } catch (error) {
         last = failureOn(this.path, error);
         if (last.code !== 'MV007') throw last;

@@ -20,6 +20,7 @@ use super::sections;
 use super::source::Source;
 use super::tables::{self, Table};
 use super::vectors::{self, Vectors};
+use crate::committed::applied_by_another;
 use crate::compression;
 use crate::create::{empty_tail, of_new_memory};
 use crate::directory::Directory;
@@ -169,6 +170,13 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     let claims = |header: &&Header| header.footer_offset <= newest.start;
     let applied_sequence = described_sequence
         .or_else(|| log::applied_sequence(&mut survey, header.as_ref().filter(claims)?));
+    let applied_sequence = match (described_sequence, header_of_log) {
+        (None, Some(header)) => {
+            let by_another = applied_by_another(&survey.map, header, &survey.tail);
+            applied_sequence.map(|claimed| claimed.max(by_another))
+        }
+        _ => applied_sequence,
+    };
     survey.applied_sequence = applied_sequence.unwrap_or(0);
     let first = log::gather(&mut survey, header_of_log, applied_sequence.is_some(), end);
     survey.compare_with_log(first, table.directory.is_some());

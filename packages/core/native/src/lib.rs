@@ -46,8 +46,14 @@ pub fn version_info() -> VersionInfo {
     }
 }
 
-/// How long a read holds JavaScript's thread up at most. Who needs more waits by `settle`.
-const READ_PATIENCE: Duration = Duration::from_millis(20);
+/// How long a read holds JavaScript's thread up at most while it is to be brief. Who needs more waits by `settle`.
+const BRIEFLY: Duration = Duration::from_millis(20);
+
+/// Whether reads on this thread are to be brief from now on, of whatever memories.
+#[napi]
+pub fn be_brief(is_brief: bool) {
+    engine::set_patience(is_brief.then_some(BRIEFLY));
+}
 
 #[napi(object)]
 pub struct NativeOpenOptions {
@@ -98,7 +104,6 @@ impl NativeOpenOptions {
             lock_timeout: Duration::from_millis(
                 whole("lockTimeoutMs", self.lock_timeout_ms)? as u64
             ),
-            read_patience: Some(READ_PATIENCE),
             capacity: self
                 .capacity_bytes
                 .map(|bytes| whole("capacityBytes", bytes))
