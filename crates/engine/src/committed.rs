@@ -207,7 +207,7 @@ impl Committed {
         let applied_sequence = if directory_is_stored {
             directory.applied_sequence()
         } else {
-            applied_by_another(&map, &header, &tail)
+            applied_by_another(&map, &header, header.wal_sequence, &tail)
         };
         Ok(Self {
             storage,
@@ -529,8 +529,9 @@ impl Committed {
 /// A program of the reference names the new table of contents in the header before it says there that the records are
 /// applied; one that is killed in between leaves them to be applied a second time. But a record of the log that lists the
 /// full-text segments of this very table was written when all records before it were in it.
-pub fn applied_by_another(map: &[u8], header: &Header, tail: &TocTail) -> u64 {
-    let claimed = header.wal_sequence;
+///
+/// `claimed` is what the header says, as far as it is believed.
+pub fn applied_by_another(map: &[u8], header: &Header, claimed: u64, tail: &TocTail) -> u64 {
     if tail.indexes.lex_segments.is_empty() {
         return claimed;
     }

@@ -171,10 +171,8 @@ pub fn survey(source: &Source, path: &Path) -> Result<Survey> {
     let applied_sequence = described_sequence
         .or_else(|| log::applied_sequence(&mut survey, header.as_ref().filter(claims)?));
     let applied_sequence = match (described_sequence, header_of_log) {
-        (None, Some(header)) => {
-            let by_another = applied_by_another(&survey.map, header, &survey.tail);
-            applied_sequence.map(|claimed| claimed.max(by_another))
-        }
+        (None, Some(header)) => applied_sequence
+            .map(|claimed| applied_by_another(&survey.map, header, claimed, &survey.tail)),
         _ => applied_sequence,
     };
     survey.applied_sequence = applied_sequence.unwrap_or(0);
