@@ -544,7 +544,7 @@ pub fn applied_by_another(map: &[u8], header: &Header, claimed: u64, tail: &TocT
         record.pending
             && matches!(WalEntry::decode(payload), Ok(WalEntry::Lex(batch)) if batch.segments == tail.indexes.lex_segments)
     };
-    let applied = scan.records.iter().filter(lists_segments).last();
+    let applied = scan.records.iter().rfind(lists_segments);
     applied.map_or(claimed, |record| record.sequence)
 }
 
