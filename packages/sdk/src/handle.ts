@@ -226,13 +226,14 @@ export class Handle {
     this.#assertHeld(operation);
     const settled = this.#queue.settled;
     if (settled !== undefined) await settled;
-    let start: number | undefined;
+    // What waits on another thread has waited for as long as it may.
+    const start = performance.now();
     for (let wasRepeated = false; ;) {
       try {
         return await briefly(() => read(this.#native));
       } catch (error) {
         const failure = failureOn(this.path, error);
-        if (failure.code === 'MV007') await this.#settle((start ??= performance.now()), failure);
+        if (failure.code === 'MV007') await this.#settle(start, failure);
         else if (wasRepeated || !isOfTheFile(failure)) throw failure;
         else wasRepeated = true;
       }
