@@ -20,6 +20,16 @@ function logSize(file: string): number {
   return Number(readFileSync(file).readBigUInt64LE(24));
 }
 
+/** A memory with a pelican, and a heron that stands in the log. */
+async function storeBirds(file: string): Promise<void> {
+  const memory = await create(file);
+  await memory.put({ text: 'A pelican at the pier.', uri: 'mv2://birds/pelican' });
+  await memory.close();
+  const later = await open(file);
+  await later.put({ text: 'A heron at the pier.', uri: 'mv2://birds/heron' });
+  await later.close({ seal: false });
+}
+
 describe('a memory that was closed without moving the log into the file', () => {
   it.skipIf(noProgram)(
     'is read whole by a program of the reference that writes, and by one that reads once it was sealed',
@@ -27,12 +37,7 @@ describe('a memory that was closed without moving the log into the file', () => 
       const home = scratch();
       const paths = ['written', 'sealed'].map((name) => join(scratch(), `${name}.mv2`));
       for (const file of paths) {
-        const memory = await create(file);
-        await memory.put({ text: 'A pelican at the pier.', uri: 'mv2://birds/pelican' });
-        await memory.close();
-        const later = await open(file);
-        await later.put({ text: 'A heron at the pier.', uri: 'mv2://birds/heron' });
-        await later.close({ seal: false });
+        await storeBirds(file);
         // Its programs that only read pass over records in the log.
         expect(referenceFinds(home, file, 'heron')).toEqual([]);
         expect(referenceFinds(home, file, 'pelican')).toEqual(['mv2://birds/pelican']);
@@ -57,12 +62,7 @@ describe('a program of the reference that was killed when it had applied the log
     'and had not said so in the header leaves no record to be applied a second time',
     async () => {
       const file = join(scratch(), 'notes.mv2');
-      const memory = await create(file);
-      await memory.put({ text: 'A pelican at the pier.', uri: 'mv2://birds/pelican' });
-      await memory.close();
-      const later = await open(file);
-      await later.put({ text: 'A heron at the pier.', uri: 'mv2://birds/heron' });
-      await later.close({ seal: false });
+      await storeBirds(file);
       const before = readFileSync(file);
       const home = scratch();
       const note = join(home, 'note.txt');

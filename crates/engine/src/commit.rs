@@ -270,7 +270,7 @@ fn write(
         last_payload.and_then(|index| Some((index, additions.get_mut(index)?.payload.take()?)));
     let guard = match last_payload {
         Some(_) => None,
-        None => guard(base, &changed)?,
+        None => guard(base, &changed),
     };
     let fresh_frames = additions.iter_mut().map(|addition| &mut addition.frame);
     let pictures = FreshPictures::of(base, fresh_frames);
@@ -358,7 +358,7 @@ pub fn commit_change(
         let content = Content {
             frames: FreshFrames::default(),
             last_payload: None,
-            guard: guard(base, &snapshot.pending.changes)?,
+            guard: guard(base, &snapshot.pending.changes),
             changed: snapshot.pending.changes.clone(),
             sections: base.lex_sections().to_vec(),
             vectors: change.vectors,
@@ -380,34 +380,32 @@ pub fn commit_change(
 }
 
 /// A payload that is in the file already, with its frame: a short one of the last, of what stays if anything does.
-fn guard(base: &Committed, changed: &HashMap<u64, StatusChange>) -> Result<Option<(u64, Vec<u8>)>> {
+fn guard(base: &Committed, changed: &HashMap<u64, StatusChange>) -> Option<(u64, Vec<u8>)> {
     /// As many are compared: one may be of a hundred megabytes.
     const COMPARED: usize = 256;
-    let mut best: Option<(bool, u64, u64)> = None;
+    let mut best: Option<(bool, u64, &[u8])> = None;
     let mut compared = 0;
     for id in (0..base.frame_count()).rev() {
         // What is damaged is nothing to stand there, and keeps nobody from removing something else.
         let Ok(view) = base.frame(id) else {
             continue;
         };
-        let is_there = base.payload(view.payload_offset, view.payload_length);
-        if view.payload_length == 0 || is_there.is_err() {
+        let payload = base.payload(view.payload_offset, view.payload_length);
+        let Some(payload) = payload.ok().filter(|payload| !payload.is_empty()) else {
             continue;
-        }
+        };
         let is_gone = view.status == FrameStatus::Deleted || changed.contains_key(&id);
-        let candidate = (is_gone, view.payload_length, id);
-        best = Some(best.map_or(candidate, |best| best.min(candidate)));
+        let rank = |(is_gone, id, payload): (bool, u64, &[u8])| (is_gone, payload.len(), id);
+        let candidate = (is_gone, id, payload);
+        if best.is_none_or(|best| rank(candidate) < rank(best)) {
+            best = Some(candidate);
+        }
         compared += 1;
-        if compared >= COMPARED && best.is_some_and(|(is_gone, _, _)| !is_gone) {
+        if compared >= COMPARED && best.is_some_and(|(is_gone, ..)| !is_gone) {
             break;
         }
     }
-    let Some((_, _, id)) = best else {
-        return Ok(None);
-    };
-    let view = base.frame(id)?;
-    let payload = base.payload(view.payload_offset, view.payload_length)?;
-    Ok(Some((id, payload.to_vec())))
+    best.map(|(_, id, payload)| (id, payload.to_vec()))
 }
 
 /// Writes what follows payloads and full-text sections, up to the table of contents, and makes all of it durable.

@@ -204,6 +204,8 @@ impl Committed {
             header.wal_sequence = directory.applied_sequence();
         }
         landmarks.note_sections(&map, &header, &tail);
+        // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
+        // When they differ it is the header that is wrong: the directory belongs to these very frames.
         let applied_sequence = if directory_is_stored {
             directory.applied_sequence()
         } else {

@@ -677,7 +677,7 @@ impl Memory {
     /// [`Memory::publish`] for a commit that left the log empty.
     fn publish_commit(&self, committed: Option<Committed>) {
         self.publish(committed.map(|committed| Snapshot {
-            pending: Pending::new(writer::applied_sequence(&committed)),
+            pending: Pending::new(committed.applied_sequence),
             committed: Arc::new(committed),
         }));
     }

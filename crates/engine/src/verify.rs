@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::memory::{Locked, Memory, load, refuse_neighbours, refuse_special};
 use crate::salvage::ranges;
 use crate::staged::is_staged;
-use crate::writer::{applied_sequence, load_pending};
+use crate::writer::load_pending;
 
 /// The check of the index of pictures.
 pub const PICTURE_INDEX: &str = "ClipIndexDecode";
@@ -330,7 +330,7 @@ fn log_records(committed: &Committed) -> Check {
         if mv2::header::is_intact(&committed.map) == Some(false) {
             return Err("the header does not match its checksum".to_owned());
         }
-        let applied = applied_sequence(committed);
+        let applied = committed.applied_sequence;
         // A header that a crash left at the commit before speaks of that one: the next write brings it up to date.
         let is_of_this = committed.header.footer_offset == committed.toc_offset;
         // Another program may have been killed before it wrote there that it has applied them.

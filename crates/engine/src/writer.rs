@@ -41,7 +41,7 @@ pub fn load_pending_onto(
     index: LogIndex,
 ) -> Result<Pending> {
     check_applied(committed)?;
-    let applied = applied_sequence(committed);
+    let applied = committed.applied_sequence;
     let mut pending = Pending::new(applied);
     pending.lex = index;
     extend_pending(committed, &mut pending, with_lex)?;
@@ -62,14 +62,6 @@ pub fn load_pending_onto(
         }
     }
     Ok(pending)
-}
-
-/// Log records up to this sequence are part of the commit.
-#[must_use]
-pub fn applied_sequence(committed: &Committed) -> u64 {
-    // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
-    // When they differ it is the header that is wrong: the directory belongs to these very frames.
-    committed.applied_sequence
 }
 
 /// MV012 when the header of another program tells another applied sequence than its log: records would be lost, or applied a
@@ -106,7 +98,7 @@ pub fn extend_pending(
     let Some(rest) = region.get(start..) else {
         return Ok(false);
     };
-    let scan = wal::scan_rest(rest, applied_sequence(committed), pending.last_sequence);
+    let scan = wal::scan_rest(rest, committed.applied_sequence, pending.last_sequence);
     if let Some(torn) = &scan.torn {
         // Whoever commits starts the log anew: what stood there is no longer of this commit.
         if torn.is_damage && !committed.header_changed() {

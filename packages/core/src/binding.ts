@@ -17,12 +17,12 @@ export interface NativeBinding {
    * Repairs a file that need not be open; JSON of a doctor report. `optionsJson` is `{ rebuildTimeIndex?, rebuildLexIndex?,
    * rebuildVecIndex?, vacuum?, dryRun?, quiet? }`. Damage of any extent is no failure.
    */
+  doctorFile(path: string, optionsJson: string, lockTimeoutMs: number): Promise<string>;
   /**
    * Whether reads on this thread wait for no more than 20 ms from now on, then MV007: they hold up JavaScript's thread. Ask
    * again after `settle`.
    */
   beBrief(isBrief: boolean): void;
-  doctorFile(path: string, optionsJson: string, lockTimeoutMs: number): Promise<string>;
   /** Encrypts a memory into a capsule; resolves to the path of the output. */
   lockCapsule(path: string, password: string, output: string | null, force: boolean): Promise<string>;
   /** Decrypts a capsule; resolves to the path of the output. */
