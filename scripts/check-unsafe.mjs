@@ -8,11 +8,11 @@ const miri = { MIRIFLAGS: '-Zmiri-disable-isolation' };
 
 /** @type {[string, Record<string, string>, string[]][]} */
 const steps = [
-  ['Miri: loops that run everywhere', miri, ['miri', 'test', '-p', 'vec', '--test', 'kernels']],
+  ['Miri: loops that run everywhere', miri, ['miri', 'test', '-p', 'vec', '--test', 'suite', 'kernels::']],
   [
     'Miri: loops for AVX2',
     { ...miri, RUSTFLAGS: '-Ctarget-feature=+avx2' },
-    ['miri', 'test', '-p', 'vec', '--test', 'kernels'],
+    ['miri', 'test', '-p', 'vec', '--test', 'suite', 'kernels::'],
   ],
   ['Miri: shared bytes', miri, ['miri', 'test', '-p', 'mv2', '--lib', 'bytes::']],
   [

@@ -1,0 +1,275 @@
+//! The log after crashes: what is whole stays, what is not disappears, in one piece for a batch.
+
+use mv2::wal::{encode_batch, encode_record, encode_unchecked_record, scan};
+
+const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
+
+/// A log of 4096 bytes that starts with the given bytes.
+fn region(parts: &[&[u8]]) -> Vec<u8> {
+    let mut region = parts.concat();
+    region.resize(4096, 0);
+    region
+}
+
+fn sequences(region: &[u8], applied: u64) -> Vec<u64> {
+    scan(region, applied)
+        .records
+        .iter()
+        .map(|record| record.sequence)
+        .collect()
+}
+
+#[test]
+fn an_empty_log_has_no_records() {
+    for length in [0, 1, 47, 48, 4096] {
+        let result = scan(&vec![0; length], 5);
+        assert_eq!(
+            (result.records.len(), result.head, result.torn.is_none()),
+            (0, 0, true)
+        );
+        assert_eq!(result.last_sequence(5), 5);
+    }
+}
+
+#[test]
+fn records_up_to_the_applied_sequence_are_not_pending() {
+    let region = region(&[&encode_batch(4, &PAYLOADS)]);
+    let result = scan(&region, 5);
+    let pending: Vec<_> = result.pending().map(|record| record.sequence).collect();
+    assert_eq!((result.records.len(), pending), (3, vec![6]));
+    assert_eq!(result.last_sequence(5), 6);
+}
+
+/// Any prefix of the bytes may have reached the disk, and any one 512-byte sector may be missing.
+#[test]
+fn a_batch_is_seen_whole_or_not_at_all() {
+    let mut first = encode_batch(1, &["before"]);
+    first.truncate(first.len() - 48);
+    let batch = encode_batch(2, &PAYLOADS);
+    for length in 0..batch.len() - 48 {
+        let region = region(&[&first, &batch[..length]]);
+        assert_eq!(sequences(&region, 0), [1], "{length} bytes of the batch");
+        assert_eq!(scan(&region, 0).head, first.len() as u64);
+    }
+    assert_eq!(sequences(&region(&[&first, &batch]), 0), [1, 2, 3, 4]);
+    // Header first, the rest never.
+    let mut header_only = batch.clone();
+    header_only[48..].fill(0);
+    assert_eq!(sequences(&region(&[&first, &header_only]), 0), [1]);
+    // One payload byte lost anywhere.
+    for position in 0..batch.len() - 48 {
+        let mut damaged = batch.clone();
+        damaged[position] ^= 0x80;
+        let found = sequences(&region(&[&first, &damaged]), 0);
+        assert!(
+            found == [1] || (found.len() == 4 && found[0] == 1),
+            "byte {position}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn an_incomplete_batch_is_reported_with_what_was_dropped() {
+    let batch = encode_batch(1, &PAYLOADS);
+    let result = scan(&region(&[&batch[..48 + 3 + 48 + 7]]), 0);
+    assert!(result.records.is_empty());
+    let torn = result.torn.unwrap();
+    assert_eq!((torn.dropped, torn.position), (2, 48 + 3 + 48 + 7));
+    assert_eq!(torn.reason, "1 records of a batch are missing");
+}
+
+#[test]
+fn what_is_applied_already_is_not_dropped() {
+    // Another writer has applied the records of an incomplete batch one by one.
+    let batch = encode_batch(1, &PAYLOADS);
+    let mut records = batch[..48 + 3 + 48 + 7].to_vec();
+    encode_record(3, 0, b"by another writer", &mut records);
+    let result = scan(&region(&[&records]), 2);
+    assert_eq!(result.records.len(), 3);
+    assert_eq!(result.torn, None);
+    assert_eq!(result.pending().count(), 1);
+}
+
+#[test]
+fn records_of_an_older_round_end_the_log() {
+    let mut records = Vec::new();
+    encode_record(9, 0, b"new", &mut records);
+    encode_unchecked_record(2, b"old", &mut records);
+    let result = scan(&region(&[&records]), 0);
+    assert_eq!(result.records.len(), 1);
+    assert_eq!(result.torn.unwrap().reason, "sequence 2 follows 9");
+}
+
+#[test]
+fn a_length_beyond_the_region_ends_the_log() {
+    let mut records = Vec::new();
+    encode_record(1, 0, b"good", &mut records);
+    encode_record(2, 0, b"bad", &mut records);
+    records[52 + 8..52 + 12].fill(0xff);
+    let result = scan(&region(&[&records]), 0);
+    assert_eq!((result.records.len(), result.head), (1, 52));
+    assert_eq!(
+        result.torn.unwrap().reason,
+        "a record of 4294967295 bytes does not fit"
+    );
+    records[52 + 8..52 + 12].fill(0);
+    assert!(scan(&region(&[&records]), 0).torn.is_some());
+}
+
+#[test]
+fn a_record_may_end_exactly_where_the_region_ends() {
+    let mut records = Vec::new();
+    encode_record(1, 0, &[7; 100], &mut records);
+    let result = scan(&records, 0);
+    assert_eq!((result.records.len(), result.torn), (1, None));
+    for left in 1..48 {
+        let mut longer = records.clone();
+        longer.resize(records.len() + left, 0xaa);
+        assert_eq!(scan(&longer, 0).records.len(), 1);
+    }
+}
+
+/// A log with one record for each sequence, as if written by programs that append one by one.
+fn one_by_one(sequences: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &sequence in sequences {
+        encode_unchecked_record(
+            sequence,
+            format!("record {sequence}").as_bytes(),
+            &mut bytes,
+        );
+    }
+    region(&[&bytes])
+}
+
+/// Other writers do not check a sequence.
+#[test]
+fn a_flipped_bit_in_the_sequence_of_an_applied_record_does_not_make_it_pending() {
+    let intact = one_by_one(&[1, 2, 3, 4, 5]);
+    let pending = |region: &[u8], applied| -> Vec<u64> {
+        let result = scan(region, applied);
+        result.pending().map(|record| record.sequence).collect()
+    };
+    assert_eq!(pending(&intact, 3), [4, 5]);
+    for record in 0..3 {
+        let start = record * (48 + "record 1".len());
+        for bit in 3..64 {
+            let mut damaged = intact.clone();
+            damaged[start + bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(pending(&damaged, 3), [4, 5], "record {record}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn pending_records_behind_applied_ones_may_leave_gaps() {
+    let pending =
+        |sequences: &[u64], applied| scan(&one_by_one(sequences), applied).pending().count();
+    assert_eq!(pending(&[1, 2, 3, 8], 3), 1);
+    // The last applied one was never in the log.
+    assert_eq!(pending(&[1, 2, 4], 3), 1);
+    assert_eq!(pending(&[9, 10], 3), 2);
+}
+
+fn batches(batches: &[(u64, &[&str])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (first, payloads) in batches {
+        let batch = encode_batch(*first, payloads);
+        bytes.extend_from_slice(&batch[..batch.len() - 48]);
+    }
+    region(&[&bytes])
+}
+
+/// A write that was interrupted is dropped; what was acknowledged before another record was written is not.
+#[test]
+fn damage_to_any_byte_before_the_newest_batch_is_told_or_put_right() {
+    let intact = batches(&[
+        (4, &["one"]),
+        (5, &["two two", "three", "four"]),
+        (8, &["five"]),
+    ]);
+    let whole = scan(&intact, 3);
+    assert_eq!((whole.records.len(), &whole.torn), (5, &None));
+    let newest = whole.records[4].position as usize;
+    for position in 0..newest {
+        for change in [1, 0x10, 0x80, 0xFF] {
+            let mut damaged = intact.clone();
+            damaged[position] ^= change;
+            let result = scan(&damaged, 3);
+            let told = result.torn.as_ref().is_some_and(|torn| torn.is_damage);
+            let content = |scan: &mv2::wal::WalScan| {
+                scan.records
+                    .iter()
+                    .map(|record| (record.sequence, record.payload.clone(), record.pending))
+                    .collect::<Vec<_>>()
+            };
+            assert!(
+                told || content(&result) == content(&whole),
+                "byte {position}, {change}: {result:?}"
+            );
+        }
+    }
+    for position in newest..newest + 52 {
+        let mut damaged = intact.clone();
+        damaged[position] ^= 1;
+        let result = scan(&damaged, 3);
+        assert_eq!(result.records.len(), 4);
+        assert!(!result.torn.unwrap().is_damage);
+    }
+}
+
+#[test]
+fn a_damaged_record_before_a_single_batch_is_told_from_the_first_of_that_batch() {
+    // The batch behind it could be the rest of one that it starts.
+    let mut alone = batches(&[(1, &["alone"]), (2, &["first", "second"])]);
+    let mut first = batches(&[(1, &["first", "second", "third"])]);
+    for bytes in [&mut alone, &mut first] {
+        bytes[48 + 2] ^= 1;
+    }
+    assert!(scan(&alone, 0).torn.unwrap().is_damage);
+    let torn = scan(&first, 0);
+    assert!(torn.records.is_empty() && !torn.torn.unwrap().is_damage);
+}
+
+#[test]
+fn damage_between_records_of_another_writer_is_told() {
+    let intact = one_by_one(&[1, 2, 3, 4]);
+    for position in 48 + 8..2 * (48 + 8) {
+        let mut damaged = intact.clone();
+        damaged[position] ^= 0x40;
+        let result = scan(&damaged, 0);
+        assert!(
+            result.torn.is_some_and(|torn| torn.is_damage) || result.records.len() == 4,
+            "byte {position}"
+        );
+    }
+}
+
+#[test]
+fn what_an_older_round_left_behind_is_no_acknowledged_record() {
+    let mut bytes = Vec::new();
+    encode_record(9, 0, b"new", &mut bytes);
+    let torn = bytes.len();
+    encode_record(10, 0, b"torn", &mut bytes);
+    bytes[torn + 50] ^= 1;
+    encode_record(5, 0, b"old", &mut bytes);
+    encode_record(6, 0, b"old, too", &mut bytes);
+    let result = scan(&region(&[&bytes]), 8);
+    assert_eq!(result.records.len(), 1);
+    assert!(!result.torn.unwrap().is_damage);
+}
+
+#[test]
+fn look_alikes_cost_no_more_than_a_few_passes() {
+    // Every 8 bytes a header whose payload reaches to the end.
+    let size = 1 << 20;
+    let mut bytes = Vec::new();
+    while bytes.len() < size {
+        bytes.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&(200_000_u32).to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+    }
+    let started = std::time::Instant::now();
+    assert!(scan(&bytes, 0).torn.is_some());
+    assert!(started.elapsed().as_secs() < 5);
+}
