@@ -4,13 +4,12 @@ import { FACTS } from '../peers/facts.ts';
 import type { Samples } from '../record.ts';
 import { QUERY_CLASSES, type Query } from '../queries.ts';
 import type { Job } from './job.ts';
-import { Meter, within } from './meter.ts';
+import { Meter, warmUp, within } from './meter.ts';
 
-const FEWEST_TO_WARM_UP = 2;
 const PAGES = 100;
 const PAGE = 50;
 
-/** Every class of queries after a round of warming up, a page of the timeline, and the counts. */
+/** Every class of queries after warming up, a page of the timeline, and the counts. */
 export default async function find(job: Job): Promise<Samples> {
   const peer = await loadPeer(job.peer);
   const facts = FACTS[job.peer];
@@ -42,17 +41,16 @@ export function queriesOf(job: Pick<Job, 'queries' | 'peer'>, name: Query['class
   return all.filter((query) => query.class === name).slice(0, FACTS[job.peer].questions);
 }
 
-/** A round of warming up and a measured one. */
+/** The queries once, after warming up with them. */
 export async function measured(
   peer: Peer,
   queries: readonly Query[],
   budget: number,
   figure: string,
 ): Promise<Samples> {
-  const warmUp = async (query: Query): Promise<void> => {
+  await warmUp(queries, budget / 4, async (query) => {
     await peer.find(query);
-  };
-  await within(queries, budget / 4, warmUp, FEWEST_TO_WARM_UP);
+  });
   let empty = 0;
   const meter = new Meter(peer);
   await within(queries, budget, async (query) => {

@@ -195,14 +195,28 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
 #[must_use]
 pub fn refutes_applied(region: &[u8], header: &crate::header::Header) -> bool {
     let scan = scan(region, 0);
-    let newest = scan.records.last();
-    let last_applied = scan
-        .records
-        .iter()
-        .find(|record| record.payload.end as u64 == header.wal_checkpoint_pos);
+    let is_last_applied =
+        |record: &&WalRecord| record.payload.end as u64 == header.wal_checkpoint_pos;
+    let is_below = |newest: &&WalRecord| newest.sequence < header.wal_sequence;
+    let is_another = |record: &&WalRecord| record.sequence != header.wal_sequence;
+    let newest = scan.records.last().filter(is_below);
+    let last_applied = scan.records.iter().find(is_last_applied);
+    let contradicts = newest.or(last_applied.filter(is_another));
     scan.torn.is_none()
-        && (newest.is_some_and(|newest| newest.sequence < header.wal_sequence)
-            || last_applied.is_some_and(|record| record.sequence != header.wal_sequence))
+        && contradicts.is_some_and(|record| {
+            !(is_last_applied(&record) && is_being_cleared(region, record, header.wal_sequence))
+        })
+}
+
+/// Whether a record, whose sequence was `sequence`, stands at the front of a log and its first bytes, which are the low ones
+/// of that, are zeros: a writer that begins the log anew was killed while it wrote zeros there.
+fn is_being_cleared(region: &[u8], record: &WalRecord, sequence: u64) -> bool {
+    let left = region.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let without = |bytes: u32| {
+        let high = sequence.checked_shr(8 * bytes).unwrap_or(0);
+        high.checked_shl(8 * bytes).unwrap_or(0)
+    };
+    record.position == 0 && (1..=8).any(|bytes| left == Some(without(bytes)))
 }
 
 /// A place of a log where records are missing.
@@ -366,7 +380,10 @@ fn sequence_in_truth(
         }
         Some(_) => None,
         None => {
-            let next = next()?;
+            let Some(next) = next() else {
+                // Sequences begin at 1.
+                return (record.sequence == 0 && applied_sequence == 0).then_some(1);
+            };
             let contradicts = if record.pending {
                 next.sequence <= record.sequence
             } else {

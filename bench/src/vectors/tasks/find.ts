@@ -1,5 +1,5 @@
 import type { Samples } from '../../record.ts';
-import { Meter, within } from '../../tasks/meter.ts';
+import { Meter, warmUp, within } from '../../tasks/meter.ts';
 import { FILTER_TRACK, indexOf } from '../corpus.ts';
 import { queriesOf, storeOf, type JudgedQuery, type VectorJob } from '../job.ts';
 import { loadVectorPeer, type VectorPeer } from '../peer.ts';
@@ -61,7 +61,7 @@ async function recallAt(
   return sum / asked;
 }
 
-/** A round that warms up and counts what is found, and a measured one. */
+/** What is found, and then how fast, after warming up. */
 async function measured(
   peer: VectorPeer,
   queries: readonly JudgedQuery[],
@@ -70,15 +70,12 @@ async function measured(
   track?: string,
 ): Promise<Samples> {
   const recall = await recallAt(peer, queries, budget, track);
+  const ask = async (query: JudgedQuery): Promise<void> => {
+    await peer.near(query, NEAREST, track);
+  };
+  await warmUp(queries, budget / 4, ask);
   const meter = new Meter({});
-  await within(
-    queries,
-    budget,
-    async (query) => {
-      await meter.call(() => peer.near(query, NEAREST, track));
-    },
-    FEWEST,
-  );
+  await within(queries, budget, (query) => meter.call(() => ask(query)), FEWEST);
   return {
     ...meter.samples(figure),
     [`${figure}_recall`]: { value: recall, unit: '', calls: meter.calls },

@@ -1,10 +1,10 @@
 import type { Samples } from '../../record.ts';
-import { Meter, within } from '../../tasks/meter.ts';
+import { Meter, warmUp, within } from '../../tasks/meter.ts';
 import { queriesOf, storeOf, type VectorJob } from '../job.ts';
 import { loadVectorPeer } from '../peer.ts';
 import { NEAREST } from '../truth.ts';
 
-/** The ten best documents of each question by words and meaning, after a round that warms up. */
+/** The ten best documents of each question by words and meaning, after warming up. */
 export default async function hybrid(job: VectorJob): Promise<Samples> {
   const peer = await loadVectorPeer(job.peer);
   const queries = queriesOf(job);
@@ -14,7 +14,7 @@ export default async function hybrid(job: VectorJob): Promise<Samples> {
   const ask = async (query: (typeof queries)[number]): Promise<void> => {
     if (((await peer.hybrid?.(query, NEAREST)) ?? []).length === 0) empty += 1;
   };
-  await within(queries, job.budget / 4, ask, 2);
+  await warmUp(queries, job.budget / 4, ask);
   const meter = new Meter({});
   await within(queries, job.budget, (query) => meter.call(() => ask(query)));
   await peer.close();

@@ -1,8 +1,10 @@
 //! Cards as triples, for other programs.
 
+use mv2::cards::Card;
 use serde_json::json;
 
 use super::Cards;
+use super::view::standing;
 use crate::snapshot::Snapshot;
 
 /// The vocabulary of statements about statements (RDF 1.1 Schema §5.3).
@@ -34,7 +36,7 @@ impl Format {
 }
 
 impl Cards {
-    /// The facts of an entity, or all, oldest first; with the frame, time and engine they come from if wanted.
+    /// The facts of an entity, or all, that were not taken back, oldest first; with the frame, time and engine they come from if wanted.
     #[must_use]
     pub fn export(
         &self,
@@ -43,7 +45,8 @@ impl Cards {
         entity: Option<&str>,
         with_provenance: bool,
     ) -> String {
-        let mut cards = self.newest_first(snapshot, entity, None);
+        let newest_first = self.newest_first(snapshot, entity, None);
+        let mut cards: Vec<&Card> = standing(newest_first).collect();
         cards.reverse();
         match format {
             Format::Json => {

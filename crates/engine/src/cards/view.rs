@@ -268,27 +268,17 @@ impl Cards {
         let cards = self.newest_first(snapshot, Some(entity), slot);
         let found = !cards.is_empty();
         let mut slots: BTreeMap<String, SlotState> = BTreeMap::new();
-        let mut taken_back: std::collections::HashSet<(String, String)> =
-            std::collections::HashSet::new();
-        for card in cards {
-            let slot = card.slot.to_lowercase();
-            if slots.contains_key(&slot) {
-                continue;
-            }
-            let value = (slot.clone(), card.value.to_lowercase());
-            if card.version_relation == Relation::Retracts {
-                taken_back.insert(value);
-            } else if !taken_back.contains(&value) {
-                let state = SlotState {
+        for card in standing(cards) {
+            slots
+                .entry(card.slot.to_lowercase())
+                .or_insert_with(|| SlotState {
                     value: card.value.clone(),
                     kind: card.kind,
                     polarity: card.polarity,
                     source_frame_id: card.source(),
                     document_date: card.document_date,
                     engine: card.engine.clone(),
-                };
-                slots.insert(slot, state);
-            }
+                });
         }
         State {
             entity: entity.trim().to_lowercase(),
@@ -297,4 +287,18 @@ impl Cards {
             damage: damage(self.damaged),
         }
     }
+}
+
+/// Of cards from new to old those that say what is so: no card that takes a value back, nor what it takes back.
+pub(super) fn standing(newest_first: Vec<&Card>) -> impl Iterator<Item = &Card> {
+    let mut taken_back = std::collections::HashSet::new();
+    newest_first.into_iter().filter(move |card| {
+        let value = (card.key(), card.value.to_lowercase());
+        let takes_back = card.version_relation == Relation::Retracts;
+        if takes_back {
+            taken_back.insert(value);
+            return false;
+        }
+        !taken_back.contains(&value)
+    })
 }

@@ -280,6 +280,34 @@ fn cards_that_are_given_are_checked_and_kept_whole() {
 }
 
 #[test]
+fn what_was_taken_back_is_no_fact() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    let at = |value, date, relation| NewCard {
+        document_date: Some(date),
+        version_relation: relation,
+        ..card("ann", "employer", value)
+    };
+    memory
+        .add_memory_cards(&[
+            at("Acme", 10, Relation::Sets),
+            at("Globex", 20, Relation::Sets),
+            at("acme", 30, Relation::Retracts),
+            at("Initech", 40, Relation::Retracts),
+        ])
+        .unwrap();
+    let export = || memory.export_facts("csv", None, false).unwrap();
+    assert_eq!(export(), "subject,predicate,object\nann,employer,Globex\n");
+    memory
+        .add_memory_cards(&[at("Acme", 50, Relation::Sets)])
+        .unwrap();
+    assert_eq!(
+        export(),
+        "subject,predicate,object\nann,employer,Globex\nann,employer,Acme\n"
+    );
+}
+
+#[test]
 fn facts_are_exported() {
     let (_folder, path) = fresh();
     let memory = create(&path);

@@ -1,6 +1,7 @@
 //! The log after crashes: what is whole stays, what is not disappears, in one piece for a batch.
 
-use mv2::wal::{encode_batch, encode_record, encode_unchecked_record, scan};
+use mv2::header::Header;
+use mv2::wal::{encode_batch, encode_record, encode_unchecked_record, refutes_applied, scan};
 
 const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
 
@@ -157,6 +158,43 @@ fn a_flipped_bit_in_the_sequence_of_an_applied_record_does_not_make_it_pending()
             let mut damaged = intact.clone();
             damaged[start + bit / 8] ^= 1 << (bit % 8);
             assert_eq!(pending(&damaged, 3), [4, 5], "record {record}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn the_first_record_of_all_is_pending_whatever_its_sequence_says() {
+    let mut damaged = one_by_one(&[1]);
+    damaged[0] = 0;
+    let result = scan(&damaged, 0);
+    let pending: Vec<u64> = result.pending().map(|record| record.sequence).collect();
+    assert_eq!(pending, [1]);
+}
+
+/// A writer that begins the log anew writes zeros over its first record. Killed meanwhile, it leaves some of them.
+#[test]
+fn a_front_that_was_being_cleared_refutes_no_header() {
+    for sequence in [1, 3, 255, 256, 300, 0x1_0000, 0x0102_0304] {
+        let intact = one_by_one(&[sequence]);
+        let header = |wal_sequence, wal_checkpoint_pos| Header {
+            wal_sequence,
+            wal_checkpoint_pos,
+            ..Header::default()
+        };
+        let end = 48 + format!("record {sequence}").len() as u64;
+        for cut in 0..=48 {
+            let mut left = intact.clone();
+            left[..cut].fill(0);
+            assert!(
+                !refutes_applied(&left, &header(sequence, end)),
+                "record {sequence}, {cut} bytes"
+            );
+            assert_eq!(scan(&left, sequence).pending().count(), 0);
+        }
+        assert!(refutes_applied(&intact, &header(sequence - 1, end)));
+        // 256 is what is left of 257, too: the record is applied whichever of them is true.
+        if sequence % 256 != 0 {
+            assert!(refutes_applied(&intact, &header(sequence + 1, end)));
         }
     }
 }

@@ -144,6 +144,9 @@ impl Session {
                     .collect();
                 let memory = self.handle(handle)?;
                 let count = memory.stage_vectors(&ids, &numbers, identity(model))?;
+                if count == 0 && self.is_undecided() {
+                    return Err(StepError::Expected);
+                }
                 wrong_unless(count == ids.len() as u64, || {
                     format!("{count} of {} vectors wait", ids.len())
                 })?;

@@ -84,6 +84,11 @@ impl Session {
         self.look(handle)
     }
 
+    /// Whether a disk that goes on failing may have kept what a call wrote that failed: ids are then those of other documents.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.lasts && self.watch.has_failed() && !self.failed.is_empty()
+    }
+
     /// Calls of two parts may have done the first one when they failed; what they did is whole all the same.
     pub(super) fn adopt(&mut self, operation: &Operation) -> Result<(), Finding> {
         let step = self.models.len() - 1;
