@@ -278,7 +278,14 @@ fn compare(intact: &Intact, asked: &Asked, told: &Told) -> Result<(), String> {
         }
         let is_of_vector = ["vector", "picture"].contains(&kind);
         let kept = intact.answers.get(question);
-        let names = id.parse().is_ok_and(|id: u64| told.frames.contains(&id));
+        // An address is that of the frame which the answer gives.
+        let frame = match answer {
+            Ok(frame) if kind == "uri" => frame,
+            _ => id,
+        };
+        let names = frame
+            .parse()
+            .is_ok_and(|frame: u64| told.frames.contains(&frame));
         let is_excused = match (kept, answer) {
             (Some(Ok(kept)), Ok(answer)) if kept == answer => true,
             (Some(Err(kept)), Err(answer)) if kept.code == answer.code => true,
