@@ -24,3 +24,5 @@ const server = createServer((request, response) => {
   });
 });
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+// Whoever forked it may have failed.
+process.once('disconnect', () => process.exit());

@@ -67,7 +67,7 @@ export async function within<T>(
   return done;
 }
 
-/** Calls in which V8 has compiled what it will; it takes some hundred until then, whatever they do. */
+/** Calls after which V8 has compiled what it will. */
 const CALLS_TO_WARM_UP = 2000;
 const FEWEST_TO_WARM_UP = 2;
 

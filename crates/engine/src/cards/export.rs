@@ -36,7 +36,8 @@ impl Format {
 }
 
 impl Cards {
-    /// The facts of an entity, or all, that were not taken back, oldest first; with the frame, time and engine they come from if wanted.
+    /// The facts of an entity, or all, that were not taken back, oldest first; with the frame, time and engine they come from
+    /// if wanted.
     #[must_use]
     pub fn export(
         &self,

@@ -293,8 +293,11 @@ impl Cards {
 pub(super) fn standing(newest_first: Vec<&Card>) -> impl Iterator<Item = &Card> {
     let mut taken_back = std::collections::HashSet::new();
     newest_first.into_iter().filter(move |card| {
-        let value = (card.key(), card.value.to_lowercase());
         let takes_back = card.version_relation == Relation::Retracts;
+        if !takes_back && taken_back.is_empty() {
+            return true;
+        }
+        let value = (card.key(), card.value.to_lowercase());
         if takes_back {
             taken_back.insert(value);
             return false;
