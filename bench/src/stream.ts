@@ -43,8 +43,9 @@ for (let round = 0; round < Number(options.rounds); round += 1) {
 await memory.close();
 server.kill();
 await rm(folder, { recursive: true });
-if (first.length !== Number(options.rounds))
+if (first.length !== Number(options.rounds)) {
   throw new Error('an answer came without a piece that tells its time');
+}
 
 for (const [figure, values, share] of [
   ['stream_first_p50', first, 0.5],
