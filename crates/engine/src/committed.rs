@@ -14,7 +14,7 @@ use mv2::storage::FileStorage;
 use mv2::time_index::TimeIndex;
 use mv2::toc::{self, SegmentMeta, TocHead, TocTail};
 use mv2::view::FrameView;
-use mv2::wal::{self, WalEntry};
+use mv2::wal::{self, Applied, WalEntry};
 use serde_json::Value;
 
 use crate::describe::{
@@ -479,6 +479,19 @@ impl Committed {
             .get_or_init(|| crate::stats::committed_identities(self))
     }
 
+    /// Which records of the log it contains.
+    #[must_use]
+    pub fn applied(&self) -> Applied {
+        let is_intact = header::is_intact(&self.map) == Some(true);
+        let noted = Applied::noted(&self.header, is_intact);
+        // Of a commit that another program was about to name, and by a header that it wrote over one of ours, the place
+        // tells nothing.
+        if noted.sequence == self.applied_sequence && is_intact == self.directory_is_stored {
+            return noted;
+        }
+        self.applied_sequence.into()
+    }
+
     /// How much of the sections belongs to removed documents. Counted once.
     #[must_use]
     pub fn removed_shares(&self) -> RemovedShares {
@@ -540,7 +553,11 @@ pub fn applied_by_another(map: &[u8], header: &Header, claimed: u64, tail: &TocT
     let Ok(region) = wal::region(map, header) else {
         return claimed;
     };
-    let scan = wal::scan(region, claimed);
+    let applied = Applied {
+        sequence: claimed,
+        ..Applied::noted(header, false)
+    };
+    let scan = wal::scan(region, applied);
     let lists_segments = |record: &&wal::WalRecord| {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         record.pending

@@ -94,17 +94,18 @@ pub fn extend_pending(
     with_lex: bool,
 ) -> Result<bool> {
     let region = log_region(committed)?;
-    let start = usize::try_from(pending.head).unwrap_or(usize::MAX);
-    let Some(rest) = region.get(start..) else {
-        return Ok(false);
-    };
-    let scan = wal::scan_rest(rest, committed.applied_sequence, pending.last_sequence);
+    let scan = wal::scan_from(
+        region,
+        pending.head,
+        committed.applied(),
+        pending.last_sequence,
+    );
     if let Some(torn) = &scan.torn {
         // Whoever commits starts the log anew: what stood there is no longer of this commit.
         if torn.is_damage && !committed.header_changed() {
             return Err(Error::corrupt(
                 "log",
-                committed.header.wal_offset + pending.head + torn.position,
+                committed.header.wal_offset + torn.position,
                 format_args!("{}, and acknowledged records stand behind it", torn.reason),
             ));
         }
@@ -125,14 +126,14 @@ pub fn extend_pending(
             {
                 return Err(Error::corrupt(
                     "log",
-                    committed.header.wal_offset + pending.head + record.position,
+                    committed.header.wal_offset + record.position,
                     format_args!(
                         "record {} follows {}: a later commit is lost",
                         record.sequence, pending.last_sequence
                     ),
                 ));
             }
-            let payload = rest.get(record.payload.clone()).unwrap_or_default();
+            let payload = region.get(record.payload.clone()).unwrap_or_default();
             // A record that names a frame that is not there, or that no version of the format explains, was never
             // acknowledged by a correct writer: the records around it stand for themselves.
             if let Ok(WalEntry::Frame(entry)) = WalEntry::decode(payload) {
@@ -142,9 +143,9 @@ pub fn extend_pending(
             }
         }
         pending.last_sequence = pending.last_sequence.max(record.sequence);
-        pending.last_record = Some((pending.head + record.position, record.sequence));
+        pending.last_record = Some((record.position, record.stored_sequence));
     }
-    pending.head += scan.head;
+    pending.head = scan.head;
     if changed {
         // Whoever reads the log is not waited for as a writer is, and it may hold many thousand documents.
         pending.lex.whole();
@@ -266,8 +267,21 @@ fn records_for_log(
     let near_limit = |limit| size_after_checkpoint(snapshot, changes, length) > limit;
     // Near the limit only a commit tells the exact size before it is acknowledged.
     let for_commit = length > most
+        || looks_applied(snapshot, &records)
         || (!changes.documents.is_empty() && options.capacity.is_some_and(near_limit));
     (!for_commit).then_some(records)
+}
+
+/// Whether one of the records would end where the header of another program notes that the last applied one does: a log that
+/// is begun anew leaves that note as it is, and whoever reads it would have to take the record for applied.
+fn looks_applied(snapshot: &Snapshot, records: &[Record]) -> bool {
+    let mut end = snapshot.pending.head;
+    let applied = snapshot.committed.applied();
+    let noted = applied.end.filter(|_| !applied.is_checked);
+    records.iter().any(|record| {
+        end += record.encoded.len() as u64;
+        noted == Some(end)
+    })
 }
 
 /// The head plus one empty record header must stay inside the region (container.md §2.4).

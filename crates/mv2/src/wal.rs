@@ -17,6 +17,7 @@
 
 mod check;
 mod entry;
+mod order;
 mod rest;
 
 use std::ops::Range;
@@ -25,6 +26,8 @@ use crate::error::{Error, Result};
 
 use check::Claim;
 pub use entry::{EntryOperation, FrameEntry, LexBatch, WalEntry};
+use order::Before;
+pub use order::{Applied, refutes_applied};
 
 /// Length of a record without its payload, and of the zeros behind the newest record.
 pub const RECORD_HEADER_SIZE: usize = 48;
@@ -40,6 +43,8 @@ pub struct WalRecord {
     pub position: u64,
     /// Its sequence.
     pub sequence: u64,
+    /// What stands in its place: another one where it was damaged, and is known from its neighbours.
+    pub stored_sequence: u64,
     /// How many records of the same batch follow.
     pub batch_remaining: u32,
     /// Whether a check covers sequence and batch.
@@ -90,42 +95,49 @@ impl WalScan {
     }
 }
 
-/// Reads all records of a log region. `applied_sequence` is `wal_sequence` of the header, or a higher one known from
-/// elsewhere.
+/// Reads all records of a log region. `applied` is `wal_sequence` of the header, or a higher sequence known from elsewhere.
 ///
 /// Never fails: damage ends the scan and is reported. What stands before it is intact, because each record has a checksum.
 #[must_use]
-pub fn scan(region: &[u8], applied_sequence: u64) -> WalScan {
-    scan_rest(region, applied_sequence, applied_sequence)
+pub fn scan(region: &[u8], applied: impl Into<Applied>) -> WalScan {
+    let applied = applied.into();
+    scan_from(region, 0, applied, applied.sequence)
 }
 
-/// [`scan`] of the part of a region that starts behind the record with sequence `last_sequence`.
+/// [`scan`] from `start` on, where the record behind the one with sequence `last_sequence` stands.
 #[must_use]
-pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> WalScan {
+pub fn scan_from(
+    region: &[u8],
+    start: u64,
+    applied: impl Into<Applied>,
+    last_sequence: u64,
+) -> WalScan {
+    let applied = applied.into();
+    let start = usize::try_from(start).unwrap_or(usize::MAX);
+    let before = match start {
+        0 => Before::front(region, applied),
+        _ => Before::rest(applied, last_sequence),
+    };
     let mut records: Vec<WalRecord> = Vec::new();
-    let mut position = 0;
+    let mut position = start;
     let mut problem = None;
     let mut is_damage = false;
     let mut mended = 0;
-    while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
-        match read_record(region, header, position, records.last(), applied_sequence) {
+    while let Some(header) = header_at(region, position) {
+        match before.read(region, header, position, records.last()) {
             Ok(None) => break,
-            Ok(Some(mut record)) => {
+            Ok(Some(record)) => {
                 position = record.payload.end;
-                if let Some(sequence) =
-                    sequence_in_truth(region, &record, records.last(), applied_sequence)
-                {
-                    record.sequence = sequence;
-                    record.pending = sequence > applied_sequence;
-                }
                 records.push(record);
             }
             Err(reason) => {
                 let last = records.last().map_or(last_sequence, |record| {
-                    record.sequence.max(applied_sequence)
+                    record.sequence.max(applied.sequence)
                 });
                 match rest::judge(region, position, last) {
-                    rest::Judgement::Torn { .. } => {}
+                    rest::Judgement::Torn { .. } => {
+                        is_damage = before.hides_last(region, position, records.last());
+                    }
                     rest::Judgement::Damaged { .. } => is_damage = true,
                     // Each time the rest of the log is looked through: not more often than damage explains.
                     rest::Judgement::Mended(record) if mended < MOST_MENDED => {
@@ -162,7 +174,7 @@ pub fn scan_rest(region: &[u8], applied_sequence: u64, last_sequence: u64) -> Wa
         }
         problem.get_or_insert_with(|| format!("{missing} records of a batch are missing"));
     }
-    let head = records.last().map_or(0, |record| record.payload.end) as u64;
+    let head = records.last().map_or(start, |record| record.payload.end) as u64;
     WalScan {
         torn: problem.map(|reason| TornRecord {
             position: position as u64,
@@ -190,35 +202,6 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
         )
 }
 
-/// Whether a log is not the one of a header that says up to which record it is applied: what is appended gets a higher
-/// sequence, and where the last applied record ends is noted beside its sequence. A log that is damaged refutes nothing.
-#[must_use]
-pub fn refutes_applied(region: &[u8], header: &crate::header::Header) -> bool {
-    let scan = scan(region, 0);
-    let is_last_applied =
-        |record: &&WalRecord| record.payload.end as u64 == header.wal_checkpoint_pos;
-    let is_below = |newest: &&WalRecord| newest.sequence < header.wal_sequence;
-    let is_another = |record: &&WalRecord| record.sequence != header.wal_sequence;
-    let newest = scan.records.last().filter(is_below);
-    let last_applied = scan.records.iter().find(is_last_applied);
-    let contradicts = newest.or(last_applied.filter(is_another));
-    scan.torn.is_none()
-        && contradicts.is_some_and(|record| {
-            !(is_last_applied(&record) && is_being_cleared(region, record, header.wal_sequence))
-        })
-}
-
-/// Whether a record, whose sequence was `sequence`, stands at the front of a log and its first bytes, which are the low ones
-/// of that, are zeros: a writer that begins the log anew was killed while it wrote zeros there.
-fn is_being_cleared(region: &[u8], record: &WalRecord, sequence: u64) -> bool {
-    let left = region.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let without = |bytes: u32| {
-        let high = sequence.checked_shr(8 * bytes).unwrap_or(0);
-        high.checked_shl(8 * bytes).unwrap_or(0)
-    };
-    record.position == 0 && (1..=8).any(|bytes| left == Some(without(bytes)))
-}
-
 /// A place of a log where records are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -237,13 +220,13 @@ pub struct Gap {
 /// was never acknowledged and is left out, as [`scan`] does; of one that was damaged the intact records are given, also where
 /// that may as well have come of a loss of power.
 #[must_use]
-pub fn salvage(region: &[u8], applied_sequence: u64) -> (Vec<WalRecord>, Vec<Gap>) {
-    salvage_by(region, applied_sequence, &mut rest::Search::default())
+pub fn salvage(region: &[u8], applied: impl Into<Applied>) -> (Vec<WalRecord>, Vec<Gap>) {
+    salvage_by(region, applied.into(), &mut rest::Search::default())
 }
 
 fn salvage_by(
     region: &[u8],
-    applied_sequence: u64,
+    applied: Applied,
     search: &mut rest::Search,
 ) -> (Vec<WalRecord>, Vec<Gap>) {
     /// More separate places are no damage that anybody could make sense of.
@@ -254,20 +237,17 @@ fn salvage_by(
     let mut position = 0;
     // Records up to this one stand in front of a gap.
     let mut settled = 0;
-    while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
+    let mut before = Before::front(region, applied);
+    while let Some(header) = header_at(region, position) {
         let previous = records.get(settled..).and_then(<[WalRecord]>::last);
-        let read = read_record(region, header, position, previous, applied_sequence);
-        if let Ok(Some(mut record)) = read {
+        let read = before.read(region, header, position, previous);
+        if let Ok(Some(record)) = read {
             position = record.payload.end;
-            if let Some(sequence) = sequence_in_truth(region, &record, previous, applied_sequence) {
-                record.sequence = sequence;
-                record.pending = sequence > applied_sequence;
-            }
             records.push(record);
             continue;
         }
-        let last = records.last().map_or(applied_sequence, |record| {
-            record.sequence.max(applied_sequence)
+        let last = records.last().map_or(applied.sequence, |record| {
+            record.sequence.max(applied.sequence)
         });
         places += 1;
         // The first header of a batch is written last, and from front to end: without an end it is not there, and the batch
@@ -292,6 +272,7 @@ fn salvage_by(
             rest::Judgement::Damaged { next, sequence } if places <= MOST_PLACES => {
                 skip(&mut gaps, next, sequence, true);
                 settled = records.len();
+                before = Before::rest(applied, last);
                 position = next;
             }
             rest::Judgement::Torn {
@@ -301,6 +282,7 @@ fn salvage_by(
             {
                 skip(&mut gaps, next, sequence, false);
                 settled = records.len();
+                before = Before::rest(applied, last);
                 position = next;
             }
             _ => {
@@ -348,51 +330,8 @@ fn end_batch(region: &[u8], records: &mut Vec<WalRecord>, gaps: &mut Vec<Gap>) {
     });
 }
 
-/// The sequence of a record of another writer that claims one it cannot have, because of its neighbours. Nothing checks such a
-/// sequence: a flipped bit in one would store an old document a second time, or lose the ones behind it.
-fn sequence_in_truth(
-    region: &[u8],
-    record: &WalRecord,
-    previous: Option<&WalRecord>,
-    applied_sequence: u64,
-) -> Option<u64> {
-    if record.is_checked {
-        return None;
-    }
-    let next = || {
-        let end = record.payload.end;
-        let header = region.get(end..end.checked_add(RECORD_HEADER_SIZE)?)?;
-        let next = read_record(region, header, end, None, applied_sequence).ok()??;
-        (!next.is_checked).then_some(next)
-    };
-    match previous {
-        // Whoever appends to applied records goes on behind the last of them. One higher may do so, should the last not be
-        // in the log.
-        Some(previous)
-            if record.pending
-                && previous.sequence < applied_sequence
-                && record.sequence - applied_sequence > 1 =>
-        {
-            Some(previous.sequence + 1)
-        }
-        Some(previous) if record.sequence > previous.sequence.saturating_add(1) => {
-            (next()?.sequence == previous.sequence.saturating_add(2)).then(|| previous.sequence + 1)
-        }
-        Some(_) => None,
-        None => {
-            let Some(next) = next() else {
-                // Sequences begin at 1.
-                return (record.sequence == 0 && applied_sequence == 0).then_some(1);
-            };
-            let contradicts = if record.pending {
-                next.sequence <= record.sequence
-            } else {
-                // The one behind the last applied one stands somewhere.
-                next.sequence == applied_sequence.saturating_add(2)
-            };
-            contradicts.then(|| next.sequence.checked_sub(1)).flatten()
-        }
-    }
+fn header_at(region: &[u8], position: usize) -> Option<&[u8]> {
+    region.get(position..position.checked_add(RECORD_HEADER_SIZE)?)
 }
 
 /// `None` at the end of the log.
@@ -423,10 +362,6 @@ fn read_record(
         ));
     }
     if let Some(previous) = previous {
-        // Older rounds of the log leave records behind; their sequences are lower.
-        if sequence <= previous.sequence {
-            return Err(format!("sequence {sequence} follows {}", previous.sequence));
-        }
         let open = previous.pending && previous.batch_remaining > 0;
         if open && batch_remaining.checked_add(1) != Some(previous.batch_remaining) {
             return Err(format!(
@@ -441,6 +376,7 @@ fn read_record(
     Ok(Some(WalRecord {
         position: position as u64,
         sequence,
+        stored_sequence: sequence,
         batch_remaining,
         is_checked: claim.is_checked(),
         pending: sequence > applied_sequence,
@@ -557,7 +493,7 @@ mod tests {
     fn a_log_full_of_refuted_headers_is_looked_through_once() {
         let region = alternating(2000);
         let mut search = rest::Search::default();
-        let (records, gaps) = salvage_by(&region, 0, &mut search);
+        let (records, gaps) = salvage_by(&region, 0.into(), &mut search);
         assert_eq!(search.passes, 1);
         assert!(search.hashed <= region.len(), "{} bytes", search.hashed);
         // 64 places and the records between them; what is behind is told.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use mv2::frame::FrameStatus;
 use mv2::header::{self, HEADER_SIZE, Header};
-use mv2::wal::{self, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
+use mv2::wal::{self, Applied, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
 
 use super::finding::FindingCode;
 use super::survey::Survey;
@@ -41,7 +41,13 @@ pub fn gather(
             .findings
             .add(FindingCode::LogRecordsLost, message, place);
     }
-    let (records, gaps) = wal::salvage(&region, survey.applied_sequence);
+    let noted = header.filter(|header| header.wal_sequence == survey.applied_sequence);
+    let is_intact = header::is_intact(&survey.map) == Some(true);
+    let contained = match noted {
+        Some(header) => Applied::noted(header, is_intact),
+        None => survey.applied_sequence.into(),
+    };
+    let (records, gaps) = wal::salvage(&region, contained);
     // Records behind a gap are only told from older ones by their sequence.
     let gaps = if is_applied_known { gaps } else { Vec::new() };
     let mut gap = gaps.iter().peekable();
@@ -191,8 +197,12 @@ pub fn applied_sequence(survey: &mut Survey, header: &Header) -> Option<u64> {
     let records = wal::scan(region, 0).records;
     let ends = |record: &&wal::WalRecord| record.payload.end as u64 == header.wal_checkpoint_pos;
     let noted = records.iter().find(ends).map(|record| record.sequence);
+    // Or none is, in a log that was begun anew.
+    let none = records
+        .first()
+        .map(|first| first.sequence.saturating_sub(1));
     let known = Known::of(survey);
-    // One of the two that contradict each other is damaged: the frames tell which. Where both fit, they differ in records
+    // One of those that contradict each other is damaged: the frames tell which. Where several fit, they differ in records
     // that say nothing of frames.
     let fits = |applied: &u64| {
         records.iter().all(|record| {
@@ -200,7 +210,7 @@ pub fn applied_sequence(survey: &mut Survey, header: &Header) -> Option<u64> {
             contains.is_none_or(|(contains, _)| contains == (record.sequence <= *applied))
         })
     };
-    let applied = [Some(claimed), noted]
+    let applied = [Some(claimed), noted, none]
         .into_iter()
         .flatten()
         .filter(fits)

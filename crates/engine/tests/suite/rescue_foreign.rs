@@ -66,6 +66,138 @@ fn which_records_are_applied_is_settled_by_the_frames_where_the_header_is_damage
     }
 }
 
+/// A file of the reference with this log: pending record 6 of `crash-pending-one` behind one that is applied, or alone.
+fn with_log(name: &str, sequences: &[u64], applied: u64, applied_count: usize) -> Option<Vec<u8>> {
+    let folder = support::fixtures("mv2")?;
+    let source = std::fs::read(folder.join("crash-pending-one.mv2")).unwrap();
+    let header = mv2::header::Header::decode(&source).unwrap();
+    let region = mv2::wal::region(&source, &header).unwrap();
+    let records = mv2::wal::scan(region, header.wal_sequence).records;
+    let mut log = Vec::new();
+    let mut end = 0;
+    for (index, sequence) in sequences.iter().enumerate() {
+        // The list of segments says nothing of frames.
+        let record = &records[if index < applied_count { 4 } else { 5 }];
+        let start = log.len();
+        log.extend_from_slice(&region[record.position as usize..record.payload.end]);
+        log[start..start + 8].copy_from_slice(&sequence.to_le_bytes());
+        if index < applied_count {
+            end = log.len() as u64;
+        }
+    }
+    let mut file = std::fs::read(folder.join(name)).unwrap();
+    let own = mv2::header::Header::decode(&file).unwrap();
+    let place = own.wal_offset as usize..own.wal_end() as usize;
+    file[place.clone()].fill(0);
+    file[place.start..place.start + log.len()].copy_from_slice(&log);
+    file[32..40].copy_from_slice(&end.to_le_bytes());
+    file[40..48].copy_from_slice(&applied.to_le_bytes());
+    Some(file)
+}
+
+/// One bit of what the header says, or a record, is another one.
+#[test]
+fn a_pending_record_is_never_passed_over_silently() {
+    let (_folder, path) = fresh();
+    let cases = [
+        // The header says 257.
+        ("crash-pending-one.mv2", &[256, 257][..], 256, 1, 40),
+        // It says 1 where nothing is applied.
+        ("cli-vacuumed.mv2", &[1], 0, 0, 40),
+        // The first record says 0, alone and before another.
+        ("cli-vacuumed.mv2", &[1], 0, 0, 4096),
+        ("cli-vacuumed.mv2", &[1, 2], 0, 0, 4096),
+    ];
+    for (name, sequences, applied, applied_count, at) in cases {
+        let Some(mut bytes) = with_log(name, sequences, applied, applied_count) else {
+            return;
+        };
+        std::fs::write(&path, &bytes).unwrap();
+        let before = documents(&read_only(&path).unwrap());
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        match read_only(&path) {
+            Ok(memory) => assert_eq!(documents(&memory), before, "{sequences:?}"),
+            Err(error) => {
+                assert_eq!(error.code, Code::Corrupt, "{sequences:?}: {error}");
+                assert_eq!(doctor(&path)["status"], "healed", "{sequences:?}");
+            }
+        }
+        assert_eq!(documents(&open(&path)), before, "{sequences:?}");
+    }
+}
+
+#[test]
+fn a_gap_behind_applied_records_applies_none_of_them_again() {
+    let (_folder, path) = fresh();
+    for pending in [6, 7, 8] {
+        let Some(bytes) = with_log("crash-pending-one.mv2", &[5, pending], 5, 1) else {
+            return;
+        };
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(documents(&read_only(&path).unwrap()).len(), 3, "{pending}");
+    }
+}
+
+/// Each call would read the file anew, and take what is damaged for what another process is writing.
+#[test]
+fn a_sequence_that_was_put_right_is_no_change_of_the_file() {
+    let Some(mut bytes) = with_log("cli-vacuumed.mv2", &[1], 0, 0) else {
+        return;
+    };
+    bytes[4096] = 0;
+    let (_folder, path) = fresh();
+    std::fs::write(&path, &bytes).unwrap();
+    let memory = read_only(&path).unwrap();
+    let states = [memory.snapshot("test"), memory.snapshot("test")].map(Result::unwrap);
+    assert!(Arc::ptr_eq(&states[0], &states[1]));
+    assert_eq!(states[0].pending.frames.len(), 1);
+}
+
+/// The first record of ours begins the log anew, and leaves the header of the reference as it is.
+#[test]
+fn no_record_ends_where_the_header_notes_the_last_applied_one() {
+    let Some(folder) = support::fixtures("mv2") else {
+        return;
+    };
+    let sound = std::fs::read(folder.join("cli-one.mv2")).unwrap();
+    let header = mv2::header::Header::decode(&sound).unwrap();
+    let (_folder, path) = fresh();
+    // What does not shrink, so that the length of the text is that of the record.
+    let mut state = 1_u64;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[(state >> 33) as usize % 36])
+    };
+    let text: String = (0..2000).map(|_| random()).collect();
+    let (mut shorter, mut longer, mut equal) = (0, 0, 0);
+    for length in 1150..1220 {
+        std::fs::write(&path, &sound).unwrap();
+        let memory = open(&path);
+        put_document(&memory, Document::text(text[..length].to_owned(), 1));
+        let bytes = std::fs::read(&path).unwrap();
+        let now = mv2::header::Header::decode(&bytes).unwrap();
+        let other = read_only(&path).unwrap();
+        assert_eq!(other.text(1).unwrap(), text[..length], "{length}");
+        if now.toc_checksum != header.toc_checksum {
+            equal += 1;
+            continue;
+        }
+        let scan = mv2::wal::scan(mv2::wal::region(&bytes, &now).unwrap(), now.wal_sequence);
+        match scan.head.cmp(&header.wal_checkpoint_pos) {
+            std::cmp::Ordering::Less => shorter += 1,
+            std::cmp::Ordering::Greater => longer += 1,
+            std::cmp::Ordering::Equal => panic!("a text of {length} bytes"),
+        }
+    }
+    assert!(
+        shorter > 0 && longer > 0 && equal > 0,
+        "{shorter} {equal} {longer}"
+    );
+}
+
 /// Where our records count those that follow in their batch, those of other programs have zeros, which nothing checks.
 #[test]
 fn a_record_of_another_program_belongs_to_no_batch() {

@@ -113,6 +113,7 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
         return Judgement::Mended(WalRecord {
             position: position as u64,
             sequence: last + 1,
+            stored_sequence: claim.map_or(0, |claim| claim.sequence),
             // Whether it belongs to the batch behind it or was one of its own: both are complete if what follows is.
             batch_remaining: first.claim.batch_remaining.saturating_add(1),
             is_checked: false,

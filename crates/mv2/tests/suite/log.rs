@@ -1,7 +1,9 @@
 //! The log after crashes: what is whole stays, what is not disappears, in one piece for a batch.
 
 use mv2::header::Header;
-use mv2::wal::{encode_batch, encode_record, encode_unchecked_record, refutes_applied, scan};
+use mv2::wal::{
+    Applied, encode_batch, encode_record, encode_unchecked_record, refutes_applied, scan, scan_from,
+};
 
 const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
 
@@ -171,31 +173,195 @@ fn the_first_record_of_all_is_pending_whatever_its_sequence_says() {
     assert_eq!(pending, [1]);
 }
 
+/// A log, which of its records are applied, and what the header of another program notes of that.
+struct Case {
+    region: Vec<u8>,
+    /// Where each record begins.
+    starts: Vec<usize>,
+    /// How many of them have no check.
+    unchecked: usize,
+    applied_count: usize,
+    header: Header,
+}
+
+impl Case {
+    /// `count` records from `first` on, of which another program applied some; the last `ours` have a check. `length` is that
+    /// of their payloads.
+    fn new(first: u64, count: usize, ours: usize, applied_count: usize, length: usize) -> Self {
+        let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+        for index in 0..count {
+            starts.push(bytes.len());
+            let payload = vec![index as u8 + 1; length + index];
+            let sequence = first + index as u64;
+            if index + ours < count {
+                encode_unchecked_record(sequence, &payload, &mut bytes);
+            } else {
+                encode_record(sequence, 0, &payload, &mut bytes);
+            }
+        }
+        let end = starts.get(applied_count).copied().unwrap_or(bytes.len());
+        // Where none is applied the log was begun anew, and the place of the last one is an old one.
+        let old_end = if first == 1 { 0 } else { 4001 };
+        let header = Header {
+            wal_sequence: first + applied_count as u64 - 1,
+            wal_checkpoint_pos: if applied_count == 0 {
+                old_end
+            } else {
+                end as u64
+            },
+            ..Header::default()
+        };
+        Self {
+            region: region(&[&bytes]),
+            starts,
+            unchecked: count - ours,
+            applied_count,
+            header,
+        }
+    }
+
+    /// All of them, short and long, at borders of bytes.
+    fn all() -> impl Iterator<Item = Self> {
+        const FIRST: [u64; 6] = [1, 2, 3, 256, 511, 0x0102_0304];
+        FIRST.into_iter().flat_map(|first| {
+            (1..=4).flat_map(move |count| {
+                (0..=count).flat_map(move |applied_count| {
+                    (0..=count.min(1)).flat_map(move |ours| {
+                        [7, 300].map(|length| Self::new(first, count, ours, applied_count, length))
+                    })
+                })
+            })
+        })
+    }
+
+    /// Where the pending records stand, as far as nothing is told of damage.
+    fn read(region: &[u8], header: &Header) -> Option<Vec<u64>> {
+        let result = scan(region, Applied::noted(header, false));
+        let is_told = refutes_applied(region, header)
+            || result.torn.as_ref().is_some_and(|torn| torn.is_damage);
+        (!is_told).then(|| result.pending().map(|record| record.position).collect())
+    }
+
+    fn pending(&self) -> Vec<u64> {
+        let pending = self.starts.iter().skip(self.applied_count);
+        pending.map(|start| *start as u64).collect()
+    }
+}
+
+#[test]
+fn what_another_program_leaves_is_read_as_it_is() {
+    for case in Case::all() {
+        let read = Case::read(&case.region, &case.header);
+        assert_eq!(read, Some(case.pending()), "{:?}", case.header);
+    }
+}
+
+/// Nothing checks the header of another program, nor the sequences of its records.
+#[test]
+fn no_changed_byte_of_what_another_program_says_of_its_log_loses_a_record_or_applies_it_twice() {
+    let bytes = || {
+        let low = (1..=255).chain((1..=255_u64).map(|change| change << 8));
+        low.chain((16..64).map(|bit| 1 << bit))
+    };
+    for case in Case::all() {
+        let check = |region: &[u8], header: &Header, what: &str| {
+            if let Some(read) = Case::read(region, header) {
+                let of = (&case.header, &case.starts, header);
+                assert_eq!(read, case.pending(), "{what}: {of:?}");
+            }
+        };
+        for change in bytes() {
+            let mut header = case.header.clone();
+            header.wal_sequence ^= change;
+            check(&case.region, &header, "sequence of the header");
+        }
+        for change in bytes() {
+            let mut header = case.header.clone();
+            header.wal_checkpoint_pos ^= change;
+            check(&case.region, &header, "place in the header");
+        }
+        for (index, &start) in case.starts.iter().take(case.unchecked).enumerate() {
+            for change in bytes() {
+                let mut region = case.region.clone();
+                let field = region[start..].first_chunk_mut().unwrap();
+                *field = (u64::from_le_bytes(*field) ^ change).to_le_bytes();
+                check(
+                    &region,
+                    &case.header,
+                    &format!("sequence of record {index}"),
+                );
+                // Where the header is known to be right, the log is read by it.
+                let result = scan(&region, Applied::noted(&case.header, true));
+                if result.torn.as_ref().is_none_or(|torn| !torn.is_damage) {
+                    let read: Vec<u64> = result.pending().map(|record| record.position).collect();
+                    let of = (&case.header, &case.starts, index, change);
+                    assert_eq!(read, case.pending(), "a header that is right: {of:?}");
+                }
+            }
+        }
+    }
+}
+
 /// A writer that begins the log anew writes zeros over its first record. Killed meanwhile, it leaves some of them.
 #[test]
 fn a_front_that_was_being_cleared_refutes_no_header() {
-    for sequence in [1, 3, 255, 256, 300, 0x1_0000, 0x0102_0304] {
-        let intact = one_by_one(&[sequence]);
-        let header = |wal_sequence, wal_checkpoint_pos| Header {
-            wal_sequence,
-            wal_checkpoint_pos,
-            ..Header::default()
-        };
-        let end = 48 + format!("record {sequence}").len() as u64;
+    for case in Case::all() {
+        if !case.pending().is_empty() {
+            continue;
+        }
         for cut in 0..=48 {
-            let mut left = intact.clone();
+            let mut left = case.region.clone();
             left[..cut].fill(0);
-            assert!(
-                !refutes_applied(&left, &header(sequence, end)),
-                "record {sequence}, {cut} bytes"
-            );
-            assert_eq!(scan(&left, sequence).pending().count(), 0);
+            let read = Case::read(&left, &case.header);
+            assert_eq!(read, Some(Vec::new()), "{:?}, {cut} bytes", case.header);
         }
-        assert!(refutes_applied(&intact, &header(sequence - 1, end)));
-        // 256 is what is left of 257, too: the record is applied whichever of them is true.
-        if sequence % 256 != 0 {
-            assert!(refutes_applied(&intact, &header(sequence + 1, end)));
+    }
+}
+
+/// Commits of ours may take sequences without records.
+#[test]
+fn the_last_applied_sequence_may_be_beyond_the_log() {
+    for case in Case::all() {
+        if !case.pending().is_empty() || case.starts.len() < 2 {
+            continue;
         }
+        let mut header = case.header.clone();
+        header.wal_sequence += 2;
+        for is_checked in [false, true] {
+            let result = scan(&case.region, Applied::noted(&header, is_checked));
+            assert_eq!(result.pending().count(), 0, "{header:?}");
+            assert!(result.torn.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_sequence_that_is_put_right_is_told_from_what_is_stored() {
+    let mut damaged = one_by_one(&[1, 2, 3]);
+    damaged[0] = 0;
+    let records = scan(&damaged, 0).records;
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| (record.sequence, record.stored_sequence))
+        .collect();
+    assert_eq!(told, [(1, 0), (2, 2), (3, 3)]);
+}
+
+#[test]
+fn a_record_behind_known_ones_goes_on_behind_them() {
+    let length = (48 + "record 1".len()) as u64;
+    let log = one_by_one(&[1, 2, 3, 4]);
+    let rest = scan_from(&log, 3 * length, 0, 3);
+    let found: Vec<_> = rest.pending().map(|record| record.sequence).collect();
+    assert_eq!((found, rest.head), (vec![4], 4 * length));
+    for sequence in [0, 2, 3] {
+        let mut damaged = log.clone();
+        damaged[3 * length as usize] = sequence;
+        let rest = scan_from(&damaged, 3 * length, 0, 3);
+        assert!(
+            rest.records.is_empty() && rest.torn.unwrap().is_damage,
+            "{sequence}"
+        );
     }
 }
 
