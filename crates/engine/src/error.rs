@@ -177,11 +177,13 @@ impl Error {
                 format!("{operation}: {shown} does not exist"),
                 details,
             ),
-            ErrorKind::IsADirectory | ErrorKind::NotADirectory => Self::new(
-                Code::InvalidInput,
-                format!("path: received {shown}, expected the path of a file ({source})"),
-                json!({ "argument": "path", "received": path.to_string_lossy(), "expected": "the path of a file" }),
-            ),
+            ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::NotSeekable => {
+                Self::new(
+                    Code::InvalidInput,
+                    format!("path: received {shown}, expected the path of a file ({source})"),
+                    json!({ "argument": "path", "received": path.to_string_lossy(), "expected": "the path of a file" }),
+                )
+            }
             ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::invalid(
                 "path",
                 format_args!("{:?}", path.to_string_lossy()),

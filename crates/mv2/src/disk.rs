@@ -1,7 +1,7 @@
 //! The calls that change a disk. Everything that this crate and those above it write into a memory goes through here, so
 //! that a test can watch each call and let it fail (feature `simulation`; without it these are the plain calls).
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -21,6 +21,18 @@ macro_rules! observed {
             performed
         }
     }};
+}
+
+/// How whatever a path names is opened: without waiting, should it be a pipe, for who has its other end.
+pub(crate) fn open_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Of a file it changes nothing.
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    options
 }
 
 /// Fills `out` from `offset`; fails with `UnexpectedEof` when the file ends before that.

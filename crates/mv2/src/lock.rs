@@ -1,11 +1,12 @@
 //! The lock that keeps writers apart: `flock` on the memory itself, the same that the reference takes.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::reference_writer;
 use crate::storage::FileIdentity;
@@ -200,7 +201,7 @@ impl FileLock {
 
 fn open(path: &Path, mode: Mode) -> Result<File> {
     let writable = mode == Mode::Exclusive;
-    OpenOptions::new()
+    disk::open_options()
         .read(true)
         .write(writable)
         .open(path)

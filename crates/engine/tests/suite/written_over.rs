@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::{self, create, fresh};
+use crate::support::{self, create, fresh, open, put_document};
 use engine::{Code, Document, FindRequest, Memory, OpenOptions, PutOptions, TimelineRequest};
 use mv2::lock::FileLock;
 use serde_json::json;
@@ -210,4 +210,52 @@ fn a_table_that_stays_written_over_is_damaged() {
         memory.find(request("harbour")).unwrap_err().code,
         Code::Corrupt
     );
+}
+
+/// A record on its way looks damaged to who looks twice.
+#[test]
+fn a_verification_beside_a_writer_finds_no_damage() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_document(&memory, Document::text("the first".to_owned(), 1));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let documents = (0..20).map(|number| Document::text(format!("part {number}"), 1));
+                memory
+                    .put(documents.collect(), PutOptions::default())
+                    .unwrap();
+            }
+        });
+        let other = open(&path);
+        let failed = (0..100)
+            .map(|_| other.verify(false))
+            .find(|report| !matches!(report, Ok(report) if report.overall_status == "passed"));
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(failed.is_none(), "{failed:?}");
+    });
+}
+
+/// Opening a pipe waits for who has its other end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_place_of_the_file_is_told_at_once() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put_document(&memory, Document::text("the first".to_owned(), 1));
+    memory.close().unwrap();
+    let options = OpenOptions {
+        read_only: true,
+        ..OpenOptions::default()
+    };
+    let memory = Memory::open(&path, options).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(memory.stats().map(|_| ())));
+    let answer = receiver.recv_timeout(std::time::Duration::from_secs(30));
+    let error = answer.expect("it waits").unwrap_err();
+    assert!(error.message.contains("device or pipe"), "{error}");
 }

@@ -65,7 +65,7 @@ pub struct FileStorage {
 impl FileStorage {
     /// Opens a file that must exist. Fails with [`Error::ReadOnly`] when it is to be written and has no permission for it.
     pub fn open_existing(path: &Path, writable: bool) -> Result<Self> {
-        let file = OpenOptions::new()
+        let file = disk::open_options()
             .read(true)
             .write(writable)
             .open(path)
@@ -101,12 +101,18 @@ impl FileStorage {
         let metadata = file
             .metadata()
             .map_err(|error| Error::io("look up", path, error))?;
-        if metadata.is_dir() {
-            return Err(Error::Io {
+        let refused = |kind, what| {
+            Err(Error::Io {
                 operation: "open",
                 path: path.to_path_buf(),
-                source: io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"),
-            });
+                source: io::Error::new(kind, what),
+            })
+        };
+        if metadata.is_dir() {
+            return refused(io::ErrorKind::IsADirectory, "it is a folder");
+        }
+        if !metadata.is_file() {
+            return refused(io::ErrorKind::NotSeekable, "it is a device or pipe");
         }
         Ok(Self {
             identity: FileIdentity::of(&metadata),
