@@ -304,7 +304,7 @@ impl Cards {
             });
             counts
                 && (!is_foreign(&card.engine, &card.engine_version)
-                    || said.insert((card.key(), &card.value)))
+                    || said.insert((subject(card), &card.value)))
         })
     }
 
@@ -318,6 +318,11 @@ impl Cards {
             places
         })
     }
+}
+
+/// What a card speaks of: names of an entity and of its slot. They are two, because either may hold any character.
+fn subject(card: &Card) -> (String, String) {
+    (plain(&card.entity), plain(&card.slot))
 }
 
 /// What names are compared by: cards that are given are stored without blanks around theirs.

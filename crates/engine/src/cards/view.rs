@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mv2::cards::{Card, CardKind, Polarity, Relation};
 use serde::{Deserialize, Serialize};
 
-use super::{Cards, plain};
+use super::{Cards, plain, subject};
 use crate::snapshot::Snapshot;
 
 /// A question about cards.
@@ -238,7 +238,7 @@ impl Cards {
         for card in self.shown(snapshot, None) {
             card_count += 1;
             entities.insert(card.entity.to_lowercase());
-            slots.insert(card.key());
+            slots.insert(subject(card));
             *cards_by_kind.entry(card.kind).or_insert(0) += 1;
         }
         MemoriesStats {
@@ -297,7 +297,7 @@ pub(super) fn standing(newest_first: Vec<&Card>) -> impl Iterator<Item = &Card> 
         if !takes_back && taken_back.is_empty() {
             return true;
         }
-        let value = (card.key(), card.value.to_lowercase());
+        let value = (subject(card), card.value.to_lowercase());
         if takes_back {
             taken_back.insert(value);
             return false;

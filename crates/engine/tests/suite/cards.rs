@@ -92,6 +92,25 @@ fn what_the_library_keeps_book_of_is_found_by_its_name_alone() {
 }
 
 #[test]
+fn names_that_look_alike_when_joined_are_different_facts() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    memory
+        .add_memory_cards(&[
+            card("user", "alice:role", "admin"),
+            NewCard {
+                version_relation: mv2::cards::Relation::Retracts,
+                ..card("user:alice", "role", "admin")
+            },
+        ])
+        .unwrap();
+    assert_eq!(value_of(&memory, "user", "alice:role").unwrap(), "admin");
+    let facts = memory.export_facts("json", None, false).unwrap();
+    assert!(facts.contains("alice:role"), "{facts}");
+    assert_eq!(memory.memories_stats().unwrap().slot_count, 2);
+}
+
+#[test]
 fn cards_go_with_their_documents() {
     let (_folder, path) = fresh();
     let memory = create(&path);
