@@ -717,21 +717,10 @@ impl Memory {
             let lock = FileLock::exclusive_kept(kept, &self.real, left).map_err(|error| {
                 crate::lock::describe(Error::from(error), &self.path, started.elapsed())
             })?;
-            // A kept descriptor may be of a file that was replaced: then nothing of the new one is locked.
-            let named = FileIdentity::of_path(&self.real)?;
-            if named != Some(lock.identity()) {
-                *kept = None;
-                if named.is_some() {
-                    continue;
-                }
-            }
-            // The state of what the path names now.
-            let snapshot = self.current(operation, Locked::Yes)?;
-            // The file may have been replaced while we waited: the lock must be on what we are going to write.
-            if snapshot.committed.storage.identity() != lock.identity() {
+            let Some(snapshot) = self.state_under(operation, &lock)? else {
                 *kept = None;
                 continue;
-            }
+            };
             if !snapshot.pending.is_empty() {
                 return Ok((lock, snapshot));
             }
@@ -741,6 +730,27 @@ impl Memory {
             let committed = Arc::clone(&snapshot.committed);
             return Ok((lock, Arc::new(Snapshot { committed, pending })));
         }
+    }
+
+    /// The state of the file that is locked; `None` when the path names another one by now: then nothing of that is locked.
+    fn state_under(&self, operation: &str, lock: &FileLock) -> Result<Option<Arc<Snapshot>>> {
+        let is_locked =
+            |snapshot: &Snapshot| snapshot.committed.storage.identity() == lock.identity();
+        let known = self
+            .state
+            .load_full()
+            .ok_or_else(|| Error::closed(operation))?;
+        // Mostly one look at the path is enough: what is locked is what is known, and what the path names.
+        if is_locked(&known) && !self.is_stale(&known)? {
+            return Ok(Some(known));
+        }
+        let named = FileIdentity::of_path(&self.real)?;
+        if named.is_some_and(|named| named != lock.identity()) {
+            return Ok(None);
+        }
+        // The file may have been replaced while we waited: the lock must be on what we are going to write.
+        let current = self.current(operation, Locked::Yes)?;
+        Ok(is_locked(&current).then_some(current))
     }
 }
 

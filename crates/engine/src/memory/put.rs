@@ -56,17 +56,12 @@ impl Memory {
             .load_full()
             .ok_or_else(|| Error::closed(OPERATION))?;
         let pending = &current.pending;
-        if !pending.pace.is_within(patience)
-            || pending.lex.waiting() >= MOST_WAITING
-            || self.is_stale(&current)?
-        {
+        if !pending.pace.is_within(patience) || pending.lex.waiting() >= MOST_WAITING {
             return Ok(None);
         }
         let documents = prepare(vec![document], level, true)?;
-        let locked = self.lock_for_log(OPERATION, &mut writer, Duration::ZERO);
-        let (_lock, snapshot) = match locked {
-            Err(error) if error.code == Code::Locked => return Ok(None),
-            locked => locked?,
+        let Some((_lock, snapshot)) = self.lock_at_once(&mut writer, current)? else {
+            return Ok(None);
         };
         let changes = Changes {
             documents,

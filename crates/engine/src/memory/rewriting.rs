@@ -130,6 +130,30 @@ impl Memory {
         let (lock, snapshot) = self.lock_file(operation, &mut writer.kept, timeout)?;
         Ok((Some(lock), snapshot))
     }
+
+    /// [`Memory::lock_for_log`] without waiting and without reading anything anew: `None` when somebody else has the lock,
+    /// or `known` is not the state of the file any more, or its log looks empty, which takes a look at all of it.
+    pub(super) fn lock_at_once(
+        &self,
+        writer: &mut Writer,
+        known: Arc<Snapshot>,
+    ) -> Result<Option<(Option<FileLock>, Arc<Snapshot>)>> {
+        if known.pending.is_empty() {
+            return Ok(None);
+        }
+        let lock = match &writer.rewrite {
+            Some(rewrite) if Arc::ptr_eq(&known.committed, &rewrite.snapshot.committed) => None,
+            Some(_) => return Ok(None),
+            None => match FileLock::exclusive_kept(&mut writer.kept, &self.real, Duration::ZERO) {
+                Ok(lock) => Some(lock),
+                Err(mv2::Error::Locked { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let is_locked = |lock: &FileLock| known.committed.storage.identity() == lock.identity();
+        let is_current = lock.as_ref().is_none_or(is_locked) && !self.is_stale(&known)?;
+        Ok(is_current.then_some((lock, known)))
+    }
 }
 
 fn replaced() -> Error {
