@@ -75,7 +75,9 @@ function prepare(
     queries: join(workspace, `${name}-${documents}.queries.json`),
     lines: join(workspace, `${name}-${documents}.lines`),
   };
-  const queries = makeQueries(vocabularyOf(source, documents), source.questions(), Number(options.queries));
+  // As many again are for warming up.
+  const count = 2 * Number(options.queries);
+  const queries = makeQueries(vocabularyOf(source, documents), source.questions(), count);
   writeFileSync(files.queries, JSON.stringify(queries));
   if (peers.includes('tantivy')) writeLines(files.lines, source.documents(0, documents));
   return files;

@@ -2,13 +2,11 @@
 // this machine, to `askStream` giving it: of the first piece of an answer, and of all; one JSON line a figure.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openai } from '@memvid/llm-openai';
 import { create } from '@memvid/sdk';
-import { commandLine } from './command.ts';
+import { commandLine, makeWorkspace } from './command.ts';
 import { Results } from './results.ts';
 import { quantile, rounded } from './statistics.ts';
 
@@ -17,17 +15,21 @@ const { values: options } = parseArgs({
   args: commandLine(),
 });
 
+const rounds = Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) {
+  throw new Error(`--rounds is ${options.rounds}, and must be a whole number from 1 on`);
+}
+
 const results = new Results('stream-', options.out);
-const folder = await mkdtemp(join(tmpdir(), 'memvid-stream-'));
 const server = fork(join(import.meta.dirname, 'stream-server.ts'));
 const [port] = (await once(server, 'message')) as [number];
 const model = openai('m', { apiKey: 'none', baseURL: `http://127.0.0.1:${port}/v1` });
-const memory = await create(join(folder, 'notes.mv2'));
+const memory = await create(join(makeWorkspace('stream'), 'notes.mv2'));
 await memory.put({ title: 'Lunch', text: 'The canteen serves lunch at noon.' });
 
 const first: number[] = [];
 const all: number[] = [];
-for (let round = 0; round < Number(options.rounds); round += 1) {
+for (let round = 0; round < rounds; round += 1) {
   let isFirst = true;
   for await (const part of await memory.askStream('When is lunch?', { model })) {
     if (part.type !== 'text') continue;
@@ -42,8 +44,7 @@ for (let round = 0; round < Number(options.rounds); round += 1) {
 }
 await memory.close();
 server.kill();
-await rm(folder, { recursive: true });
-if (first.length !== Number(options.rounds)) {
+if (first.length !== rounds) {
   throw new Error('an answer came without a piece that tells its time');
 }
 

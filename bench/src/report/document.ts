@@ -53,8 +53,10 @@ const METHOD = `## What is measured, and how
 
 - Each task of each peer runs in a process of its own that cannot reach a network. At each task the peers take turns, in another order each
   time, and all of it is repeated in rounds. A value is the median of the rounds; \`spread\` in the figures has what each round gave.
-- **Warm**: before queries of a class are timed, each peer answers the same ones 2 000 times, before single puts it stores 1 000 documents (a quarter of the
-  time that the measurement may take at most), so that V8 has compiled what it will. What a fresh process takes is "opening to first hit".
+- **Warm**: before queries of a class are timed, once each, every peer answers as many others of that class again and again, 2 000 calls in all; before
+  single puts it stores 1 000 documents. At most a quarter of the time that the measurement may take goes into that: V8 has compiled what it will, and
+  pages are in memory, but what is timed was not asked before. Figures from before 27 November 2026 were measured without, their first calls included.
+  What a fresh process takes is "opening to first hit".
 - **Real text**: windows of one to six sentences of SciFact abstracts, every fifth document a turn of a LoCoMo conversation while there are any
   (476 bytes a document), and 200 questions: SciFact claims and LoCoMo questions as people wrote them. Peers that index function words ("the", "of")
   find everything with them; they are also asked without, as a careful application would, and the targets compare with that.

@@ -71,6 +71,14 @@ export async function within<T>(
 const CALLS_TO_WARM_UP = 2000;
 const FEWEST_TO_WARM_UP = 2;
 
+/** Every second item is timed, the others are for warming up: what is timed was not asked before in the process. */
+export function halves<T>(items: readonly T[]): { timed: T[]; others: T[] } {
+  return {
+    timed: items.filter((_, index) => index % 2 === 0),
+    others: items.filter((_, index) => index % 2 === 1),
+  };
+}
+
 /** Goes over the items again and again, so that what is measured then is a process that has been asked for a moment. */
 export async function warmUp<T>(
   items: readonly T[],
