@@ -10,7 +10,14 @@ await runMain(async () => {
     await must('pnpm', ['--silent', '--filter', name, 'build:native']);
   }
   await must('turbo', ['run', 'build', '--output-logs=errors-only']);
-  for (const tarball of await packAll(publishable(), join(root, 'dist-packs'))) {
+  const packages = publishable();
+  const tarballs = await packAll(packages, join(root, 'dist-packs'));
+  for (const tarball of tarballs) {
     console.log(`dist-packs/${basename(tarball)}  ${(statSync(tarball).size / 1e6).toFixed(2)} MB`);
   }
+  // Written out: no two shells agree on how several files are named at once.
+  const needed = tarballs.filter((_, at) => /^@memvid\/(?:sdk|core(?:-.+)?)$/.test(packages[at]?.name ?? ''));
+  const quoted = needed.map((tarball) => (/\s/.test(tarball) ? `"${tarball}"` : tarball));
+  console.log(`\nIn your application: npm install ${quoted.join(' ')}`);
+  console.log('Each plugin is one more of them, with what its README names.');
 });

@@ -39,10 +39,11 @@ export async function setUp() {
 }
 
 function checkTools() {
-  const [major = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20) {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const oldestNode = engines.node.replace('>=', '');
+  if (compareVersions(process.versions.node, oldestNode) < 0) {
     throw new CommandError(
-      `Node ${process.versions.node} is too old: this needs Node 20 or newer (https://nodejs.org).`,
+      `Node ${process.versions.node} is too old: this needs Node ${oldestNode} or newer (https://nodejs.org).`,
     );
   }
   const cargo = firstLineOf('cargo', ['--version']);
