@@ -15,7 +15,8 @@ export function customFormat(code: string): CellFormat {
   // The first section is that of positive numbers; what stands in quotes and behind a backslash is shown as it is.
   const section = code.replaceAll(/"[^"]*"|\\.|_.|\*./g, '').split(';')[0] ?? '';
   if (/\[(h+|m+|s+)\]/i.test(section)) return 'duration';
-  const letters = section.replaceAll(/\[[^\]]*\]/g, '').replaceAll(/general/gi, '');
+  // A bracket that nobody closes goes on to the end: looking for another end from each of thousands takes their square.
+  const letters = section.replaceAll(/\[[^\]]*\]?/g, '').replaceAll(/general/gi, '');
   if (letters.includes('%')) return 'percent';
   const hasTime = /[hs]|am\/pm/i.test(letters);
   const hasDay = /[yd]|e{2,}|gg/i.test(letters) || (/m/i.test(letters) && !hasTime);

@@ -11,7 +11,7 @@ const SAMPLE = 8 * 1024;
 
 /** Values between commas, semicolons or tabs: the text as it stands, and the table. */
 export async function read(reading: Reading): Promise<Draft> {
-  const text = textOf(reading);
+  const text = await textOf(reading);
   const mimeType = /\.tsv$/i.test(reading.filename) ? 'text/tab-separated-values' : 'text/csv';
   const { meta } = Papa.parse<string[]>(text.slice(0, SAMPLE), {
     preview: 10,

@@ -12,7 +12,7 @@ export interface DocumentsPlugin {
   readonly documentParsers: Readonly<Record<string, Factory<DocumentParser>>>;
 }
 
-/** Has `putFile`, `putFiles` and `put({ file })` read documents: `create(path, { plugins: [documentsPlugin()] })`. */
+/** Has `putFile`, `putFiles` and `put({ file })` read documents: `open(path, { plugins: [documentsPlugin()] })`. */
 export function documentsPlugin(options: DocumentsOptions = {}): DocumentsPlugin {
   const all = settingsOf(options);
   return definePlugin({

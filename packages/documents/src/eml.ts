@@ -1,22 +1,9 @@
-import type { Address, Email } from 'postal-mime';
 import { type AttachedFile, kindOfAttachment, pagesOfFiles } from './attachments.js';
 import { damaged, notADocument } from './failures.js';
 import { htmlText } from './html-text.js';
-import { parseMail } from './mail.js';
+import { type Mail, parseMail } from './mail.js';
+import { charsetOf } from './mail-parts.js';
 import type { Draft, Reading } from './reading.js';
-
-/** Headers of which every message has one. */
-const HEADERS: ReadonlySet<string> = new Set([
-  'from',
-  'to',
-  'subject',
-  'date',
-  'message-id',
-  'received',
-  'return-path',
-  'mime-version',
-  'content-type',
-]);
 
 /** Messages within messages. */
 const MOST_FORWARDED = 10;
@@ -24,7 +11,7 @@ const MOST_FORWARDED = 10;
 /** Mail: who wrote what to whom and when, with forwarded messages, and a page for each page of what else is attached. */
 export async function read(reading: Reading): Promise<Draft> {
   const email = await parsed(reading, reading.data);
-  if (!email.headers.some(({ key }) => HEADERS.has(key))) {
+  if (!email.isMail) {
     throw notADocument(reading.filename, 'mail', 'it has no header of a message');
   }
   const files: AttachedFile[] = [];
@@ -32,7 +19,7 @@ export async function read(reading: Reading): Promise<Draft> {
   const attached = await pagesOfFiles(reading, files, 1);
   return {
     title: email.subject,
-    author: email.from === undefined ? undefined : mailboxOf(email.from),
+    author: email.from,
     created: email.date,
     ...(attached.length === 0 ? {} : { unit: 'page' }),
     pages: [{ number: 1, text }, ...attached],
@@ -40,11 +27,11 @@ export async function read(reading: Reading): Promise<Draft> {
 }
 
 /** The text of a message and of those in it; `files` takes what else is attached and can be read. */
-async function textOf(reading: Reading, email: Email, depth: number, files: AttachedFile[]): Promise<string> {
+async function textOf(reading: Reading, email: Mail, depth: number, files: AttachedFile[]): Promise<string> {
   const lines = [
-    named('From', email.from === undefined ? [] : [email.from]),
-    named('To', email.to),
-    named('Cc', email.cc),
+    said('From', email.from),
+    said('To', email.to),
+    said('Cc', email.cc),
     said('Date', email.date),
     said('Subject', email.subject),
   ].filter((line) => line !== undefined);
@@ -76,7 +63,7 @@ async function textOf(reading: Reading, email: Email, depth: number, files: Atta
 }
 
 /** A message in a message; `undefined`, with a warning, for one that cannot be read. */
-async function messageOf(reading: Reading, data: Uint8Array, name: string): Promise<Email | undefined> {
+async function messageOf(reading: Reading, data: Uint8Array, name: string): Promise<Mail | undefined> {
   try {
     return await parsed(reading, data);
   } catch (error) {
@@ -86,10 +73,10 @@ async function messageOf(reading: Reading, data: Uint8Array, name: string): Prom
   }
 }
 
-async function parsed(reading: Reading, data: Uint8Array): Promise<Email> {
+async function parsed(reading: Reading, data: Uint8Array): Promise<Mail> {
   await reading.pause();
   try {
-    return await parseMail(data, reading.signal);
+    return await parseMail(data, (part) => charsetOf(reading, part), reading.signal);
   } catch (error) {
     reading.signal?.throwIfAborted();
     const why = error instanceof Error ? error.message : String(error);
@@ -98,22 +85,11 @@ async function parsed(reading: Reading, data: Uint8Array): Promise<Email> {
 }
 
 /** The body as it was written as text, or what a reader sees of the one in HTML where that says more. */
-async function bodyOf(reading: Reading, { text, html }: Email): Promise<string> {
+async function bodyOf(reading: Reading, { text, html }: Mail): Promise<string> {
   const plain = (text ?? '').replaceAll('\r\n', '\n').trim();
   if (html === undefined) return reading.text(plain);
   const shown = (await htmlText(reading, html, 1)).text;
   return plain.length * 2 > shown.length ? reading.text(plain) : shown;
-}
-
-function named(header: string, addresses: readonly Address[] | undefined): string | undefined {
-  return addresses === undefined || addresses.length === 0
-    ? undefined
-    : `${header}: ${addresses.map(mailboxOf).join(', ')}`;
-}
-
-function mailboxOf({ name, address, group }: Address): string {
-  if (group !== undefined) return `${name}: ${group.map(mailboxOf).join(', ')}`;
-  return name === '' ? (address ?? '') : `${name} <${address}>`;
 }
 
 function said(header: string, value: string | undefined): string | undefined {

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { analyse } from 'chardet';
 import { labelOf } from './encoding-label.js';
 
@@ -12,8 +13,23 @@ export interface Decoded {
   readonly replaced: number;
 }
 
-/** Bytes that are looked at where nothing tells the encoding. */
+/** How a text may be decoded. */
+export interface DecodeOptions {
+  /** What the file says that it is in. */
+  readonly declared?: string | undefined;
+  /** What such files are in that say nothing. */
+  readonly usual?: string | undefined;
+  /** Lets other work go on, where this has taken its time. */
+  readonly pause: Pause;
+}
+
+type Pause = () => Promise<void>;
+
+/** Bytes that are decoded in one go. A multiple of four, as a character of UTF-32 has. */
+const PIECE = 256 * 1024;
+/** Bytes that are looked at where nothing tells the encoding, and those of them whose frequencies are counted in one go. */
 const SAMPLE = 64 * 1024;
+const COUNTED = 8 * 1024;
 /** Characters of what they would be that are looked at. */
 const LOOKED_AT = 8 * 1024;
 
@@ -33,30 +49,32 @@ const FOR_EACH_REPLACED = 4;
  * changed, as `declared` where the file says so, as `usual`, and by the frequencies of bytes last. `undefined` for bytes
  * that are no text.
  */
-export function decode(data: Uint8Array, declared?: string, usual?: string): Decoded | undefined {
+export async function decode(
+  data: Uint8Array,
+  { declared, usual, pause }: DecodeOptions,
+): Promise<Decoded | undefined> {
   for (const [encoding, mark] of MARKS) {
     if (!mark.every((byte, at) => data[at] === byte)) continue;
-    return mended(encoding, data.subarray(mark.length), (text) => text.length, false);
+    return mended(encoding, data.subarray(mark.length), lengthOf, false, pause);
   }
   const utf16 = utf16Of(data);
-  if (utf16 !== undefined) return mended(utf16, data, (text) => text.length, true);
+  if (utf16 !== undefined) return mended(utf16, data, lengthOf, true, pause);
   if (data.includes(0)) return undefined;
-  const shifts = hasShifts(data.subarray(0, SAMPLE)) ? decodeAs('iso-2022-jp', data) : undefined;
+  const shifts = hasShifts(data.subarray(0, SAMPLE)) ? await decodeAs('iso-2022-jp', data, pause) : undefined;
   if (shifts !== undefined) return { text: shifts, encoding: 'iso-2022-jp', isGuessed: true, replaced: 0 };
   // ASCII is in all encodings, and speaks for none.
-  const utf8 = mended('utf-8', data, beyondAscii, false);
+  const utf8 = await mended('utf-8', data, beyondAscii, false, pause);
   if (utf8 !== undefined) return utf8;
   const said = declared === undefined ? undefined : labelOf(declared);
   if (said !== undefined && said !== 'utf-8') {
-    const text = decodeAs(said, data);
+    const text = await decodeAs(said, data, pause);
     if (text !== undefined) return { text, encoding: said, isGuessed: false, replaced: 0 };
   }
   // Where it begins to tell: a long text may have its first letter beyond ASCII late.
-  const first = data.findIndex((byte) => byte > 0x7f);
-  const from = Math.max(0, first - 512);
-  const sample = data.subarray(from, from + SAMPLE);
-  for (const encoding of usual === undefined ? guesses(sample) : [usual, ...guesses(sample)]) {
-    const text = decodeAs(encoding, data);
+  const from = Math.max(0, firstBeyondAscii(data) - 512);
+  const likely = await guesses(data.subarray(from, from + SAMPLE), pause);
+  for (const encoding of usual === undefined ? likely : [usual, ...likely]) {
+    const text = await decodeAs(encoding, data, pause);
     if (text !== undefined) return { text, encoding, isGuessed: true, replaced: 0 };
   }
   return undefined;
@@ -66,26 +84,47 @@ export function decode(data: Uint8Array, declared?: string, usual?: string): Dec
  * The text of bytes that are of an encoding, or were before they were cut or changed: then U+FFFD stands for what is not.
  * `undefined` where that is not likely. `speaking`: how many characters of a text only this encoding can explain.
  */
-function mended(
+async function mended(
   encoding: string,
   data: Uint8Array,
   speaking: (text: string) => number,
   isGuessed: boolean,
-): Decoded | undefined {
-  const text = decodeAs(encoding, data);
+  pause: Pause,
+): Promise<Decoded | undefined> {
+  const text = await decodeAs(encoding, data, pause);
   if (text !== undefined) return { text, encoding, isGuessed, replaced: 0 };
-  const { whole, rest } = decodeLoosely(encoding, data);
-  const replaced = occurrences(whole, '\ufffd') - ownReplacements(encoding, data);
-  const count = speaking(whole) - replaced;
+  const decoder = decoderOf(encoding, false);
+  let whole = '';
+  let replaced = 0;
+  let count = 0;
+  for (let at = 0; at < data.length; at += PIECE) {
+    const part = decoder.decode(data.subarray(at, at + PIECE), { stream: true });
+    whole += part;
+    replaced += occurrences(part, '\ufffd') - ownReplacements(encoding, data.subarray(at, at + PIECE + 2));
+    count += speaking(part);
+    await pause();
+  }
+  const rest = decoder.decode();
+  count -= replaced;
   // A character that a cut went through, at the end, speaks against nothing.
   if (count < 1 || count < replaced * FOR_EACH_REPLACED) return undefined;
   return { text: whole + rest, encoding, isGuessed, replaced: replaced + rest.length };
+}
+
+function lengthOf(text: string): number {
+  return text.length;
 }
 
 function beyondAscii(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) count += 1;
   return count;
+}
+
+function firstBeyondAscii(data: Uint8Array): number {
+  let at = 0;
+  while (at < data.length && isAscii(data.subarray(at, at + PIECE))) at += PIECE;
+  return at + data.subarray(at, at + PIECE).findIndex((byte) => byte > 0x7f);
 }
 
 function occurrences(text: string | Buffer, what: string): number {
@@ -124,19 +163,35 @@ function utf16Of(data: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
  * Encodings from the likeliest on. The last one takes any bytes. The frequencies tell little of a short text, so that what
  * it would read like counts, too.
  */
-function guesses(sample: Uint8Array): string[] {
-  const scores = new Map<string, number>([['windows-1252', 5]]);
-  for (const { name, confidence } of analyse(sample)) {
-    const label = labelOf(name);
-    if (label === undefined || label === 'utf-8' || label.startsWith('utf-16')) continue;
-    scores.set(label, Math.max(scores.get(label) ?? 0, confidence));
+async function guesses(sample: Uint8Array, pause: Pause): Promise<string[]> {
+  const counted = await frequencies(sample, pause);
+  const scores = new Map<string, number>([['windows-1252', Math.max(5, counted.get('windows-1252') ?? 0)]]);
+  for (const [label, confidence] of counted) if (!scores.has(label)) scores.set(label, confidence);
+  const ranked: [string, number][] = [];
+  for (const [encoding, confidence] of scores) {
+    const text = new TextDecoder(encoding).decode(sample).slice(0, LOOKED_AT);
+    ranked.push([encoding, confidence - 100 * oddness(text)]);
+    await pause();
   }
-  const ranked = [...scores].map(([encoding, confidence]): [string, number] => [
-    encoding,
-    confidence - 100 * oddness(new TextDecoder(encoding).decode(sample).slice(0, LOOKED_AT)),
-  ]);
   ranked.sort(([, left], [, right]) => right - left);
   return [...ranked.map(([encoding]) => encoding), 'windows-1252'];
+}
+
+/** How likely encodings are by the frequencies of bytes, 0 to 100: the mean of the pieces of a sample. */
+async function frequencies(sample: Uint8Array, pause: Pause): Promise<Map<string, number>> {
+  const sums = new Map<string, number>();
+  const pieces = Math.max(1, Math.ceil(sample.length / COUNTED));
+  for (let piece = 0; piece < pieces; piece += 1) {
+    const found = new Map<string, number>();
+    for (const { name, confidence } of analyse(sample.subarray(piece * COUNTED, (piece + 1) * COUNTED))) {
+      const label = labelOf(name);
+      if (label === undefined || label === 'utf-8' || label.startsWith('utf-16')) continue;
+      found.set(label, Math.max(found.get(label) ?? 0, confidence));
+    }
+    for (const [label, confidence] of found) sums.set(label, (sums.get(label) ?? 0) + confidence / pieces);
+    await pause();
+  }
+  return sums;
 }
 
 /** Capitals within words, scripts mixed in a word, signs between letters, characters that nobody writes. */
@@ -150,36 +205,71 @@ function oddness(text: string): number {
 }
 
 /** The text, without a mark; `undefined` where the bytes are not of this encoding. */
-function decodeAs(encoding: string, data: Uint8Array): string | undefined {
-  if (encoding.startsWith('utf-32')) {
-    const { whole, rest } = utf32(data, encoding === 'utf-32le');
-    return rest === '' && !whole.includes('\ufffd') ? whole : undefined;
+async function decodeAs(encoding: string, data: Uint8Array, pause: Pause): Promise<string | undefined> {
+  const decoder = decoderOf(encoding, true);
+  let text = '';
+  for (let at = 0; at < data.length; at += PIECE) {
+    const part = attempted(() => decoder.decode(data.subarray(at, at + PIECE), { stream: true }));
+    if (part === undefined) return undefined;
+    text += part;
+    await pause();
   }
+  const rest = attempted(() => decoder.decode());
+  return rest === undefined ? undefined : text + rest;
+}
+
+function attempted(work: () => string): string | undefined {
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(data);
+    return work();
   } catch {
     return undefined;
   }
 }
 
-/** Text with U+FFFD for what is not of an encoding; `rest` stands for a last character that is not whole. */
-interface Loose {
-  readonly whole: string;
-  readonly rest: string;
+/** What is used of `TextDecoder`. */
+interface Decoder {
+  decode(bytes?: Uint8Array, options?: { stream: boolean }): string;
 }
 
-function decodeLoosely(encoding: string, data: Uint8Array): Loose {
-  if (encoding.startsWith('utf-32')) return utf32(data, encoding === 'utf-32le');
-  const decoder = new TextDecoder(encoding);
-  return { whole: decoder.decode(data, { stream: true }), rest: decoder.decode() };
+function decoderOf(encoding: string, fatal: boolean): Decoder {
+  return encoding.startsWith('utf-32')
+    ? new Utf32(encoding === 'utf-32le', fatal)
+    : new TextDecoder(encoding, { fatal });
 }
 
-function utf32(data: Uint8Array, isLittle: boolean): Loose {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  let whole = '';
-  for (let at = 0; at + 4 <= data.length; at += 4) {
-    const point = view.getUint32(at, isLittle);
-    whole += point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ? '\ufffd' : String.fromCodePoint(point);
+/** A text that is put together of single characters takes long to be read. */
+const POINTS_AT_ONCE = 4096;
+
+/** UTF-32, which `TextDecoder` does not know; in pieces of whole characters, but for the last. */
+class Utf32 implements Decoder {
+  readonly #isLittle: boolean;
+  readonly #fatal: boolean;
+  #isCut = false;
+
+  constructor(isLittle: boolean, fatal: boolean) {
+    this.#isLittle = isLittle;
+    this.#fatal = fatal;
   }
-  return { whole, rest: data.length % 4 === 0 ? '' : '\ufffd' };
+
+  decode(bytes?: Uint8Array): string {
+    if (bytes === undefined) return this.#isCut ? String.fromCodePoint(this.#bad()) : '';
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let text = '';
+    let points: number[] = [];
+    for (let at = 0; at + 4 <= bytes.length; at += 4) {
+      const point = view.getUint32(at, this.#isLittle);
+      const isNone = point > 0x10ffff || (point >= 0xd800 && point < 0xe000);
+      points.push(isNone ? this.#bad() : point);
+      if (points.length < POINTS_AT_ONCE) continue;
+      text += String.fromCodePoint(...points);
+      points = [];
+    }
+    this.#isCut = bytes.length % 4 !== 0;
+    return text + String.fromCodePoint(...points);
+  }
+
+  #bad(): number {
+    if (this.#fatal) throw new TypeError('the bytes are no UTF-32');
+    return 0xfffd;
+  }
 }

@@ -69,7 +69,7 @@ async function* sourceOf(
     length += next.value.length;
   }
   const bytes = Buffer.concat(head);
-  const known = decode(bytes, htmlEncoding(bytes));
+  const known = await decode(bytes, { declared: htmlEncoding(bytes), pause: reading.pauses });
   if (known === undefined) throw damaged(reading.filename, path, 'is no text');
   if (next.done === true) {
     yield known.text;

@@ -5,7 +5,7 @@ import { textOf } from './text.js';
 
 /** HTML: what a reader sees, without scripts, styles and markup. */
 export async function read(reading: Reading): Promise<Draft> {
-  const source = textOf(reading, htmlEncoding(reading.data));
+  const source = await textOf(reading, htmlEncoding(reading.data));
   if (!/<[a-zA-Z!?][^<>]*>/.test(source)) {
     throw notADocument(reading.filename, 'HTML', 'there is no element in it');
   }

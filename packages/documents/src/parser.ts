@@ -1,8 +1,10 @@
 import {
+  type DocumentPage,
   type DocumentParser,
   type DocumentSource,
   type DocumentTable,
   invalidInput,
+  isWellFormed,
   MemvidError,
   type ParsedDocument,
   type ParseDocumentOptions,
@@ -11,6 +13,7 @@ import { damaged, tooLarge } from './failures.js';
 import type { Kind } from './kinds.js';
 import type { Settings } from './limits.js';
 import { type Draft, Reading } from './reading.js';
+import { replaceAll } from './replace-all.js';
 
 /** The parser of a kind. Its code is loaded with the first document. */
 export function parserOf(kind: Kind, limits: Settings): DocumentParser {
@@ -50,20 +53,26 @@ function checkSource(source: DocumentSource, { maxPages }: ParseDocumentOptions)
 const ROWS = 1000;
 
 async function finished(type: string, draft: Draft, reading: Reading): Promise<ParsedDocument> {
-  const pages = draft.pages.map(({ number, name, title, text }) => ({
-    number,
-    ...(name === undefined ? {} : { name: clean(name) }),
-    ...optional('title', title),
-    text: clean(text),
-  }));
+  const pages: DocumentPage[] = [];
+  for (const { number, name, title, text } of draft.pages) {
+    pages.push({
+      number,
+      ...(name === undefined ? {} : { name: clean(name) }),
+      ...optional('title', title),
+      text: await cleaned(reading, text),
+    });
+  }
   const tables: DocumentTable[] = [];
   for (const { headers, rows, page } of reading.tables) {
-    const cleaned: string[][] = [];
-    for (const row of rows) {
-      if (cleaned.length % ROWS === 0) await reading.pause();
-      cleaned.push(row.map(clean));
+    const own: string[][] = [];
+    for (const row of [headers, ...rows]) {
+      if (own.length % ROWS === 0) await reading.pause();
+      own.push(
+        row.some(({ length }) => length > LONG_CELL) ? await cleanedRow(reading, row) : row.map(clean),
+      );
     }
-    tables.push({ headers: headers.map(clean), rows: cleaned, page });
+    const [first = [], ...others] = own;
+    tables.push({ headers: first, rows: others, page });
   }
   return {
     type,
@@ -81,13 +90,27 @@ async function finished(type: string, draft: Draft, reading: Reading): Promise<P
 
 /** Whole characters, and none that ends a text for other programs. */
 function clean(text: string): string {
-  const whole = /\r/.test(text) ? text.replaceAll(/\r\n?/g, '\n') : text;
+  const whole = text.includes('\r') ? text.replaceAll(/\r\n?/g, '\n') : text;
   const own = whole.includes('\0') ? whole.replaceAll('\0', '') : whole;
-  return LONE_SURROGATE.test(own) ? own.replaceAll(LONE_SURROGATES, '\ufffd') : own;
+  return isWellFormed(own) ? own : own.replaceAll(LONE_SURROGATES, '\ufffd');
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** The same of a text that may be long. */
+async function cleaned(reading: Reading, text: string): Promise<string> {
+  const whole = text.includes('\r') ? await replaceAll(reading, text, /\r\n?/g, () => '\n') : text;
+  const own = whole.includes('\0') ? await replaceAll(reading, whole, /\0/g, () => '') : whole;
+  return isWellFormed(own) ? own : replaceAll(reading, own, LONE_SURROGATES, () => '\ufffd');
+}
+
 const LONE_SURROGATES = /\p{Surrogate}/gu;
+/** Cells that are longer are seldom. */
+const LONG_CELL = 1024;
+
+async function cleanedRow(reading: Reading, row: readonly string[]): Promise<string[]> {
+  const cells: string[] = [];
+  for (const cell of row) cells.push(await cleaned(reading, cell));
+  return cells;
+}
 
 function optional<Name extends string>(name: Name, value: string | undefined): { [Key in Name]?: string } {
   const own = value === undefined ? '' : clean(value).replaceAll(/\s+/g, ' ').trim();

@@ -97,6 +97,9 @@ export class Reading {
     this.#since = performance.now();
   }
 
+  /** `pause`, to be passed on. */
+  readonly pauses = (): Promise<void> => this.pause();
+
   /** A document in this one, which is read with what is left of its limits. */
   within(source: DocumentSource, maxPages: number): Reading {
     const left = (limit: number, used: number): number => Math.max(0, limit - used);

@@ -1,17 +1,23 @@
-import { decode } from './encoding.js';
+import { decode, type Decoded } from './encoding.js';
 import { notADocument } from './failures.js';
 import type { Draft, Reading } from './reading.js';
+import { replaceAll } from './replace-all.js';
 
 /** The text of a file in whatever encoding; how it was taken is said where it was guessed. */
-export function textOf(reading: Reading, declared?: string): string {
-  const decoded = decode(reading.data, declared, reading.limits.encoding);
+export async function textOf(reading: Reading, declared?: string): Promise<string> {
+  const { data, limits, pauses: pause } = reading;
+  const decoded = await decode(data, { declared, usual: limits.encoding, pause });
   if (decoded === undefined) throw notADocument(reading.filename, 'text', 'its bytes are no text');
   if (decoded.isGuessed) reading.warn(`read as ${decoded.encoding}, which nothing in the file says`);
-  if (decoded.replaced > 0) {
-    const places = decoded.replaced === 1 ? 'one place is' : `${decoded.replaced} places are`;
-    reading.warn(`read as ${decoded.encoding}, of which ${places} not: U+FFFD stands there`);
-  }
+  warnOfReplaced(reading, decoded);
   return reading.text(decoded.text);
+}
+
+/** Says so where the bytes of a text are not all of its encoding. */
+export function warnOfReplaced(reading: Reading, { encoding, replaced }: Decoded): void {
+  if (replaced === 0) return;
+  const places = replaced === 1 ? 'one place is' : `${replaced} places are`;
+  reading.warn(`read as ${encoding}, of which ${places} not: U+FFFD stands there`);
 }
 
 const MIME_TYPES: readonly (readonly [endings: RegExp, mimeType: string])[] = [
@@ -22,10 +28,10 @@ const MIME_TYPES: readonly (readonly [endings: RegExp, mimeType: string])[] = [
 ];
 
 /** Plain text and what is read as such. It comes as it stands, with the first heading of Markdown as its title. */
-export function read(reading: Reading): Draft {
+export async function read(reading: Reading): Promise<Draft> {
   const mimeType = MIME_TYPES.find(([endings]) => endings.test(reading.filename))?.[1];
-  const text = textOf(reading);
-  const shown = mimeType === 'application/json' ? unescaped(text) : text;
+  const text = await textOf(reading);
+  const shown = mimeType === 'application/json' ? await unescaped(reading, text) : text;
   const title = mimeType === 'text/markdown' ? titleOf(text) : undefined;
   return { title, mimeType, pages: [{ number: 1, text: shown }] };
 }
@@ -52,8 +58,8 @@ function unquoted(text: string): string {
 }
 
 /** JSON whose letters are written as `\u00e9` is found by its letters. It says the same as before. */
-function unescaped(text: string): string {
-  return text.replaceAll(/\\(?:u([0-9a-fA-F]{4})|[\s\S])/g, (whole, code: string | undefined) => {
+function unescaped(reading: Reading, text: string): Promise<string> {
+  return replaceAll(reading, text, /\\(?:u([0-9a-fA-F]{4})|[\s\S])/g, ([whole = '', code]) => {
     if (code === undefined) return whole;
     const unit = Number.parseInt(code, 16);
     // Marks of ends of lines, and halves of characters that come alone, stay as they are.

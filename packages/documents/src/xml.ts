@@ -7,16 +7,18 @@ const encoder = new TextEncoder();
 
 /** XML of any kind: its texts, a line each, and the values of attributes. */
 export async function read(reading: Reading): Promise<Draft> {
-  const source = textOf(reading, xmlEncoding(reading.data));
+  const source = await textOf(reading, xmlEncoding(reading.data));
   if (!/<[\p{L}_][^<>]*>/u.test(source)) {
     throw notADocument(reading.filename, 'XML', 'there is no element in it');
   }
   const lines: string[] = [];
   let line = '';
+  let endsInBlank = false;
   const flush = (): void => {
-    const even = line.replaceAll(/\s+/g, ' ').trim();
+    const even = line.trim();
     if (even !== '') lines.push(reading.text(even));
     line = '';
+    endsInBlank = false;
   };
   await readXml(
     reading,
@@ -32,7 +34,10 @@ export async function read(reading: Reading): Promise<Draft> {
         }
       },
       text(text) {
-        line += text;
+        // Piece by piece: of a long text it would be one long turn.
+        const even = text.replaceAll(/\s+/g, ' ');
+        line += endsInBlank && even.startsWith(' ') ? even.slice(1) : even;
+        if (even !== '') endsInBlank = even.endsWith(' ');
       },
       close: flush,
     },

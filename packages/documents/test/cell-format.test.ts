@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { growth } from '../../../tests/support/processor-time.ts';
 import { builtInFormat, type CellFormat, customFormat, shownNumber } from '../src/cell-format.ts';
 
 it.each([
@@ -20,6 +21,10 @@ it.each([
 ] as const)('%s shows a %s', (code, format) => {
   expect(customFormat(code)).toBe(format);
 });
+
+it('brackets that nobody closes take time that grows with their number, not with its square', async () => {
+  expect(await growth((length) => () => customFormat('[$-'.repeat(length)), 200_000)).toBeLessThan(3);
+}, 60_000);
 
 it('formats that are known by number', () => {
   const shown = [0, 2, 9, 14, 18, 20, 22, 31, 45, 46, 49, 57].map(builtInFormat);

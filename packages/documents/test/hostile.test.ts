@@ -426,6 +426,50 @@ describe('damage', () => {
     60_000,
   );
 
+  it.each<[what: string, filename: string, data: () => Uint8Array, text: string, times: number]>([
+    ['ends of lines of old programs', 'a.txt', () => utf8('ab\r'.repeat(1_500_000)), 'ab\n', 1_500_000],
+    ['nothing but ends of lines', 'a.log', () => utf8('\r'.repeat(3_000_000)), '\n', 3_000_000],
+    ['letters by their number', 'a.json', () => utf8('\\u00e9'.repeat(1_000_000)), 'é', 1_000_000],
+    ['bytes that are no UTF-8', 'a.txt', () => Buffer.alloc(4_000_000, 0xff), 'ÿ', 4_000_000],
+    ['one text of many lines', 'a.xml', () => utf8(`<a>${'x\r\n'.repeat(1_500_000)}</a>`), 'x ', 1_500_000],
+    [
+      'UTF-32',
+      'a.txt',
+      () =>
+        Buffer.from(Uint32Array.from({ length: 2_000_001 }, (_, at) => (at === 0 ? 0xfeff : 0x1f600)).buffer),
+      '😀',
+      2_000_000,
+    ],
+    [
+      'many headers',
+      'a.eml',
+      () => utf8(`Subject: x\n${'A: b\n'.repeat(300_000)}\nhi`),
+      'Subject: x\n\nhi',
+      1,
+    ],
+    [
+      'many receivers',
+      'a.eml',
+      () => utf8(`To: ${'a@b.c, '.repeat(100_000)}d@e.f\n\nhi`),
+      `To: ${'a@b.c, '.repeat(100_000)}d@e.f\n\nhi`,
+      1,
+    ],
+  ])(
+    '%s let other work go on',
+    async (_, filename, made, text, times) => {
+      const data = made();
+      // Once, so that all of the code is there.
+      await parse({ filename, data });
+      let read = '';
+      const { longest, whole } = await turnsOf(async () => {
+        read = (await parse({ filename, data })).text;
+      });
+      expect(longest).toBeLessThan(Math.max(100, whole / 4));
+      expect(read === text.repeat(times).trim() || read === text.repeat(times)).toBe(true);
+    },
+    60_000,
+  );
+
   it('a message of many megabytes gives what a small one does, and is ended like one', async () => {
     const attachment = Buffer.alloc(3_000_000, 'pdf').toString('base64').replaceAll(/.{76}/g, '$&\n');
     const message = [

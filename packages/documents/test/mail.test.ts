@@ -208,3 +208,61 @@ describe('what is attached to mail', () => {
     await expect(reading).rejects.toThrow('enough');
   });
 });
+
+describe('texts of mail that are not in what the message says', () => {
+  const words = 'Grüße aus Köln, Straße und Übung — 日本語のテキスト';
+  const message = (type: string, body: Uint8Array, rest = ''): Uint8Array =>
+    Buffer.concat([Buffer.from(`From: a@b.c\nSubject: s\n${type}\n${rest}\n`), body]);
+  const bodyOf = async (data: Uint8Array) => {
+    const { text, warnings } = await read(data);
+    return [text.split('\n').at(-1), warnings];
+  };
+
+  it.each(['x-evil-999', 'unknown-8bit', 'us-ascii', 'iso-8859-1', 'utf8mb4', 'utf-7', 'shift_jis'])(
+    'are UTF-8 where their bytes are, and not %s: a warning says so',
+    async (charset) => {
+      const said = [`the message says that it is in ${charset}; read as utf-8`];
+      const header = `Content-Type: text/plain; charset=${charset}`;
+      expect(await bodyOf(message(header, Buffer.from(words)))).toEqual([words, said]);
+      const html = `Content-Type: text/html; charset=${charset}`;
+      expect(await bodyOf(message(html, Buffer.from(`<p>${words}</p>`)))).toEqual([words, said]);
+      const base64 = Buffer.from(Buffer.from(words).toString('base64'));
+      expect(await bodyOf(message(header, base64, 'Content-Transfer-Encoding: base64\n'))).toEqual([
+        words,
+        said,
+      ]);
+      // So large a message goes to a thread.
+      const large = Buffer.from(`${'x'.repeat(150_000)}\n${words}`);
+      expect(await bodyOf(message(header, large))).toEqual([words, said]);
+    },
+  );
+
+  it('are UTF-8 without a warning where nothing says what they are', async () => {
+    for (const header of ['Content-Type: text/plain', 'X-a: b', 'Content-Type: text/plain; charset=""']) {
+      expect(await bodyOf(message(header, Buffer.from(words)))).toEqual([words, []]);
+    }
+  });
+
+  it('are what the message says where they can be, by the names that programs use', async () => {
+    for (const [charset, bytes, text] of [
+      ['iso-8859-1', [0x47, 0x72, 0xfc, 0xdf, 0x65], 'Grüße'],
+      ['CP932', [0x93, 0xfa, 0x96, 0x7b], '日本'],
+      ['x-euc_jp', [0xc6, 0xfc, 0xcb, 0xdc], '日本'],
+    ] as const) {
+      const header = `Content-Type: text/plain; charset=${charset}`;
+      expect(await bodyOf(message(header, Uint8Array.from(bytes)))).toEqual([text, []]);
+    }
+  });
+
+  it('are guessed where nothing that is known says it, and a warning says so', async () => {
+    const russian = Uint8Array.from([0xcf, 0xf0, 0xe8, 0xe2, 0xe5, 0xf2, 0x2c, 0x20, 0xec, 0xe8, 0xf0]);
+    expect(await bodyOf(message('X-a: b', russian))).toEqual([
+      'Привет, мир',
+      ['read as windows-1251, which nothing in the message says'],
+    ]);
+    expect(await bodyOf(message('Content-Type: text/plain; charset=x-evil', russian))).toEqual([
+      'Привет, мир',
+      ['the message says that it is in x-evil; read as windows-1251'],
+    ]);
+  });
+});

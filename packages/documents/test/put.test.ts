@@ -89,6 +89,23 @@ describe('putFile', () => {
     });
   });
 
+  it('is found by the title in the head of a web page, which nobody sees in it', async () => {
+    const folder = scratch();
+    await using memory = await memoryIn(folder);
+    const html = '<title>Harbour rules</title><p>Ships enter freely.</p>';
+    const path = written(folder, { filename: 'page.html', data: Buffer.from(html) });
+    await memory.putFile(path);
+    await memory.put({ file: path });
+    const { hits } = await memory.find('rules of the harbour');
+    expect(hits.map(({ frame_id }) => frame_id).toSorted()).toEqual([0, 1]);
+    expect(hits.find(({ frame_id }) => frame_id === 0)).toMatchObject({
+      title: 'page.html',
+      text: 'Ships enter freely.',
+      metadata: { doc_title: 'Harbour rules' },
+    });
+    expect([await memory.view(0), await memory.view(1)]).toEqual(['Ships enter freely.', html]);
+  });
+
   it('cuts pages at the size of chunks', async () => {
     const folder = scratch();
     await using memory = await memoryIn(folder);
