@@ -61,6 +61,16 @@ describe('documents', () => {
     expect(blocks.length).toBeGreaterThan(20);
   });
 
+  it('the first screen of the README has the two commands, and its commands run in every shell', () => {
+    const text = readFileSync(join(root, 'README.md'), 'utf8');
+    const screen = text.split('\n').slice(0, 35);
+    expect(screen).toEqual(expect.arrayContaining(['npm start', 'npm test']));
+    const commands = [...text.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, lines = '']) => lines).join('');
+    // Braces, stars, comments and `&&` mean something else, or nothing, in some of them.
+    expect(commands).toMatch(/^npm run setup$/m);
+    expect(commands).not.toMatch(/[{}*#&$]/);
+  });
+
   it('every block type-checks against the built types', () => {
     const folder = linkedInstallation(...PACKAGES);
     for (const [index, { code, name }] of blocks.entries()) {
@@ -94,6 +104,15 @@ describe('documents', () => {
     // Used by the facades of the compat entry, not by callers.
     const internal = new Set(['isNotInstalled', 'importInstalled']);
     expect(exported.filter((name) => !words.has(name) && !internal.has(name))).toEqual([]);
+
+    const source = readFileSync(join(root, 'packages/sdk/src/index.ts'), 'utf8');
+    const types = [...source.matchAll(/export (type )?\{([^}]*)\}/g)].flatMap(([, all, list = '']) => {
+      const names = list.split(',').map((name) => name.trim());
+      return names.filter((name) => all !== undefined || name.startsWith('type '));
+    });
+    const typeNames = types.map((name) => name.replace(/^type /, '').replace(/^.* as /, ''));
+    expect(typeNames.length).toBeGreaterThan(100);
+    expect(typeNames.filter((name) => name !== '' && !words.has(name))).toEqual([]);
 
     const memory = await sdk.create(join(linkedInstallation(), 'notes.mv2'));
     const members = new Set(Object.getOwnPropertyNames(Object.getPrototypeOf(memory)));

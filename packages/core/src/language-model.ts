@@ -3,7 +3,12 @@
  * own, because a program that asks no model does without it.
  */
 export { checkLanguageModel } from './generation/check-language-model.js';
-export { generateText, streamText, type GenerateTextOptions } from './generation/generate-text.js';
+export {
+  assertModelReady,
+  generateText,
+  streamText,
+  type GenerateTextOptions,
+} from './generation/generate-text.js';
 export { failureOfModel, type ModelName } from './generation/model-failure.js';
 export { chatCompletions, type ChatOptions, type ChatService } from './plugin/chat-completions.js';
 export type { ConnectionOptions } from './plugin/connection.js';

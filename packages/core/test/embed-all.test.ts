@@ -631,6 +631,36 @@ it('says how many texts lost their end, as far as the embedder does', async () =
   expect((await embedAll(lengths(), ['a'], { kind: 'document' })).truncated).toBeUndefined();
 });
 
+it('an answer whose counts cannot be read, or are none, is a failure of the embedder', async () => {
+  const vectors = [Float32Array.of(1)];
+  const boom = new Error('boom');
+  const answer = (texts: readonly string[]) => ({
+    vectors: texts.map(() => Float32Array.of(1)),
+    get usage(): never {
+      throw boom;
+    },
+  });
+  expect(
+    await failure(lengths({ embed: async (texts) => answer(texts) }), ['a', 'b', 'c', 'd']),
+  ).toMatchObject({
+    code: 'MV015',
+    details: { reason: 'provider', provider: 'acme', embedded: 0, failed: 4 },
+    cause: boom,
+  });
+  for (const truncated of [-5, 1.5, NaN, '1']) {
+    const embed = async () => ({ vectors, usage: { truncated: truncated as number } });
+    expect(await failure(lengths({ embed }), ['a'])).toMatchObject({
+      code: 'MV015',
+      details: { reason: 'malformed' },
+    });
+  }
+  for (const tokens of [-5, NaN, '1']) {
+    const embed = async () => ({ vectors, usage: { tokens: tokens as number } });
+    const { tokens: counted } = await embedAll(lengths({ embed }), ['a'], { kind: 'document' });
+    expect(counted).toBeUndefined();
+  }
+});
+
 describe('embedEach', () => {
   it('a refusal that is about no text costs three calls and ends the work', async () => {
     const refused = Object.assign(new Error('dimensions not supported by this model'), { status: 400 });

@@ -177,6 +177,38 @@ describe('streamText', () => {
     expect(parts).toEqual([text('Hel')]);
   });
 
+  it.each<[string, () => AsyncIterable<GeneratePart>]>([
+    [
+      'with a pause',
+      async function* () {
+        for (;;) {
+          yield { type: 'text', text: '' };
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      },
+    ],
+    [
+      'without a pause',
+      () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: async () => ({ value: { type: 'text', text: '' }, done: false }),
+        }),
+      }),
+    ],
+  ])('parts without a text end no silence, however many come, %s', async (_, stream) => {
+    const model = { ...modelOf({}), stream, timeoutMs: 50, maxRetries: 0 };
+    await expect(all(streamText(model, REQUEST))).rejects.toMatchObject({
+      code: 'MV018',
+      details: { reason: 'timeout' },
+    });
+    const signal = AbortSignal.timeout(50);
+    await expect(all(streamText({ ...model, timeoutMs: 60_000 }, REQUEST, { signal }))).rejects.toMatchObject(
+      {
+        details: { reason: 'aborted' },
+      },
+    );
+  });
+
   it('asks for nothing before it is read, and for no part before the one before was taken', async () => {
     let asked = 0;
     const model = modelOf({

@@ -114,8 +114,8 @@ export async function ask(handle: Handle, question: string, options?: AskInput):
     const retrieval = await retrievalOf(handle, asked);
     return resultOf(asked, retrieval, quoted(asked, retrieval));
   }
-  const { languageModelOf, modelAnswer } = await import('./ask/with-model.js');
-  const model = await languageModelOf(handle, asked.model, asked.modelApiKey);
+  const { modelAnswer, modelOfQuestion } = await import('./ask/with-model.js');
+  const model = await modelOfQuestion(handle, asked.model, asked);
   const retrieval = await retrievalOf(handle, asked);
   return resultOf(asked, retrieval, await modelAnswer(handle, model, asked, retrieval));
 }

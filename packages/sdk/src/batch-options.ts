@@ -43,10 +43,30 @@ export function storeOptionsOf(options: Options): NativePutOptions {
   };
 }
 
+/** Documents in one transaction, where each stands for itself. */
+const DEFAULT_BATCH = 500;
+const MOST_IN_A_BATCH = 100_000;
+
+/** How a stream of documents is taken. */
+export function batchesOf(options: Options): { batchSize: number; startAt: number } {
+  const { batchSize, startAt } = options;
+  return {
+    batchSize:
+      optionalNumber(batchSize, 'batchSize', { min: 1, max: MOST_IN_A_BATCH, integer: true }) ??
+      DEFAULT_BATCH,
+    startAt: optionalNumber(startAt, 'startAt', { min: 0, integer: true }) ?? 0,
+  };
+}
+
 export function signalOf(value: unknown): AbortSignal | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!(value instanceof AbortSignal)) throw invalidInput('signal', value, 'an AbortSignal');
-  return value;
+  return reading('signal', () => {
+    // Asked once here, where a signal that throws is a fault of the caller; behind this it would be one of the file.
+    if (!(value instanceof AbortSignal) || typeof value.aborted !== 'boolean') {
+      throw invalidInput('signal', value, 'an AbortSignal');
+    }
+    return value;
+  });
 }
 
 export function progressOf(value: unknown): ((progress: PutManyProgress) => unknown) | undefined {

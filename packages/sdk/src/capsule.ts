@@ -1,6 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { EncryptionError, invalidInput } from '@memvid/core';
+import {
+  createError,
+  EncryptionError,
+  invalidInput,
+  InvalidInputError,
+  isWellFormed,
+  toMemvidError,
+} from '@memvid/core';
 import { pathOf, optionalBoolean, optionalPath, optionsOf, type Options } from './check.js';
 import { onFile } from './on-file.js';
 
@@ -17,7 +24,10 @@ export async function lock(path: string, options: CapsuleOptions): Promise<strin
   const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'lock', file);
   await refuseSameFile(file, output);
-  return onFile(file, (native) => native.lockCapsule(file, password, output, force));
+  return capsuleOf(
+    file,
+    onFile(file, (native) => native.lockCapsule(file, password, output, force)),
+  );
 }
 
 /** Writes the memory that a capsule holds, byte for byte, and gives its path. */
@@ -25,7 +35,25 @@ export async function unlock(path: string, options: CapsuleOptions): Promise<str
   const file = pathOf(path, 'path');
   const { password, output, force } = capsuleOptions(options, 'unlock', file);
   await refuseSameFile(file, output);
-  return onFile(file, (native) => native.unlockCapsule(file, password, output, force));
+  return capsuleOf(
+    file,
+    onFile(file, (native) => native.unlockCapsule(file, password, output, force)),
+  );
+}
+
+/** The engine calls every path `path`: what is wrong with another one than the input is a fault of `output`. */
+async function capsuleOf(path: string, work: Promise<string>): Promise<string> {
+  try {
+    return await work;
+  } catch (thrown) {
+    const { code, message, details, cause } = toMemvidError(thrown);
+    const isOfOutput = details?.['argument'] === 'path' && !String(details['received']).endsWith(`(${path})`);
+    if (code !== 'MV019' || !isOfOutput) throw thrown;
+    throw createError(code, message.replace(/^path:/, 'output:'), {
+      details: { ...details, argument: 'output' },
+      cause: cause ?? thrown,
+    });
+  }
 }
 
 function capsuleOptions(
@@ -36,14 +64,24 @@ function capsuleOptions(
   const given: Options = optionsOf(options);
   const output = optionalPath(given['output'], 'output') ?? null;
   const force = optionalBoolean(given['force'], 'force', false);
-  const password = given['password'];
-  if (typeof password !== 'string' || password.trim() === '') {
+  return { password: passwordOf(given['password'], operation, path), output, force };
+}
+
+function passwordOf(password: unknown, operation: string, path: string): string {
+  if (typeof password === 'string' ? password.trim() === '' : password === undefined || password === null) {
     throw new EncryptionError(`${operation} of ${path} needs a password that is not blank`, {
       details: { path, reason: 'encryption', cause: 'empty_password' },
       suggestion: 'Pass `password` with at least one character that is not blank.',
     });
   }
-  return { password, output, force };
+  if (typeof password === 'string' && isWellFormed(password)) return password;
+  // Its value is not shown, whatever it is.
+  const received =
+    typeof password === 'string' ? 'a string with a lone surrogate' : `of type ${typeof password}`;
+  const expected = 'a string of whole characters';
+  throw new InvalidInputError(`\`password\` must be ${expected}, but is ${received}`, {
+    details: { argument: 'password', received, expected },
+  });
 }
 
 /** The output replaces what is at its path: the input must not stand there, under this name or by a link. */

@@ -10,6 +10,7 @@ import {
   type NumberRule,
 } from '@memvid/core';
 import { reading, unreadable } from './border.js';
+import { edits } from './edits.js';
 
 /**
  * Checks on optional arguments, where `undefined` and `null` both mean "not given". Each gives the value back with
@@ -55,12 +56,30 @@ export function speltOptions(value: unknown, names: readonly string[], argument?
   return options;
 }
 
-/** Which of the names is meant, without what is easily got wrong: by `readonly` and `read_only`, `readOnly`. */
+function simplified(name: string): string {
+  return name.replaceAll(/[_-]/g, '').toLowerCase();
+}
+
+/** Shorter names are too near each other (`mode`, `model`). */
+const FEWEST_LETTERS = 5;
+
+/**
+ * Which of the names is meant: by `readonly` and `read_only`, `readOnly`; by what differs in a letter or two, or lacks its
+ * end (`embeder`, `capacity`), the one it is nearest to.
+ */
 export function optionMeant(given: string, names: readonly string[]): string | undefined {
-  const simplified = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase();
   if (names.includes(given)) return given;
   const wanted = simplified(given);
-  return names.find((name) => simplified(name) === wanted);
+  const same = names.find((name) => simplified(name) === wanted);
+  if (same !== undefined || wanted.length < FEWEST_LETTERS) return same;
+  const begun = names.filter((name) => simplified(name).startsWith(wanted));
+  if (begun.length === 1) return begun[0];
+  const most = wanted.length === FEWEST_LETTERS ? 1 : 2;
+  const near = names
+    .filter((name) => name.length >= FEWEST_LETTERS && Math.abs(name.length - wanted.length) <= most)
+    .map((name) => ({ name, distance: edits(wanted, simplified(name)) }))
+    .toSorted((left, right) => left.distance - right.distance)[0];
+  return near !== undefined && near.distance <= most ? near.name : undefined;
 }
 
 /** Refuses what is one of the names in another spelling. */
@@ -68,7 +87,9 @@ export function refuseMisspelt(options: Options, names: readonly string[]): void
   for (const [given, value] of Object.entries(options)) {
     const meant = optionMeant(given, names);
     if (meant === undefined || meant === given || isAbsent(value)) continue;
-    throw createError('MV019', `There is no option \`${given}\`; it is spelt \`${meant}\``, {
+    const isSpelling = simplified(meant) === simplified(given);
+    const instead = isSpelling ? `it is spelt \`${meant}\`` : `did you mean \`${meant}\`?`;
+    throw createError('MV019', `There is no option \`${given}\`; ${instead}`, {
       details: { argument: given, received: given, expected: meant },
       suggestion: `Write \`${meant}\` instead of \`${given}\`.`,
     });

@@ -101,7 +101,8 @@ function memoriesOf(value: unknown): Record<string, string> | undefined {
 /** A list of plugins, each looked at. */
 export function pluginsOf(value: unknown): readonly Plugin[] {
   if (value === undefined || value === null) return [];
-  return checkArray('plugins', value, 'an array of plugins').map((plugin, index) =>
+  const plugins = reading('plugins', () => checkArray('plugins', value, 'an array of plugins'));
+  return plugins.map((plugin, index) =>
     reading(`plugins[${index}]`, () => {
       if (!isRecord(plugin) || plugin['spec'] !== 'plugin/v1' || typeof plugin['name'] !== 'string') {
         throw invalidInput(`plugins[${index}]`, plugin, 'a plugin with spec "plugin/v1" and a name');

@@ -162,13 +162,18 @@ export function embeddingFailed(
   return new EmbeddingFailedError(message, { details, ...options });
 }
 
+/** Whether a failure is about a document that was to be stored, and not about the memory. */
+function isOfDocument({ details }: MemvidError): boolean {
+  return details?.['reason'] === 'document';
+}
+
 /**
  * What the engine threw about a file, as a `MemvidError` whose message names the file. The engine says where in the
  * file the damage is; a person who has several files also wants to know in which.
  */
 export function failureOn(path: string, thrown: unknown): MemvidError {
   const failure = toMemvidError(thrown);
-  if (failure.code !== 'MV012' || failure.message.includes(path)) return failure;
+  if (failure.code !== 'MV012' || isOfDocument(failure) || failure.message.includes(path)) return failure;
   return createError(failure.code, `${path}: ${failure.message}`, {
     details: { path, ...failure.details },
     suggestion: failure.suggestion ?? undefined,
@@ -190,6 +195,17 @@ export function failureOfInput(path: string, thrown: unknown): MemvidError {
 export function missing(failure: MemvidError, reason: 'input' | 'parent'): MemvidError {
   return createError('MV013', failure.message, {
     details: { ...failure.details, reason },
+    cause: failure.cause ?? failure,
+  });
+}
+
+/** What a parser threw about the file it read, as a failure that names this file and no memory. */
+export function failureOfDocument(name: string, failure: MemvidError): MemvidError {
+  if (failure.code !== 'MV012' || isOfDocument(failure)) return failure;
+  const message = failure.message.includes(name) ? failure.message : `${name}: ${failure.message}`;
+  return createError(failure.code, message, {
+    details: { path: name, ...failure.details, reason: 'document' },
+    suggestion: failure.suggestion ?? undefined,
     cause: failure.cause ?? failure,
   });
 }

@@ -9,6 +9,7 @@ import {
   type NativeDocument,
   UnsupportedOperationError,
 } from '@memvid/core';
+import { coverageOf } from './ask/coverage.js';
 import { ownValue } from './check.js';
 import type { DocumentParsers } from './document-parsers.js';
 import { textDocument, type Fields, type Switches } from './document.js';
@@ -133,12 +134,29 @@ export async function readFile(
     );
   }
   const known = [...new Set([...Object.keys(TEXT_KINDS), ...DOCUMENT_KINDS, ...parsers.extensions])];
-  const what = `${name} is not a text file (known types with it: ${known.map((kind) => `.${kind}`).join(' ')})`;
+  const what = Object.hasOwn(TEXT_KINDS, extension)
+    ? `${name} is not UTF-8 text, and the plugin reads other encodings too`
+    : `${name} is not a text file (known types with it: ${known.map((kind) => `.${kind}`).join(' ')})`;
   throw pluginMissing(operation, what, DOCUMENTS_PACKAGE, 'documentsPlugin');
 }
 
 function mimeOf(extension: string): string {
   return ownValue(TEXT_KINDS, extension) ?? TEXT;
+}
+
+/** What is longer is no title, and so far words are looked through for it: both come from anybody. */
+const MOST_TITLE = 1000;
+const LOOKED_THROUGH = 20_000;
+
+/**
+ * The words of a document with its own title above them, where these do not hold it (the title of a web page stands in its
+ * head); `undefined` where they do. `name`: what it is found by as well.
+ */
+export function withTitle(words: string, parsed: ParsedFile | undefined, name: string): string | undefined {
+  const title = parsed?.said['doc_title'] ?? '';
+  if (title.length > MOST_TITLE) return undefined;
+  const { missing } = coverageOf(title, `${name}\n${words.slice(0, LOOKED_THROUGH)}`);
+  return missing.length === 0 ? undefined : `${title}\n${words}`;
 }
 
 /** The label of a file's document when none is given: its ending. */
@@ -169,9 +187,11 @@ export async function readFileDocument(
   // The caller's words describe it, so bytes of any kind may be kept.
   const isDescribed = fields.searchText !== undefined;
   const file = isDescribed ? undefined : await readFile(operation, path, parsers, signal);
-  const words = fields.searchText ?? file?.text ?? '';
   const bytes = file?.data ?? (await readInput(path));
   const text = file?.parsed === undefined ? (file?.text ?? textOf(bytes)) : textOf(bytes);
+  const said = fields.searchText ?? file?.text ?? '';
+  // Of bytes that are no text, what is searched is what `view` gives.
+  const words = text === undefined ? said : (withTitle(said, file?.parsed, defaults.title) ?? said);
   const described = { ...textDocument(fields, words, switches), ...defaults };
   if (text !== undefined) {
     const searched = text === words ? {} : { searchText: words };

@@ -7,7 +7,7 @@ import { unusedVectors } from './embedding/unused-vectors.js';
 import type { Explanation } from './explanation.js';
 import { foundOf } from './found.js';
 import type { Handle } from './handle.js';
-import type { PictureInput, PictureQuery } from './image.js';
+import { imageEmbedderInput, type PictureInput, type PictureQuery } from './image.js';
 import { looksForPictures, pictureVector } from './picture.js';
 import {
   explainOf,
@@ -110,6 +110,7 @@ export async function find(
     const looked = { ...request, mode: 'clip', pictureModel: model } as const;
     return cutAdaptively(await search(handle, 'find', looked, vector), settings);
   }
+  imageEmbedderInput(given['imageEmbedder'], 'imageEmbedder');
   const pending = vectorOfQuestion(handle, 'find', settings, given, words);
   const { vector, warnings } = pending instanceof Promise ? await pending : pending;
   const result = await search(handle, 'find', withMode(request, settings, vector), vector);

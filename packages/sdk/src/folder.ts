@@ -8,38 +8,50 @@ interface Found {
   /** Its path in the folder. */
   readonly name: string;
   /** Why it is not stored. */
-  readonly refusal?: typeof NOT_FOLLOWED | undefined;
+  readonly refusal?: Refusal | undefined;
+}
+
+/** What an error tells of a file. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly suggestion: string | null;
 }
 
 /** A folder that somebody else filled may hold a link to anything. */
-const NOT_FOLLOWED = {
+const NOT_FOLLOWED: Refusal = {
   code: 'MV018',
   message: 'A symbolic link is not followed: give what it leads to to putFile or putFiles',
-} as const;
+  suggestion: 'Give what it leads to to `putFile` or `putFiles`.',
+};
 
 /**
- * The files with one of these endings, in the order of their names, and where folders are looked into, links to some.
- * Loaded with the first folder: most memories are given none.
+ * The files with one of these endings, and where folders are looked into, links to some; and the names of the others. In
+ * order. Loaded with the first folder: most memories are given none.
  */
 export async function foundIn(
   folder: string,
   recursive: boolean,
   extensions: ReadonlySet<string>,
-): Promise<Found[]> {
+): Promise<{ found: Found[]; others: string[] }> {
   try {
     const entries = await readdir(folder, { withFileTypes: true, recursive });
-    const found = entries
+    const files = entries
       .filter((entry) => !entry.isDirectory())
-      .map(async (entry): Promise<Found[]> => {
+      .map(async (entry): Promise<Found & { readonly isTaken: boolean }> => {
         const path = join(entry.parentPath, entry.name);
         const name = relative(folder, path).replaceAll(sep, '/');
         const isWanted = extensions.has(extensionOf(name));
-        if (!entry.isSymbolicLink()) return isWanted ? [{ name }] : [];
+        if (!entry.isSymbolicLink()) return { name, isTaken: isWanted };
         const target = await stat(path).catch(() => undefined);
-        const isTold = target?.isDirectory() === true ? recursive : isWanted;
-        return isTold ? [{ name, refusal: NOT_FOLLOWED }] : [];
+        const isTaken = target?.isDirectory() === true ? recursive : isWanted;
+        return { name, refusal: NOT_FOLLOWED, isTaken };
       });
-    return (await Promise.all(found)).flat().toSorted((left, right) => (left.name < right.name ? -1 : 1));
+    const all = (await Promise.all(files)).toSorted((left, right) => (left.name < right.name ? -1 : 1));
+    return {
+      found: all.filter(({ isTaken }) => isTaken),
+      others: all.filter(({ isTaken, refusal }) => !isTaken && refusal === undefined).map(({ name }) => name),
+    };
   } catch (error) {
     const failure = fromSystemError(error, folder);
     if (failure instanceof FileNotFoundError) {

@@ -15,7 +15,7 @@ import type { ImageEmbedderInput } from './image.js';
 import { ofTheWholeFile, Scope } from './scope.js';
 import { ScopedMemory } from './scoped-memory.js';
 import type { Fusion } from './search-options.js';
-import { identitiesOf, modelsOf, type StatsResult } from './stats.js';
+import { identitiesOf, type StatsResult, type StoredIdentity } from './stats.js';
 import { WriteQueue, type StoredDocument } from './write-queue.js';
 
 /** How a memory was opened, with every default filled in. */
@@ -143,6 +143,13 @@ export class Handle {
 
   get #isClosed(): boolean {
     return this.#closed !== undefined || (this.#view !== undefined && this.#view.outer.#isClosed);
+  }
+
+  /** The closing of what this is a part of, once that has begun. */
+  get #outerClosed(): Promise<void> | undefined {
+    if (this.#view === undefined) return undefined;
+    const { outer } = this.#view;
+    return outer.#closed ?? outer.#outerClosed;
   }
 
   /** Ends a call that takes documents for as long as there are some, once `close` was called: that may be for ever. */
@@ -307,14 +314,14 @@ export class Handle {
    */
   async storedVectors(): Promise<{
     dimension: number | undefined;
-    models: string | undefined;
+    identities: readonly StoredIdentity[];
     pictureModel: string | null;
   }> {
     try {
       const stats = JSON.parse(this.#whole.stats()) as StatsResult;
       return {
         dimension: stats.effective_vec_dimension ?? undefined,
-        models: modelsOf(identitiesOf(stats)),
+        identities: identitiesOf(stats),
         pictureModel: stats.picture_model,
       };
     } catch (error) {
@@ -440,12 +447,15 @@ export class Handle {
       }
       this.#isReleased = true;
       await this.#queue.run(async () => {
+        // The file is let go of with all of its parts.
+        if (this.#outerClosed !== undefined) return;
         try {
           if (seal) await this.#native.seal();
         } finally {
           await this.#native.close(seal);
         }
       });
+      await this.#outerClosed;
     } catch (error) {
       throw failureOn(this.path, error);
     } finally {

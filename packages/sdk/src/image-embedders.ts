@@ -84,7 +84,7 @@ function missing(name: string, names: readonly string[]): ClipDisabledError {
       details: { model: name, ...(isInstalled ? {} : { package: PACKAGE }), cause: 'plugin_missing' },
       suggestion: isInstalled
         ? 'Pass an ImageEmbedder object as `imageEmbedder`, or one of the registered names.'
-        : `Install it: npm install ${PACKAGE}. Then pass it: import { clipPlugin } from '${PACKAGE}', and create(path, { plugins: [clipPlugin()] }). Its model is fetched once: await installModel('${name}').`,
+        : `Install it: npm install ${PACKAGE}. Then pass it: import { clipPlugin } from '${PACKAGE}', and open(path, { plugins: [clipPlugin()] }). Its model is fetched once: await installModel('${name}').`,
     },
   );
 }

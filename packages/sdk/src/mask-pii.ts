@@ -6,8 +6,9 @@ const API_KEYS = [
   /(?<![A-Za-z0-9])(?:xox[abeoprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{30,})/g,
   /(?<![A-Za-z0-9])(?:nvapi-[A-Za-z0-9_-]{16,}|mv2_[A-Za-z0-9_-]{8,}|AIza[A-Za-z0-9_-]{30,})/g,
   /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
-  // A JSON Web Token: header and payload both begin with `{"` in base64.
-  /(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
+  // A JSON Web Token: header and payload both begin with `{"` in base64. Where the first beginning in a row of letters is
+  // none, no later one is; looking from each of thousands takes their square.
+  /(?<![A-Za-z0-9])eyJ(?<!(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]*?eyJ)[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
   // `api_key = …`, `AWS_SECRET_ACCESS_KEY=…`: the name stays, so that the text can still be read. What has a digit is no word.
   /(?=[\w./+-]{16})(?<=(?<![a-z0-9])(?:api[_-]?key|secret(?:[_-](?:access[_-])?key)?|access[_-]?token)(?:\s*[:=]\s*["']?|\s+))(?=[\w./+-]*\d)[\w./+-]{16,}={0,2}/gi,
   // Behind this nothing so long is a word.

@@ -189,7 +189,9 @@ export async function openMemory(
   }
   const sources = { plugins: pluginsOf(options['plugins']), discover: compat.discover };
   const embedders = new Embedders({ ...sources, apiKeys: keys });
-  if (typeof embedder === 'string') await embedders.named(embedder);
+  if (typeof embedder === 'string') {
+    await embedders.named(embedder, native.mode === 'create' ? 'create' : 'open');
+  }
   const memory = await openNative(native);
   const settings = {
     readOnly: native.readOnly,

@@ -1,11 +1,13 @@
 import {
   type DocumentParser,
+  isWellFormed,
   MemvidError,
   type ParsedDocument,
   toMemvidError,
   UnsupportedOperationError,
 } from '@memvid/core';
 import { isRecord } from './check.js';
+import { failureOfDocument } from './failures.js';
 
 export interface FileToParse {
   readonly operation: string;
@@ -44,8 +46,7 @@ export async function parseFile(
 ): Promise<ParsedFile> {
   try {
     const parser = checkParser(await make());
-    const parsed = await parser.parse({ data, filename: name }, { signal });
-    checkParsed(parsed);
+    const parsed = checkedDocument(await parser.parse({ data, filename: name }, { signal }));
     const { type, text, warnings, mimeType = 'text/plain' } = parsed;
     if (warnings.length > 0 && text.trim() === '') {
       throw unreadable(operation, name, `there is no text in it: ${warnings.join('; ')}`, 'no_text');
@@ -53,13 +54,13 @@ export async function parseFile(
     const fileMime = parser.mimeTypes[0] ?? 'application/octet-stream';
     return { type, text, warnings, mime: mimeType, fileMime, parts: partsOf(parsed), said: saidOf(parsed) };
   } catch (error) {
-    if (MemvidError.isMemvidError(error)) throw error;
+    if (MemvidError.isMemvidError(error)) throw failureOfDocument(name, error);
     throw unreadable(operation, name, toMemvidError(error).message, 'parser', error);
   }
 }
 
 /** The pages that have text; one that is blank when none has. */
-function partsOf({ unit, pages, text: whole }: ParsedDocument): Part[] {
+function partsOf({ unit, pages, text: whole }: Document): Part[] {
   if (unit === undefined) return [{ text: whole, named: '', anchor: '', metadata: {} }];
   const filled = pages.filter(({ text }) => text.trim() !== '');
   return (filled.length === 0 ? pages.slice(0, 1) : filled).map(({ number, name, title, text }) => {
@@ -96,7 +97,7 @@ export function splitAtWords(text: string, size: number): string[] {
   return pieces;
 }
 
-function saidOf({ title, author, created }: ParsedDocument): Record<string, string> {
+function saidOf({ title, author, created }: Document): Record<string, string> {
   return {
     ...(title === undefined ? {} : { doc_title: title }),
     ...(author === undefined ? {} : { doc_author: author }),
@@ -111,14 +112,41 @@ function checkParser(parser: DocumentParser): DocumentParser {
   throw new TypeError('the plugin gives no parser with spec "document-parser/v1"');
 }
 
-/** Somebody else wrote the parser. */
-function checkParsed({ text, pages, warnings }: ParsedDocument): void {
+type Document = Omit<ParsedDocument, 'tables'>;
+
+/** Somebody else wrote the parser: what it gives is checked, and read once. */
+function checkedDocument(given: ParsedDocument): Document {
+  const { text, pages, warnings, unit } = given;
   const isWhole =
     typeof text === 'string' &&
     Array.isArray(warnings) &&
+    warnings.every((warning) => typeof warning === 'string') &&
     Array.isArray(pages) &&
     pages.every((page) => typeof page?.text === 'string' && Number.isSafeInteger(page.number));
   if (!isWhole) throw new TypeError('the parser gives no document with `text`, `pages` and `warnings`');
+  return {
+    type: said('type', given.type) ?? 'text',
+    mimeType: said('mimeType', given.mimeType),
+    title: said('title', given.title),
+    author: said('author', given.author),
+    created: said('created', given.created),
+    text,
+    unit: said('unit', unit) as Document['unit'],
+    pages: pages.map((page) => ({
+      number: page.number,
+      name: said('name', page.name),
+      title: said('title', page.title),
+      text: page.text,
+    })),
+    warnings: [...warnings],
+  };
+}
+
+/** What a document says about itself goes into its metadata, which hold whole characters only. */
+function said(field: string, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && isWellFormed(value)) return value;
+  throw new TypeError(`the parser gives a \`${field}\` that is no string of whole characters`);
 }
 
 function unreadable(

@@ -140,7 +140,9 @@ export function ofPictureFile(
 ): { documents: NativeDocument[]; type: string; warned: object } {
   const type = 'image';
   const metadata = Object.assign(about, { doc_type: type });
-  const given = { image: path, label: options['label'], metadata, uri: `mv2://files/${filename}` };
+  const { label, labels, tags, kind, track, timestamp } = options;
+  const uri = `mv2://files/${filename}`;
+  const given = { image: path, label, labels, tags, kind, track, timestamp, metadata, uri };
   const document = pictureDocument(given, '', switches);
   return { documents: document === undefined ? [] : [document], type, warned: {} };
 }

@@ -7,6 +7,7 @@ import {
   reportProgress,
 } from '@memvid/core';
 import {
+  batchesOf,
   progressOf,
   signalOf,
   sourceOf,
@@ -27,7 +28,7 @@ import {
 import { embedded, type Making, putMade } from './embedding/put-embedded.js';
 import type { Handle } from './handle.js';
 import { putStream, type PutManyReport, type PutManyStreamOptions } from './put-stream.js';
-import { isPicture, type PictureInput } from './image.js';
+import { imageEmbedderInput, isPicture, type PictureInput } from './image.js';
 import { pictured } from './picture.js';
 import { convertedWith, type FedDocument, fedWithVectors, putFeed } from './put-feed.js';
 import { storedIds } from './write-queue.js';
@@ -65,6 +66,9 @@ export async function putMany(
   handle.assertWritable('putMany');
   const given = optionsOf(options);
   const source = sourceOf(docs);
+  // Also where nothing comes of them: what is no number was meant to be one.
+  batchesOf(given);
+  imageEmbedderInput(given['imageEmbedder'], 'imageEmbedder');
   const reports = optionalOneOf(given['onError'], 'onError', ['throw', 'report']) === 'report';
   const call: Promise<string[] | PutManyReport> = reports
     ? putStream(handle, source, given, storeOptionsOf(given))

@@ -7,7 +7,7 @@ import {
   type NativeDocument,
   type NativePutOptions,
 } from '@memvid/core';
-import { optionalFunction, optionalNumber, type Options } from './check.js';
+import { optionalFunction, type Options } from './check.js';
 import { unreadable } from './border.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches } from './document.js';
 import {
@@ -28,7 +28,14 @@ import { isEnvironmental } from './failures.js';
 import type { Handle } from './handle.js';
 import { isPicture, type PictureInput } from './image.js';
 import { pictured, pictureSize, type PictureOutcome } from './picture.js';
-import { progressOf, signalOf, taken, type PutManyProgress, type sourceOf } from './batch-options.js';
+import {
+  batchesOf,
+  progressOf,
+  signalOf,
+  taken,
+  type PutManyProgress,
+  type sourceOf,
+} from './batch-options.js';
 import { storeEach } from './write-queue.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
@@ -81,7 +88,6 @@ export interface PutManyReport extends PutManyProgress {
   readonly next: number;
 }
 
-const DEFAULT_BATCH = 500;
 /** Bytes of pictures that are in memory at a time. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
@@ -107,10 +113,7 @@ export async function putStream(
   options: Options,
   storeOptions: NativePutOptions,
 ): Promise<PutManyReport> {
-  const batchSize =
-    optionalNumber(options['batchSize'], 'batchSize', { min: 1, max: 100_000, integer: true }) ??
-    DEFAULT_BATCH;
-  const startAt = optionalNumber(options['startAt'], 'startAt', { min: 0, integer: true }) ?? 0;
+  const { batchSize, startAt } = batchesOf(options);
   const signal = signalOf(options['signal']);
   const onProgress = progressOf(options['onProgress']);
   const { embedder, enableEmbedding, embeddingModel } = options;

@@ -3,7 +3,9 @@ import {
   type ExtractedTable,
   type ExtractTablesResult,
   type Factory,
+  isWellFormed,
   MemvidError,
+  messageOf,
   type NativeDocument,
   type NativeMemory,
   type Plugin,
@@ -44,9 +46,7 @@ export async function putPdfTables(
   if (request !== undefined) {
     await steps.documentVectors(handle, OPERATION, request, [], { signal, nameOf: String });
   }
-  const found = await extract(handle, file, { maxPages, signal });
-  const tables = found.tables.map(checked);
-  const warnings = [...(found.warnings ?? [])];
+  const { tables, warnings } = await extract(handle, file, { maxPages, signal });
   if (tables.length === 0) {
     return { tables_count: 0, tables: [], tablesCount: 0, ...warned(warnings) };
   }
@@ -80,7 +80,7 @@ async function extract(
   handle: Handle,
   file: string,
   options: { maxPages: number | undefined; signal: AbortSignal | undefined },
-): Promise<ExtractTablesResult> {
+): Promise<Extracted> {
   const data = await readInput(file, 'path');
   const factory = await handle.embedders.search(factoryOf);
   if (factory === undefined) {
@@ -91,11 +91,7 @@ async function extract(
     return await handle.embedding(OPERATION, 'write', options.signal, async (signal) => {
       const extractor = checkExtractor(await factory());
       const source = { data, filename: basename(file), mimeType: PDF };
-      const found = await extractor.extract(source, { ...options, signal });
-      if (!isRecord(found) || !Array.isArray(found.tables)) {
-        throw new TypeError('the extractor gives no object with `tables`');
-      }
-      return found;
+      return checkedResult(await extractor.extract(source, { ...options, signal }), extractor.name);
     });
   } catch (error) {
     if (MemvidError.isMemvidError(error)) throw error;
@@ -133,7 +129,34 @@ interface Table extends ExtractedTable {
   readonly headers: string[];
 }
 
-/** Somebody else may have written the extractor. Rows are kept by the names of their columns, so each has one of its own. */
+/** What an extractor gave, read once. */
+interface Extracted {
+  readonly tables: readonly Table[];
+  readonly warnings: string[];
+}
+
+/** Somebody else may have written the extractor. */
+function checkedResult(found: ExtractTablesResult, extractor: string): Extracted {
+  if (!isRecord(found) || !Array.isArray(found.tables)) {
+    throw new TypeError(`the extractor ${extractor} gives no object with \`tables\``);
+  }
+  try {
+    const warnings: unknown = found.warnings ?? [];
+    if (!Array.isArray(warnings) || !warnings.every((warning) => typeof warning === 'string')) {
+      throw new TypeError('its `warnings` are no list of strings');
+    }
+    return { tables: found.tables.map(checked), warnings: [...warnings] };
+  } catch (error) {
+    const why = `The extractor ${extractor} gives what cannot be used: ${messageOf(error)}`;
+    throw new UnsupportedOperationError(why, {
+      details: { operation: OPERATION, reason: 'extractor', extractor },
+      suggestion: 'Check the plugin with `tableExtractorContract` of `@memvid/plugin-kit`.',
+      cause: error,
+    });
+  }
+}
+
+/** Rows are kept by the names of their columns, so each has one of its own. */
 function checked(table: ExtractedTable): Table {
   const { headers, rows, pageStart, pageEnd, rowPages, quality, detectionMode } = table;
   const isWhole =
@@ -142,28 +165,37 @@ function checked(table: ExtractedTable): Table {
       (row) => row.length === headers.length && row.every((cell) => typeof cell === 'string'),
     ) &&
     [pageStart, pageEnd].every((page) => Number.isSafeInteger(page) && page >= 1) &&
+    pageStart <= pageEnd &&
     (rowPages === undefined || (Array.isArray(rowPages) && rowPages.length === rows.length)) &&
     (rowPages ?? []).every((page) => Number.isSafeInteger(page) && page >= pageStart && page <= pageEnd) &&
     Number.isFinite(quality) &&
-    typeof detectionMode === 'string';
+    typeof detectionMode === 'string' &&
+    [detectionMode, ...headers].every(isWellFormed);
   if (!isWhole) {
-    throw new UnsupportedOperationError(
-      'The extractor of tables gives a table that is none: rows as long as `headers`, pages from 1, those of rows within',
-      {
-        details: { operation: OPERATION, reason: 'extractor' },
-        suggestion: 'Check the plugin with `tableExtractorContract` of `@memvid/plugin-kit`.',
-      },
+    throw new TypeError(
+      'a table that is none: rows as long as `headers`, pages from 1 in order, those of rows within, headers of whole characters',
     );
   }
+  const isBlankOften = headers.filter((header) => header === '').length > 1;
   const taken = new Set<string>();
+  const turns = new Map<string, number>();
   const named = headers.map((header, index) => {
-    let name = header;
-    if (name === '' && headers.filter((other) => other === '').length > 1) name = `Column ${index + 1}`;
-    for (let turn = 2; taken.has(name); turn += 1) name = `${header} (${turn})`;
+    let name = header === '' && isBlankOften ? `Column ${index + 1}` : header;
+    let turn = turns.get(header) ?? 2;
+    for (; taken.has(name); turn += 1) name = `${header} (${turn})`;
+    turns.set(header, turn);
     taken.add(name);
     return name;
   });
-  return { ...table, headers: named };
+  return {
+    headers: named,
+    rows: rows.map((row) => Array.from(row)),
+    pageStart,
+    pageEnd,
+    rowPages: rowPages && [...rowPages],
+    quality,
+    detectionMode,
+  };
 }
 
 /** The rows of each table as documents, without what is known only when the table has its frame. */

@@ -18,7 +18,7 @@ import { aborted } from './failures.js';
 import { extensionOf } from './extension.js';
 import { fileLabel, readFileDocument } from './file-document.js';
 import type { Handle } from './handle.js';
-import type { ImageContent, PictureInput } from './image.js';
+import { type ImageContent, imageEmbedderInput, type PictureInput } from './image.js';
 import { pictured } from './picture.js';
 import { store, storedIds } from './write-queue.js';
 
@@ -58,6 +58,7 @@ export async function put(handle: Handle, input: PutInput): Promise<string> {
   const text = given['text'] ?? undefined;
   const file = given['file'] ?? undefined;
   const switches = switchesOf(given);
+  imageEmbedderInput(given['imageEmbedder'], 'imageEmbedder');
   const picture = pictureDocument(given, '', switches);
   if (picture === undefined && (text === undefined) === (file === undefined)) {
     throw invalidInput(

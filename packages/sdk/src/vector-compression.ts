@@ -1,4 +1,4 @@
-import { optionalBoolean } from './check.js';
+import { checkBoolean } from '@memvid/core';
 import { vectorsDisabled } from './failures.js';
 import type { Handle } from './handle.js';
 
@@ -6,7 +6,7 @@ import type { Handle } from './handle.js';
 export async function setVectorCompression(handle: Handle, on: boolean): Promise<void> {
   handle.assertWhole('setVectorCompression');
   handle.assertWritable('setVectorCompression');
-  const isOn = optionalBoolean(on, 'on', true);
+  const isOn = checkBoolean('on', on);
   if (!handle.settings.enableVec) throw vectorsDisabled('setVectorCompression');
   await handle.write('setVectorCompression', (native) => native.setVectorCompression(isOn));
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { growth } from '../../../tests/support/processor-time.ts';
 import { extractAnswer } from '../src/ask/answer.ts';
 import { contextOf, shorten } from '../src/ask/context.ts';
 import { followUpOf } from '../src/ask/follow-up.ts';
-import { groundingOf, groundingWithoutAnswer } from '../src/ask/grounding.ts';
+import { coverageOf } from '../src/ask/coverage.ts';
+import { type Grounding, groundingOf, groundingWithoutAnswer } from '../src/ask/grounding.ts';
 import { checkModel } from '../src/ask/language-models.ts';
 import { sentencesOf, stem, termsOf } from '../src/ask/sentences.ts';
 
@@ -16,7 +18,20 @@ describe('sentencesOf', () => {
     ]);
     expect(sentencesOf('東京は首都です。大阪は違う。')).toEqual(['東京は首都です。', '大阪は違う。']);
     expect(sentencesOf('')).toEqual([]);
+    expect(sentencesOf('See Fig.  2 of Dr. Lee. (approx. ten) He said "no." Yes.')).toEqual([
+      'See Fig. 2 of Dr. Lee.',
+      '(approx. ten) He said "no."',
+      'Yes.',
+    ]);
   });
+
+  it.each(['a. ', 'Dr. ', '"', '." ', '。'])(
+    'takes time that grows with the length of %j in a row',
+    async (part) => {
+      expect(await growth((length) => () => sentencesOf(`${part.repeat(length)}x`), 200_000)).toBeLessThan(3);
+    },
+    60_000,
+  );
 });
 
 describe('termsOf', () => {
@@ -28,10 +43,13 @@ describe('termsOf', () => {
       ['cities', 'city'],
       ['boxes', 'box'],
       ['cafés', 'cafe'],
+      ['using', 'use'],
+      ['chose', 'choose'],
+      ['children', 'child'],
     ]) {
       expect(termsOf(left ?? '')).toEqual(termsOf(right ?? ''));
     }
-    expect(termsOf('What are we using?')).toEqual(['using']);
+    expect(termsOf("What's the team's plan?")).toEqual(['team', 'plan']);
     expect(termsOf('東京都')).toEqual(['東京', '京都']);
     expect(stem('bus')).toBe('bus');
   });
@@ -71,7 +89,31 @@ describe('extractAnswer', () => {
   });
 });
 
+describe('coverageOf', () => {
+  it.each([
+    ["What is Bob's phone number?", 'Bob works at Initech.', 1 / 3, ['phone', 'number']],
+    ['Which databases did we choose?', 'We chose PostgreSQL as database.', 1, []],
+    ['Who developed it?', 'Development was done by Ann.', 1, []],
+    ['When is the Café open?', 'CAFE\nopens at 9', 1, []],
+    ['cant*', 'The canteen', 1, []],
+    ['dog*', 'The do', 0, ['dog*']],
+    ['What is it?', 'It is what it is.', 0, []],
+    ['the phone of the phone', 'silence', 0, ['phone']],
+    // Most pairs of characters of a question are only what it asks with.
+    ['東京の人口は何人ですか', '東京は大きい', 1, []],
+    ['大阪は何人ですか', '東京は大きい', 0, ['大阪は何人ですか']],
+  ])('%s', (question, text, share, missing) => {
+    expect(coverageOf(question, text)).toEqual({ share, missing });
+  });
+});
+
 describe('groundingOf', () => {
+  it('reads long rows of blanks in time that grows with their length', async () => {
+    const reading = (length: number) => () =>
+      groundingOf(`The door${' '.repeat(length)}is green`, ['a green door']);
+    expect(await growth(reading, 200_000)).toBeLessThan(3);
+  }, 60_000);
+
   it('counts the sentences that the context supports', () => {
     const context = ['PostgreSQL is the main database.', 'Redis is the cache.'];
     expect(groundingOf('PostgreSQL is the main database. [1]', context)).toEqual({
@@ -95,16 +137,38 @@ describe('groundingOf', () => {
     expect(invented.warning_reason).toContain('0 of 1');
   });
 
-  it('is at most MEDIUM, with a warning, where no word of the question stands in the quote', () => {
-    const context = ['The canteen serves soup at noon.'];
-    const known = groundingOf('The canteen serves soup at noon. [1]', context, {
-      sharesWord: false,
-      similarity: 0.174,
+  describe('of a quote', () => {
+    const quote = 'The canteen serves soup at noon. [1]';
+    const quoted = (share: number, missing: string[], similarity?: number): Grounding =>
+      groundingOf(quote, ['The canteen serves soup at noon.'], { share, missing, similarity });
+
+    it('is at most MEDIUM, with a warning, where no word of the question stands in it', () => {
+      const known = quoted(0, ['lunch'], 0.174);
+      expect(known).toMatchObject({ score: 0.5, label: 'MEDIUM', has_warning: true });
+      expect(known.warning_reason).toMatch(/^No word of the question stands .* similarity of 0\.17/);
+      expect(quoted(0, ['lunch']).warning_reason).toBe('No word of the question stands in the quoted text');
     });
-    expect(known).toMatchObject({ score: 0.5, label: 'MEDIUM', has_warning: true });
-    expect(known.warning_reason).toMatch(/^No word of the question stands .* similarity of 0\.17/);
-    const unknown = groundingOf('The canteen serves soup at noon. [1]', context, { sharesWord: false });
-    expect(unknown.warning_reason).toBe('No word of the question stands in the quoted text');
+
+    it('is as much as of the question stands in it, and the warning names the rest', () => {
+      expect(quoted(1, [])).toMatchObject({ score: 1, label: 'HIGH', has_warning: false });
+      expect(quoted(3 / 4, ['today'])).toMatchObject({ score: 0.75, label: 'HIGH', has_warning: false });
+      expect(quoted(2 / 3, ['price'])).toMatchObject({
+        score: 0.67,
+        label: 'MEDIUM',
+        warning_reason: 'The quoted text does not hold “price” of the question',
+      });
+      expect(quoted(1 / 3, ['phone', 'number'])).toMatchObject({
+        score: 0.33,
+        label: 'LOW',
+        grounded_sentences: 1,
+        warning_reason: 'The quoted text does not hold “phone” and “number” of the question',
+      });
+      expect(quoted(0.1, ['a', 'b', 'c', 'd', 'e', 'f']).warning_reason).toBe(
+        'The quoted text does not hold “a”, “b”, “c”, “d” and 2 more words of the question',
+      );
+      // What was found by meaning may say it in other words.
+      expect(quoted(1 / 3, ['phone'], 0.6)).toMatchObject({ score: 0.5, label: 'MEDIUM', has_warning: true });
+    });
   });
 
   it('has nothing to object without an answer', () => {

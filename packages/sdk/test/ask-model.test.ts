@@ -296,6 +296,31 @@ describe.each(Object.entries(ways))('%s with a language model', (_, ask) => {
     expect(model.asked).toEqual([]);
   });
 
+  it('never says whether it is ready: the signal and the time of the model end it, and so does close', async () => {
+    const model = { ...parrot('Hello.'), maxRetries: 0, assertReady: () => new Promise<void>(() => {}) };
+    const memory = await lunchMemory();
+    for (const call of [
+      (options: object) => ask(memory, QUESTION, options),
+      (options: object) => memory.askStream(QUESTION, options as never),
+      (options: object) => memory.enrich({ engine: model, ...options }),
+    ]) {
+      const controller = new AbortController();
+      const ended = call({ model, signal: controller.signal });
+      controller.abort();
+      await expect(ended).rejects.toMatchObject({ code: 'MV018', details: { reason: 'aborted' } });
+    }
+    await expect(ask(memory, QUESTION, { model: { ...model, timeoutMs: 20 } })).rejects.toMatchObject({
+      code: 'MV018',
+      message: 'acme parrot did not say whether it is ready within 20 ms',
+      details: { reason: 'timeout' },
+    });
+    const held = ask(memory, QUESTION, { model });
+    await Promise.all([
+      expect(held).rejects.toMatchObject({ code: 'MV018', name: 'ClosedHandleError' }),
+      memory.close(),
+    ]);
+  });
+
   it.each<[what: string, options: object, argument: string]>([
     ['a model of another spec', { model: { ...parrot(), spec: 'language-model/v9' } }, 'model.spec'],
     ['a model that generates nothing', { model: { ...parrot(), generate: 7 } }, 'model.generate'],

@@ -63,6 +63,33 @@ describe('ask', () => {
     expect(context).toMatchObject({ answer: null, grounding: { score: 1, label: 'HIGH' } });
   });
 
+  it('an answer is grounded as far as it holds the words of the question', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ title: 'Bob', text: 'He works at Initech as a plumber.' });
+    await memory.put({ title: 'Lunch', text: 'The team meets for lunch at noon.' });
+    const unknown = await memory.ask("What is Bob's phone number?");
+    expect(unknown.answer).toBe('He works at Initech as a plumber. [1]');
+    const reason = 'The quoted text does not hold “phone” and “number” of the question';
+    expect(unknown.grounding).toEqual({
+      score: 0.33,
+      label: 'LOW',
+      sentence_count: 1,
+      grounded_sentences: 1,
+      has_warning: true,
+      warning_reason: reason,
+    });
+    expect(unknown.follow_up).toMatchObject({ needed: true, reason });
+    const partly = await memory.ask("What is Bob's salary?");
+    expect(partly).toMatchObject({
+      grounding: { label: 'MEDIUM', has_warning: true },
+      follow_up: { needed: true },
+    });
+    for (const question of ['Where does Bob work?', 'When is lunch?', 'When did the team meet?']) {
+      const { grounding, follow_up } = await memory.ask(question);
+      expect([question, grounding.label, follow_up]).toEqual([question, 'HIGH', undefined]);
+    }
+  });
+
   it('§17.22 fills in every key of the contract, `text` and typed fragments included', async () => {
     await using memory = await freshMemory();
     await memory.putMany([

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lock, lockNudge, lockWho, open, unlock } from '../src/index.ts';
@@ -34,7 +34,7 @@ describe('lock and unlock', () => {
     const capsule = await lock(file, { password: 'correct horse' });
     const output = join(folder, 'out.mv2');
     const files = readdirSync(folder);
-    for (const password of ['', '  ', undefined, 5]) {
+    for (const password of ['', '  ', undefined]) {
       await expect(lock(file, { password: password as never, output })).rejects.toMatchObject({
         code: 'MV016',
         message: expect.stringContaining('password'),
@@ -65,6 +65,45 @@ describe('lock and unlock', () => {
     });
     expect(existsSync(output)).toBe(false);
     expect(readdirSync(folder).filter((name) => name !== 'tampered.mv2e')).toEqual(files);
+  });
+});
+
+describe('arguments of lock and unlock', () => {
+  it('a password that is no string of whole characters is MV019, and not shown', async () => {
+    const file = await sealedFile();
+    for (const password of ['secret\ud800', '\udfffsecret', 123_454_321, { secret: 1 }]) {
+      for (const call of [lock, unlock]) {
+        await expect(call(file, { password: password as never })).rejects.toMatchObject({
+          code: 'MV019',
+          message: expect.not.stringMatching(/secret|123454321/),
+          details: { argument: 'password' },
+        });
+      }
+    }
+    expect(existsSync(`${file}e`)).toBe(false);
+  });
+
+  it('what is wrong with the output is said of the output, and of the path what is wrong with that', async () => {
+    const file = await sealedFile();
+    const folder = dirname(file);
+    await expect(lock(file, { password: 'x', output: folder })).rejects.toMatchObject({
+      code: 'MV019',
+      message: expect.stringMatching(/^output: received a folder/),
+      details: { argument: 'output' },
+      suggestion: expect.stringContaining('`output`'),
+    });
+    mkdirSync(`${file}e`);
+    await expect(lock(file, { password: 'x', force: true })).rejects.toMatchObject({
+      code: 'MV019',
+      details: { argument: 'output' },
+    });
+    await expect(lock(folder, { password: 'x', output: file })).rejects.toMatchObject({
+      code: 'MV019',
+      details: { argument: 'path' },
+    });
+    await expect(lock('/', { password: 'x', output: file })).rejects.toMatchObject({
+      details: { argument: 'path' },
+    });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { growth } from '../../../tests/support/processor-time.ts';
 import { claimsOf } from '../src/ask/claims.ts';
 
 const PASSAGES = [
@@ -108,6 +109,19 @@ describe('claimsOf', () => {
     const { unsupported, grounding } = claims(`The door is green ${'[2]'.repeat(200_000)}.`);
     expect({ unsupported, score: grounding.score }).toEqual({ unsupported: [], score: 1 });
   });
+
+  it.each([
+    ['words that say nothing', (length: number) => `The door ${'the [1] '.repeat(length)}is green`],
+    ['brackets in code that nobody closes', (length: number) => `The \`door${'['.repeat(length)}\` is green`],
+    ['blanks', (length: number) => `The door${' '.repeat(length)}is green`],
+  ])(
+    'takes time that grows with the number of %s',
+    async (_, answerOf) => {
+      const reading = (length: number) => () => claims(answerOf(length));
+      expect(await growth(reading, 100_000)).toBeLessThan(3);
+    },
+    60_000,
+  );
 
   it('tells a few in words, and of the others their number', () => {
     const { doubts, grounding } = claims('The code is 1 [3]. '.repeat(50));

@@ -6,7 +6,8 @@ import { configure, resetConfig } from '../src/configure.ts';
 import { correct } from '../src/correct.ts';
 import { Embedders } from '../src/embedding/embedders.ts';
 import { find } from '../src/find.ts';
-import { create, MemvidError, use } from '../src/index.ts';
+import type { Handle } from '../src/handle.ts';
+import { create, MemvidError, open, use } from '../src/index.ts';
 import { put } from '../src/put.ts';
 import { putMany } from '../src/put-many.ts';
 import type { PutManyReport } from '../src/put-stream.ts';
@@ -529,11 +530,41 @@ describe('embedders by name', () => {
         'The embedding model "openai-small" needs the package @memvid/embed-openai, which was not passed in (registered: none), and a key: OPENAI_API_KEY is not set',
       details: { package: '@memvid/embed-openai', variable: 'OPENAI_API_KEY', reason: 'plugin_missing' },
       suggestion:
-        "Install it: npm install @memvid/embed-openai. Then pass it: import { openaiPlugin } from '@memvid/embed-openai', and create(path, { plugins: [openaiPlugin()], embedder: 'openai-small' }). Set the environment variable OPENAI_API_KEY.",
+        "Install it: npm install @memvid/embed-openai. Then pass it: import { openaiPlugin } from '@memvid/embed-openai', and open(path, { plugins: [openaiPlugin()], embedder: 'openai-small' }). Set the environment variable OPENAI_API_KEY.",
     });
     await expect(embedders([], new Map([['openai', 'k']])).named('openai-small')).rejects.toMatchObject({
       message: expect.not.stringContaining('OPENAI_API_KEY'),
     });
+  });
+
+  it('what is advised empties no memory that is there', async () => {
+    vi.stubEnv('OPENAI_API_KEY', 'key');
+    const path = freshPath();
+    const made = await create(path);
+    await made.put({
+      text: 'A',
+      embedding: A,
+      embeddingIdentity: { provider: 'local', model: 'BAAI/bge-small-en-v1.5' },
+    });
+    const advice = async (call: Promise<unknown>): Promise<string | null> =>
+      call.then(
+        () => null,
+        (error: MemvidError) => error.suggestion,
+      );
+    const local = "and open(path, { plugins: [localPlugin()], embedder: 'local:BAAI/bge-small-en-v1.5' }).";
+    expect(await advice(made.find('A', { mode: 'sem' }))).toContain(local);
+    expect(await advice(made.find('A', { mode: 'sem', queryEmbeddingModel: 'tiny' }))).toContain(
+      "`open(path, { plugins: [plugin], embedder: 'tiny' })`",
+    );
+    await made.close();
+    for (const call of [
+      open(path, { embedder: 'openai-small' }),
+      use('basic', path, { embedder: 'openai-small' }),
+    ]) {
+      expect(await advice(call)).toContain('and open(path, {');
+    }
+    // Whoever calls `create` wants it.
+    expect(await advice(create(freshPath(), { embedder: 'openai-small' }))).toContain('and create(path, {');
   });
 
   it('are taken by create, before the file is touched', async () => {
@@ -634,14 +665,15 @@ describe('embedders by name', () => {
 
   it('enableEmbedding: by embeddingModel, the memory, the process, else bge-small', async () => {
     const all = plugin('acme-1', 'acme-2', 'acme-3', 'bge-small');
-    const opened = vectorMemory({ plugins: [all], embedder: 'acme-2' });
-    const plain = vectorMemory({ plugins: [all] });
-    await put(opened.handle, { text: 'A', enableEmbedding: true, embeddingModel: 'acme-1' });
-    await put(opened.handle, { text: 'A', enableEmbedding: true });
+    // Each in a memory of its own: one takes no vectors of another model by itself.
+    const opened = (): Handle => vectorMemory({ plugins: [all], embedder: 'acme-2' }).handle;
+    const plain = (): Handle => vectorMemory({ plugins: [all] }).handle;
+    await put(opened(), { text: 'A', enableEmbedding: true, embeddingModel: 'acme-1' });
+    await put(opened(), { text: 'A', enableEmbedding: true });
     configure({ defaultEmbeddingProvider: 'acme-3' });
-    await put(plain.handle, { text: 'A', enableEmbedding: true });
+    await put(plain(), { text: 'A', enableEmbedding: true });
     resetConfig();
-    await put(plain.handle, { text: 'A', enableEmbedding: true });
+    await put(plain(), { text: 'A', enableEmbedding: true });
     expect(all.made.map(([name]) => name)).toEqual(['acme-1', 'acme-2', 'acme-3', 'bge-small']);
   });
 
@@ -651,6 +683,64 @@ describe('embedders by name', () => {
     expect((await own.named('acme-small')).model).toBe('acme-small');
     await expect(own.named('no-such')).rejects.toMatchObject({ code: 'MV015' });
     expect(discover).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('an embedder of another model than the vectors of the file', () => {
+  const identity = { ...IDENTITY, provider: 'local', model: 'BAAI/bge-small-en-v1.5' };
+  const file = { dimension: 8, identity };
+  const said =
+    'The vectors of the memory are of local BAAI/bge-small-en-v1.5, and it was opened with acme letters: open it with an embedder of local BAAI/bge-small-en-v1.5, or make all vectors anew with `reembed`';
+
+  it('of a question: both models are named, and what to do', async () => {
+    const { handle } = vectorMemory({ embedder: letters() }, file);
+    expect((await find(handle, 'A?')).warnings).toEqual([`${said}. The memory was searched by words only.`]);
+    await expect(find(handle, 'A?', { mode: 'sem' })).rejects.toMatchObject({
+      code: 'MV015',
+      message: said,
+      details: { reason: 'other_model', provider: 'acme', model: 'letters' },
+      suggestion: expect.stringMatching(
+        /npm install @memvid\/embed-local.* and open\(path, .*`reembed\(\{ embedder \}\)`/,
+      ),
+    });
+    // Whose package is there needs no other.
+    const same = vectorMemory({ embedder: letters({ provider: 'local', model: 'gte-large' }) }, file);
+    await expect(find(same.handle, 'A?', { mode: 'sem' })).rejects.toMatchObject({
+      suggestion: expect.stringMatching(
+        /^Open the memory with an embedder of local BAAI\/bge-small-en-v1.5\. Or /,
+      ),
+    });
+  });
+
+  it('of a document: nothing is stored, unless the call names the embedder', async () => {
+    const { handle, stored } = vectorMemory({ embedder: letters() }, file);
+    for (const write of [
+      () => put(handle, { text: 'A' }),
+      () => put(handle, { text: 'A', enableEmbedding: true }),
+      () => putMany(handle, [{ title: 'A', text: 'A' }]),
+      () => putMany(handle, [{ title: 'A', text: 'A' }], { onError: 'report' }),
+      () => update(handle, 0, { text: 'A' }),
+      () => correct(handle, 'A'),
+    ]) {
+      await expect(write()).rejects.toMatchObject({ code: 'MV015', message: said });
+    }
+    expect(stored).toEqual([]);
+    // Vectors of both models are what this asks for; text without a vector is no harm.
+    await put(handle, { text: 'A', embedder: letters() });
+    await put(handle, { text: 'A', embedding: A });
+    await put(handle, { text: 'A', enableEmbedding: false });
+    expect(stored.map(({ vector }) => vector)).toEqual([A, A, undefined]);
+  });
+
+  it.each([
+    ['by another name', identity, letters({ provider: 'local', model: 'bge-small' })],
+    ['without a model', { ...identity, provider: null, model: null }, letters()],
+    ['one of several', { mixed: [identity, IDENTITY] }, letters()],
+    ['that nobody knows', null, letters()],
+  ])('not: %s', async (_, known, embedder) => {
+    const { handle, stored } = vectorMemory({ embedder }, { dimension: 8, identity: known });
+    await put(handle, { text: 'A' });
+    expect(stored).toHaveLength(1);
   });
 });
 
@@ -784,11 +874,16 @@ describe('questions get vectors', () => {
     expect([reference.calls.length, own.calls.length]).toEqual([2, 0]);
     const identity = { ...IDENTITY, provider: 'fastembed', model: 'nomic' };
     plugins.push({ spec: 'plugin/v1', name: 'q', embedders: { nomic: () => own, local: () => own } });
-    const without = vectorMemory({ plugins, embedder: own }, { dimension: 8, identity });
-    await expect(find(without.handle, 'A?', { mode: 'sem' })).rejects.toMatchObject({
-      code: 'MV015',
-      details: { package: '@memvid/embed-local' },
-    });
+    for (const [embedder, details] of [
+      [undefined, { package: '@memvid/embed-local' }],
+      [own, { reason: 'other_model', expected: 'fastembed nomic' }],
+    ] as const) {
+      const without = vectorMemory({ plugins, embedder }, { dimension: 8, identity });
+      await expect(find(without.handle, 'A?', { mode: 'sem' })).rejects.toMatchObject({
+        code: 'MV015',
+        details,
+      });
+    }
     expect(own.calls).toEqual([]);
   });
 

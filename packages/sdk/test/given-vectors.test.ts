@@ -162,7 +162,7 @@ describe('options that are not heeded are refused', () => {
     ],
     ['embeddings of put', 'embeddings', (memory) => memory.put({ text: 'a', embeddings: [A] } as never)],
     ['embedding of putFile', 'embedding', (memory) => memory.putFile('a.txt', { embedding: A } as never)],
-    ['dedupe of putFiles', 'dedupe', (memory) => memory.putFiles('a', { dedupe: 'skip' } as never)],
+    ['title of putFiles', 'title', (memory) => memory.putFiles('a', { title: 'T' } as never)],
     [
       'the embedder of one of several corrections',
       'corrections[0].embedder',

@@ -26,6 +26,7 @@ describe('maskPii', () => {
     ['jöhn@example.com, john.doe＠example.com, jo\u00ADhn@exam\u200Bple.com', '[EMAIL], [EMAIL], [EMAIL]'],
     ['AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', 'AWS_SECRET_ACCESS_KEY=[API_KEY]'],
     ['Authorization: Bearer abcdefghijklmnop', 'Authorization: Bearer [API_KEY]'],
+    ['a eyJhbGciOi-eyJKV1Qi_eyJ.eyJzdWIiOiIx.c2ln eyJ.', 'a [API_KEY] eyJ.'],
   ])('masks %s', (text, masked) => {
     expect(maskPii(text)).toBe(masked);
   });
@@ -68,6 +69,8 @@ describe('maskPii', () => {
       `bearer${' '.repeat(100_000)}`,
       `secret${' '.repeat(2000)}`.repeat(50),
       `${'a'.repeat(16)} `.repeat(10_000),
+      '-eyJ'.repeat(40_000),
+      `${'-eyJaaaaaaaa'.repeat(10_000)}.eyJ`,
     ]) {
       maskPii(text);
     }

@@ -99,6 +99,38 @@ describe('use, create, open', () => {
     await (await open(file, { readonly: undefined, unknown: 1 } as never)).close();
   });
 
+  it('an option that is nearly one of them is refused with the one that was probably meant', async () => {
+    const file = freshPath();
+    await (await create(file)).close();
+    for (const [given, meant] of [
+      ['embeder', 'embedder'],
+      ['plugin', 'plugins'],
+      ['lockTimeout', 'lockTimeoutMs'],
+      ['capacity', 'capacityBytes'],
+      ['image_embeder', 'imageEmbedder'],
+      ['salvge', 'salvage'],
+    ] as const) {
+      // A lone string would be a provider's key otherwise.
+      for (const options of [{ [given]: 'bge-small' }, { [given]: [1], readOnly: true }]) {
+        for (const call of [open(file, options as never), use('basic', file, options as never)]) {
+          await expect(call).rejects.toMatchObject({
+            code: 'MV019',
+            message: `There is no option \`${given}\`; did you mean \`${meant}\`?`,
+            suggestion: `Write \`${meant}\` instead of \`${given}\`.`,
+          });
+        }
+      }
+    }
+    // Which of two is meant nobody can tell, and keys of providers are no options.
+    for (const options of [
+      { enable: true },
+      { model: 'x', read: 1 },
+      { openai: 'k', voyage: 'k', mistral: 'k' },
+    ]) {
+      await (await use('basic', file, options as never)).close();
+    }
+  });
+
   it.each([
     [{ mode: 'zzz' }, 'mode'],
     [{ force: 'bogus' }, 'force'],

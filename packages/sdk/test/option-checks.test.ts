@@ -57,6 +57,40 @@ describe('options that are checked', () => {
     await (await sdk.open(memory.file, { salvage: false })).close();
   });
 
+  it('are checked also where nothing comes of them', async () => {
+    await using memory = await freshMemory();
+    const docs = [{ title: 'a', text: 'b' }];
+    for (const options of [
+      { batchSize: NaN },
+      { batchSize: 'x' },
+      { startAt: -5 },
+      { embeddingIdentity: 5 },
+    ]) {
+      const [name = ''] = Object.keys(options);
+      await expectRefused(() => memory.putMany(docs, wrong(options)), name);
+      await expectRefused(() => memory.putMany(new Set(docs), wrong(options)), name);
+      await expectRefused(() => memory.putMany(docs, wrong({ ...options, onError: 'report' })), name);
+    }
+    for (const embeddingIdentity of [Symbol('x'), 5, { provider: ' ' }, { dimension: 1.5 }]) {
+      const own = wrong({ title: 'a', text: 'b', embeddingIdentity });
+      await expectRefused(() => memory.put(own), 'embeddingIdentity');
+      await expectRefused(() => memory.putMany([own]), 'docs[0].embeddingIdentity');
+      await expectRefused(() => memory.putMany(new Set([own])), 'docs[0].embeddingIdentity');
+      await expectRefused(() => memory.putMany(docs, wrong({ embeddingIdentity })), 'embeddingIdentity');
+    }
+    const imageEmbedder = wrong(5);
+    for (const call of [
+      () => memory.find('x', { imageEmbedder }),
+      () => memory.put({ text: 'x', imageEmbedder }),
+      () => memory.putMany(docs, { imageEmbedder }),
+      () => memory.putFile(import.meta.filename, { imageEmbedder }),
+    ]) {
+      await expectRefused(call, 'imageEmbedder');
+    }
+    expect((await memory.stats()).frame_count).toBe(0);
+    await memory.put({ text: 'x', embeddingIdentity: { provider: 'p', model: 'm', dimension: 2 } });
+  });
+
   it('llmContextChars bounds the context, headings included', async () => {
     await using memory = await freshMemory();
     await memory.putMany(

@@ -466,6 +466,8 @@ describe('pictures', () => {
       'clip',
       'Other',
     ]);
+    // `create` would empty the file.
+    expect(error.suggestion).toContain('and open(path, { plugins: [clipPlugin()] })');
     await without.close();
   });
 

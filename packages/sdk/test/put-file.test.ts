@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { DocumentParser, ParsedDocument } from '@memvid/core';
-import { create, type PutFilesProgress, type PutFilesResult } from '../src/index.ts';
+import { create, HashEmbeddings, type PutFilesProgress, type PutFilesResult } from '../src/index.ts';
 import { closeBehindGrace, freshMemory, PATIENCE, scratch } from './support/memory.ts';
 
 describe('putFile', () => {
@@ -43,6 +43,119 @@ describe('putFile', () => {
   });
 });
 
+describe('what is given for files', () => {
+  it('holds for each of their documents', async () => {
+    await using memory = await freshMemory();
+    const file = join(scratch(), 'long.txt');
+    writeFileSync(file, 'walrus and moss '.repeat(20));
+    const given = { tags: ['sea'], labels: ['extra'], kind: 'note', track: 'north', timestamp: '2024-03-01' };
+    await memory.putFile(file, { ...given, chunkSize: 200 });
+    for (const id of [0, 1]) {
+      expect(await memory.getFrameInfo(id)).toMatchObject({
+        tags: ['sea'],
+        labels: ['document', 'extra'],
+        kind: 'note',
+        track: 'north',
+        timestamp: 1_709_251_200,
+      });
+    }
+    await memory.putFiles(join(file, '..'), {
+      timestamp: new Date(1_709_251_200_000),
+      autoTag: true,
+      tags: ['a'],
+    });
+    const { timestamp, tags } = await memory.getFrameInfo(2);
+    expect([timestamp, tags[0]]).toEqual([1_709_251_200, 'a']);
+  });
+
+  it.each([
+    ['title', 'T'],
+    ['uri', 'mv2://x'],
+    ['searchText', 'words'],
+    ['embedding', [1, 2]],
+    ['timestamp', 'soon'],
+    ['timestamp', 1_709_251_200_000],
+    ['tags', 'sea'],
+    ['dedupe', 'replace'],
+  ])('%s: %j is MV019, and nothing is stored', async (name, value) => {
+    await using memory = await freshMemory();
+    const folder = scratch();
+    writeFileSync(join(folder, 'a.txt'), 'alpha');
+    for (const call of [
+      memory.putFile(join(folder, 'a.txt'), { [name]: value }),
+      memory.putFiles(folder, { [name]: value }),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code: 'MV019', details: { argument: name } });
+    }
+    expect((await memory.stats()).frame_count).toBe(0);
+  });
+});
+
+describe('dedupe: "skip"', () => {
+  it('stores nothing again that is there, part by part, and says so', async () => {
+    await using memory = await freshMemory();
+    const folder = scratch();
+    writeFileSync(join(folder, 'a.txt'), 'alpha '.repeat(40));
+    writeFileSync(join(folder, 'b.txt'), 'beta');
+    const options = { chunkSize: 100, dedupe: 'skip' } as const;
+    const first = await memory.putFiles(folder, options);
+    // Two of the pieces of the first file are the same.
+    expect(first.files).toEqual([
+      { filename: 'a.txt', framesAdded: 2, framesSkipped: 1, type: 'text' },
+      { filename: 'b.txt', framesAdded: 1, type: 'text' },
+    ]);
+    writeFileSync(join(folder, 'b.txt'), 'gamma');
+    const again = await memory.putFiles(folder, options);
+    expect(again).toMatchObject({ filesProcessed: 2, framesAdded: 1, framesSkipped: 3 });
+    expect(again.files).toEqual([
+      { filename: 'a.txt', framesAdded: 0, framesSkipped: 3, type: 'text' },
+      { filename: 'b.txt', framesAdded: 1, type: 'text' },
+    ]);
+    expect(await memory.putFile(join(folder, 'b.txt'), { dedupe: 'skip' })).toEqual({
+      framesAdded: 0,
+      framesSkipped: 1,
+      type: 'text',
+      filename: 'b.txt',
+    });
+    expect((await memory.stats()).frame_count).toBe(4);
+    await memory.putFile(join(folder, 'b.txt'), { dedupe: 'keep' });
+    expect((await memory.stats()).frame_count).toBe(5);
+  });
+
+  it('also where vectors are made', async () => {
+    await using memory = await freshMemory({ embedder: new HashEmbeddings({ dimension: 8 }) });
+    const file = join(scratch(), 'a.txt');
+    writeFileSync(file, 'alpha');
+    const counts = [];
+    for (const _ of [1, 2]) {
+      const { framesAdded, framesSkipped } = await memory.putFile(file, { dedupe: 'skip' });
+      counts.push([framesAdded, framesSkipped]);
+    }
+    expect(counts).toEqual([
+      [1, undefined],
+      [0, 1],
+    ]);
+  });
+});
+
+describe('a file that is no UTF-8', () => {
+  it.each([
+    ['latin1.txt', /latin1\.txt is not UTF-8 text, and the plugin reads other encodings too$/],
+    ['latin1.bin', /latin1\.bin is not a text file \(known types with it: \.txt /],
+  ])('%s: says what is wrong, and names the package', async (name, message) => {
+    await using memory = await freshMemory();
+    const file = join(scratch(), name);
+    writeFileSync(file, Buffer.from('Möwe', 'latin1'));
+    for (const call of [memory.putFile(file), memory.put({ file })]) {
+      await expect(call).rejects.toMatchObject({
+        code: 'MV018',
+        message: expect.stringMatching(message),
+        suggestion: expect.stringContaining('npm install @memvid/documents'),
+      });
+    }
+  });
+});
+
 describe('putFiles', () => {
   it('§17.20 takes what it can read, in order, and reports the rest', async () => {
     await using memory = await freshMemory();
@@ -58,13 +171,20 @@ describe('putFiles', () => {
       framesAdded: 2,
       files: [{ filename: 'a.md', framesAdded: 1, type: 'text' }, { filename: 'b.txt' }],
       errors: [
-        { filename: 'junk.pdf', code: 'MV018', message: expect.stringContaining('@memvid/documents') },
+        {
+          filename: 'junk.pdf',
+          code: 'MV018',
+          message: expect.stringContaining('@memvid/documents'),
+          suggestion: expect.stringContaining('npm install @memvid/documents'),
+        },
       ],
+      skipped: ['picture.png'],
     });
     expect((await memory.stats()).frame_count).toBe(2);
     expect(await memory.putFiles(folder, { extensions: ['.MD'] })).toMatchObject({
       filesProcessed: 1,
       errors: [],
+      skipped: [],
     });
   });
 });
@@ -85,11 +205,13 @@ describe.skipIf(process.platform === 'win32')('symbolic links in a folder', () =
       seen.push(`${filename} ${processed}/${total}`);
     const flat = await memory.putFiles(folder, { onProgress });
     expect(flat).toMatchObject({ filesProcessed: 1, files: [{ filename: 'a.txt' }] });
+    expect(flat.skipped).toEqual([]);
     expect(flat.errors).toEqual(
       ['b.txt', 'dangling.txt'].map((filename) => ({
         filename,
         code: 'MV018',
         message: expect.stringContaining('symbolic link'),
+        suggestion: expect.stringContaining('`putFiles`'),
       })),
     );
     expect(seen).toEqual(['a.txt 1/3', 'b.txt 2/3', 'dangling.txt 3/3']);
@@ -117,6 +239,31 @@ describe('a parser of a plugin', () => {
     tables: [],
     warnings: [],
   };
+  it.each(['a title', undefined])('is found by %s of its own, and says what stands in it', async (title) => {
+    const long = `words ${'and more '.repeat(400)}`;
+    for (const text of ['first', 'about A Title', long]) {
+      const pages = [
+        { number: 1, text },
+        { number: 2, text: 'second' },
+      ];
+      await using memory = await memoryWith(async () => ({ ...parsed, text, pages, title }));
+      await memory.putFile(file());
+      const { hits } = await memory.find('title');
+      // A long text is cut into pieces, which are found by what stands in them.
+      const isFound = text.includes('Title') || (title !== undefined && text !== long);
+      expect(hits.map((hit) => [hit.frame_id, hit.text])).toEqual(isFound ? [[0, text]] : []);
+      expect(await memory.view(0)).toBe(text);
+      expect((await memory.find('second')).hits).toHaveLength(1);
+    }
+  });
+
+  it('by no title that is none', async () => {
+    const title = 'word '.repeat(100_000);
+    await using memory = await memoryWith(async () => ({ ...parsed, title }));
+    await memory.putFile(file());
+    expect((await memory.find('word')).hits).toEqual([]);
+  });
+
   const memoryWith = (parse: DocumentParser['parse'], made: unknown[] = []) => {
     const documentParsers = {
       Acme: () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Memvid, ScopeFields } from '../src/index.ts';
+import { type Memvid, open, type ScopeFields } from '../src/index.ts';
 import { freshMemory, randomNumbers, scratch } from './support/memory.ts';
 import { expectFailure, expectRefused, wrong } from './support/refusals.ts';
 import { writeFileSync } from 'node:fs';
@@ -177,10 +177,31 @@ describe('a scope', () => {
     await ann.close();
     expect(await expectFailure(() => ann.find('x'))).toMatchObject({ code: 'MV018' });
     expect((await memory.find('x')).hits).toHaveLength(1);
-    const open = memory.scope({ user: 'ann' }).scope({ agent: 'a' });
+    const inner = memory.scope({ user: 'ann' }).scope({ agent: 'a' });
     await memory.close();
-    expect(await expectFailure(() => open.find('x'))).toMatchObject({ name: 'ClosedHandleError' });
+    expect(await expectFailure(() => inner.find('x'))).toMatchObject({ name: 'ClosedHandleError' });
     expect(await expectFailure(() => memory.scope({ user: 'ann' }))).toMatchObject({ code: 'MV018' });
+  });
+
+  it('can be closed behind, and beside, what it is a part of', async () => {
+    const memory = await freshMemory();
+    const [ann, bob, cleo] = [{ user: 'ann' }, { user: 'bob' }, { user: 'cleo' }].map((of) =>
+      memory.scope(of),
+    );
+    const inner = ann?.scope({ agent: 'a' });
+    await bob?.put({ text: 'hello' });
+    await Promise.all([bob?.close(), memory.close(), cleo?.close()]);
+    for (const part of [inner, ann, bob, cleo]) {
+      await part?.close();
+      await part?.close();
+    }
+    await memory.close();
+    await using again = await open(memory.file);
+    expect((await again.stats()).frame_count).toBe(1);
+    await using reader = await open(memory.file, { readOnly: true });
+    const part = reader.scope({ user: 'ann' });
+    await reader.close();
+    await part.close({ seal: false });
   });
 
   it('counts its own documents alone', async () => {

@@ -200,8 +200,18 @@ describe('P1.2 find and ask with given vectors', () => {
       expect((await view.find('databases', { mode: 'lex' })).warnings).toBeUndefined();
     }
     const plugin = { spec: 'plugin/v1', name: 'p', embedders: { hash: () => embedder } } as const;
+    // Who has a plugin for them has not said that they are to be used.
     await using knowing = await open(file, { plugins: [plugin] });
-    expect((await knowing.find('databases')).warnings).toBeUndefined();
+    for (const { warnings } of [await knowing.find('databases'), await knowing.ask('databases?')]) {
+      expect(warnings).toEqual([
+        expect.stringMatching(
+          /by words only: .* pass `embedder: "hash:hash-64"` to `open`, or `mode: "auto"`/,
+        ),
+      ]);
+    }
+    expect(await knowing.find('databases', { mode: 'auto' })).toMatchObject({ engine: 'hybrid' });
+    await using asAdvised = await open(file, { plugins: [plugin], embedder: 'hash:hash-64' });
+    expect(await asAdvised.find('databases')).toMatchObject({ engine: 'hybrid' });
     await using off = await open(file, { enableVec: false });
     expect((await off.find('databases')).warnings).toBeUndefined();
 

@@ -47,6 +47,10 @@ describe('objects that throw when they are read', () => {
     ['create', (_, bad) => sdk.create('x', bad)],
     ['create path', (_, bad) => sdk.create(bad)],
     ['open', (_, bad) => sdk.open('none', bad)],
+    ['open plugins', (_, bad) => sdk.open('none', { plugins: bad })],
+    ['use plugins', (_, bad) => sdk.use('basic', 'none', { plugins: bad })],
+    ['put signal', (m, bad) => m.put({ text: 'x', signal: bad })],
+    ['putMany signal', (m, bad) => m.putMany([{ title: 'a', text: 'b' }], { signal: bad })],
     ['open last', (_, bad) => sdk.open('none', 'basic', {}, bad)],
     ['use', (_, bad) => sdk.use('basic', 'none', bad)],
     ['use kind', (_, bad) => sdk.use(bad, 'none')],
@@ -104,6 +108,28 @@ describe('objects that throw when they are read', () => {
       expect(failure.cause).toMatchObject({ message: 'boom of the getter' });
     }
     await memory.put({ text: 'still works' });
+  });
+
+  it('a signal that throws when it is asked is refused by every call that takes one', async () => {
+    await using memory = await freshMemory();
+    const { signal } = new AbortController();
+    Object.defineProperty(signal, 'aborted', {
+      get() {
+        throw new Error('boom of the signal');
+      },
+    });
+    const docs = [{ title: 'a', text: 'b' }];
+    for (const call of [
+      () => memory.put({ text: 'b', signal }),
+      () => memory.putMany(docs, { signal }),
+      () => memory.putMany(new Set(docs), { signal }),
+      () => memory.putMany(docs, { signal, onError: 'report' }),
+      () => memory.ask('x', { signal }),
+    ]) {
+      const failure = await expectRefused(call, 'signal');
+      expect(failure.cause).toMatchObject({ message: 'boom of the signal' });
+    }
+    expect((await memory.stats()).frame_count).toBe(0);
   });
 
   it('options are read once, when the call is made', async () => {

@@ -107,7 +107,9 @@ describe('setVectorCompression', () => {
 
   it('refuses what cannot be', async () => {
     await using memory = await freshMemory();
-    await expectRefused(() => memory.setVectorCompression(wrong('yes')), 'on');
+    for (const on of ['yes', undefined, null]) {
+      await expectRefused(() => memory.setVectorCompression(wrong(on)), 'on');
+    }
     await expectRefused(() => memory.put({ text: 'x', vectorCompression: wrong(1) }), 'vectorCompression');
     await expectRefused(
       () => open(memory.file, { readOnly: true, vectorCompression: true }),

@@ -11,7 +11,7 @@ export interface TablesPlugin {
   readonly tableExtractors: { readonly 'pdf-tables': Factory<PdfTables> };
 }
 
-/** Has `putPdfTables` find tables: `create(path, { plugins: [tablesPlugin()] })`. */
+/** Has `putPdfTables` find tables: `open(path, { plugins: [tablesPlugin()] })`. */
 export function tablesPlugin(options: TablesOptions = {}): TablesPlugin {
   return definePlugin({
     spec: 'plugin/v1',

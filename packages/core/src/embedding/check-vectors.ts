@@ -1,4 +1,5 @@
 import { EmbeddingFailedError, VecDimensionMismatchError } from '../errors.js';
+import type { EmbedResult } from '../providers/embedder.js';
 import { describeValue } from '../validate.js';
 import type { Requester } from './request-failed.js';
 
@@ -63,6 +64,26 @@ export function checkedVectors(given: unknown, rule: VectorRule): Float32Array[]
   });
 }
 
+/** What an embedder counted. */
+export interface Usage {
+  readonly tokens: number | undefined;
+  readonly truncated: number | undefined;
+}
+
+/** Copies what an embedder says that it counted. Tokens are what a service says, and of no use when it says no number. */
+export function checkedUsage({ usage }: EmbedResult, whose: Requester): Usage {
+  const tokens: unknown = usage?.tokens;
+  const truncated: unknown = usage?.truncated ?? undefined;
+  if (truncated !== undefined && !isCount(truncated)) {
+    throw unusable(whose, 'malformed', `gave ${describeValue(truncated)} as \`usage.truncated\``);
+  }
+  return { tokens: isCount(tokens) ? tokens : undefined, truncated };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 const OTHER_THAN_DECLARED =
   'The embedder declares another size than it makes: correct its `dimensions`, or leave it out so that the first answer tells.';
 
@@ -123,13 +144,12 @@ function copied(numbers: ArrayLike<unknown>, rule: VectorRule, place: number): F
  * way and is asked for again.
  */
 function unusable(
-  rule: VectorRule,
+  { provider, model }: Requester,
   reason: string,
   what: string,
   index?: number,
   retryable = false,
 ): EmbeddingFailedError {
-  const { provider, model } = rule;
   return new EmbeddingFailedError(`${provider} ${model} ${what}`, {
     details: { provider, model, reason, retryable, ...(index === undefined ? {} : { index }) },
   });

@@ -5,7 +5,7 @@ import { checkArray, checkOneOf, checkOptional, checkInteger, invalidInput } fro
 import { again, isTimeout, MOST_WAIT, withAttempts } from './attempts.js';
 import { batchesOf } from './batches.js';
 import { checkCallSettings, checkEmbedder, declaredDimension } from './check-embedder.js';
-import { checkedVectors } from './check-vectors.js';
+import { checkedUsage, checkedVectors } from './check-vectors.js';
 import { embeddingFailure } from './request-failed.js';
 import { retryAdviceOf } from './retry-advice.js';
 import { backoff, limited, pause } from './waiting.js';
@@ -315,13 +315,15 @@ class Work {
       nameOf: (place) => this.#nameOf(batch[place] ?? 0),
       indexOf: (place) => batch[place] ?? 0,
     });
+    // Read before anything counts as made: it may throw, and then the call has failed.
+    const { tokens, truncated } = checkedUsage(given, this.#whose);
     this.#dimension ??= vectors[0]?.length;
     vectors.forEach((vector, place) => {
       this.#vectors[batch[place] ?? 0] = vector;
     });
     this.#embedded += batch.length;
-    this.#tokens = sum(this.#tokens, given.usage?.tokens);
-    this.#truncated = sum(this.#truncated, given.usage?.truncated);
+    this.#tokens = sum(this.#tokens, tokens);
+    this.#truncated = sum(this.#truncated, truncated);
   }
 
   #fail(indexes: readonly number[], error: MemvidError): void {
@@ -354,8 +356,8 @@ class Work {
 }
 
 /** A count that is unknown until somebody says it. */
-function sum(before: number | undefined, more: unknown): number | undefined {
-  return typeof more === 'number' ? (before ?? 0) + more : before;
+function sum(before: number | undefined, more: number | undefined): number | undefined {
+  return more === undefined ? before : (before ?? 0) + more;
 }
 
 /** Asked again each time: it changes while others are waited for. */

@@ -75,13 +75,10 @@ export async function* streamText(
     let parts: AsyncIterator<GeneratePart> | undefined;
     try {
       for (;;) {
-        const { done, value } = await limited(work.timeoutMs, [signal], async () => {
+        const part = await limited(work.timeoutMs, [signal], async (own) => {
           parts ??= partsOf(model, ownCopy(request), stop.signal);
-          return parts.next();
+          return spoken(parts, own, work.whose);
         });
-        if (done === true) throw cutOff(work.whose);
-        const part = checkedPart(value, work.whose);
-        if (part === undefined) continue;
         if (part.type === 'text') {
           if (received + part.text.length > MOST_CHARACTERS) throw tooLong(work.whose);
           received += part.text.length;
@@ -101,6 +98,23 @@ export async function* streamText(
         // An iterator of somebody's own may throw at once, and nobody needs it any more.
       }
     }
+  }
+}
+
+/**
+ * Has a model say what every request would be refused with. It is ended as a request is: by the signal, and when it takes
+ * too long.
+ */
+export async function assertModelReady(
+  model: LanguageModel,
+  { signal }: Pick<GenerateTextOptions, 'signal'> = {},
+): Promise<void> {
+  const work = new Work(model, { signal });
+  try {
+    await limited(work.timeoutMs, [signal], async () => model.assertReady?.());
+  } catch (thrown) {
+    if (isAborted(signal)) throw aborted(signal);
+    throw work.failureOf(thrown, 'did not say whether it is ready');
   }
 }
 
@@ -126,7 +140,7 @@ class Work {
     const { signal, wait = pause } = this.#options;
     if (isAborted(signal)) throw aborted(signal);
     this.#tries += 1;
-    const error = this.#failureOf(thrown, silence);
+    const error = this.failureOf(thrown, silence);
     const { retryable, retryAfterMs } = retryAdviceOf(error);
     const delay = retryAfterMs ?? backoff(this.#tries);
     const hadTries = error.details?.['attempts'] !== undefined;
@@ -138,7 +152,7 @@ class Work {
     if (isAborted(signal)) throw aborted(signal);
   }
 
-  #failureOf(thrown: unknown, silence: string): MemvidError {
+  failureOf(thrown: unknown, silence: string): MemvidError {
     const { provider, model } = this.whose;
     if (!isTimeout(thrown)) return failureOfModel(thrown, this.whose);
     return new ModelUnsupportedError(`${provider} ${model} ${silence} within ${this.timeoutMs} ms`, {
@@ -166,6 +180,25 @@ function partsOf(
     yield { type: 'text', text };
     yield { type: 'finish', usage, finishReason };
   })();
+}
+
+/** The next part that says something. Parts without a text do not end a silence, however many come. */
+async function spoken(
+  parts: AsyncIterator<GeneratePart>,
+  signal: AbortSignal,
+  whose: ModelName,
+): Promise<GeneratePart> {
+  for (;;) {
+    const { done, value } = await parts.next();
+    if (done === true) throw cutOff(whose);
+    const part = checkedPart(value, whose);
+    if (part !== undefined) return part;
+    // They may come without a pause, and then no timer would end them.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    signal.throwIfAborted();
+  }
 }
 
 function checkedResult(result: GenerateResult | undefined, whose: ModelName): GenerateResult {

@@ -22,7 +22,8 @@ export interface Claims {
 const MOST_DOUBTS = 3;
 const SHOWN_CHARACTERS = 100;
 
-const MARKS = new RegExp(String.raw`((?:[^\S\n]*${MARK})+)`, 'g');
+/** From the first blank of a row on: looking from each of thousands takes their square. */
+const MARKS = new RegExp(String.raw`(?<![^\S\n])((?:[^\S\n]*${MARK})+)`, 'g');
 /** Marks behind the end of a sentence: they belong to it. */
 const BEHIND_THE_END = new RegExp(String.raw`([.!?…。！？]["'”’)]*)((?:[^\S\n]*${MARK})+)`, 'g');
 /** What is in code has brackets of its own. */
@@ -38,7 +39,7 @@ const ITEM = /^[^\S\n]*\d{1,3}[.)][^\S\n]+/gm;
 export function claimsOf(answer: string, passages: readonly Passage[]): Claims {
   const known = new Map(passages.map((passage) => [passage.number, new Words(passage)]));
   const text = answer
-    .replace(CODE, (code) => code.replaceAll(/\[[^\]\n]*\]/g, ''))
+    .replace(CODE, (code) => code.replaceAll(/\[[^\]\n]*\]?/g, ''))
     .replace(ITEM, '')
     .replace(BEHIND_THE_END, '$2$1');
   const doubted = new Set<number>();
@@ -141,16 +142,22 @@ function marks(numbers: readonly number[]): string {
 function clausesOf(sentence: string, known: ReadonlyMap<number, Words>): Clause[] {
   const clauses: Clause[] = [];
   let held = '';
+  let terms = 0;
+  let hasNumber = false;
   let cited = new Set<number>();
   for (const [index, part] of sentence.split(MARKS).entries()) {
     if (index % 2 === 0) {
       held += part;
+      terms += termsOf(part).length;
+      hasNumber ||= missingNumbers(part, []).length > 0;
       continue;
     }
     for (const number of numbersOf(part, known)) cited.add(number);
-    if (termsOf(held).length < 2 && missingNumbers(held, []).length === 0) continue;
+    if (terms < 2 && !hasNumber) continue;
     clauses.push({ text: held, cited: [...cited] });
     held = '';
+    terms = 0;
+    hasNumber = false;
     cited = new Set();
   }
   if (held.trim() !== '' || cited.size > 0) clauses.push({ text: held, cited: [...cited] });

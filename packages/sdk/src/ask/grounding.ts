@@ -1,8 +1,9 @@
+import type { Coverage } from './coverage.js';
 import { sentencesOf, termsOf } from './sentences.js';
 
 /** How far an answer rests on what was retrieved. */
 export interface Grounding {
-  /** Share of the answer's sentences that the context supports, 0 to 1. */
+  /** Share of the answer's sentences that the context supports, 0 to 1; of a quote at most the share of the question's words in it. */
   score: number;
   label: 'LOW' | 'MEDIUM' | 'HIGH';
   sentence_count: number;
@@ -13,7 +14,8 @@ export interface Grounding {
 
 /** Part of a sentence's words that one passage must hold to support it. */
 export const SUPPORT = 0.6;
-const CITATION = /\s*\[\d+\]/g;
+/** From the first blank of a row on: looking from each of thousands takes their square. */
+const CITATION = /(?<!\s)\s*\[\d+\]/g;
 
 /** An answer was wanted, and nothing that is stored could give one. */
 export function groundingWithoutMatch(): Grounding {
@@ -32,26 +34,23 @@ export function groundingWithoutAnswer(): Grounding {
   return { score: 1, label: 'HIGH', sentence_count: 0, grounded_sentences: 0, has_warning: false };
 }
 
-/** What ties a quoted fragment to the question. */
-export interface Tie {
-  /** Whether a word of the question that carries meaning stands in the fragment, or above it. */
-  readonly sharesWord: boolean;
+/** What ties a quote to the question. */
+export interface Tie extends Coverage {
   /** How near the vectors are (cosine), where the search was by meaning. */
   readonly similarity?: number | undefined;
 }
 
 /** The most that an answer without a word of the question is grounded: it may be right, and nothing shows that it is. */
 const WITHOUT_A_WORD = 0.5;
+const HIGH = 0.7;
+const MEDIUM = 0.4;
+const MOST_NAMED = 4;
 
 /**
  * Compares an answer, sentence by sentence, with the passages it had to rest on. A quote always rests on its own passage:
- * how far that is about the question its tie says.
+ * how far it is about the question its tie says.
  */
-export function groundingOf(
-  answer: string,
-  passages: readonly string[],
-  { sharesWord, similarity }: Tie = { sharesWord: true },
-): Grounding {
+export function groundingOf(answer: string, passages: readonly string[], tie?: Tie): Grounding {
   // Passages are read one by one, best first: an answer from the first one needs no other.
   const read: Set<string>[] = [];
   const supports = (terms: ReadonlySet<string>): boolean =>
@@ -64,9 +63,10 @@ export function groundingOf(
   );
   const grounded = sentences.filter((sentence) => supports(new Set(termsOf(sentence)))).length;
   const supported = sentences.length === 0 ? 0 : Math.round((grounded / sentences.length) * 100) / 100;
-  const score = sharesWord ? supported : Math.min(supported, WITHOUT_A_WORD);
-  const doubt = sharesWord ? undefined : withoutAWord(similarity);
-  return groundingFrom(sentences.length, grounded, score, (usual) => usual ?? doubt);
+  const most = tie === undefined ? 1 : mostOf(tie);
+  const score = Math.min(supported, most);
+  const doubt = tie === undefined || most >= HIGH ? undefined : doubtOf(tie);
+  return groundingFrom(sentences.length, grounded, score, (usual) => doubt ?? usual);
 }
 
 /** A grounding of what was counted. `doubt` chooses the warning, and is told the usual one. */
@@ -79,7 +79,7 @@ export function groundingFrom(
   const warning = doubt(warningOf(count, grounded, score));
   return {
     score,
-    label: score >= 0.7 ? 'HIGH' : score >= 0.4 ? 'MEDIUM' : 'LOW',
+    label: score >= HIGH ? 'HIGH' : score >= MEDIUM ? 'MEDIUM' : 'LOW',
     sentence_count: count,
     grounded_sentences: grounded,
     has_warning: warning !== undefined,
@@ -89,12 +89,26 @@ export function groundingFrom(
 
 function warningOf(count: number, grounded: number, score: number): string | undefined {
   if (count === 0) return 'The answer holds no sentence that could be compared with the context';
-  if (score >= 0.4) return undefined;
+  if (score >= MEDIUM) return undefined;
   return `Only ${grounded} of ${count} sentences of the answer are supported by the context`;
 }
 
-function withoutAWord(similarity: number | undefined): string {
+/** What was found by meaning may say it in other words. */
+function mostOf({ share, similarity }: Tie): number {
+  const least = share === 0 || similarity !== undefined ? WITHOUT_A_WORD : 0;
+  return Math.max(Math.round(share * 100) / 100, least);
+}
+
+function doubtOf({ share, missing, similarity }: Tie): string {
+  if (share > 0) return `The quoted text does not hold ${listed(missing)} of the question`;
   const what = 'No word of the question stands in the quoted text';
   if (similarity === undefined) return what;
   return `${what}: it was found by meaning alone, with a similarity of ${similarity.toFixed(2)} (1 is the same direction, 0 has nothing in common)`;
+}
+
+function listed(words: readonly string[]): string {
+  const named = words.slice(0, MOST_NAMED).map((word) => `“${word}”`);
+  if (words.length > MOST_NAMED) named.push(`${words.length - MOST_NAMED} more words`);
+  const last = named.pop() ?? '';
+  return named.length === 0 ? last : `${named.join(', ')} and ${last}`;
 }

@@ -8,14 +8,23 @@ import {
   PluginMissingError,
   withoutSecrets,
 } from '@memvid/core';
-import { checkLanguageModel, failureOfModel } from '@memvid/core/language-model';
+import { assertModelReady, checkLanguageModel, failureOfModel } from '@memvid/core/language-model';
 import { reading } from '../border.js';
 import { ownValue } from '../check.js';
 import type { Handle } from '../handle.js';
 import { MadeOnce } from '../made-once.js';
 import { LANGUAGE_MODEL_PLUGINS } from './language-model-plugins.js';
+import type { Asked } from './retrieval.js';
 
 const made = /* @__PURE__ */ new MadeOnce<LanguageModel>();
+
+/** For what a language model is wanted. */
+interface ModelCall {
+  /** Of the call's own. */
+  readonly apiKey: string | undefined;
+  readonly operation: string;
+  readonly signal: AbortSignal | undefined;
+}
 
 /**
  * The language model that a call asks for: an object, `provider:model`, or a name that a plugin registered. What is
@@ -24,8 +33,7 @@ const made = /* @__PURE__ */ new MadeOnce<LanguageModel>();
 export async function languageModelOf(
   handle: Handle,
   given: LanguageModel | string,
-  apiKey: string | undefined,
-  operation: string = 'ask',
+  { apiKey, operation, signal }: ModelCall,
 ): Promise<LanguageModel> {
   if (typeof given !== 'string' && apiKey !== undefined) {
     // Its value is not shown, whatever it is.
@@ -38,12 +46,20 @@ export async function languageModelOf(
     typeof given === 'string'
       ? await named(handle, given, apiKey, operation)
       : reading('model', () => checkLanguageModel(given, 'model'));
-  try {
-    await model.assertReady?.();
-  } catch (thrown) {
-    throw failureOfModel(thrown, model);
-  }
+  await assertModelReady(model, { signal });
   return model;
+}
+
+/** The language model that a question asks for. What makes it, and what says whether it is ready, may hang. */
+export function modelOfQuestion(
+  handle: Handle,
+  given: LanguageModel | string,
+  { modelApiKey, signal }: Pick<Asked, 'modelApiKey' | 'signal'>,
+): Promise<LanguageModel> {
+  const call = { apiKey: modelApiKey, operation: 'ask' };
+  return handle.embedding('ask', 'question', signal, (own) =>
+    languageModelOf(handle, given, { ...call, signal: own }),
+  );
 }
 
 /** Whether a name is that of a language model: one that a plugin has, or of a provider that is known. */

@@ -2,10 +2,10 @@ import type { AskChunk, AskResult, ContextFragment } from '../ask.js';
 import { type Explanation, similarityOf } from '../explanation.js';
 import type { SearchEngine } from '../find.js';
 import { extractAnswer } from './answer.js';
+import { coverageOf } from './coverage.js';
 import { followUpOf } from './follow-up.js';
 import { groundingOf, groundingWithoutAnswer, groundingWithoutMatch, type Grounding } from './grounding.js';
 import type { Asked, Retrieval } from './retrieval.js';
-import { termsOf } from './sentences.js';
 import { sourceOf } from './sources.js';
 
 /** An answer, and what is known of it. */
@@ -70,17 +70,10 @@ function groundingOfQuote(
 ): Grounding {
   const passages = fragments.map((passage) => passage.text);
   return groundingOf(answer, passages, {
-    sharesWord: sharesWord(question, fragment),
+    // What stands above a text is known of it.
+    ...coverageOf(question, `${fragment.title}\n${answer}`),
     similarity: similarityOf(explanations[fragment.rank - 1]),
   });
-}
-
-/** Whether a word of the question that carries meaning stands in a fragment or its title. */
-function sharesWord(question: string, { title, text, matches }: ContextFragment): boolean {
-  const wanted = new Set(termsOf(question));
-  // The engine knows more forms of words than `termsOf`, but counts function words where there are no others.
-  if (wanted.size > 0 && matches > 0) return true;
-  return termsOf(`${title}\n${text}`).some((term) => wanted.has(term));
 }
 
 function retrieverOf(engine: SearchEngine): AskResult['retriever'] {

@@ -1,4 +1,5 @@
 import { STOP_WORDS } from '../stop-words.js';
+import { IRREGULAR_FORMS } from './irregular-forms.js';
 
 const WORD = /[\p{L}\p{N}]+/gu;
 const ASCII = /^[\0-\x7F]*$/;
@@ -8,18 +9,25 @@ const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script
 /** A full stop behind these ends no sentence. */
 const ABBREVIATION = /(?:^|[\s(])(?:\p{L}|Dr|Mr|Mrs|Ms|Prof|St|vs|etc|e\.g|i\.e|No|Fig|approx)\.$/u;
 
+/** Looks back over quotation marks from blanks only, or a long row of them would be walked from each. */
+const END = /(?=\s)(?<=[.!?…]["'”’)\]]*)\s+|(?<=[。！？])/u;
+
 /** The sentences of a text, trimmed. Line breaks end one; so do `.`, `!`, `?` and their CJK forms. */
 export function sentencesOf(text: string): string[] {
   const sentences: string[] = [];
   for (const line of text.split(/\n+/)) {
-    let held = '';
-    for (const part of line.split(/(?<=[.!?…]["'”’)\]]*)\s+|(?<=[。！？])/u)) {
-      held = held === '' ? part : `${held} ${part}`;
-      if (ABBREVIATION.test(held)) continue;
-      if (held.trim() !== '') sentences.push(held.trim());
-      held = '';
+    let held: string[] = [];
+    const end = (): void => {
+      const sentence = held.join(' ').trim();
+      if (sentence !== '') sentences.push(sentence);
+      held = [];
+    };
+    for (const part of line.split(END)) {
+      held.push(part);
+      // No abbreviation has a blank in it: what is held from before says nothing.
+      if (!ABBREVIATION.test(part)) end();
     }
-    if (held.trim() !== '') sentences.push(held.trim());
+    end();
   }
   return sentences;
 }
@@ -47,10 +55,11 @@ function pairsOf(word: string): string[] {
 }
 
 /**
- * Takes the common English endings off, so that "databases" meets "database" and "decided" meets "decide".
- * Both sides of every comparison go through it, so a stem need not be a word.
+ * Takes the common English endings off, so that "databases" meets "database" and "decided" meets "decide", and "chose"
+ * meets "choose". Both sides of every comparison go through it, so a stem need not be a word.
  */
-export function stem(word: string): string {
+export function stem(written: string): string {
+  const word = IRREGULAR_FORMS.get(written) ?? written;
   if (word.length < 4 || /\d/.test(word)) return word;
   let base = word;
   if (base.endsWith('ies') && base.length > 4) base = `${base.slice(0, -3)}y`;

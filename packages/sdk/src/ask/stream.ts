@@ -2,7 +2,7 @@ import type { AskStream } from '../ask.js';
 import type { Entered } from '../embedding/in-flight.js';
 import type { Handle } from '../handle.js';
 import { type Pieces, PulledStream } from './ask-stream.js';
-import { languageModelOf } from './language-models.js';
+import { modelOfQuestion } from './language-models.js';
 import { streamedAnswer } from './model-answer.js';
 import { quoted, resultOf } from './result.js';
 import { type Asked, retrievalOf } from './retrieval.js';
@@ -10,8 +10,8 @@ import { sourceOf } from './sources.js';
 
 /** Searches, and makes the stream of the answer; without a model the quote is its one text. */
 export async function streamOf(handle: Handle, asked: Asked): Promise<AskStream> {
-  const { model: given, modelApiKey, returnSources } = asked;
-  const model = given === undefined ? undefined : await languageModelOf(handle, given, modelApiKey);
+  const { model: given, returnSources } = asked;
+  const model = given === undefined ? undefined : await modelOfQuestion(handle, given, asked);
   const retrieval = await retrievalOf(handle, asked);
   const stop = new AbortController();
   let entered: Entered | undefined;

@@ -3,7 +3,7 @@
  * first such question.
  */
 export { generateText } from '@memvid/core/language-model';
-export { languageModelOf, namesLanguageModel } from './language-models.js';
+export { languageModelOf, modelOfQuestion, namesLanguageModel } from './language-models.js';
 export { masked, maskedHits } from './masking.js';
 export { modelAnswer } from './model-answer.js';
 export { streamOf } from './stream.js';

@@ -18,7 +18,10 @@ import type { Handle } from '../handle.js';
 import { isPicture } from '../image.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import type { Vector } from '../vector-column.js';
+import { modelsOf } from '../stats.js';
 import { checkFilled, type EmbeddingVector, finiteVector, identityOf, vectorOf } from './given-vector.js';
+import { makesVectorsOf } from './models.js';
+import { otherModel } from './other-model.js';
 
 /** Ways to give a document a vector. */
 export interface VectorInput {
@@ -55,6 +58,7 @@ export class ListedVectors {
     const list = options['embeddings'];
     this.#list = vectorList(list, count ?? (Array.isArray(list) ? list.length : 0), true);
     this.#identity = options['embeddingIdentity'];
+    identityOf(this.#identity, 'embeddingIdentity', undefined);
     if (this.#list !== undefined && !handle.settings.enableVec) throw vectorsDisabled(operation);
   }
 
@@ -134,7 +138,10 @@ function broughtVector(document: unknown, index: number | undefined, fallback: u
   const [given, identity] = reading(`${at}embedding`, () =>
     isRecord(document) ? [document['embedding'], document['embeddingIdentity']] : [],
   );
-  if (given === undefined || given === null) return undefined;
+  if (given === undefined || given === null) {
+    identityOf(identity, `${at}embeddingIdentity`, undefined);
+    return undefined;
+  }
   return givenVector(given, `${at}embedding`, index, identity ?? fallback, `${at}embeddingIdentity`);
 }
 
@@ -177,21 +184,17 @@ export function vectorRequest(
     own !== undefined || wanted === true || isNamed || list !== undefined || brings.includes(true);
   // Before any vector is looked at: what is switched off is switched off.
   if (isAsked && !handle.settings.enableVec) throw vectorsDisabled(operation);
+  const identity = options['embeddingIdentity'];
+  identityOf(identity, 'embeddingIdentity', undefined);
   const given = new Map<number, DocumentVector>();
   documents.forEach((document, index) => {
-    const vector = brings[index]
-      ? vectorOfDocument(document, batch ? start + index : undefined, options['embeddingIdentity'])
-      : list &&
+    const vector =
+      vectorOfDocument(document, batch ? start + index : undefined, identity) ??
+      (list &&
         copied(
-          givenVector(
-            list[index],
-            `embeddings[${index}]`,
-            index,
-            options['embeddingIdentity'],
-            'embeddingIdentity',
-          ),
+          givenVector(list[index], `embeddings[${index}]`, index, identity, 'embeddingIdentity'),
           index,
-        );
+        ));
     if (vector !== undefined) given.set(index, vector);
   });
   checkSizes(given, batch, start);
@@ -370,7 +373,7 @@ async function prepare(
   const isThere = isNeeded || embedder === handle.settings.embedder;
   const made = embedder === undefined || !isThere ? undefined : await handle.embedders.of(embedder);
   const first = given.values().next().value?.vector.length;
-  const { dimension: stored, models } = await handle.storedVectors();
+  const { dimension: stored, identities } = await handle.storedVectors();
   for (const [index, { vector }] of given) {
     if (stored !== undefined && vector.length !== stored) {
       throw dimensionMismatch(stored, vector.length, given.size > 1 || index > 0 ? index : undefined);
@@ -389,8 +392,12 @@ async function prepare(
   const dimension = stored ?? first;
   const isOther = declared !== undefined && dimension !== undefined && declared !== dimension;
   if (made !== undefined && isNeeded && isOther) {
-    throw embedderMismatch(dimension, models, made);
+    throw embedderMismatch(dimension, modelsOf(identities), made);
   }
+  // Who names an embedder in the call, or a vector's model, may want vectors of both.
+  const isOurs =
+    made === undefined || identities.length === 0 || identities.some((one) => makesVectorsOf(made, one));
+  if (isNeeded && !isNamed && !isOurs) throw otherModel(handle, identities, made);
   return {
     embedder: isNeeded ? made : undefined,
     dimension,

@@ -31,6 +31,9 @@ export interface EmbedderSources {
   readonly discover?: (() => Promise<readonly Plugin[]>) | undefined;
 }
 
+/** `create` empties the file, so that it is advised to nobody but who called it. */
+export type OpeningCall = 'create' | 'open';
+
 interface Found {
   readonly factory: Factory<Embedder>;
   /** The name it is registered by. */
@@ -62,10 +65,13 @@ export class Embedders {
     return typeof given === 'string' ? this.named(given) : given;
   }
 
-  /** The embedder of a name, a short name of a model, a model's own name, or `provider:model`. */
-  async named(name: string): Promise<Embedder> {
+  /**
+   * The embedder of a name, a short name of a model, a model's own name, or `provider:model`. `call`: what a caller is
+   * advised to write when no plugin has it.
+   */
+  async named(name: string, call?: OpeningCall): Promise<Embedder> {
     const found = await this.search(() => this.#byName(name));
-    if (found === undefined) throw this.missing(name);
+    if (found === undefined) throw this.missing(name, call);
     return this.#make(found, name);
   }
 
@@ -87,8 +93,8 @@ export class Embedders {
   }
 
   /** MV015 for a name that no plugin has, with the way to the one that has it. */
-  missing(name: string): MemvidError {
-    return missing(name, this.names, (provider) => this.#sources.apiKeys.has(provider));
+  missing(name: string, call: OpeningCall = 'open'): MemvidError {
+    return missing(name, this.names, call, (provider) => this.#sources.apiKeys.has(provider));
   }
 
   /** The plugins of this memory and of the process, as far as they are known. */
@@ -199,7 +205,12 @@ export class Embedders {
 }
 
 /** MV015 for a name that no plugin has: what is registered, and the exact way to the one that has it. */
-function missing(name: string, names: readonly string[], hasKey: (provider: string) => boolean): MemvidError {
+function missing(
+  name: string,
+  names: readonly string[],
+  call: OpeningCall,
+  hasKey: (provider: string) => boolean,
+): MemvidError {
   const registered = listed(names);
   const known = modelOf(name);
   const plugin = known === undefined ? undefined : pluginOfProvider(known.provider);
@@ -220,7 +231,7 @@ function missing(name: string, names: readonly string[], hasKey: (provider: stri
       {
         suggestion:
           meant === undefined
-            ? `Pass an Embedder object as \`embedder\`, the name of a registered one, or the plugin that has it: \`create(path, { plugins: [plugin], embedder: '${name}' })\`.`
+            ? `Pass an Embedder object as \`embedder\`, the name of a registered one, or the plugin that has it: \`${call}(path, { plugins: [plugin], embedder: '${name}' })\`.`
             : `Write \`${meant}\`.`,
       },
     );
@@ -236,7 +247,7 @@ function missing(name: string, names: readonly string[], hasKey: (provider: stri
       package: packageName,
       ...(missingKey === undefined ? {} : { variable: missingKey }),
     },
-    { suggestion: howToPass(name, plugin, missingKey) },
+    { suggestion: howToPass(name, plugin, call, missingKey) },
   );
 }
 
@@ -263,10 +274,11 @@ function missingKeyOf(keys: readonly string[]): string | undefined {
 /** Two lines to run: the install, and the call. */
 function howToPass(
   name: string,
-  { packageName, call }: { packageName: string; call: string },
+  { packageName, call: made }: { packageName: string; call: string },
+  call: OpeningCall,
   missingKey: string | undefined,
 ): string {
   const key = missingKey === undefined ? '' : ` Set the environment variable ${missingKey}.`;
-  const maker = call.replace('()', '');
-  return `Install it: npm install ${packageName}. Then pass it: import { ${maker} } from '${packageName}', and create(path, { plugins: [${call}], embedder: '${name}' }).${key}`;
+  const maker = made.replace('()', '');
+  return `Install it: npm install ${packageName}. Then pass it: import { ${maker} } from '${packageName}', and ${call}(path, { plugins: [${made}], embedder: '${name}' }).${key}`;
 }

@@ -70,18 +70,20 @@ function nameOf(index: number | undefined): string {
   return index === undefined ? 'The given vector' : `Vector ${index}`;
 }
 
-/** What a caller says about who made a vector. Its dimension must be the vector's. */
+/** What a caller says about who made a vector. Its dimension must be the vector's, where there is one. */
 export function identityOf(
   value: unknown,
   argument: string,
-  dimension: number,
+  dimension: number | undefined,
 ): EmbeddingIdentity | undefined {
   if (value === undefined || value === null) return undefined;
   const given = optionsOf(value, argument);
   const provider = optionalFilledString(given['provider'], `${argument}.provider`)?.toLowerCase();
   const model = optionalFilledString(given['model'], `${argument}.model`);
   const said = optionalNumber(given['dimension'], `${argument}.dimension`, { min: 1, integer: true });
-  if (said !== undefined && said !== dimension) throw dimensionMismatch(said, dimension);
+  if (said !== undefined && dimension !== undefined && said !== dimension) {
+    throw dimensionMismatch(said, dimension);
+  }
   const normalized = optionalBoolean(given['normalized'], `${argument}.normalized`, undefined);
   return {
     ...(provider === undefined ? {} : { provider }),

@@ -1,5 +1,6 @@
 /** Facts about embedding models by name: which package runs them and which dimension they give. */
 import { ownValue } from '../check.js';
+import { edits } from '../edits.js';
 
 /** Numbers in a vector of each model the reference names. */
 export const MODEL_DIMENSIONS: Readonly<Record<string, number>> = {
@@ -159,28 +160,23 @@ function isMistyped(name: string, other: string): boolean {
   return numbers(name).trim() === numbers(other).trim() && edits(name, other) <= MOST_EDITS;
 }
 
-/** Letters to be put in, taken out or exchanged to make one text of another. */
-function edits(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
-  for (let line = 1; line <= from.length; line += 1) {
-    const next = [line];
-    for (let at = 1; at <= to.length; at += 1) {
-      const exchanged = (row[at - 1] ?? 0) + (from[line - 1] === to[at - 1] ? 0 : 1);
-      next.push(Math.min(exchanged, (row[at] ?? 0) + 1, (next[at - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
-}
-
 /** Who runs the model of a name: as far as it is known, else what stands before a colon, else the name itself. */
 export function providerOfName(name: string): string {
   return modelOf(name)?.provider ?? (name.split(':', 1)[0] ?? name).trim().toLowerCase();
 }
 
 /** Whether two names are names of one model. */
-export function isSameModel(left: string, right: string): boolean {
+function isSameModel(left: string, right: string): boolean {
   return canonicalModel(left) === canonicalModel(right);
+}
+
+/** Whether an embedder makes the vectors of an identity; what the file does not say does not contradict. */
+export function makesVectorsOf(
+  embedder: ModelName,
+  { provider, model }: { readonly provider?: string | null; readonly model?: string | null },
+): boolean {
+  const isItsProvider = (provider ?? embedder.provider).toLowerCase() === embedder.provider.toLowerCase();
+  return isItsProvider && isSameModel(model ?? embedder.model, embedder.model);
 }
 
 /** One form of all the names of a model. */

@@ -31,18 +31,18 @@ export async function putEmbedded(
 }
 
 /** Stores documents whose vectors are being made, when they are and the turn of this call has come. */
-export async function putMade(
+export async function putMade<T>(
   handle: Handle,
   operation: string,
   making: Making,
   signal: AbortSignal | undefined,
-  storeAll: (native: NativeMemory, documents: readonly NativeDocument[]) => Promise<string[]>,
-): Promise<string[]> {
+  storeAll: (native: NativeMemory, documents: readonly NativeDocument[]) => Promise<T[]>,
+): Promise<T[]> {
   const made = typeof making === 'function' ? handle.awaited(making) : making;
   const ready = made instanceof Promise ? made : undefined;
   // It may fail before its turn comes; the turn tells.
   ready?.catch(() => undefined);
-  const store = async (native: NativeMemory): Promise<string[]> => {
+  const store = async (native: NativeMemory): Promise<T[]> => {
     const documents = await made;
     if (signal?.aborted === true) throw aborted(operation, signal);
     return documents.length === 0 ? [] : storeAll(native, documents);

@@ -1,10 +1,4 @@
-import {
-  declaredDimension,
-  embedAll,
-  type Embedder,
-  type EmbeddingIdentity,
-  MemvidError,
-} from '@memvid/core';
+import { declaredDimension, embedAll, type Embedder, MemvidError } from '@memvid/core';
 import { signalOf } from '../batch-options.js';
 import { optionalFilledString, type Options } from '../check.js';
 import { embedderMismatch, embeddingFailed, ended, noVectors, vectorsDisabled } from '../failures.js';
@@ -12,7 +6,8 @@ import type { Handle } from '../handle.js';
 import { identitiesOf, modelsOf, type StatsResult, type StoredIdentity } from '../stats.js';
 import { type EmbedderInput, embedderInput } from './embedder-input.js';
 import { type EmbeddingVector, finiteVector, vectorOf } from './given-vector.js';
-import { canonicalModel, isSameModel, modelForDimension, modelOf, pluginOfProvider } from './models.js';
+import { canonicalModel, makesVectorsOf, modelForDimension, modelOf, pluginOfProvider } from './models.js';
+import { otherModel } from './other-model.js';
 
 /** Ways to give a question a vector. */
 export interface QueryVectorInput {
@@ -114,7 +109,7 @@ async function embedderOfFile(handle: Handle, stats: StatsResult, dimension: num
   const { embedder } = handle.settings;
   const own = embedder === undefined ? undefined : await handle.embedders.of(embedder);
   const known = modelsApart(stats);
-  if (own !== undefined && known.some((identity) => isOf(own, identity))) return own;
+  if (own !== undefined && known.some((identity) => makesVectorsOf(own, identity))) return own;
   const [identity, ...others] = known;
   if (others.length > 0) {
     const models = known.map((part) => part.model ?? 'unknown').join(', ');
@@ -152,41 +147,30 @@ function modelsApart(stats: StatsResult): readonly StoredIdentity[] {
 
 async function byIdentity(
   handle: Handle,
-  { provider, model }: StoredIdentity,
+  identity: StoredIdentity,
   own: Embedder | undefined,
 ): Promise<Embedder> {
+  const { provider, model } = identity;
   // A file may name one of the two only.
   const wanted = provider !== null && model !== null ? { provider, model } : modelOf(model ?? provider ?? '');
   const found = wanted === undefined ? undefined : await handle.embedders.ofIdentity(wanted);
   if (found !== undefined) return found;
+  if (own !== undefined) throw otherModel(handle, [identity], own);
   const whose = [provider, model].filter((part) => part !== null).join(' ');
   const plugin = wanted === undefined ? undefined : pluginOfProvider(wanted.provider);
   if (wanted !== undefined && plugin !== undefined) {
     throw handle.embedders.missing(`${wanted.provider}:${wanted.model}`);
   }
-  const other =
-    own === undefined ? 'no embedder for it was given' : `the memory was opened with ${whoseOf(own)}`;
-  throw embeddingFailed(`The question must be embedded with ${whose}, and ${other}`, {
+  throw embeddingFailed(`The question must be embedded with ${whose}, and no embedder for it was given`, {
     reason: 'no_embedder',
     ...(provider === null ? {} : { provider }),
     ...(model === null ? {} : { model }),
   });
 }
 
-/** Whether an embedder makes the vectors of an identity; what the file does not say does not contradict. */
-function isOf(embedder: Embedder, identity: StoredIdentity | EmbeddingIdentity): boolean {
-  const { provider, model } = identity;
-  return (
-    (provider === null ||
-      provider === undefined ||
-      provider.toLowerCase() === embedder.provider.toLowerCase()) &&
-    (model === null || model === undefined || isSameModel(model, embedder.model))
-  );
-}
-
 /** A warning when vectors of the memory were made by another model than that of the question: their nearness means nothing then. */
 function strangers(embedder: Embedder, stats: StatsResult): string[] {
-  const others = modelsApart(stats).filter((identity) => !isOf(embedder, identity));
+  const others = modelsApart(stats).filter((identity) => !makesVectorsOf(embedder, identity));
   if (others.length === 0) return [];
   const isAny = others.length < modelsApart(stats).length;
   return [

@@ -31,6 +31,7 @@ export interface ChoiceOptions extends NameOptions {
   readonly apiKey: string | undefined;
   /** Loads what asks language models. */
   readonly languageModels: () => Promise<typeof WithModel>;
+  readonly signal: AbortSignal;
 }
 
 const NER_PACKAGE = '@memvid/ner';
@@ -77,11 +78,12 @@ export async function chosen(handle: Handle, given: Given, options: ChoiceOption
 async function ofModel(
   handle: Handle,
   given: LanguageModel | string,
-  { apiKey, types, languageModels }: ChoiceOptions,
+  { apiKey, types, languageModels, signal }: ChoiceOptions,
 ): Promise<Engine> {
   // Names are found without it.
   const { generateText, languageModelOf } = await languageModels();
-  return engineOfModel(await languageModelOf(handle, given, apiKey, 'enrich'), types, generateText);
+  const model = await languageModelOf(handle, given, { apiKey, operation: 'enrich', signal });
+  return engineOfModel(model, types, generateText);
 }
 
 interface Found {

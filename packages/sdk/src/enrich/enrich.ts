@@ -96,12 +96,16 @@ export async function enrichWith(
     if (signal?.aborted === true) throw aborted('enrich', signal);
     return steps.byRules(handle, isForced, signal);
   }
-  const engine = await chosen(handle, wanted as Given, {
+  const choice = {
     minConfidence,
     types: types === undefined ? undefined : new Set(types.map((type) => type.toUpperCase())),
     apiKey,
     languageModels: steps.languageModels,
-  });
+  };
+  // What makes an engine may hang, and must not hold the memory with it.
+  const engine = await handle.embedding('enrich', 'write', signal, (own) =>
+    chosen(handle, wanted as Given, { ...choice, signal: own }),
+  );
   const settings = { engine, version: engineVersion ?? VERSION, isForced, where, onProgress, signal };
   return new Run(handle, settings, steps).result();
 }
