@@ -126,16 +126,11 @@ pub fn write_batch(
 pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
     let storage = &base.storage;
-    // What is applied stays in the log until the next record is written over it.
-    let last_applied_end = match snapshot.pending.head {
-        0 => base.header.wal_checkpoint_pos,
-        head => head,
-    };
     let header = Header {
         footer_offset: written.toc_offset,
         wal_size: written.wal_size,
         wal_sequence: snapshot.pending.last_sequence,
-        wal_checkpoint_pos: last_applied_end,
+        wal_checkpoint_pos: 0,
         ..base.header.clone()
     };
     if let Err(error) = publish(storage, header, &written.toc, base.next_generation()) {

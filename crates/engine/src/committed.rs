@@ -482,11 +482,10 @@ impl Committed {
     /// Which records of the log it contains.
     #[must_use]
     pub fn applied(&self) -> Applied {
-        let is_intact = header::is_intact(&self.map) == Some(true);
-        let noted = Applied::noted(&self.header, is_intact);
-        // Of a commit that another program was about to name, and by a header that it wrote over one of ours, the place
-        // tells nothing.
-        if noted.sequence == self.applied_sequence && is_intact == self.directory_is_stored {
+        let noted = Applied::noted(&self.header);
+        // Our own commits clear the log and note no place; and of one that another program was about to name its header
+        // tells none.
+        if !self.directory_is_stored && noted.sequence == self.applied_sequence {
             return noted;
         }
         self.applied_sequence.into()
@@ -555,7 +554,7 @@ pub fn applied_by_another(map: &[u8], header: &Header, claimed: u64, tail: &TocT
     };
     let applied = Applied {
         sequence: claimed,
-        ..Applied::noted(header, false)
+        ..Applied::noted(header)
     };
     let scan = wal::scan(region, applied);
     let lists_segments = |record: &&wal::WalRecord| {

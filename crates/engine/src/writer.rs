@@ -275,13 +275,13 @@ fn records_for_log(
 /// Whether one of the records would end where the header of another program notes that the last applied one does: a log that
 /// is begun anew leaves that note as it is, and whoever reads it would have to take the record for applied.
 fn looks_applied(snapshot: &Snapshot, records: &[Record]) -> bool {
+    let committed = &snapshot.committed;
     let mut end = snapshot.pending.head;
-    let applied = snapshot.committed.applied();
-    let noted = applied.end.filter(|_| !applied.is_checked);
-    records.iter().any(|record| {
-        end += record.encoded.len() as u64;
-        noted == Some(end)
-    })
+    !committed.directory_is_stored
+        && records.iter().any(|record| {
+            end += record.encoded.len() as u64;
+            end == committed.header.wal_checkpoint_pos
+        })
 }
 
 /// The head plus one empty record header must stay inside the region (container.md §2.4).

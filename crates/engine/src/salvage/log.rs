@@ -41,12 +41,11 @@ pub fn gather(
             .findings
             .add(FindingCode::LogRecordsLost, message, place);
     }
-    let noted = header.filter(|header| header.wal_sequence == survey.applied_sequence);
-    let is_intact = header::is_intact(&survey.map) == Some(true);
-    let contained = match noted {
-        Some(header) => Applied::noted(header, is_intact),
-        None => survey.applied_sequence.into(),
-    };
+    let is_ours = header::is_intact(&survey.map).is_some();
+    let noted = header
+        .filter(|header| !is_ours && header.wal_sequence == survey.applied_sequence)
+        .map(Applied::noted);
+    let contained = noted.unwrap_or_else(|| survey.applied_sequence.into());
     let (records, gaps) = wal::salvage(&region, contained);
     // Records behind a gap are only told from older ones by their sequence.
     let gaps = if is_applied_known { gaps } else { Vec::new() };

@@ -12,21 +12,17 @@ use crate::header::Header;
 pub struct Applied {
     /// Sequence of the last one.
     pub sequence: u64,
-    /// Where it ends in the region, as far as that is noted: programs that begin the log anew leave the old place there.
+    /// Where it ends in the region, as far as that is noted: who begins the log anew leaves the old place there.
     pub end: Option<u64>,
-    /// Whether both are known for sure.
-    pub is_checked: bool,
 }
 
 impl Applied {
-    /// What a header says; `is_checked`: it is known to be as it was written, by a program that may leave out the place.
+    /// What the header of another program says, which nothing checks.
     #[must_use]
-    pub fn noted(header: &Header, is_checked: bool) -> Self {
-        let end = header.wal_checkpoint_pos;
+    pub fn noted(header: &Header) -> Self {
         Self {
             sequence: header.wal_sequence,
-            end: (end > 0 || !is_checked).then_some(end),
-            is_checked,
+            end: Some(header.wal_checkpoint_pos),
         }
     }
 }
@@ -37,7 +33,6 @@ impl From<u64> for Applied {
         Self {
             sequence,
             end: None,
-            is_checked: true,
         }
     }
 }
@@ -46,8 +41,8 @@ impl From<u64> for Applied {
 #[derive(Debug, Clone, Copy)]
 pub struct Before {
     applied: Applied,
-    /// Where the last applied record ends, and how many records that are, should the log not have been begun anew since.
-    place: Option<(usize, u64)>,
+    /// Where the last applied record ends, should a record end there, and the log not have been begun anew since.
+    place: Option<usize>,
     /// Sequence of the last record in front of where the reading began; `None` at the front of the log.
     last: Option<u64>,
 }
@@ -57,7 +52,10 @@ impl Before {
     pub fn front(region: &[u8], applied: Applied) -> Self {
         Self {
             applied,
-            place: applied.end.and_then(|end| place(region, end)),
+            place: applied
+                .end
+                .and_then(|end| place(region, end))
+                .map(|place| place.end),
             last: None,
         }
     }
@@ -131,41 +129,36 @@ impl Before {
 
     /// There stands the next record to be applied, or one that is.
     fn at_front(self, record: &WalRecord, next: Option<&WalRecord>) -> Option<u64> {
-        let Applied {
-            sequence: applied,
-            end,
-            is_checked,
-        } = self.applied;
-        let expected = applied.checked_add(1)?;
-        let is_ahead = record.sequence >= expected;
+        let expected = self.applied.sequence.checked_add(1)?;
+        if record.sequence == expected {
+            return None;
+        }
+        let is_ahead = record.sequence > expected;
         // Of two in the wrong order one is wrong.
         let lower = next.filter(|next| next.sequence <= record.sequence);
         let before = |next: &WalRecord| next.sequence.checked_sub(1);
         if self.is_in_place(record) {
             return match next.filter(|next| self.is_in_place(next)) {
                 Some(next) => before(next).filter(|_| is_ahead || lower.is_some()),
-                None if is_checked => is_ahead.then_some(applied),
                 None => lower.filter(|_| is_ahead).and_then(before),
             };
         }
         if is_ahead {
-            let is_this = |next: &&WalRecord| record.sequence > expected || next.is_checked;
-            return lower.filter(is_this).and_then(before);
+            return lower.and_then(before);
         }
         // Sequences begin at 1.
-        let is_next = applied == 0
-            || is_checked && end.is_some()
+        let is_next = self.applied.sequence == 0
             || next.is_some_and(|next| Some(next.sequence) == expected.checked_add(1));
         is_next.then_some(expected)
     }
 
     /// Whether the record is applied by the place of the last one that is.
     fn is_in_place(self, record: &WalRecord) -> bool {
-        self.place.is_some_and(|(end, _)| record.payload.end <= end)
+        self.place.is_some_and(|end| record.payload.end <= end)
     }
 
-    /// Whether the last record of a log is whole, and only its sequence cannot be: too low for its place. What an older round
-    /// of the log left behind looks like that, too; but it has a check, or others of its round behind it.
+    /// Whether the last record of a log is whole, and only its sequence cannot be: too low for its place, and too high for what
+    /// an older round of the log left behind, which ends where the zeros behind the newest record did not reach the disk.
     pub fn hides_last(self, region: &[u8], position: usize, previous: Option<&WalRecord>) -> bool {
         let Some(header) = header_at(region, position) else {
             return false;
@@ -177,40 +170,50 @@ impl Before {
         let last = previous.map(|previous| previous.sequence).or(self.last);
         let is_last = header_at(region, record.payload.end)
             .is_none_or(|behind| behind.iter().all(|byte| *byte == 0));
-        !record.is_checked && is_last && last >= Some(record.sequence)
+        let front = Claim::read(region).map_or(0, |front| front.sequence);
+        let is_older = (1..front).contains(&record.sequence);
+        !record.is_checked && is_last && !is_older && last >= Some(record.sequence)
     }
 }
 
 /// Whether a log and a header of another program contradict each other about which records are applied: the header says it
 /// by the sequence of the last of them and by the place where it ends. Where damage touched one of the two, or the sequence
-/// of that record, they do not tell the same. A log that is damaged otherwise refutes nothing.
+/// of that record, they do not tell the same.
 #[must_use]
 pub fn refutes_applied(region: &[u8], header: &Header) -> bool {
-    let scan = super::scan(region, Applied::noted(header, false));
-    let by_sequence = scan.records.iter().filter(|record| !record.pending).count();
-    let end = header.wal_checkpoint_pos;
-    let is_last = |record: &WalRecord| record.payload.end as u64 == end;
+    let scan = super::scan(region, Applied::noted(header));
     // None is where somebody began the log anew, and nothing of that is applied yet.
-    let by_place = scan.records.iter().position(is_last);
-    scan.torn.is_none()
-        && !scan.records.is_empty()
-        && by_sequence != by_place.map_or(0, |index| index + 1)
+    let by_place = place(region, header.wal_checkpoint_pos).map_or(0, |place| place.count);
+    let is_pending = |record: &WalRecord| record.pending;
+    let by_sequence = scan
+        .records
+        .iter()
+        .take_while(|record| !is_pending(record))
+        .count();
+    scan.records.iter().take(by_place).any(is_pending)
+        || scan.torn.is_none() && !scan.records.is_empty() && by_sequence != by_place
 }
 
-/// Where `end` is, and how many records end there, should it be where one does, and should the first be of a program that
-/// notes it.
-fn place(region: &[u8], end: u64) -> Option<(usize, u64)> {
+/// A border between records.
+struct Place {
+    end: usize,
+    /// Records in front of it.
+    count: usize,
+}
+
+/// The border at `end`, should there be one behind a record.
+fn place(region: &[u8], end: u64) -> Option<Place> {
     let end = usize::try_from(end).ok()?;
     let (mut position, mut count) = (0, 0);
     while position < end {
         let claim = Claim::read(header_at(region, position)?).ok()?;
-        if claim.length == 0 || count == 0 && claim.is_checked() {
+        if claim.length == 0 {
             return None;
         }
         position = position.checked_add(RECORD_HEADER_SIZE + claim.length as usize)?;
         count += 1;
     }
-    (position == end && count > 0).then_some((end, count))
+    (position == end && count > 0).then_some(Place { end, count })
 }
 
 /// The record behind one, should it be whole.

@@ -236,7 +236,7 @@ impl Case {
 
     /// Where the pending records stand, as far as nothing is told of damage.
     fn read(region: &[u8], header: &Header) -> Option<Vec<u64>> {
-        let result = scan(region, Applied::noted(header, false));
+        let result = scan(region, Applied::noted(header));
         let is_told = refutes_applied(region, header)
             || result.torn.as_ref().is_some_and(|torn| torn.is_damage);
         (!is_told).then(|| result.pending().map(|record| record.position).collect())
@@ -284,19 +284,19 @@ fn no_changed_byte_of_what_another_program_says_of_its_log_loses_a_record_or_app
             for change in bytes() {
                 let mut region = case.region.clone();
                 let field = region[start..].first_chunk_mut().unwrap();
-                *field = (u64::from_le_bytes(*field) ^ change).to_le_bytes();
-                check(
-                    &region,
-                    &case.header,
-                    &format!("sequence of record {index}"),
-                );
-                // Where the header is known to be right, the log is read by it.
-                let result = scan(&region, Applied::noted(&case.header, true));
-                if result.torn.as_ref().is_none_or(|torn| !torn.is_damage) {
-                    let read: Vec<u64> = result.pending().map(|record| record.position).collect();
-                    let of = (&case.header, &case.starts, index, change);
-                    assert_eq!(read, case.pending(), "a header that is right: {of:?}");
+                let sequence = u64::from_le_bytes(*field) ^ change;
+                *field = sequence.to_le_bytes();
+                // What an older round left behind the newest record, whose zeros were lost, looks like that, and is no loss.
+                let front = u64::from_le_bytes(*region.first_chunk().unwrap());
+                let is_last = index > 0 && index + 1 == case.starts.len();
+                if is_last && (1..front).contains(&sequence) {
+                    let result = scan(&region, Applied::noted(&case.header));
+                    let is_whole = Case::read(&region, &case.header) == Some(case.pending());
+                    assert!(is_whole || result.torn.is_some(), "{:?}", case.header);
+                    continue;
                 }
+                let what = format!("sequence of record {index}");
+                check(&region, &case.header, &what);
             }
         }
     }
@@ -318,6 +318,35 @@ fn a_front_that_was_being_cleared_refutes_no_header() {
     }
 }
 
+/// The zeros behind the newest record are not synced. Records of one length stand on each other's borders, round after round.
+#[test]
+fn an_older_round_behind_the_newest_record_is_no_damage_and_takes_nothing_along() {
+    let pending = |region: &[u8], applied: u64| -> Vec<u64> {
+        let result = scan(region, applied);
+        assert!(!result.torn.as_ref().unwrap().is_damage);
+        result.pending().map(|record| record.sequence).collect()
+    };
+    assert_eq!(pending(&one_by_one(&[4, 3]), 3), [4]);
+    assert_eq!(pending(&one_by_one(&[5, 6, 4]), 4), [5, 6]);
+    assert_eq!(pending(&one_by_one(&[5, 6, 3, 4]), 4), [5, 6]);
+    let mut bytes = Vec::new();
+    encode_unchecked_record(4, b"new", &mut bytes);
+    encode_record(3, 0, b"old", &mut bytes);
+    assert_eq!(pending(&region(&[&bytes]), 3), [4]);
+    // The same behind a header of another program, which notes where the older round ended.
+    let length = 48 + "record 3".len() as u64;
+    let header = Header {
+        wal_sequence: 3,
+        wal_checkpoint_pos: 2 * length,
+        ..Header::default()
+    };
+    let log = one_by_one(&[4, 3]);
+    assert!(
+        refutes_applied(&log, &header),
+        "nothing tells it from a damaged one"
+    );
+}
+
 /// Commits of ours may take sequences without records.
 #[test]
 fn the_last_applied_sequence_may_be_beyond_the_log() {
@@ -327,8 +356,8 @@ fn the_last_applied_sequence_may_be_beyond_the_log() {
         }
         let mut header = case.header.clone();
         header.wal_sequence += 2;
-        for is_checked in [false, true] {
-            let result = scan(&case.region, Applied::noted(&header, is_checked));
+        for applied in [Applied::noted(&header), header.wal_sequence.into()] {
+            let result = scan(&case.region, applied);
             assert_eq!(result.pending().count(), 0, "{header:?}");
             assert!(result.torn.is_none());
         }
