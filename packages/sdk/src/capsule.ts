@@ -21,39 +21,42 @@ export interface CapsuleOptions {
 
 /** Writes an encrypted copy of a memory, the capsule, and gives its path. The original stays. */
 export async function lock(path: string, options: CapsuleOptions): Promise<string> {
-  const file = pathOf(path, 'path');
-  const { password, output, force } = capsuleOptions(options, 'lock', file);
-  await refuseSameFile(file, output);
-  return capsuleOf(
-    file,
-    onFile(file, (native) => native.lockCapsule(file, password, output, force)),
-  );
+  return carriedOut('lock', path, options);
 }
 
 /** Writes the memory that a capsule holds, byte for byte, and gives its path. */
 export async function unlock(path: string, options: CapsuleOptions): Promise<string> {
+  return carriedOut('unlock', path, options);
+}
+
+async function carriedOut(
+  operation: 'lock' | 'unlock',
+  path: string,
+  options: CapsuleOptions,
+): Promise<string> {
   const file = pathOf(path, 'path');
-  const { password, output, force } = capsuleOptions(options, 'unlock', file);
+  const { password, output, force } = capsuleOptions(options, operation, file);
   await refuseSameFile(file, output);
-  return capsuleOf(
-    file,
-    onFile(file, (native) => native.unlockCapsule(file, password, output, force)),
-  );
+  try {
+    return await onFile(file, (native) =>
+      operation === 'lock'
+        ? native.lockCapsule(file, password, output, force)
+        : native.unlockCapsule(file, password, output, force),
+    );
+  } catch (thrown) {
+    throw outputNamed(file, thrown);
+  }
 }
 
 /** The engine calls every path `path`: what is wrong with another one than the input is a fault of `output`. */
-async function capsuleOf(path: string, work: Promise<string>): Promise<string> {
-  try {
-    return await work;
-  } catch (thrown) {
-    const { code, message, details, cause } = toMemvidError(thrown);
-    const isOfOutput = details?.['argument'] === 'path' && !String(details['received']).endsWith(`(${path})`);
-    if (code !== 'MV019' || !isOfOutput) throw thrown;
-    throw createError(code, message.replace(/^path:/, 'output:'), {
-      details: { ...details, argument: 'output' },
-      cause: cause ?? thrown,
-    });
-  }
+function outputNamed(path: string, thrown: unknown): unknown {
+  const { code, message, details, cause } = toMemvidError(thrown);
+  const isOfOutput = details?.['argument'] === 'path' && !String(details['received']).endsWith(`(${path})`);
+  if (code !== 'MV019' || !isOfOutput) return thrown;
+  return createError(code, message.replace(/^path:/, 'output:'), {
+    details: { ...details, argument: 'output' },
+    cause: cause ?? thrown,
+  });
 }
 
 function capsuleOptions(
