@@ -159,14 +159,12 @@ impl Card {
     /// The look-up it belongs to.
     #[must_use]
     pub fn key(&self) -> String {
-        key_of(&self.entity, &self.slot)
+        format!(
+            "{}:{}",
+            self.entity.to_lowercase(),
+            self.slot.to_lowercase()
+        )
     }
-}
-
-/// The look-up of an entity's slot.
-#[must_use]
-pub fn key_of(entity: &str, slot: &str) -> String {
-    format!("{}:{}", entity.to_lowercase(), slot.to_lowercase())
 }
 
 /// That an engine looked at a frame.

@@ -304,7 +304,7 @@ impl Cards {
             });
             counts
                 && (!is_foreign(&card.engine, &card.engine_version)
-                    || said.insert((subject(card), &card.value)))
+                    || said.insert((subject(&card.entity, &card.slot), &card.value)))
         })
     }
 
@@ -320,9 +320,11 @@ impl Cards {
     }
 }
 
-/// What a card speaks of: names of an entity and of its slot. They are two, because either may hold any character.
-fn subject(card: &Card) -> (String, String) {
-    (plain(&card.entity), plain(&card.slot))
+/// What a card or a statement speaks of: names of an entity and of its slot. They are two, because either may hold any character.
+type Subject = (String, String);
+
+fn subject(entity: &str, slot: &str) -> Subject {
+    (plain(entity), plain(slot))
 }
 
 /// What names are compared by: cards that are given are stored without blanks around theirs.
@@ -333,19 +335,21 @@ fn plain(name: &str) -> String {
 /// What the rules made before: by frame, and by what it says for cards of the reference, whose frames are often wrong.
 #[derive(Default)]
 struct Known {
-    by_frame: FxHashSet<(u64, String, String)>,
-    foreign: FxHashSet<(String, String)>,
+    by_frame: FxHashSet<(u64, Subject, String)>,
+    foreign: FxHashSet<(Subject, String)>,
 }
 
 impl Known {
     fn of(track: &Track) -> Self {
         let mut known = Self::default();
         for card in track.cards.iter().filter(|card| card.engine == ENGINE) {
+            let (subject, value) = (subject(&card.entity, &card.slot), card.value.clone());
             if is_foreign(&card.engine, &card.engine_version) {
-                known.foreign.insert((card.key(), card.value.clone()));
+                known.foreign.insert((subject, value));
             } else {
-                let of_frame = (card.source_frame_id, card.key(), card.value.clone());
-                known.by_frame.insert(of_frame);
+                known
+                    .by_frame
+                    .insert((card.source_frame_id, subject, value));
             }
         }
         known
@@ -353,10 +357,7 @@ impl Known {
 
     /// Whether a statement of a frame is new.
     fn insert(&mut self, frame: u64, fact: &rules::Fact) -> bool {
-        let statement = (
-            mv2::cards::key_of(&fact.entity, &fact.slot),
-            fact.value.clone(),
-        );
+        let statement = (subject(&fact.entity, &fact.slot), fact.value.clone());
         !self.foreign.contains(&statement)
             && self.by_frame.insert((frame, statement.0, statement.1))
     }

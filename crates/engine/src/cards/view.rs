@@ -238,7 +238,7 @@ impl Cards {
         for card in self.shown(snapshot, None) {
             card_count += 1;
             entities.insert(card.entity.to_lowercase());
-            slots.insert(subject(card));
+            slots.insert(subject(&card.entity, &card.slot));
             *cards_by_kind.entry(card.kind).or_insert(0) += 1;
         }
         MemoriesStats {
@@ -297,7 +297,8 @@ pub(super) fn standing(newest_first: Vec<&Card>) -> impl Iterator<Item = &Card> 
         if !takes_back && taken_back.is_empty() {
             return true;
         }
-        let value = (subject(card), card.value.to_lowercase());
+        let subject = subject(&card.entity, &card.slot);
+        let value = (subject, card.value.to_lowercase());
         if takes_back {
             taken_back.insert(value);
             return false;
