@@ -482,13 +482,12 @@ impl Committed {
     /// Which records of the log it contains.
     #[must_use]
     pub fn applied(&self) -> Applied {
-        let noted = Applied::noted(&self.header);
-        // Our own commits clear the log and note no place; and of one that another program was about to name its header
-        // tells none.
-        if !self.directory_is_stored && noted.sequence == self.applied_sequence {
-            return noted;
+        // Our own commits clear the log and note no place.
+        if self.directory_is_stored {
+            self.applied_sequence.into()
+        } else {
+            Applied::up_to(self.applied_sequence, &self.header)
         }
-        self.applied_sequence.into()
     }
 
     /// How much of the sections belongs to removed documents. Counted once.
@@ -552,11 +551,7 @@ pub fn applied_by_another(map: &[u8], header: &Header, claimed: u64, tail: &TocT
     let Ok(region) = wal::region(map, header) else {
         return claimed;
     };
-    let applied = Applied {
-        sequence: claimed,
-        ..Applied::noted(header)
-    };
-    let scan = wal::scan(region, applied);
+    let scan = wal::scan(region, Applied::up_to(claimed, header));
     let lists_segments = |record: &&wal::WalRecord| {
         let payload = region.get(record.payload.clone()).unwrap_or_default();
         record.pending

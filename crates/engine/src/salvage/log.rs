@@ -42,10 +42,10 @@ pub fn gather(
             .add(FindingCode::LogRecordsLost, message, place);
     }
     let is_ours = header::is_intact(&survey.map).is_some();
-    let noted = header
-        .filter(|header| !is_ours && header.wal_sequence == survey.applied_sequence)
-        .map(Applied::noted);
-    let contained = noted.unwrap_or_else(|| survey.applied_sequence.into());
+    let contained = match header {
+        Some(header) if !is_ours => Applied::up_to(survey.applied_sequence, header),
+        _ => survey.applied_sequence.into(),
+    };
     let (records, gaps) = wal::salvage(&region, contained);
     // Records behind a gap are only told from older ones by their sequence.
     let gaps = if is_applied_known { gaps } else { Vec::new() };

@@ -25,6 +25,16 @@ impl Applied {
             end: Some(header.wal_checkpoint_pos),
         }
     }
+
+    /// Up to `sequence`. The place that the header of another program notes is that of the sequence it says, and of no other.
+    #[must_use]
+    pub fn up_to(sequence: u64, header: &Header) -> Self {
+        if header.wal_sequence == sequence {
+            Self::noted(header)
+        } else {
+            sequence.into()
+        }
+    }
 }
 
 /// A sequence that is known for sure.
@@ -105,34 +115,36 @@ impl Before {
             return None;
         }
         let last = previous.map(|previous| previous.sequence).or(self.last);
-        let next = record_behind(region, record);
-        match last {
-            Some(last) => self.behind_another(record, last, next.map(|next| next.sequence)),
-            None => self.at_front(record, next.as_ref()),
-        }
-    }
-
-    fn behind_another(self, record: &WalRecord, last: u64, next: Option<u64>) -> Option<u64> {
-        let applied = self.applied.sequence;
-        let expected = last.checked_add(1)?;
+        let expected = last.unwrap_or(self.applied.sequence).checked_add(1)?;
         if record.sequence == expected {
             return None;
         }
+        // Hashed once more when its turn comes: only where something is wrong.
+        let next = record_at(region, record.payload.end);
+        match last {
+            Some(last) => self.behind_another(record, last, expected, next.as_ref()),
+            None => self.at_front(record, expected, next.as_ref()),
+        }
+    }
+
+    fn behind_another(
+        self,
+        record: &WalRecord,
+        last: u64,
+        expected: u64,
+        next: Option<&WalRecord>,
+    ) -> Option<u64> {
+        let applied = self.applied.sequence;
         // Whoever appends to applied records goes on behind the last of them. One higher may do so, should the last not be
         // in the log.
         let is_applied = record.sequence > expected
             && (self.is_in_place(record)
                 || last < applied && record.sequence > applied.saturating_add(1));
-        let next_goes_on = next.is_some() && next == expected.checked_add(1);
-        (is_applied || next_goes_on).then_some(expected)
+        (is_applied || goes_on_behind(expected, next)).then_some(expected)
     }
 
     /// There stands the next record to be applied, or one that is.
-    fn at_front(self, record: &WalRecord, next: Option<&WalRecord>) -> Option<u64> {
-        let expected = self.applied.sequence.checked_add(1)?;
-        if record.sequence == expected {
-            return None;
-        }
+    fn at_front(self, record: &WalRecord, expected: u64, next: Option<&WalRecord>) -> Option<u64> {
         let is_ahead = record.sequence > expected;
         // Of two in the wrong order one is wrong.
         let lower = next.filter(|next| next.sequence <= record.sequence);
@@ -147,8 +159,7 @@ impl Before {
             return lower.and_then(before);
         }
         // Sequences begin at 1.
-        let is_next = self.applied.sequence == 0
-            || next.is_some_and(|next| Some(next.sequence) == expected.checked_add(1));
+        let is_next = self.applied.sequence == 0 || goes_on_behind(expected, next);
         is_next.then_some(expected)
     }
 
@@ -160,11 +171,7 @@ impl Before {
     /// Whether the last record of a log is whole, and only its sequence cannot be: too low for its place, and too high for what
     /// an older round of the log left behind, which ends where the zeros behind the newest record did not reach the disk.
     pub fn hides_last(self, region: &[u8], position: usize, previous: Option<&WalRecord>) -> bool {
-        let Some(header) = header_at(region, position) else {
-            return false;
-        };
-        let read = read_record(region, header, position, None, self.applied.sequence);
-        let Ok(Some(record)) = read else {
+        let Some(record) = record_at(region, position) else {
             return false;
         };
         let last = previous.map(|previous| previous.sequence).or(self.last);
@@ -184,14 +191,10 @@ pub fn refutes_applied(region: &[u8], header: &Header) -> bool {
     let scan = super::scan(region, Applied::noted(header));
     // None is where somebody began the log anew, and nothing of that is applied yet.
     let by_place = place(region, header.wal_checkpoint_pos).map_or(0, |place| place.count);
-    let is_pending = |record: &WalRecord| record.pending;
-    let by_sequence = scan
-        .records
-        .iter()
-        .take_while(|record| !is_pending(record))
-        .count();
-    scan.records.iter().take(by_place).any(is_pending)
-        || scan.torn.is_none() && !scan.records.is_empty() && by_sequence != by_place
+    let count = scan.records.len();
+    let by_sequence = count - scan.pending().count();
+    // Of a log that is torn only its beginning is known.
+    by_sequence < by_place.min(count) || scan.torn.is_none() && count > 0 && by_sequence != by_place
 }
 
 /// A border between records.
@@ -216,8 +219,13 @@ fn place(region: &[u8], end: u64) -> Option<Place> {
     (position == end && count > 0).then_some(Place { end, count })
 }
 
-/// The record behind one, should it be whole.
-fn record_behind(region: &[u8], record: &WalRecord) -> Option<WalRecord> {
-    let header = header_at(region, record.payload.end)?;
-    read_record(region, header, record.payload.end, None, 0).ok()?
+/// Whether a record has the sequence behind `sequence`.
+fn goes_on_behind(sequence: u64, next: Option<&WalRecord>) -> bool {
+    next.is_some_and(|next| Some(next.sequence) == sequence.checked_add(1))
+}
+
+/// The record at a place, should it be whole, whatever the ones before it say.
+fn record_at(region: &[u8], position: usize) -> Option<WalRecord> {
+    let header = header_at(region, position)?;
+    read_record(region, header, position, None, 0).ok()?
 }
