@@ -77,6 +77,7 @@ pub fn commit(
     options: &CommitOptions,
 ) -> Result<Stored> {
     let storage = &snapshot.committed.storage;
+    snapshot.committed.settle()?;
     let before = output::length(storage)?;
     let mut feed = Feed::new(snapshot, find_duplicate)?;
     let (room, wal_size) = room_for_vectors(snapshot, &first, put, options)?;

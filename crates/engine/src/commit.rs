@@ -77,6 +77,7 @@ pub fn commit(
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
     let storage = &base.storage;
+    base.settle()?;
     let before = output::length(storage)?;
     let written = match write(snapshot, documents, options) {
         Ok(written) => written,
@@ -134,20 +135,27 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         ..base.header.clone()
     };
     if let Err(error) = publish(storage, header, &written.toc, base.next_generation()) {
-        // The log still holds everything that was acknowledged: the old header puts it in force again. Whoever searches for
-        // the last footer must not find the one of this commit either.
-        let footer = written.toc_offset + written.toc.length;
-        let undone = output::write_at(storage, footer, &[0; mv2::footer::FOOTER_SIZE])
-            .and_then(|()| write_header(storage, &base.header, base.toc_length))
-            .and_then(|()| output::sync(storage));
-        // When no header can lead to it any more, the table goes, too: should the header be damaged later, a repair would
-        // take it for the last commit, whose footer is lost, and the log for older than it.
-        if undone.is_ok() {
-            output::cut_back(storage, base.end);
-        }
+        take_back(base, written);
         return Err(error);
     }
     Ok(Committed::load(Arc::clone(storage), Care::Quick).ok())
+}
+
+/// Puts `base` in force again, whose log still holds everything that was acknowledged. Whatever fails here leaves two whole
+/// commits, either of which the header may name after a loss of power: so long nothing of them is written over (see
+/// [`Committed::settle`]).
+fn take_back(base: &Committed, written: &Written) {
+    let storage = &base.storage;
+    let is_back = write_header(storage, &base.header, base.toc_length)
+        .and_then(|()| output::sync(storage))
+        .is_ok();
+    if is_back {
+        // No header can lead to the new table any more. Should the header be damaged later, whoever searches for the last
+        // footer must not find the one of this commit, nor take its table for a commit whose footer is lost.
+        let footer = written.toc_offset + written.toc.length;
+        let _ = output::write_at(storage, footer, &[0; mv2::footer::FOOTER_SIZE]);
+        output::cut_back(storage, base.end);
+    }
 }
 
 /// A table of contents that is durable but not in force.
@@ -351,6 +359,7 @@ pub fn commit_change(
     write: impl FnOnce(&Committed, &mut Output) -> Result<Change>,
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
+    base.settle()?;
     let before = output::length(&base.storage)?;
     let write = || {
         let mut out = Output::new(Arc::clone(&base.storage), base.end);
@@ -556,7 +565,8 @@ pub fn write_root(
     write_header(storage, &header, footer.toc_len)
 }
 
-fn write_header(storage: &FileStorage, header: &Header, toc_length: u64) -> Result<()> {
+/// Writes a header page of ours.
+pub fn write_header(storage: &FileStorage, header: &Header, toc_length: u64) -> Result<()> {
     let mut page = header.encode();
     mv2::header::set_toc_length(&mut page, toc_length);
     output::write_at(storage, 0, &page)

@@ -136,7 +136,13 @@ fn examined(
     let mut checked = None;
     if survey.findings.0.is_empty() {
         match verified(storage, path) {
-            Ok(verification) => checked = Some(verification),
+            Ok((verification, false)) => checked = Some(verification),
+            // Its generation, which nothing checks, is not that of the directory.
+            Ok(_) => survey.findings.add(
+                FindingCode::FooterDamaged,
+                "the footer tells another generation than the directory of its table of contents",
+                None,
+            ),
             // Nothing is wrong with what was found, and yet nobody can read it where it stands.
             Err(error) if error.code == Code::Corrupt => {
                 survey
@@ -191,11 +197,12 @@ fn folder_of(real: &Path) -> &Path {
     real.parent().unwrap_or(Path::new("."))
 }
 
-/// Checks the file as it is.
-fn verified(storage: &FileStorage, path: &Path) -> Result<VerifyReport> {
+/// Checks the file as it is. Gives whether its footer is damaged, too.
+fn verified(storage: &FileStorage, path: &Path) -> Result<(VerifyReport, bool)> {
     let storage = FileStorage::open_existing(storage.path(), false)?;
     let committed = Committed::load(Arc::new(storage), Care::Thorough)?;
-    Ok(verify::report(path, &committed, true))
+    let report = verify::report(path, &committed, true);
+    Ok((report, committed.footer_is_damaged))
 }
 
 /// What is said of a file that has nothing to be repaired.

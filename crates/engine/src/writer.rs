@@ -461,6 +461,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     if bytes.is_empty() {
         return Ok(next);
     }
+    snapshot.committed.settle()?;
     next.pending.head = snapshot.pending.head + bytes.len() as u64;
     next.pending.last_record =
         last.map(|(length, sequence)| (next.pending.head - length, sequence));

@@ -118,7 +118,29 @@ pub fn explore(
     counts: &mut Counts,
 ) -> Result<(), Loss> {
     let folder = scratch().map_err(|error| unusable(&error.to_string()))?;
-    explore_in(folder.path(), seed, run, points, possible, true, counts)
+    let start = Start {
+        disk: DiskState::new(&run.initial),
+        taken_back: Vec::new(),
+    };
+    explore_in(
+        folder.path(),
+        seed,
+        run,
+        start,
+        points,
+        possible,
+        true,
+        counts,
+    )
+}
+
+/// What a run begins with.
+struct Start<'a> {
+    /// What the disk has.
+    disk: DiskState,
+    /// What a loss of power may still make of it, as long as the run has acknowledged nothing: what a killed process left is
+    /// not durable before that.
+    taken_back: Vec<&'a Model>,
 }
 
 fn unusable(finding: &str) -> Loss {
@@ -168,13 +190,17 @@ fn explore_in(
     folder: &Path,
     seed: u64,
     run: &Run,
+    start: Start<'_>,
     points: Points,
     possible: &BTreeMap<usize, Vec<Model>>,
     may_go_down_again: bool,
     counts: &mut Counts,
 ) -> Result<(), Loss> {
     let chosen = choose(seed, run, points);
-    let mut disk = DiskState::new(&run.initial);
+    let Start {
+        mut disk,
+        taken_back,
+    } = start;
     let mut at = 0;
     let (mut ended, mut begun) = (0, 0);
     let mut left_by_failure: &[Model] = &[];
@@ -210,6 +236,10 @@ fn explore_in(
         }
         candidates.extend(run.models.get(ended));
         candidates.extend(left_by_failure);
+        let is_taken_back = ended < run.acknowledges && !taken_back.is_empty();
+        if is_taken_back {
+            candidates.extend(&taken_back);
+        }
         let mut random = random_of(seed, point);
         let crash = if point.variant.is_multiple_of(2) {
             Crash::Killed
@@ -237,6 +267,7 @@ fn explore_in(
             may_be_torn,
             is_salvaged: is_damaged || random.u64(0..SALVAGED) == 0,
             is_repaired: is_damaged || random.u64(0..REPAIRED) == 0,
+            may_have_one_more: is_taken_back && begun == run.acknowledges,
         };
         counts.salvaged += u64::from(left.is_salvaged);
         counts.repaired += u64::from(left.is_repaired);
@@ -249,10 +280,25 @@ fn explore_in(
             // Before the first event it is what it was.
             let points = Points::From(1, MOMENTS_AGAIN);
             let none = BTreeMap::new();
+            let start = match crash {
+                Crash::Killed => Start {
+                    disk: disk.killed(next.map(|event| (event, cut))),
+                    taken_back: candidates
+                        .iter()
+                        .filter(|model| model.exists)
+                        .copied()
+                        .collect(),
+                },
+                Crash::PowerLoss => Start {
+                    disk: DiskState::new(&watched.initial),
+                    taken_back: Vec::new(),
+                },
+            };
             explore_in(
                 folder,
                 random.u64(..),
                 &watched,
+                start,
                 points,
                 &none,
                 false,
@@ -318,6 +364,8 @@ struct Left {
     may_be_torn: bool,
     is_salvaged: bool,
     is_repaired: bool,
+    /// The document that was being put may be there on top of a state that is older than the one it was put into.
+    may_have_one_more: bool,
 }
 
 /// Opens what is left, compares it with what it may hold, writes to it and opens it again. With `under_watch` it gives
@@ -382,12 +430,17 @@ fn recover(
     let (number, model) = match which(&memory, &candidates, random) {
         Ok(number) => (number, candidates[number]),
         // The whole records of a write that was under way are kept: nobody can tell that it was not acknowledged.
-        Err(finding) if loses_records => {
-            let at_least = |model: &&Model| holds(&memory, model).is_ok();
+        Err(finding) if loses_records || left.may_have_one_more => {
+            let found = model_of(&memory)?;
+            let count = found.active().count();
+            let at_least = |model: &&Model| {
+                let has_one_more = count == model.active().count() + 1;
+                holds(&memory, model).is_ok() && (loses_records || has_one_more)
+            };
             let number = candidates.iter().position(at_least).ok_or(finding)?;
             seen = Model {
                 staged: candidates[number].staged.clone(),
-                ..model_of(&memory)?
+                ..found
             };
             (number, &seen)
         }
@@ -433,6 +486,7 @@ fn recover(
         events,
         operations: vec![0; models.len()],
         models,
+        acknowledges: step,
         failed: Vec::new(),
         between,
         calls: (0, 0),

@@ -50,7 +50,7 @@ enum NameChange {
 /// The state of a watched folder at some moment.
 #[derive(Debug, Clone, Default)]
 pub struct DiskState {
-    files: Vec<FileState>,
+    files: BTreeMap<FileNumber, FileState>,
     durable_names: BTreeMap<String, FileNumber>,
     names: BTreeMap<String, FileNumber>,
     name_changes: Vec<NameChange>,
@@ -222,12 +222,14 @@ impl DiskState {
     pub fn new(folder: &Folder) -> Self {
         let mut state = Self::default();
         for (name, bytes) in folder {
-            state.names.insert(name.clone(), state.files.len());
-            state.files.push(FileState {
+            let number = state.files.len();
+            state.names.insert(name.clone(), number);
+            let file = FileState {
                 base: bytes.clone(),
                 current: bytes.clone(),
                 changes: Vec::new(),
-            });
+            };
+            state.files.insert(number, file);
         }
         state.durable_names.clone_from(&state.names);
         state
@@ -240,10 +242,7 @@ impl DiskState {
     }
 
     fn file(&mut self, number: FileNumber) -> &mut FileState {
-        if self.files.len() <= number {
-            self.files.resize_with(number + 1, FileState::default);
-        }
-        &mut self.files[number]
+        self.files.entry(number).or_default()
     }
 
     /// Goes one event further.
@@ -298,23 +297,7 @@ impl DiskState {
     /// What is left when it goes down now, `cut` bytes into the event that comes next.
     #[must_use]
     pub fn after(&self, crash: Crash, next: Option<(&Event, usize)>, random: &mut Rng) -> Folder {
-        let last = match next {
-            Some((
-                Event::Wrote {
-                    file,
-                    offset,
-                    bytes,
-                },
-                cut,
-            )) if cut > 0 => Some((
-                *file,
-                Change::Write {
-                    offset: place(*offset),
-                    bytes: Arc::from(bytes.get(..cut).unwrap_or(bytes)),
-                },
-            )),
-            _ => None,
-        };
+        let last = begun(next);
         let names = match crash {
             Crash::Killed => self.names.clone(),
             Crash::PowerLoss => self.names_after_power_loss(random),
@@ -322,7 +305,7 @@ impl DiskState {
         names
             .into_iter()
             .filter_map(|(name, number)| {
-                let file = self.files.get(number)?;
+                let file = self.files.get(&number)?;
                 let last = last
                     .as_ref()
                     .filter(|(written, _)| *written == number)
@@ -342,6 +325,49 @@ impl DiskState {
             .collect()
     }
 
+    /// The disk of a killed process, for what goes on with it: nothing that was not durable is so now. Files that have a name
+    /// get new numbers, from 0 on in the order of their names.
+    #[must_use]
+    pub fn killed(&self, next: Option<(&Event, usize)>) -> Self {
+        let last = begun(next);
+        let mut state = Self::default();
+        let mut numbers = BTreeMap::new();
+        for (name, number) in &self.names {
+            let Some(file) = self.files.get(number) else {
+                continue;
+            };
+            let mut file = file.clone();
+            if let Some((_, change)) = last.as_ref().filter(|(written, _)| written == number) {
+                file.change(change.clone());
+            }
+            let new = state.files.len();
+            numbers.insert(*number, new);
+            state.names.insert(name.clone(), new);
+            state.files.insert(new, file);
+        }
+        // Those that only the disk still has a name of; files to come count up from below.
+        let mut renumbered = |number: FileNumber| {
+            *numbers.entry(number).or_insert_with(|| {
+                let new = FileNumber::MAX - number;
+                let file = self.files.get(&number).cloned().unwrap_or_default();
+                state.files.insert(new, file);
+                new
+            })
+        };
+        for (name, number) in &self.durable_names {
+            state
+                .durable_names
+                .insert(name.clone(), renumbered(*number));
+        }
+        for change in &self.name_changes {
+            state.name_changes.push(match change {
+                NameChange::Set(name, number) => NameChange::Set(name.clone(), renumbered(*number)),
+                NameChange::Removed(name) => NameChange::Removed(name.clone()),
+            });
+        }
+        state
+    }
+
     fn names_after_power_loss(&self, random: &mut Rng) -> BTreeMap<String, FileNumber> {
         let mut names = self.durable_names.clone();
         let arrived = random.usize(0..=self.name_changes.len());
@@ -357,6 +383,27 @@ impl DiskState {
             }
         }
         names
+    }
+}
+
+/// What has arrived of a write that is under way: its first `cut` bytes.
+fn begun(next: Option<(&Event, usize)>) -> Option<(FileNumber, Change)> {
+    match next {
+        Some((
+            Event::Wrote {
+                file,
+                offset,
+                bytes,
+            },
+            cut,
+        )) if cut > 0 => {
+            let change = Change::Write {
+                offset: place(*offset),
+                bytes: Arc::from(bytes.get(..cut).unwrap_or(bytes)),
+            };
+            Some((*file, change))
+        }
+        _ => None,
     }
 }
 

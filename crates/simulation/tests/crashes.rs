@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use engine::{Dedupe, DoctorOptions};
-use simulation::crash::Counts;
+use simulation::crash::{Counts, Points};
 use simulation::damage::Damage;
 use simulation::fault::{Flaw, try_fault};
 use simulation::recording::{Fault, FaultKind};
 use simulation::run::run;
-use simulation::simulate::{Plan, simulate};
+use simulation::simulate::{Plan, Report, Share, simulate, try_workload};
 use simulation::workload::{Operation, Workload};
 
 #[test]
@@ -95,19 +95,34 @@ fn of_each_kind() -> Workload {
 }
 
 #[test]
-fn every_call_that_changes_the_disk_may_fail() {
+fn every_call_that_changes_the_disk_may_fail_once() {
+    for_every_call(|call| Fault {
+        call,
+        reads: false,
+        kind: FaultKind::ALL[usize::try_from(call).unwrap() % FaultKind::ALL.len()],
+        lasts: false,
+    });
+}
+
+#[test]
+fn every_call_that_changes_the_disk_may_be_the_first_that_writes_only_half() {
+    for_every_call(|call| Fault {
+        call,
+        reads: false,
+        kind: FaultKind::ShortWrite,
+        lasts: true,
+    });
+}
+
+/// Lets each call fail, in a run of its own, and looks at crashes after it.
+fn for_every_call(fault: impl Fn(u64) -> Fault) {
     let workload = of_each_kind();
     let whole = run(&workload, None)
         .map_err(|problem| problem.finding)
         .unwrap();
     let mut counts = Counts::default();
     for call in 0..whole.calls.0 {
-        let fault = Fault {
-            call,
-            reads: false,
-            kind: FaultKind::ALL[usize::try_from(call).unwrap() % FaultKind::ALL.len()],
-            lasts: false,
-        };
+        let fault = fault(call);
         match try_fault(&workload, &whole, fault, &mut counts) {
             Ok(_) => {}
             Err(Flaw::Live(problem)) => {
@@ -123,4 +138,25 @@ fn every_call_that_changes_the_disk_may_fail() {
         "{} {counts:?}",
         whole.calls.0
     );
+}
+
+/// Failures of long runs, each mended: what `npm run simulate -- --replay` takes.
+#[test]
+fn what_was_found_once_is_not_found_again() {
+    const FOUND: [(u64, &str); 3] = [
+        (2011, "change,54,ShortWrite,once"),
+        (2042, "change,29,ShortWrite,lasting"),
+        (7112, "change,42,ShortWrite,lasting"),
+    ];
+    for (seed, fault) in FOUND {
+        let share = Share {
+            points: Points::Some(0),
+            faults: 0,
+            fault: Some(fault.parse().unwrap()),
+        };
+        let tried = try_workload(&Workload::draw(seed), share, &mut Report::default());
+        if let Err(failure) = tried {
+            panic!("{failure}");
+        }
+    }
 }

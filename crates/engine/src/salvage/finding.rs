@@ -50,6 +50,8 @@ codes! {
     HeaderPointerStale = "header_pointer_stale", Warning;
     /// No footer stands behind the table of contents.
     FooterMissing = "footer_missing", Warning;
+    /// The footer of the last commit tells another generation than the directory.
+    FooterDamaged = "footer_damaged", Warning;
     /// Bytes stand behind the last commit that do not belong to it.
     TrailingBytes = "trailing_bytes", Warning;
     /// Bytes stand behind the last commit, and the header that would tell whether they are of a later one is damaged.

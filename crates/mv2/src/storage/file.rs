@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Storage;
 use crate::bytes::Bytes;
@@ -60,6 +61,7 @@ pub struct FileStorage {
     path: PathBuf,
     writable: bool,
     identity: FileIdentity,
+    name_is_durable: AtomicBool,
 }
 
 impl FileStorage {
@@ -119,7 +121,23 @@ impl FileStorage {
             file,
             path: path.to_path_buf(),
             writable,
+            name_is_durable: AtomicBool::new(false),
         })
+    }
+
+    /// Makes the name of the file survive power loss: who gave it may have been killed in front of that. Asks the disk once.
+    pub fn sync_name(&self) -> io::Result<()> {
+        if self.name_is_durable.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match crate::atomic::sync_folder(&self.path) {
+            // A folder that may not be read cannot be synced.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+            _ => {
+                self.name_is_durable.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        }
     }
 
     /// Opens whatever the path names now, with the same access. The result may be another file after a rename.

@@ -64,7 +64,7 @@ impl Before {
             applied,
             place: applied
                 .end
-                .and_then(|end| place(region, end))
+                .and_then(|end| place(region, end, applied.sequence))
                 .map(|place| place.end),
             last: None,
         }
@@ -190,7 +190,8 @@ impl Before {
 pub fn refutes_applied(region: &[u8], header: &Header) -> bool {
     let scan = super::scan(region, Applied::noted(header));
     // None is where somebody began the log anew, and nothing of that is applied yet.
-    let by_place = place(region, header.wal_checkpoint_pos).map_or(0, |place| place.count);
+    let by_place = place(region, header.wal_checkpoint_pos, header.wal_sequence)
+        .map_or(0, |place| place.count);
     let count = scan.records.len();
     let by_sequence = count - scan.pending().count();
     // Of a log that is torn only its beginning is known.
@@ -204,19 +205,26 @@ struct Place {
     count: usize,
 }
 
-/// The border at `end`, should there be one behind a record.
-fn place(region: &[u8], end: u64) -> Option<Place> {
+/// The border at `end`, should there be one behind a record that is the last applied one: of an older round of the log it may
+/// still stand there, behind records of ours that came since.
+fn place(region: &[u8], end: u64, applied: u64) -> Option<Place> {
     let end = usize::try_from(end).ok()?;
     let (mut position, mut count) = (0, 0);
+    let (mut last, mut highest) = (0, 0);
     while position < end {
         let claim = Claim::read(header_at(region, position)?).ok()?;
         if claim.length == 0 {
             return None;
         }
+        if claim.is_checked() && !claim.is_refuted() {
+            highest = highest.max(claim.sequence);
+        }
+        last = claim.sequence;
         position = position.checked_add(RECORD_HEADER_SIZE + claim.length as usize)?;
         count += 1;
     }
-    (position == end && count > 0).then_some(Place { end, count })
+    let is_older = last == applied && highest > last;
+    (position == end && count > 0 && !is_older).then_some(Place { end, count })
 }
 
 /// Whether a record has the sequence behind `sequence`.

@@ -7,5 +7,6 @@ mod files;
 mod fixtures;
 mod interoperability;
 mod log;
+mod log_histories;
 mod round_trips;
 mod support;

@@ -31,6 +31,8 @@ pub struct Run {
     pub events: Vec<Event>,
     /// What the memory holds after each step; before the first one, at 0.
     pub models: Vec<Model>,
+    /// The first step of which it is known that it makes durable what was there before; 0: nothing is known.
+    pub acknowledges: usize,
     /// Number of the operation that each step, from 1 on, belongs to.
     pub operations: Vec<usize>,
     /// Steps that failed because of the fault.
@@ -134,6 +136,7 @@ pub fn run(workload: &Workload, fault: Option<Fault>) -> Result<Run, Problem> {
         initial,
         events: session.watch.events(),
         models: session.models,
+        acknowledges: 0,
         operations: session.operations,
         failed: session.failed,
         between: session.between,
