@@ -54,9 +54,9 @@ pub fn load_pending_onto(
                 "its first records are gone, and acknowledged ones stand behind them",
             ));
         }
-        // Everything in the log is applied: the next record goes to its front, where all other handles look for it too. But
-        // where only the log itself tells that, it stays.
-        if committed.directory_is_stored || applied <= committed.header.wal_sequence {
+        // Everything in the log is applied: the next record goes to its front, where all other handles look for it too. Behind
+        // a header of another program, whose place of the last applied record stays, it goes where that one appends.
+        if committed.directory_is_stored {
             pending.head = 0;
             pending.last_record = None;
         }

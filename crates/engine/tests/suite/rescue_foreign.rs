@@ -154,14 +154,36 @@ fn a_sequence_that_was_put_right_is_no_change_of_the_file() {
     assert_eq!(states[0].pending.frames.len(), 1);
 }
 
-/// The first record of ours begins the log anew, and leaves the header of the reference as it is.
 #[test]
-fn no_record_ends_where_the_header_notes_the_last_applied_one() {
+fn a_record_of_ours_goes_where_another_program_appends() {
     let Some(folder) = support::fixtures("mv2") else {
         return;
     };
     let sound = std::fs::read(folder.join("cli-one.mv2")).unwrap();
     let header = mv2::header::Header::decode(&sound).unwrap();
+    let (_folder, path) = fresh();
+    std::fs::write(&path, &sound).unwrap();
+    let memory = open(&path);
+    put_document(&memory, Document::text("behind".to_owned(), 1));
+    let bytes = std::fs::read(&path).unwrap();
+    let scan = mv2::wal::scan(
+        mv2::wal::region(&bytes, &header).unwrap(),
+        header.wal_sequence,
+    );
+    let record = scan.pending().next().unwrap();
+    assert_eq!(record.position, header.wal_checkpoint_pos);
+    assert_eq!(read_only(&path).unwrap().text(1).unwrap(), "behind");
+}
+
+/// Where the log was begun anew, the header of the reference stays as it is.
+#[test]
+fn no_record_ends_where_the_header_notes_the_last_applied_one() {
+    let Some(folder) = support::fixtures("mv2") else {
+        return;
+    };
+    let mut sound = std::fs::read(folder.join("cli-one.mv2")).unwrap();
+    let header = mv2::header::Header::decode(&sound).unwrap();
+    sound[4096..4096 + RECORD_HEADER_SIZE].fill(0);
     let (_folder, path) = fresh();
     // What does not shrink, so that the length of the text is that of the record.
     let mut state = 1_u64;

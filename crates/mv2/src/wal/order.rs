@@ -95,9 +95,10 @@ impl Before {
             record.sequence = sequence;
             record.pending = sequence > self.applied.sequence;
         }
-        // Older rounds of the log leave records behind; their sequences are lower.
+        // Older rounds of the log leave records behind; their sequences are lower. What another program has applied it has
+        // applied, whatever sequence that had.
         match previous.map(|previous| previous.sequence).or(self.last) {
-            Some(last) if record.sequence <= last => {
+            Some(last) if record.sequence <= last && !self.is_in_place(&record) => {
                 Err(format!("sequence {} follows {last}", record.sequence))
             }
             _ => Ok(Some(record)),
