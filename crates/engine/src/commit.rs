@@ -7,6 +7,7 @@
 //! starts writing behind the last payload byte.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use imbl::HashMap;
 use mv2::footer::Footer;
@@ -138,7 +139,11 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         take_back(base, written);
         return Err(error);
     }
-    Ok(Committed::load(Arc::clone(storage), Care::Quick).ok())
+    let committed = Committed::load(Arc::clone(storage), Care::Quick).ok();
+    if let Some(committed) = &committed {
+        committed.is_settled.store(true, Ordering::Relaxed);
+    }
+    Ok(committed)
 }
 
 /// Puts `base` in force again, whose log still holds everything that was acknowledged. Whatever fails here leaves two whole
@@ -486,8 +491,8 @@ fn finish(
     if let Some(payload) = behind.or(content.guard.map(|(_, payload)| payload)) {
         out.write(&payload)?;
     }
-    // The footer has to be the last thing in the file. What a commit that was cut short left behind our own bytes is not
-    // cut off, because another program may be looking at it; it becomes dead space in front of the table.
+    // The footer has to be the last thing in the file. What a commit left that could not be cut off becomes dead space in
+    // front of the table.
     let length = output::length(&base.storage)?;
     let end = out.position()
         + toc::length(&head, table.frames_length(), &tail)

@@ -1,7 +1,7 @@
 //! One commit of a file, as readers see it: a map of the bytes and the look-ups over it. Immutable.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use lex::LexIndex;
@@ -17,7 +17,6 @@ use mv2::view::FrameView;
 use mv2::wal::{self, Applied, WalEntry};
 use serde_json::Value;
 
-use crate::commit::write_header;
 use crate::describe::{
     Care, agrees_on_log, is_of_this_header, is_sound, refuse_lost_commit, refuse_older_commit,
     refuse_overlapping_log, settle_directory, stored_directory,
@@ -36,9 +35,6 @@ use crate::staged::{Staged, is_staged};
 use crate::stats::RemovedShares;
 use crate::undone::refuse_undone_commit;
 use crate::vectors::VectorIndex;
-
-/// No file is so long.
-const UNSETTLED: u64 = u64::MAX;
 
 /// The state a commit left in the file.
 pub struct Committed {
@@ -67,8 +63,8 @@ pub struct Committed {
     /// Whether the directory was read from the file (otherwise it was built by decoding all frames).
     pub directory_is_stored: bool,
     header_bytes: [u8; header::FIELDS],
-    /// Length of the file for which the disk is known to have the header that the system shows (see [`Committed::settle`]).
-    settled: AtomicU64,
+    /// Whether it is known to be what the disk has, too (see [`Committed::settle`]).
+    pub is_settled: AtomicBool,
     landmarks: Landmarks,
     /// Log records up to this sequence are part of the commit.
     pub applied_sequence: u64,
@@ -195,21 +191,30 @@ impl Committed {
         };
         refuse_lost_commit(&map, &located, end, generation)?;
         let footer_is_damaged = located.footer_missing || generation != located.footer.generation;
-        let mut header = located.header;
-        if located.header_is_damaged {
-            // What a header says of the log, the directory knows, too.
-            if !directory_is_stored {
-                return Err(Error::corrupt(
-                    "header",
-                    0,
-                    "it does not match its checksum, and another program wrote the last commit",
-                ));
+        // What a header says, the directory knows, too.
+        let header = if located.header_is_current && !located.header_is_damaged {
+            located.header
+        } else if directory_is_stored {
+            Header {
+                footer_offset: located.toc_offset,
+                wal_offset: located.header.wal_offset,
+                wal_size: match directory.log_size() {
+                    0 => located.header.wal_size,
+                    size => size,
+                },
+                wal_checkpoint_pos: 0,
+                wal_sequence: directory.applied_sequence(),
+                toc_checksum: toc::stored_checksum(toc_bytes)?,
             }
-            header.footer_offset = located.toc_offset;
-            header.toc_checksum = toc::stored_checksum(toc_bytes)?;
-            header.wal_size = directory.log_size();
-            header.wal_sequence = directory.applied_sequence();
-        }
+        } else if located.header_is_damaged {
+            return Err(Error::corrupt(
+                "header",
+                0,
+                "it does not match its checksum, and another program wrote the last commit",
+            ));
+        } else {
+            located.header
+        };
         landmarks.note_sections(&map, &header, &tail);
         // A crash between the footer and the header leaves a header that is older than the commit; the directory knows.
         // When they differ it is the header that is wrong: the directory belongs to these very frames.
@@ -218,11 +223,6 @@ impl Committed {
         } else {
             applied_by_another(&map, &header, header.wal_sequence, &tail)
         };
-        let begins_applied = |region| wal::begins_applied(region, applied_sequence);
-        let is_known = !footer_is_damaged
-            && !located.header_is_damaged
-            && !wal::region(&map, &header).is_ok_and(begins_applied);
-        let settled = if is_known { end } else { UNSETTLED };
         Ok(Self {
             storage,
             map,
@@ -237,7 +237,7 @@ impl Committed {
             directory,
             directory_is_stored,
             header_bytes: header_bytes.unwrap_or([0; header::FIELDS]),
-            settled: AtomicU64::new(settled),
+            is_settled: AtomicBool::new(false),
             landmarks,
             applied_sequence,
             intact: Intact::default(),
@@ -292,33 +292,6 @@ impl Committed {
     pub fn header_changed(&self) -> bool {
         // The map shows what other processes write.
         self.map.get(..header::FIELDS) != Some(&self.header_bytes)
-    }
-
-    /// Makes the name and the header that the system shows those on the disk, where that is not known. To be called under the
-    /// writer lock, before anything is written.
-    ///
-    /// A process that was killed before its last sync, or a commit that could not be undone, leaves what a loss of power may
-    /// take back, in either direction: then the log that is begun anew here is still needed, what is written over behind the
-    /// end is the commit in force, or the whole file is not the one of that name. Of the header it shows in what every commit
-    /// of ours removes once that is durable: applied records at the front of the log, and bytes behind the end.
-    pub fn settle(&self) -> Result<()> {
-        let storage = &self.storage;
-        storage
-            .sync_name()
-            .map_err(|error| Error::io("sync the folder of", storage.path(), &error))?;
-        let length = output::length(storage)?;
-        if self.settled.load(Ordering::Relaxed) == length {
-            return Ok(());
-        }
-        // What was written before a sync that failed may never arrive, whatever syncs follow: it is written again. The
-        // header of another program, or one that is older than its commit, says no more than the system has.
-        let is_ours = header::is_intact(&self.map).is_some();
-        if is_ours && self.header.footer_offset == self.toc_offset {
-            write_header(storage, &self.header, self.toc_length)?;
-        }
-        output::sync(storage)?;
-        self.settled.store(length, Ordering::Relaxed);
-        Ok(())
     }
 
     /// The generation of a commit on this one. A file that claims the last one there is stays there.

@@ -215,6 +215,8 @@ impl Prepared {
     /// but could not be opened right now.
     pub fn finish(self, current: &Snapshot) -> Result<(Option<Committed>, FileLock)> {
         let base = &current.committed;
+        // Should the new name not become durable, the old file is in force again, and its log has been written to.
+        base.settle()?;
         let path = base.storage.path();
         let length = current.pending.head.saturating_sub(self.log_end);
         if length + RECORD_HEADER_SIZE as u64 > self.wal_size {

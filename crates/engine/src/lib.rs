@@ -71,6 +71,7 @@ mod quantised;
 mod salvage;
 mod selected;
 mod selection;
+mod settle;
 mod shown;
 mod snapshot;
 mod staged;

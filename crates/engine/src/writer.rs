@@ -55,8 +55,10 @@ pub fn load_pending_onto(
             ));
         }
         // Everything in the log is applied: the next record goes to its front, where all other handles look for it too. Behind
-        // a header of another program, whose place of the last applied record stays, it goes where that one appends.
-        if committed.directory_is_stored {
+        // a header of another program, whose place of the last applied record stays, it goes where that one appends, unless
+        // applied ones in front of that are damaged. Where only the log itself tells that all is applied, it stays.
+        let begins_anew = pending.has_remains && applied <= committed.header.wal_sequence;
+        if committed.directory_is_stored || begins_anew {
             pending.head = 0;
             pending.last_record = None;
         }

@@ -202,17 +202,6 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
         )
 }
 
-/// Whether a record that the table of contents contains still stands at the front of a log. Commits of ours clear it away as
-/// soon as their header is durable.
-#[must_use]
-pub fn begins_applied(region: &[u8], applied_sequence: u64) -> bool {
-    let Some(front) = header_at(region, 0).filter(|front| front.iter().any(|byte| *byte != 0))
-    else {
-        return false;
-    };
-    check::Claim::read(front).is_ok_and(|claim| claim.sequence <= applied_sequence)
-}
-
 /// A place of a log where records are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {

@@ -23,6 +23,8 @@ const AGAIN: u64 = 12;
 const SALVAGED: u64 = 6;
 /// One in so many images is repaired first.
 const REPAIRED: u64 = 6;
+/// What is put after each recovery.
+const ONE_MORE: &str = "keywordagainx was put after a crash";
 /// Moments of such a recovery that are looked at.
 const MOMENTS_AGAIN: usize = 3;
 
@@ -236,16 +238,17 @@ fn explore_in(
         }
         candidates.extend(run.models.get(ended));
         candidates.extend(left_by_failure);
-        let is_taken_back = ended < run.acknowledges && !taken_back.is_empty();
-        if is_taken_back {
-            candidates.extend(&taken_back);
-        }
         let mut random = random_of(seed, point);
         let crash = if point.variant.is_multiple_of(2) {
             Crash::Killed
         } else {
             Crash::PowerLoss
         };
+        let is_taken_back =
+            crash == Crash::PowerLoss && ended < run.acknowledges && !taken_back.is_empty();
+        if is_taken_back {
+            candidates.extend(&taken_back);
+        }
         let next = run.events.get(at);
         let cut = cut(next, point.variant, &mut random);
         let image = disk.after(crash, next.map(|event| (event, cut)), &mut random);
@@ -407,12 +410,14 @@ fn recover(
     // What a repair drops does not tell afterwards which of the states it was.
     let mut between = BTreeMap::new();
     let mut loses_records = false;
+    let mut is_rewritten = false;
     if left.is_repaired {
         mark(Event::Begins(1));
         let report = doctor_file(&path, &DoctorOptions::default(), Duration::from_secs(60))
             .map_err(|error| format!("doctor: {error}"))?;
         is_repaired(&report, false, left.may_be_torn)?;
         loses_records = report["status"] == "partial";
+        is_rewritten = report["status"] != "clean";
         mark(Event::Repaired);
         mark(Event::Ends(1));
         let compacted = |model: &&Model| {
@@ -434,8 +439,12 @@ fn recover(
             let found = model_of(&memory)?;
             let count = found.active().count();
             let at_least = |model: &&Model| {
-                let has_one_more = count == model.active().count() + 1;
-                holds(&memory, model).is_ok() && (loses_records || has_one_more)
+                let mut more = found
+                    .active()
+                    .filter(|(id, _)| !model.documents.contains_key(id));
+                let is_one = count == model.active().count() + 1
+                    && more.all(|(_, stored)| stored.planned.content == ONE_MORE.as_bytes());
+                holds(&memory, model).is_ok() && (loses_records || is_one)
             };
             let number = candidates.iter().position(at_least).ok_or(finding)?;
             seen = Model {
@@ -486,7 +495,7 @@ fn recover(
         events,
         operations: vec![0; models.len()],
         models,
-        acknowledges: step,
+        acknowledges: if is_rewritten { 1 } else { step },
         failed: Vec::new(),
         between,
         calls: (0, 0),
@@ -531,7 +540,7 @@ fn which(memory: &Memory, candidates: &[&Model], random: &mut Rng) -> Result<usi
 fn put_one_more(memory: &Memory, model: &Model) -> Result<Model, Finding> {
     let planned = Planned {
         word: Some("keywordagainx".to_owned()),
-        content: b"keywordagainx was put after a crash".to_vec(),
+        content: ONE_MORE.as_bytes().to_vec(),
         names: Default::default(),
         keywords: Default::default(),
         timestamp: 1_800_000_000,

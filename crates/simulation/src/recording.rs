@@ -177,6 +177,8 @@ struct State {
     has_failed: bool,
     was_short: bool,
     refuses_nameless: bool,
+    syncs_left: Option<u64>,
+    folder_fails: bool,
 }
 
 /// The events of one folder.
@@ -252,6 +254,16 @@ impl Watch {
     /// Lets a call fail from now on. Calls are counted from the start of the recording.
     pub fn fail(&self, fault: Option<Fault>) {
         self.0.lock().fault = fault;
+    }
+
+    /// Only so many syncs of files succeed from now on; `None`: all.
+    pub fn let_syncs_pass(&self, count: Option<u64>) {
+        self.0.lock().syncs_left = count;
+    }
+
+    /// Syncs of the folder fail.
+    pub fn fail_folder_syncs(&self) {
+        self.0.lock().folder_fails = true;
     }
 
     /// Files get a name from the start, as where the system has no other ones.
@@ -422,6 +434,17 @@ impl State {
     fn count_change(&mut self) -> io::Result<()> {
         self.counted(false).map_or(Ok(()), |kind| Err(kind.error()))
     }
+
+    fn count_sync(&mut self) -> io::Result<()> {
+        match &mut self.syncs_left {
+            None => Ok(()),
+            Some(0) => Err(FaultKind::Broken.error()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Observer for Disk {
@@ -490,7 +513,8 @@ impl Observer for Disk {
                     return perform();
                 };
                 let mut state = recording.lock();
-                if let Err(error) = state.count_change() {
+                let counted = state.count_change().and_then(|()| state.count_sync());
+                if let Err(error) = counted {
                     state.events.push(Event::SyncFailed { file: number });
                     return Err(error);
                 }
@@ -581,6 +605,9 @@ impl Observer for Disk {
                 };
                 let mut state = recording.lock();
                 state.count_change()?;
+                if state.folder_fails {
+                    return Err(FaultKind::Broken.error());
+                }
                 perform()?;
                 state.events.push(Event::FolderSynced);
                 Ok(())

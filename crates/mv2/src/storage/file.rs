@@ -131,8 +131,17 @@ impl FileStorage {
             return Ok(());
         }
         match crate::atomic::sync_folder(&self.path) {
-            // A folder that may not be read cannot be synced.
-            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+            // A folder that may not be read cannot be synced, and not every file system can sync one.
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Unsupported
+                ) =>
+            {
+                Err(error)
+            }
             _ => {
                 self.name_is_durable.store(true, Ordering::Relaxed);
                 Ok(())

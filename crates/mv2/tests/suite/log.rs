@@ -348,6 +348,40 @@ fn an_older_round_behind_the_newest_record_is_no_damage_and_takes_nothing_along(
 }
 
 /// Commits of ours may take sequences without records.
+/// Where it went down behind a record, the rest of a batch of ours may stand there, which it then applies as well.
+#[test]
+fn what_another_program_has_applied_hides_nothing_behind_it() {
+    let mut bytes = Vec::new();
+    encode_unchecked_record(1, b"one", &mut bytes);
+    encode_unchecked_record(2, b"two", &mut bytes);
+    encode_record(2, 0, b"of a batch of ours", &mut bytes);
+    let place = bytes.len() as u64;
+    encode_unchecked_record(3, b"three", &mut bytes);
+    let header = Header {
+        wal_sequence: 2,
+        wal_checkpoint_pos: place,
+        ..Header::default()
+    };
+    let pending = Case::read(&region(&[&bytes]), &header);
+    assert_eq!(pending, Some(vec![place]));
+}
+
+#[test]
+fn an_old_record_that_ends_at_the_noted_place_does_not_make_ours_applied() {
+    let mut bytes = Vec::new();
+    encode_record(4, 0, b"four", &mut bytes);
+    let five = bytes.len() as u64;
+    encode_record(5, 0, b"five", &mut bytes);
+    encode_unchecked_record(3, b"of an older round", &mut bytes);
+    let header = Header {
+        wal_sequence: 3,
+        wal_checkpoint_pos: bytes.len() as u64,
+        ..Header::default()
+    };
+    let pending = Case::read(&region(&[&bytes]), &header);
+    assert_eq!(pending, Some(vec![0, five]));
+}
+
 #[test]
 fn the_last_applied_sequence_may_be_beyond_the_log() {
     for case in Case::all() {
