@@ -334,13 +334,14 @@ fn header_at(region: &[u8], position: usize) -> Option<&[u8]> {
     region.get(position..position.checked_add(RECORD_HEADER_SIZE)?)
 }
 
-/// `None` at the end of the log.
+/// `None` at the end of the log. Without `believes_check`, one with a check that does not hold counts as one without.
 fn read_record(
     region: &[u8],
     header: &[u8],
     position: usize,
     previous: Option<&WalRecord>,
     applied_sequence: u64,
+    believes_check: bool,
 ) -> Result<Option<WalRecord>, String> {
     let claim = Claim::read(header).map_err(|error| error.to_string())?;
     let Claim {
@@ -356,7 +357,7 @@ fn read_record(
         .filter(|length| *length > 0)
         .and_then(|length| region.get(start..start.checked_add(length)?))
         .ok_or_else(|| format!("a record of {length} bytes does not fit"))?;
-    if claim.is_refuted() {
+    if believes_check && claim.is_refuted() {
         return Err(format!(
             "the header of record {sequence} does not match its check"
         ));
@@ -378,7 +379,7 @@ fn read_record(
         sequence,
         stored_sequence: sequence,
         batch_remaining,
-        is_checked: claim.is_checked(),
+        is_checked: claim.is_checked() && !claim.is_refuted(),
         pending: sequence > applied_sequence,
         payload: start..start + payload.len(),
     }))

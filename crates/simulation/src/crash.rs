@@ -286,11 +286,7 @@ fn explore_in(
             let start = match crash {
                 Crash::Killed => Start {
                     disk: disk.killed(next.map(|event| (event, cut))),
-                    taken_back: candidates
-                        .iter()
-                        .filter(|model| model.exists)
-                        .copied()
-                        .collect(),
+                    taken_back: candidates.clone(),
                 },
                 Crash::PowerLoss => Start {
                     disk: DiskState::new(&watched.initial),

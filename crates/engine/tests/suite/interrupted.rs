@@ -72,9 +72,11 @@ fn a_commit_that_never_came_into_force_is_not_repaired_into_the_place_of_what_wa
     memory.seal().unwrap();
     drop(memory);
     support::lose_header(&path, &before);
+    let left = what_is_left(&path, &before);
     let memory = open(&path);
     assert_eq!(put_document(&memory, Document::text("three", 1)), 2);
     drop(memory);
+    left_again(&path, &before, &left);
     let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
     assert_eq!(report["status"], "healed", "{report}");
     let memory = open(&path);
@@ -93,6 +95,19 @@ fn leave_undone(path: &Path, before: &[u8], arrives: impl FnOnce(usize) -> usize
     let written = after.len() - FOOTER - before.len();
     let mut file = before.to_vec();
     file.extend_from_slice(&after[before.len()..before.len() + arrives(written)]);
+    std::fs::write(path, &file).unwrap();
+}
+
+/// What stands behind the end of `before`.
+fn what_is_left(path: &Path, before: &[u8]) -> Vec<u8> {
+    std::fs::read(path).unwrap()[before.len()..].to_vec()
+}
+
+/// Whoever writes next cuts off what is left. Writers that did not were there before.
+fn left_again(path: &Path, before: &[u8], left: &[u8]) {
+    let mut file = std::fs::read(path).unwrap();
+    assert_eq!(file.len(), before.len());
+    file.extend_from_slice(left);
     std::fs::write(path, &file).unwrap();
 }
 
@@ -160,9 +175,11 @@ fn a_commit_that_failed_does_not_come_back_when_the_log_went_on() {
     put_document(&memory, Document::text(random, 1));
     drop(memory);
     leave_undone(&path, &before, |written| written);
+    let left = what_is_left(&path, &before);
     let memory = open(&path);
     assert_eq!(put_document(&memory, titled(4, "acknowledged")), 4);
     drop(memory);
+    left_again(&path, &before, &left);
     damage_header(&path);
     let error = Memory::open(&path, OpenOptions::default()).err().unwrap();
     assert_eq!(error.code, engine::Code::Corrupt, "{error}");
@@ -180,9 +197,11 @@ fn removals_that_failed_do_not_come_back_either() {
     memory.remove(&[0, 1, 2]).unwrap();
     drop(memory);
     leave_undone(&path, &before, |written| written);
+    let left = what_is_left(&path, &before);
     let memory = open(&path);
     assert_eq!(put_document(&memory, titled(5, "acknowledged")), 5);
     drop(memory);
+    left_again(&path, &before, &left);
     damage_header(&path);
     let report = doctor_file(&path, &DoctorOptions::default(), Duration::ZERO).unwrap();
     assert_eq!(report["status"], "healed", "{report}");

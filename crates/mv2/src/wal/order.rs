@@ -87,7 +87,10 @@ impl Before {
         position: usize,
         previous: Option<&WalRecord>,
     ) -> Result<Option<WalRecord>, String> {
-        let read = read_record(region, header, position, previous, self.applied.sequence)?;
+        // What another program has applied it took for a record, whatever check that had.
+        let is_in_place = self.place.is_some_and(|end| position < end);
+        let applied = self.applied.sequence;
+        let read = read_record(region, header, position, previous, applied, !is_in_place)?;
         let Some(mut record) = read else {
             return Ok(None);
         };
@@ -236,5 +239,5 @@ fn goes_on_behind(sequence: u64, next: Option<&WalRecord>) -> bool {
 /// The record at a place, should it be whole, whatever the ones before it say.
 fn record_at(region: &[u8], position: usize) -> Option<WalRecord> {
     let header = header_at(region, position)?;
-    read_record(region, header, position, None, 0).ok()?
+    read_record(region, header, position, None, 0, true).ok()?
 }

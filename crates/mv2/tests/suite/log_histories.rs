@@ -138,7 +138,6 @@ impl File {
     /// As the reference reads it; `None`: it does not open the file.
     fn read_by_reference(&self) -> Option<Read> {
         let (mut pending, mut at, mut last) = (Vec::new(), 0, self.header.wal_sequence);
-        let mut highest = last;
         while let Some(header) = self.region.get(at..at + RECORD_HEADER_SIZE) {
             let sequence = u64::from_le_bytes(header[..8].try_into().unwrap());
             let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
@@ -151,32 +150,49 @@ impl File {
                 return None;
             }
             last = sequence;
-            highest = highest.max(last);
             if sequence > self.header.wal_sequence {
                 pending.push((sequence, document(payload)));
             }
             at = start + length;
         }
-        // It counts on from the last record, whatever that one is of: what it writes then it passes over itself, or applies
-        // twice.
-        (last == highest).then_some(Read {
+        Some(Read {
             pending,
             head: at,
             last,
         })
     }
 
+    /// It counts on from the last record, whatever that one is of: where another has a higher sequence, it passes over what it
+    /// writes then, or applies it twice.
+    fn counts_on(&self, read: &Read) -> bool {
+        let pending = read.pending.iter().map(|(sequence, _)| *sequence);
+        pending.fold(self.header.wal_sequence, u64::max) <= read.last
+    }
+
     fn take(&mut self, turn: &Turn) {
         let read = if turn.is_ours {
             self.read()
         } else {
-            self.read_by_reference()
+            self.read_by_reference().filter(|read| self.counts_on(read))
         };
         let Some(read) = read else {
             return;
         };
-        // Whoever was seen is there from now on.
-        self.acknowledged = read.pending.iter().map(|(_, number)| *number).collect();
+        let pending: Vec<u32> = read.pending.iter().map(|(_, number)| *number).collect();
+        if turn.is_ours {
+            // Whoever was seen is there from now on.
+            self.acknowledged = pending;
+        } else if !self
+            .acknowledged
+            .iter()
+            .all(|number| pending.contains(number))
+        {
+            assert!(
+                self.kills > 0,
+                "the reference does not see what ours has put"
+            );
+            return;
+        }
         self.left = turn.down.map_or(usize::MAX, usize::from);
         let before = self.documents;
         let done = match (&turn.does, turn.is_ours) {
@@ -296,8 +312,17 @@ impl File {
         self.header.wal_sequence = read.last;
         self.header.wal_checkpoint_pos = read.head as u64;
         self.directory = None;
-        self.committed.append(&mut self.acknowledged);
+        self.acknowledged.clear();
+        let pending = read.pending.iter().map(|(_, number)| *number);
+        self.committed.extend(pending);
         Ok(())
+    }
+
+    /// Whether a program of the reference has applied a document twice: an old record that it went down in front of.
+    fn is_doubled(&self) -> bool {
+        let mut numbers = self.committed.clone();
+        numbers.sort_unstable();
+        numbers.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     /// What is wrong with what ours reads.
@@ -317,7 +342,14 @@ impl File {
         let stray = rest
             .iter()
             .find(|number| !self.interrupted.contains(number) || self.committed.contains(number));
+        // Where a program of the reference goes down behind a record, what stands there may by chance go on with an old one.
+        // It takes that for pending itself.
+        let is_taken_by_it = |number: &u32| {
+            self.read_by_reference()
+                .is_some_and(|read| read.pending.iter().any(|(_, other)| other == number))
+        };
         match stray {
+            Some(number) if is_taken_by_it(number) => Ok(Outcome::AsTheReference),
             Some(number) => Err(format!(
                 "{number} is pending, {:?} committed",
                 self.committed
@@ -330,6 +362,7 @@ impl File {
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Right,
+    AsTheReference,
     Refused,
 }
 
@@ -346,6 +379,9 @@ fn no_history_of_two_programs_loses_a_record_or_applies_one_twice() {
             let mut file = File::new();
             for turn in &turns {
                 file.take(turn);
+                if file.is_doubled() {
+                    break;
+                }
                 let outcome = file.check().map_err(TestCaseError::fail)?;
                 let (states, refusals) = refused.get();
                 let is_refused = outcome == Outcome::Refused;
