@@ -61,6 +61,7 @@ pub fn load_pending_onto(
         if committed.directory_is_stored || begins_anew {
             pending.head = 0;
             pending.last_record = None;
+            pending.unsettled = None;
         }
     }
     Ok(pending)
@@ -114,7 +115,12 @@ pub fn extend_pending(
     }
     pending.has_remains = scan.torn.is_some();
     let mut changed = false;
+    let mut is_followed = false;
     for record in &scan.records {
+        if !is_followed {
+            pending.unsettled = Some(record.position);
+        }
+        is_followed = record.batch_remaining > 0;
         if record.sequence <= pending.last_sequence && record.pending {
             continue;
         }
@@ -478,6 +484,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         Ok(())
     }
     .and_then(|()| clear_remains(snapshot, at + bytes.len() as u64))
+    .and_then(|()| write_again(snapshot))
     .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
     .and_then(|()| output::write_at(storage, at, header))
     .and_then(|()| {
@@ -492,7 +499,22 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         return Err(error);
     }
     next.pending.has_remains = false;
+    next.pending.unsettled = None;
     Ok(next)
+}
+
+/// Writes the newest write of another process again: if its sync failed, and could not be undone, it may never arrive,
+/// whatever syncs follow, and would take along what stands behind it. All writes before it were synced.
+fn write_again(snapshot: &Snapshot) -> Result<()> {
+    let Some(from) = snapshot.pending.unsettled else {
+        return Ok(());
+    };
+    let committed = &snapshot.committed;
+    let length = snapshot.pending.head.saturating_sub(from);
+    let at = committed.header.wal_offset + from;
+    let records = committed.payload(at, length)?;
+    output::write_at(&committed.storage, at, records)?;
+    committed.check()
 }
 
 fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {

@@ -123,17 +123,9 @@ pub fn explore(
     let start = Start {
         disk: DiskState::new(&run.initial),
         taken_back: Vec::new(),
-    };
-    explore_in(
-        folder.path(),
-        seed,
-        run,
-        start,
-        points,
         possible,
-        true,
-        counts,
-    )
+    };
+    explore_in(folder.path(), seed, run, start, points, true, counts)
 }
 
 /// What a run begins with.
@@ -143,6 +135,8 @@ struct Start<'a> {
     /// What a loss of power may still make of it, as long as the run has acknowledged nothing: what a killed process left is
     /// not durable before that.
     taken_back: Vec<&'a Model>,
+    /// What steps that failed may have left, by the step.
+    possible: &'a BTreeMap<usize, Vec<Model>>,
 }
 
 fn unusable(finding: &str) -> Loss {
@@ -194,7 +188,6 @@ fn explore_in(
     run: &Run,
     start: Start<'_>,
     points: Points,
-    possible: &BTreeMap<usize, Vec<Model>>,
     may_go_down_again: bool,
     counts: &mut Counts,
 ) -> Result<(), Loss> {
@@ -202,6 +195,7 @@ fn explore_in(
     let Start {
         mut disk,
         taken_back,
+        possible,
     } = start;
     let mut at = 0;
     let (mut ended, mut begun) = (0, 0);
@@ -287,10 +281,12 @@ fn explore_in(
                 Crash::Killed => Start {
                     disk: disk.killed(next.map(|event| (event, cut))),
                     taken_back: candidates.clone(),
+                    possible: &none,
                 },
                 Crash::PowerLoss => Start {
                     disk: DiskState::new(&watched.initial),
                     taken_back: Vec::new(),
+                    possible: &none,
                 },
             };
             explore_in(
@@ -299,7 +295,6 @@ fn explore_in(
                 &watched,
                 start,
                 points,
-                &none,
                 false,
                 &mut inner,
             )

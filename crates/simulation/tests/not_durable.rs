@@ -273,6 +273,33 @@ fn a_large_put_that_cannot_even_write_the_old_header_back() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// A put whose sync failed, as its undoing did, is there for whoever comes next, and goes with the power.
+#[test]
+fn a_put_that_was_neither_stored_nor_undone() {
+    let place = Place::with(&["first"]);
+    let initial = place.files();
+    let watched = place.watch();
+    let memory = place.open();
+    put(&memory, small("second")).unwrap();
+    // Two writes come before its sync.
+    watched.fail(Some(Fault {
+        call: watched.calls().0 + 2,
+        reads: false,
+        kind: FaultKind::Broken,
+        lasts: true,
+    }));
+    assert!(put(&memory, small("neither")).is_err());
+    watched.fail(None);
+    drop(memory);
+    let memory = place.open();
+    is_text(&memory, 2, "neither").unwrap();
+    let id = put(&memory, small("acknowledged")).unwrap();
+    let mut disk = DiskState::new(&initial);
+    watched.events().iter().for_each(|event| disk.apply(event));
+    let found = losses(&disk, |memory| is_text(memory, id, "acknowledged"));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// A file that the reference wrote, and where each record that it applied ends.
 fn of_the_reference() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/mv2-index");
