@@ -253,7 +253,9 @@ impl Session {
             let findings = report["findings"].as_array();
             let is_durable = findings
                 .is_none_or(|found| found.iter().all(|one| one["code"] != "name_not_durable"));
-            if self.is_damaged && is_durable {
+            // So may it behind a repair that has nothing to do any more.
+            let has_written = report["status"] != "clean" || !self.watch.has_failed();
+            if self.is_damaged && is_durable && has_written {
                 self.is_damaged = false;
                 self.watch.mark(Event::Repaired);
             }
