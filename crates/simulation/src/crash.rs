@@ -120,11 +120,7 @@ pub fn explore(
     counts: &mut Counts,
 ) -> Result<(), Loss> {
     let folder = scratch().map_err(|error| unusable(&error.to_string()))?;
-    let start = Start {
-        disk: DiskState::new(&run.initial),
-        taken_back: Vec::new(),
-        possible,
-    };
+    let start = Start::durable(run, possible);
     explore_in(folder.path(), seed, run, start, points, true, counts)
 }
 
@@ -137,6 +133,17 @@ struct Start<'a> {
     taken_back: Vec<&'a Model>,
     /// What steps that failed may have left, by the step.
     possible: &'a BTreeMap<usize, Vec<Model>>,
+}
+
+impl<'a> Start<'a> {
+    /// With all of it on the disk.
+    fn durable(run: &Run, possible: &'a BTreeMap<usize, Vec<Model>>) -> Self {
+        Self {
+            disk: DiskState::new(&run.initial),
+            taken_back: Vec::new(),
+            possible,
+        }
+    }
 }
 
 fn unusable(finding: &str) -> Loss {
@@ -283,11 +290,7 @@ fn explore_in(
                     taken_back: candidates.clone(),
                     possible: &none,
                 },
-                Crash::PowerLoss => Start {
-                    disk: DiskState::new(&watched.initial),
-                    taken_back: Vec::new(),
-                    possible: &none,
-                },
+                Crash::PowerLoss => Start::durable(&watched, &none),
             };
             explore_in(
                 folder,

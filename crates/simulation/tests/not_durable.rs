@@ -99,18 +99,20 @@ fn killed_at_header(initial: &Folder, events: &[Event], from: usize, is_behind: 
         .skip(from)
         .position(|event| is_new_header(event, initial));
     let end = from + header.unwrap() + usize::from(is_behind);
+    disk_after(initial, &events[..end])
+}
+
+/// The disk after all of these events.
+fn disk_after(initial: &Folder, events: &[Event]) -> DiskState {
     let mut disk = DiskState::new(initial);
-    events[..end].iter().for_each(|event| disk.apply(event));
+    events.iter().for_each(|event| disk.apply(event));
     disk
 }
 
-/// What is wrong after losses of power.
-fn losses(
-    disk: &DiskState,
-    check: impl Fn(&Memory) -> Result<(), String>,
-) -> BTreeMap<String, u32> {
+/// Nothing is wrong after losses of power.
+fn assert_survives(disk: &DiskState, check: impl Fn(&Memory) -> Result<(), String>) {
     let place = Place::new();
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..DRAWN {
         let image = disk.after(Crash::PowerLoss, None, &mut Rng::with_seed(seed));
         write_files(place.folder.path(), &image);
@@ -121,7 +123,7 @@ fn losses(
             *found.entry(finding).or_default() += 1;
         }
     }
-    found
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 fn is_text(memory: &Memory, id: u64, text: &str) -> Result<(), String> {
@@ -155,8 +157,7 @@ fn a_large_put_that_was_killed_behind_its_header() {
     };
     let mut disk = place.after(&killed_at_header(&initial, &events, 0, true));
     let id = put_by_another(&place, &mut disk);
-    let found = losses(&disk, |memory| is_text(memory, id, "acknowledged"));
-    assert!(found.is_empty(), "{found:#?}");
+    assert_survives(&disk, |memory| is_text(memory, id, "acknowledged"));
 }
 
 /// It takes sequences without records.
@@ -179,8 +180,7 @@ fn a_purge_that_was_killed_behind_its_header() {
     // Up to each of its syncs, none of which has come.
     for event in watched.events() {
         if matches!(event, Event::Synced { .. }) {
-            let found = losses(&disk, |memory| is_text(memory, 0, "0"));
-            assert!(found.is_empty(), "{found:#?}");
+            assert_survives(&disk, |memory| is_text(memory, 0, "0"));
         }
         disk.apply(&event);
     }
@@ -201,18 +201,15 @@ fn two_commits_of_one_length_that_cannot_be_undone() {
     assert!(put(&memory, large(5, 3)).is_err());
     watched.let_syncs_pass(None);
     let id = put(&memory, small("acknowledged")).unwrap();
-    let mut disk = DiskState::new(&initial);
     let acknowledged = watched.events();
-    acknowledged.iter().for_each(|event| disk.apply(event));
+    let mut disk = disk_after(&initial, &acknowledged);
     let check = |memory: &Memory| is_text(memory, id, "acknowledged");
-    let found = losses(&disk, check);
-    assert!(found.is_empty(), "{found:#?}");
+    assert_survives(&disk, check);
     // Another commit writes behind the end.
     put(&memory, large(9, 4)).unwrap();
     for event in &watched.events()[acknowledged.len()..] {
         if matches!(event, Event::Synced { .. }) {
-            let found = losses(&disk, check);
-            assert!(found.is_empty(), "{found:#?}");
+            assert_survives(&disk, check);
         }
         disk.apply(event);
     }
@@ -237,8 +234,7 @@ fn a_rewrite_whose_name_is_not_durable() {
     watched.fail_folder_syncs();
     assert!(memory.compact().is_err());
     watched.events().iter().for_each(|event| disk.apply(event));
-    let found = losses(&disk, |memory| is_text(memory, id, "acknowledged"));
-    assert!(found.is_empty(), "{found:#?}");
+    assert_survives(&disk, |memory| is_text(memory, id, "acknowledged"));
 }
 
 #[test]
@@ -267,10 +263,8 @@ fn a_large_put_that_cannot_even_write_the_old_header_back() {
     assert!(put(&memory, large(6, 1)).is_err());
     watched.fail(None);
     let id = put(&memory, small("acknowledged")).unwrap();
-    let mut disk = DiskState::new(&initial);
-    watched.events().iter().for_each(|event| disk.apply(event));
-    let found = losses(&disk, |memory| is_text(memory, id, "acknowledged"));
-    assert!(found.is_empty(), "{found:#?}");
+    let disk = disk_after(&initial, &watched.events());
+    assert_survives(&disk, |memory| is_text(memory, id, "acknowledged"));
 }
 
 /// A put whose sync failed, as its undoing did, is there for whoever comes next, and goes with the power.
@@ -294,10 +288,8 @@ fn a_put_that_was_neither_stored_nor_undone() {
     let memory = place.open();
     is_text(&memory, 2, "neither").unwrap();
     let id = put(&memory, small("acknowledged")).unwrap();
-    let mut disk = DiskState::new(&initial);
-    watched.events().iter().for_each(|event| disk.apply(event));
-    let found = losses(&disk, |memory| is_text(memory, id, "acknowledged"));
-    assert!(found.is_empty(), "{found:#?}");
+    let disk = disk_after(&initial, &watched.events());
+    assert_survives(&disk, |memory| is_text(memory, id, "acknowledged"));
 }
 
 /// A file that the reference wrote, and where each record that it applied ends.
@@ -328,11 +320,10 @@ fn a_commit_behind_a_header_of_the_reference_that_was_killed_in_front_of_its_own
     };
     let mut disk = place.after(&killed_at_header(&initial, &events, 0, false));
     let id = put_by_another(&place, &mut disk);
-    let found = losses(&disk, |memory| {
+    assert_survives(&disk, |memory| {
         is_text(memory, first, "acknowledged first")?;
         is_text(memory, id, "acknowledged")
     });
-    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Before {
         position: usize,
         previous: Option<&WalRecord>,
     ) -> Result<Option<WalRecord>, String> {
-        // What another program has applied it took for a record, whatever check that had.
+        // What another program has applied it has applied, whatever check and sequence that had.
         let is_in_place = self.place.is_some_and(|end| position < end);
         let applied = self.applied.sequence;
         let read = read_record(region, header, position, previous, applied, !is_in_place)?;
@@ -98,10 +98,9 @@ impl Before {
             record.sequence = sequence;
             record.pending = sequence > self.applied.sequence;
         }
-        // Older rounds of the log leave records behind; their sequences are lower. What another program has applied it has
-        // applied, whatever sequence that had.
+        // Older rounds of the log leave records behind; their sequences are lower.
         match previous.map(|previous| previous.sequence).or(self.last) {
-            Some(last) if record.sequence <= last && !self.is_in_place(&record) => {
+            Some(last) if record.sequence <= last && !is_in_place => {
                 Err(format!("sequence {} follows {last}", record.sequence))
             }
             _ => Ok(Some(record)),
