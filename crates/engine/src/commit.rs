@@ -35,6 +35,7 @@ use crate::lex_sections::{self, groups, part_of, section_id};
 use crate::output::{self, Output};
 use crate::pending::StatusChange;
 use crate::pictures::{self, FreshPictures, PictureIndex};
+use crate::settle;
 use crate::snapshot::Snapshot;
 use crate::tracks;
 use crate::vec_sections::{self, Fresh, Rewrite, status_after};
@@ -544,8 +545,8 @@ fn publish(
     let log = header.wal_offset;
     write_root(storage, header, toc, generation)?;
     output::sync(storage)?;
-    // An empty log; should this not reach the disk, or fail, the header says that its records are applied.
-    let _ = output::write_at(storage, log, &[0; mv2::wal::RECORD_HEADER_SIZE]);
+    // The first record does what fails here.
+    let _ = settle::empty_log(storage, log);
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 
 use mv2::footer::{FOOTER_SIZE, Footer};
 use mv2::header::Header;
+use mv2::storage::FileStorage;
+use mv2::wal;
 
 use crate::commit::write_header;
 use crate::committed::Committed;
@@ -64,4 +66,23 @@ impl Committed {
         };
         write_header(&self.storage, &header, self.toc_length)
     }
+}
+
+/// Empties the log, which begins at `at`. Should this not reach the disk, the header says that its records are applied.
+///
+/// Nothing checks the sequence of another program's record: where the disk still has one when half a header of the next
+/// record arrives, that would be the old record with a new sequence. So this one has to be gone before anything follows.
+pub fn empty_log(storage: &FileStorage, at: u64) -> Result<()> {
+    let mut front = [0; wal::RECORD_HEADER_SIZE];
+    output::read_at(storage, at, &mut front)?;
+    let emptied = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE]);
+    if !wal::is_unchecked(&front) {
+        return emptied;
+    }
+    emptied
+        .and_then(|()| output::sync(storage))
+        .inspect_err(|_| {
+            // Whoever writes next has to see it, and try again.
+            let _ = output::write_at(storage, at, &front);
+        })
 }

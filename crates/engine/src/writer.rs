@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use mv2::lock::FileLock;
-use mv2::storage::FileStorage;
 use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry};
 use serde_json::json;
 
@@ -15,6 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::log_index::LogIndex;
 use crate::output;
 use crate::pending::{Pending, Written};
+use crate::settle;
 use crate::snapshot::Snapshot;
 
 /// Sequences up to here are numbers of JavaScript, too.
@@ -45,7 +45,8 @@ pub fn load_pending_onto(
     let mut pending = Pending::new(applied);
     pending.lex = index;
     extend_pending(committed, &mut pending, with_lex)?;
-    if pending.is_empty() {
+    // Records that change nothing, as the reference writes them, wait for the next commit as well.
+    if pending.last_sequence == applied {
         let region = log_region(committed)?;
         if wal::has_lost_front(region, applied) && !committed.header_changed() {
             return Err(Error::corrupt(
@@ -355,11 +356,6 @@ pub fn commit_removals(
     commit_log(&with_removals, options)
 }
 
-/// Ends the log at `at`: what stands behind it is not read.
-fn clear(storage: &FileStorage, at: u64) -> Result<()> {
-    output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
-}
-
 /// Zeroes what a write that was interrupted left from `at` on: some day it would stand behind a record that is being written,
 /// and look acknowledged.
 fn clear_remains(snapshot: &Snapshot, at: u64) -> Result<()> {
@@ -478,21 +474,19 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which
     // every reader understands, also the reference, which refuses a file with a torn record.
     let (header, rest) = bytes.split_at(wal::RECORD_HEADER_SIZE);
-    let written = if snapshot.pending.head == 0 {
-        clear(storage, at)
-    } else {
-        Ok(())
+    if snapshot.pending.head == 0 {
+        settle::empty_log(storage, at)?;
     }
-    .and_then(|()| clear_remains(snapshot, at + bytes.len() as u64))
-    .and_then(|()| write_again(snapshot))
-    .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
-    .and_then(|()| output::write_at(storage, at, header))
-    .and_then(|()| {
-        let started = Instant::now();
-        output::sync(storage)?;
-        next.pending.pace.add(started.elapsed());
-        Ok(())
-    });
+    let written = clear_remains(snapshot, at + bytes.len() as u64)
+        .and_then(|()| write_again(snapshot))
+        .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
+        .and_then(|()| output::write_at(storage, at, header))
+        .and_then(|()| {
+            let started = Instant::now();
+            output::sync(storage)?;
+            next.pending.pace.add(started.elapsed());
+            Ok(())
+        });
     if let Err(error) = written {
         // What was not acknowledged must not appear later.
         let _ = output::write_at(storage, at, &vec![0; bytes.len()]);

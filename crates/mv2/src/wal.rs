@@ -330,6 +330,12 @@ fn end_batch(region: &[u8], records: &mut Vec<WalRecord>, gaps: &mut Vec<Gap>) {
     });
 }
 
+/// Whether a record of another program begins with `header`, whose sequence nothing checks.
+#[must_use]
+pub fn is_unchecked(header: &[u8]) -> bool {
+    Claim::read(header).is_ok_and(|claim| claim.length > 0 && !claim.is_checked())
+}
+
 fn header_at(region: &[u8], position: usize) -> Option<&[u8]> {
     region.get(position..position.checked_add(RECORD_HEADER_SIZE)?)
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use engine::{DoctorOptions, Document, Error, Memory, OpenMode, PurgeRequest, PutOptions};
 use fastrand::Rng;
+use mv2::header::Header;
+use mv2::wal::{FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record};
 use simulation::image::{Crash, DiskState, Folder};
 use simulation::recording::{Event, Fault, FaultKind, Watch, watch};
 use simulation::run::{NAME, open, read_folder, scratch};
@@ -354,7 +356,7 @@ fn a_damaged_record_that_the_reference_has_applied() {
         return;
     };
     let sound = std::fs::read(file).unwrap();
-    let header = mv2::header::Header::decode(&sound).unwrap();
+    let header = Header::decode(&sound).unwrap();
     let end = (header.wal_offset + header.wal_checkpoint_pos) as usize;
     for at in [4096 + 300, end - 10] {
         let place = Place::new();
@@ -367,5 +369,44 @@ fn a_damaged_record_that_the_reference_has_applied() {
             put(&memory, small("acknowledged")).unwrap()
         };
         is_text(&place.open(), id, "acknowledged").unwrap();
+    }
+}
+
+/// Nothing checks the sequence of a record of the reference: with the one that half a header brings it would be new.
+#[test]
+fn half_a_header_over_a_record_of_the_reference() {
+    let place = Place::with(&["first"]);
+    // As a commit leaves it whose last write did not arrive.
+    let entry = WalEntry::Frame(Box::new(FrameEntry {
+        payload: b"of the reference".to_vec(),
+        search_text: Some(String::new()),
+        ..FrameEntry::default()
+    }));
+    let mut record = Vec::new();
+    encode_unchecked_record(1, &entry.encode(), &mut record);
+    let mut bytes = std::fs::read(&place.path).unwrap();
+    let log = Header::decode(&bytes).unwrap().wal_offset;
+    bytes[log as usize..log as usize + record.len()].copy_from_slice(&record);
+    std::fs::write(&place.path, &bytes).unwrap();
+    let initial = place.files();
+    let events = {
+        let watched = place.watch();
+        put(&place.open(), small("second")).unwrap();
+        watched.events()
+    };
+    let is_its_header = |event: &Event| {
+        matches!(event, Event::Wrote { offset, bytes, .. }
+            if *offset == log && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+    };
+    let header = events.iter().position(is_its_header).unwrap();
+    let disk = disk_after(&initial, &events[..header]);
+    for cut in 0..16 {
+        for seed in 0..DRAWN / 10 {
+            let half = Some((&events[header], cut));
+            let image = disk.after(Crash::PowerLoss, half, &mut Rng::with_seed(seed));
+            write_files(place.folder.path(), &image);
+            let frames = place.open().stats().unwrap()["frame_count"].clone();
+            assert_eq!(frames, 1, "{cut} bytes of the header");
+        }
     }
 }

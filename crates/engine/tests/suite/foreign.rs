@@ -5,6 +5,7 @@ use std::path::Path;
 
 use engine::{Document, Memory, OpenOptions, PutOptions};
 use mv2::toc::TocTail;
+use mv2::wal::{LexBatch, WalEntry};
 
 /// Name and bytes of every section that the table of contents of a file refers to and that is not ours to change.
 fn foreign_sections(path: &Path) -> Vec<(String, Vec<u8>)> {
@@ -174,4 +175,44 @@ fn active(path: &Path) -> u64 {
     memory.stats().unwrap()["active_frame_count"]
         .as_u64()
         .unwrap()
+}
+
+/// The reference writes such records; what a put writes behind one counts on from it.
+#[test]
+fn a_record_of_another_program_that_changes_nothing_keeps_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.mv2");
+    let put = |memory: &Memory, text: &str| {
+        let document = Document::text(text.to_owned(), 1);
+        memory.put(vec![document], PutOptions::default()).unwrap();
+    };
+    let options = OpenOptions {
+        mode: engine::OpenMode::Create,
+        ..OpenOptions::default()
+    };
+    let memory = Memory::open(&path, options).unwrap();
+    put(&memory, "first");
+    memory.close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = mv2::header::Header::decode(&bytes).unwrap();
+    let entry = WalEntry::Lex(LexBatch {
+        generation: 1,
+        doc_count: 1,
+        checksum: [7; 32],
+        segments: Vec::new(),
+    });
+    let mut record = Vec::new();
+    mv2::wal::encode_unchecked_record(header.wal_sequence + 1, &entry.encode(), &mut record);
+    let log = header.wal_offset as usize;
+    bytes[log..log + record.len()].copy_from_slice(&record);
+    std::fs::write(&path, &bytes).unwrap();
+
+    for text in ["second", "third"] {
+        put(&Memory::open(&path, OpenOptions::default()).unwrap(), text);
+    }
+    let memory = Memory::open(&path, OpenOptions::default()).unwrap();
+    assert_eq!(memory.stats().unwrap()["frame_count"], 3);
+    memory.close().unwrap();
+    let memory = Memory::open(&path, OpenOptions::default()).unwrap();
+    assert_eq!(memory.text(2).unwrap(), "third");
 }
