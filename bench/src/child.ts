@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readIntoCache } from './page-cache.ts';
 import { FACTS } from './peers/facts.ts';
 import type { Samples } from './record.ts';
 import type { Job } from './tasks/job.ts';
@@ -15,14 +16,16 @@ const SILENT = { NODE_NO_WARNINGS: '1', LANCEDB_LOG: 'error' };
 /** Longest that a task may take, in milliseconds. */
 const LONGEST = 20 * 60_000;
 
-/** Runs a task in a process of its own; what went wrong, if so. */
+/** Runs a task in a process of its own, with its store in the page cache; what went wrong, if so. */
 export function spawnTask(job: Job, workspace: string): Samples | string {
+  readIntoCache(job.store);
   const { heap } = FACTS[job.peer];
   return spawnScript([...heapOf(heap), SCRIPT, JSON.stringify(job)], workspace);
 }
 
 /** The same with a store of vectors. */
 export function spawnVectorTask(job: VectorJob, workspace: string): Samples | string {
+  readIntoCache(job.store);
   return spawnScript([VECTOR_SCRIPT, JSON.stringify(job)], workspace);
 }
 

@@ -57,6 +57,8 @@ const METHOD = `## What is measured, and how
   single puts it stores 1 000 documents. At most a quarter of the time that the measurement may take goes into that: V8 has compiled what it will, and
   pages are in memory, but what is timed was not asked before. Figures from before 27 November 2026 were measured without, their first calls included.
   What a fresh process takes is "opening to first hit".
+- **Page cache**: the files of a store are read once before each task, of every peer. Systems take pages out that no process maps and nobody reads, some
+  of them within a minute; what is measured would be the disk. Figures from before 28 November 2026 were measured without.
 - **Real text**: windows of one to six sentences of SciFact abstracts, every fifth document a turn of a LoCoMo conversation while there are any
   (476 bytes a document), and 200 questions: SciFact claims and LoCoMo questions as people wrote them. Peers that index function words ("the", "of")
   find everything with them; they are also asked without, as a careful application would, and the targets compare with that.
@@ -64,7 +66,7 @@ const METHOD = `## What is measured, and how
   after the other while they are stored; that time is in the figures of every peer but tantivy, which reads a file of lines.
 - **Classes of queries**, 100 each: a rare word (ranks 5 000 to 50 000), 3 words (ranks 100 to 2 000), 5 and 8 words as frequent as in the text, a
   phrase (two words that stand side by side in a document), \`a AND b\` (ranks 100 to 2 000), a prefix of four letters, and 3 words with a filter that
-  a tenth of the documents pass. On real text the ranks are shares of its vocabulary. Each query is asked once before it is measured, and
+  a tenth of the documents pass. On real text the ranks are shares of its vocabulary. Each query
   gives the ten best documents with text and, from memvid, SQLite and tantivy, a snippet.
 - **Vectors** have 384 numbers (all-MiniLM-L6-v2) and are given as \`Float32Array\`, with texts. There are ${shownCount(MOST_REAL_VECTORS)} real ones: SciFact
   sentences (kept in 8 bits; what those stand for is taken for the truth) and abstracts, every fifth a turn of a LoCoMo conversation while there are any. Larger
