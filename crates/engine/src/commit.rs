@@ -7,7 +7,6 @@
 //! starts writing behind the last payload byte.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use imbl::HashMap;
 use mv2::footer::Footer;
@@ -140,9 +139,14 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         take_back(base, written);
         return Err(error);
     }
-    let committed = Committed::load(Arc::clone(storage), Care::Quick).ok();
-    if let Some(committed) = &committed {
-        committed.is_settled.store(true, Ordering::Relaxed);
+    let log_behind = settle::empty_log(base, &snapshot.pending);
+    let mut committed = Committed::load(Arc::clone(storage), Care::Quick).ok();
+    if let Some(committed) = &mut committed {
+        *committed.is_settled.get_mut() = true;
+        // A larger log takes bytes that belonged to no log.
+        if committed.header.wal_size == base.header.wal_size {
+            committed.log_behind = log_behind.into();
+        }
     }
     Ok(committed)
 }
@@ -535,19 +539,15 @@ pub fn write_table(
     Ok((offset, toc))
 }
 
-/// Makes a table of contents that is already durable the one in force, and empties the log.
+/// Makes a table of contents that is already durable the one in force.
 fn publish(
     storage: &FileStorage,
     header: Header,
     toc: &toc::Written,
     generation: u64,
 ) -> Result<()> {
-    let log = header.wal_offset;
     write_root(storage, header, toc, generation)?;
-    output::sync(storage)?;
-    // The first record does what fails here.
-    let _ = settle::empty_log(storage, log);
-    Ok(())
+    output::sync(storage)
 }
 
 /// Writes footer and header.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use lex::LexIndex;
 use mv2::bytes::Bytes;
@@ -30,6 +30,7 @@ use crate::lex_sections::{part_of, same_range};
 use crate::output;
 use crate::pictures::PictureIndex;
 use crate::selected::Selected;
+use crate::settle::LogBehind;
 use crate::shown::Intact;
 use crate::staged::{Staged, is_staged};
 use crate::stats::RemovedShares;
@@ -65,6 +66,8 @@ pub struct Committed {
     header_bytes: [u8; header::FIELDS],
     /// Whether it is known to be what the disk has, too (see [`Committed::settle`]).
     pub is_settled: AtomicBool,
+    /// What is known of the log behind its newest record. Asked by whoever has the writer lock.
+    pub log_behind: Mutex<LogBehind>,
     landmarks: Landmarks,
     /// Log records up to this sequence are part of the commit.
     pub applied_sequence: u64,
@@ -238,6 +241,7 @@ impl Committed {
             directory_is_stored,
             header_bytes: header_bytes.unwrap_or([0; header::FIELDS]),
             is_settled: AtomicBool::new(false),
+            log_behind: Mutex::default(),
             landmarks,
             applied_sequence,
             intact: Intact::default(),

@@ -92,6 +92,8 @@ pub struct Pending {
     pub last_record: Option<(u64, u64)>,
     /// Whether a write that was interrupted left something there.
     pub has_remains: bool,
+    /// Whether one of its records, applied or not, has a sequence that nothing checks: the reference wrote it.
+    pub has_unchecked: bool,
     /// Where the newest write into the log begins, if another process made it: its sync may have failed.
     pub unsettled: Option<u64>,
     /// Difference that the changes make to the committed count of active frames.

@@ -1,31 +1,58 @@
 //! What the system shows is not what the disk has: a process was killed before its last sync, or a commit could not be undone.
 //! A loss of power may then take back what everybody sees, in either direction.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use mv2::footer::{FOOTER_SIZE, Footer};
 use mv2::header::Header;
-use mv2::storage::FileStorage;
-use mv2::wal;
+use mv2::wal::{self, RECORD_HEADER_SIZE};
 
 use crate::commit::write_header;
 use crate::committed::Committed;
 use crate::error::{Error, Result};
 use crate::output;
+use crate::pending::Pending;
+use crate::snapshot::Snapshot;
+
+/// How many bytes behind the newest record tell whether somebody has begun to write there: the header of a record, and as much
+/// of its payload as cannot be zeros alone.
+const TOUCHED_FIRST: u64 = 2 * RECORD_HEADER_SIZE as u64;
+/// The log is looked through in pieces of so many bytes.
+const PIECE: u64 = 1 << 16;
+
+/// What this process knows of the log behind its newest record.
+#[derive(Debug, Default)]
+pub struct LogBehind {
+    /// The disk has nothing but zeros there, should nobody else have written since.
+    is_clean: bool,
+    /// Up to where there is more, or may be: zeros whose sync failed may never arrive, whatever syncs follow.
+    to_wipe: u64,
+}
+
+impl LogBehind {
+    /// Of a log with more than zeros in it, up to `end` at least.
+    fn written_to(end: u64) -> Self {
+        Self {
+            is_clean: false,
+            to_wipe: end,
+        }
+    }
+}
 
 impl Committed {
     /// Makes the commit and the name of the file that the system shows those of the disk, unless this process has put them in
     /// force itself. To be called under the writer lock, before anything is written: the log that is begun anew may still be
     /// needed, what is written over behind the end may be the commit in force, and the whole file may not be the one of its
-    /// name.
-    pub fn settle(&self) -> Result<()> {
+    /// name. Whether it synced the file.
+    pub fn settle(&self) -> Result<bool> {
         let storage = &self.storage;
         storage
             .sync_name()
             .map_err(|error| Error::io("sync the folder of", storage.path(), &error))?;
         let length = output::length(storage)?;
         if length <= self.end && self.is_settled.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(false);
         }
         // What another program wrote last is not written again: that is as durable as it made it.
         if self.directory_is_stored {
@@ -40,7 +67,7 @@ impl Committed {
             output::cut_back(storage, self.end);
         }
         self.is_settled.store(true, Ordering::Relaxed);
-        Ok(())
+        Ok(true)
     }
 
     /// Writes footer and header again: what was written before a sync that failed may never arrive, whatever syncs follow.
@@ -68,21 +95,128 @@ impl Committed {
     }
 }
 
-/// Empties the log, which begins at `at`. Should this not reach the disk, the header says that its records are applied.
+/// [`Committed::settle`] for whoever appends to the log of `snapshot`: behind its newest record the disk has zeros then.
 ///
-/// Nothing checks the sequence of another program's record: where the disk still has one when half a header of the next
-/// record arrives, that would be the old record with a new sequence. So this one has to be gone before anything follows.
-pub fn empty_log(storage: &FileStorage, at: u64) -> Result<()> {
-    let mut front = [0; wal::RECORD_HEADER_SIZE];
-    output::read_at(storage, at, &mut front)?;
-    let emptied = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE]);
-    if !wal::is_unchecked(&front) {
-        return emptied;
+/// What else may stand there looks, in front of the record that is being written or half under its header, like a record of
+/// this round: the rest of a batch whose process was killed, whose sequences are about to be given out, or a record of the
+/// reference, whose sequence nothing checks. So a log is wiped before it is begun anew, and looked through by everybody who
+/// appends to it for the first time. Later it is enough to look where a killed process would have begun to write.
+///
+/// Fails with MV012 where acknowledged records stand there.
+pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
+    let (committed, pending) = (&snapshot.committed, &snapshot.pending);
+    let is_synced = committed.settle()?;
+    let mut behind = committed
+        .log_behind
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let from = committed.header.wal_offset + pending.head;
+    let first = TOUCHED_FIRST.min(committed.header.wal_end().saturating_sub(from));
+    if behind.is_clean && is_zero(committed.payload(from, first)?) {
+        return Ok(());
     }
-    emptied
+    let last = last_written(committed, from)?;
+    if last > from {
+        refuse_acknowledged(committed, pending, last)?;
+    }
+    let to = last.max(behind.to_wipe);
+    *behind = LogBehind::written_to(to);
+    if to > from {
+        wipe_durably(committed, from, to)?;
+    } else if !is_synced {
+        output::sync(&committed.storage)?;
+    }
+    *behind = LogBehind {
+        is_clean: true,
+        to_wipe: 0,
+    };
+    Ok(())
+}
+
+/// Notes that something was written behind the newest record and could not be taken back for sure.
+pub fn distrust_log(committed: &Committed, to: u64) {
+    let mut behind = committed
+        .log_behind
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    *behind = LogBehind::written_to(behind.to_wipe.max(to));
+}
+
+/// Empties the log after a commit that contains `pending`, which was the log of `base`. Gives what is known of it then.
+///
+/// Its first header goes, and should that fail or not reach the disk, the next header says that its records are applied. The
+/// others stay until somebody writes there: where the commit is damaged, they are all that is left of it. What the reference
+/// wrote goes at once, because the reference may write there next.
+pub fn empty_log(base: &Committed, pending: &Pending) -> LogBehind {
+    let header = &base.header;
+    let from = header.wal_offset;
+    let end = (from + pending.head + RECORD_HEADER_SIZE as u64).min(header.wal_end());
+    if pending.has_unchecked {
+        let _ = wipe_durably(base, from, end);
+    } else {
+        let _ = wipe(base, from, from + RECORD_HEADER_SIZE as u64);
+    }
+    LogBehind::written_to(end)
+}
+
+/// Behind the last byte of the log that is not zero; `from` where all of them are. Read, because a map would make a process as
+/// large as the log.
+fn last_written(committed: &Committed, from: u64) -> Result<u64> {
+    let mut buffer = vec![0; PIECE as usize];
+    let mut end = committed.header.wal_end();
+    while end > from {
+        let start = end.saturating_sub(PIECE).max(from);
+        let piece = buffer.get_mut(..(end - start) as usize).unwrap_or_default();
+        output::read_at(&committed.storage, start, piece)?;
+        if let Some(last) = piece.iter().rposition(|&byte| byte != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(from)
+}
+
+/// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped.
+fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Result<()> {
+    let header = &committed.header;
+    let region = committed.payload(header.wal_offset, end - header.wal_offset)?;
+    if !wal::hides_acknowledged(region, pending.head, pending.last_sequence) {
+        return Ok(());
+    }
+    Err(Error::corrupt(
+        "log",
+        header.wal_offset + pending.head,
+        "a record is gone here, and acknowledged records stand behind it",
+    ))
+}
+
+/// Where it fails, something is left that everybody sees who writes next, and wipes again: the system may show zeros that never
+/// arrive.
+fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
+    let storage = &committed.storage;
+    wipe(committed, from, to)
         .and_then(|()| output::sync(storage))
         .inspect_err(|_| {
-            // Whoever writes next has to see it, and try again.
-            let _ = output::write_at(storage, at, &front);
+            let at = (to - 1).max(from + RECORD_HEADER_SIZE as u64);
+            if at < committed.header.wal_end() {
+                let _ = output::write_at(storage, at, &[u8::MAX]);
+            }
         })
+}
+
+fn wipe(committed: &Committed, from: u64, to: u64) -> Result<()> {
+    let zeros = vec![0; to.saturating_sub(from).min(PIECE) as usize];
+    let mut at = from;
+    while at < to {
+        let piece = zeros
+            .get(..(to - at).min(PIECE) as usize)
+            .unwrap_or_default();
+        output::write_at(&committed.storage, at, piece)?;
+        at += PIECE;
+    }
+    Ok(())
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
 }

@@ -118,6 +118,7 @@ pub fn extend_pending(
     let mut changed = false;
     let mut is_followed = false;
     for record in &scan.records {
+        pending.has_unchecked |= !record.is_checked;
         if !is_followed {
             pending.unsettled = Some(record.position);
         }
@@ -356,21 +357,6 @@ pub fn commit_removals(
     commit_log(&with_removals, options)
 }
 
-/// Zeroes what a write that was interrupted left from `at` on: some day it would stand behind a record that is being written,
-/// and look acknowledged.
-fn clear_remains(snapshot: &Snapshot, at: u64) -> Result<()> {
-    if !snapshot.pending.has_remains {
-        return Ok(());
-    }
-    let header = &snapshot.committed.header;
-    let length = header.wal_end().saturating_sub(at);
-    let remains = snapshot.committed.payload(at, length)?;
-    let Some(last) = remains.iter().rposition(|&byte| byte != 0) else {
-        return Ok(());
-    };
-    output::write_at(&snapshot.committed.storage, at, &vec![0; last + 1])
-}
-
 /// The largest the file can be once the log is moved into it. `length` is the size of the new records.
 fn size_after_checkpoint(snapshot: &Snapshot, changes: &Changes, length: u64) -> u64 {
     /// Entries of time index, sketch track and directory, and the fields of a frame.
@@ -465,7 +451,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     if bytes.is_empty() {
         return Ok(next);
     }
-    snapshot.committed.settle()?;
+    settle::settle_log(snapshot)?;
     next.pending.head = snapshot.pending.head + bytes.len() as u64;
     next.pending.last_record =
         last.map(|(length, sequence)| (next.pending.head - length, sequence));
@@ -474,11 +460,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which
     // every reader understands, also the reference, which refuses a file with a torn record.
     let (header, rest) = bytes.split_at(wal::RECORD_HEADER_SIZE);
-    if snapshot.pending.head == 0 {
-        settle::empty_log(storage, at)?;
-    }
-    let written = clear_remains(snapshot, at + bytes.len() as u64)
-        .and_then(|()| write_again(snapshot))
+    let written = write_again(snapshot)
         .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
         .and_then(|()| output::write_at(storage, at, header))
         .and_then(|()| {
@@ -490,6 +472,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     if let Err(error) = written {
         // What was not acknowledged must not appear later.
         let _ = output::write_at(storage, at, &vec![0; bytes.len()]);
+        settle::distrust_log(&snapshot.committed, at + bytes.len() as u64);
         return Err(error);
     }
     next.pending.has_remains = false;

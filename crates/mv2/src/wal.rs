@@ -330,10 +330,15 @@ fn end_batch(region: &[u8], records: &mut Vec<WalRecord>, gaps: &mut Vec<Gap>) {
     });
 }
 
-/// Whether a record of another program begins with `header`, whose sequence nothing checks.
+/// Whether behind the end of the log, at `head`, stand records that no interrupted write explains: they were acknowledged, and
+/// what led to them is gone.
 #[must_use]
-pub fn is_unchecked(header: &[u8]) -> bool {
-    Claim::read(header).is_ok_and(|claim| claim.length > 0 && !claim.is_checked())
+pub fn hides_acknowledged(region: &[u8], head: u64, last_sequence: u64) -> bool {
+    let head = usize::try_from(head).unwrap_or(usize::MAX);
+    !matches!(
+        rest::judge(region, head, last_sequence),
+        rest::Judgement::Torn { .. }
+    )
 }
 
 fn header_at(region: &[u8], position: usize) -> Option<&[u8]> {
