@@ -1,0 +1,8 @@
+//! What the system shows and the disk does not have: processes that are killed in front of a sync, syncs that fail, and then
+//! a loss of power, at the moments where the next writer could write over what is still needed.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod commits;
+mod log;
+mod support;

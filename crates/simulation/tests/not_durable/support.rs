@@ -1,0 +1,176 @@
+//! Memories in folders that are watched, killed processes, and losses of power.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use engine::{Document, Error, Memory, OpenMode, PutOptions};
+use fastrand::Rng;
+use mv2::wal::RECORD_HEADER_SIZE;
+use simulation::image::{Crash, DiskState, Folder};
+use simulation::recording::{Event, Watch, watch};
+use simulation::run::{NAME, open, read_folder, scratch};
+use tempfile::TempDir;
+
+/// Losses of power that are drawn for each moment.
+const DRAWN: u64 = 300;
+/// For each place within an event.
+const DRAWN_WITHIN: u64 = 40;
+
+/// A memory in a folder of its own.
+pub struct Place {
+    pub folder: TempDir,
+    pub path: PathBuf,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = scratch().unwrap();
+        let path = folder.path().join(NAME);
+        Self { folder, path }
+    }
+
+    /// With these documents, closed.
+    pub fn with(texts: &[&str]) -> Self {
+        let place = Self::new();
+        let memory = open(&place.path, OpenMode::Create, true).unwrap();
+        for text in texts {
+            put(&memory, small(text)).unwrap();
+        }
+        memory.close().unwrap();
+        place
+    }
+
+    pub fn open(&self) -> Memory {
+        open(&self.path, OpenMode::Open, true).unwrap()
+    }
+
+    pub fn files(&self) -> Folder {
+        read_folder(self.folder.path()).unwrap()
+    }
+
+    pub fn watch(&self) -> Watch {
+        watch(self.folder.path()).unwrap()
+    }
+
+    /// Puts what a killed process left in place of what is there, and gives the disk.
+    pub fn after(&self, killed: &DiskState) -> DiskState {
+        let image = killed.after(Crash::Killed, None, &mut Rng::with_seed(0));
+        write_files(self.folder.path(), &image);
+        killed.killed(None)
+    }
+}
+
+pub fn write_files(folder: &Path, image: &Folder) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    for (name, bytes) in image {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+pub fn small(text: &str) -> Vec<Document> {
+    vec![Document::text(text.to_owned(), 1)]
+}
+
+/// More than the log takes: one commit. Nothing of it can be compressed.
+pub fn large(count: usize, seed: u64) -> Vec<Document> {
+    let mut random = Rng::with_seed(seed);
+    let mut text = || -> String { (0..60_000).map(|_| random.alphanumeric()).collect() };
+    (0..count).map(|_| Document::text(text(), 1)).collect()
+}
+
+pub fn put(memory: &Memory, documents: Vec<Document>) -> Result<u64, Error> {
+    let stored = memory.put(documents, PutOptions::default())?;
+    Ok(stored.ids[0])
+}
+
+/// Whether another header is written.
+pub fn is_new_header(event: &Event, initial: &Folder) -> bool {
+    matches!(event, Event::Wrote { offset: 0, bytes, .. }
+        if bytes.len() == 4096 && bytes[..80] != initial[NAME][..80])
+}
+
+/// The disk of who was killed at the first new header from event `from` on: behind it, or in front of it.
+pub fn killed_at_header(
+    initial: &Folder,
+    events: &[Event],
+    from: usize,
+    is_behind: bool,
+) -> DiskState {
+    let header = events
+        .iter()
+        .skip(from)
+        .position(|event| is_new_header(event, initial));
+    let end = from + header.unwrap() + usize::from(is_behind);
+    disk_after(initial, &events[..end])
+}
+
+/// The disk after all of these events.
+pub fn disk_after(initial: &Folder, events: &[Event]) -> DiskState {
+    let mut disk = DiskState::new(initial);
+    events.iter().for_each(|event| disk.apply(event));
+    disk
+}
+
+/// Nothing is wrong after losses of power.
+pub fn assert_survives(disk: &DiskState, check: impl Fn(&Memory) -> Result<(), String>) {
+    survives(disk, None, DRAWN, check);
+}
+
+/// [`assert_survives`] losses of power within an event.
+pub fn assert_survives_within(
+    disk: &DiskState,
+    event: (&Event, usize),
+    check: impl Fn(&Memory) -> Result<(), String>,
+) {
+    survives(disk, Some(event), DRAWN_WITHIN, check);
+}
+
+fn survives(
+    disk: &DiskState,
+    within: Option<(&Event, usize)>,
+    drawn: u64,
+    check: impl Fn(&Memory) -> Result<(), String>,
+) {
+    let place = Place::new();
+    let mut found: BTreeMap<String, u32> = BTreeMap::new();
+    for seed in 0..drawn {
+        let image = disk.after(Crash::PowerLoss, within, &mut Rng::with_seed(seed));
+        write_files(place.folder.path(), &image);
+        let result = open(&place.path, OpenMode::Open, true)
+            .map_err(|error| error.to_string())
+            .and_then(|memory| check(&memory));
+        if let Err(finding) = result {
+            *found.entry(finding).or_default() += 1;
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+pub fn is_text(memory: &Memory, id: u64, text: &str) -> Result<(), String> {
+    match memory.text(id) {
+        Ok(found) if found == text => Ok(()),
+        Ok(_) => Err(format!("document {id} has another text than {text:?}")),
+        Err(error) => Err(format!("document {id} should be {text:?}: {error}")),
+    }
+}
+
+/// The number of frames, which must be one of these.
+pub fn has_frames(memory: &Memory, counts: &[u64]) -> Result<(), String> {
+    let stats = memory.stats().map_err(|error| error.to_string())?;
+    let found = stats["frame_count"].as_u64().unwrap();
+    if counts.contains(&found) {
+        return Ok(());
+    }
+    Err(format!("{found} frames in place of {counts:?}"))
+}
+
+/// Which event writes the first header of a record at `at`.
+pub fn record_header_at(events: &[Event], at: u64) -> usize {
+    let is_it = |event: &Event| {
+        matches!(event, Event::Wrote { offset, bytes, .. }
+            if *offset == at && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+    };
+    events.iter().position(is_it).unwrap()
+}
