@@ -179,6 +179,8 @@ fn last_written(committed: &Committed, from: u64) -> Result<u64> {
 /// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped.
 fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Result<()> {
     let header = &committed.header;
+    // The newest record ends with zeros.
+    let end = (end + PIECE).min(header.wal_end());
     let region = committed.payload(header.wal_offset, end - header.wal_offset)?;
     if !wal::hides_acknowledged(region, pending.head, pending.last_sequence) {
         return Ok(());
@@ -190,16 +192,20 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Re
     ))
 }
 
-/// Where it fails, something is left that everybody sees who writes next, and wipes again: the system may show zeros that never
-/// arrive.
+/// Wipes what others may have to see as long as it is not durable, and leaves the bytes in which they would: whoever appends
+/// writes over them. Where that fails, something is left there, and at the end for those who look through all of it: the
+/// system may show zeros that never arrive.
 fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     let storage = &committed.storage;
-    wipe(committed, from, to)
+    let header_end = from + RECORD_HEADER_SIZE as u64;
+    wipe(committed, from, header_end.min(to))
+        .and_then(|()| wipe(committed, from + TOUCHED_FIRST, to))
         .and_then(|()| output::sync(storage))
         .inspect_err(|_| {
-            let at = (to - 1).max(from + RECORD_HEADER_SIZE as u64);
-            if at < committed.header.wal_end() {
-                let _ = output::write_at(storage, at, &[u8::MAX]);
+            for at in [header_end, to - 1] {
+                if (header_end..committed.header.wal_end()).contains(&at) {
+                    let _ = output::write_at(storage, at, &[u8::MAX]);
+                }
             }
         })
 }

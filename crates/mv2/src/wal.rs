@@ -195,7 +195,10 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
     let front = region
         .get(..LOOKED_AT.min(region.len()))
         .unwrap_or_default();
+    // A long document may contain anything.
+    let is_one_record = || rest::behind_entry(region, 0).is_some_and(|end| end > LOOKED_AT);
     front.starts_with(&[0; RECORD_HEADER_SIZE])
+        && !is_one_record()
         && matches!(
             rest::judge(front, 0, applied_sequence),
             rest::Judgement::Damaged { .. }

@@ -141,6 +141,16 @@ impl WalEntry {
     }
 }
 
+/// Length of the frame entry that `bytes` begin with.
+pub fn encoded_length(bytes: &[u8]) -> Option<usize> {
+    let mut reader = Reader::named(bytes, "wal");
+    if reader.u32().ok()? != TAG_FRAME {
+        return None;
+    }
+    FrameEntry::decode(&mut reader).ok()?;
+    Some(reader.position())
+}
+
 impl FrameEntry {
     /// Reads the fields in file order.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self> {

@@ -82,7 +82,8 @@ fn budget(region: &[u8]) -> usize {
 /// Judges the record at `position`, which is not intact. `last` is the sequence before it.
 pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
     let mut budget = budget(region);
-    let found = find(region, position + 1, last, Order::Ascending, &mut budget);
+    let start = behind_entry(region, position).unwrap_or(position + 1);
+    let found = find(region, start, last, Order::Ascending, &mut budget);
     judge_by(region, position, last, &found)
 }
 
@@ -138,6 +139,17 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
     }
 }
 
+/// Where the payload ends whose header at `position` is gone: what it contains may look like records.
+pub fn behind_entry(region: &[u8], position: usize) -> Option<usize> {
+    let header = region.get(position..position + RECORD_HEADER_SIZE)?;
+    if header.iter().any(|&byte| byte != 0) {
+        return None;
+    }
+    let start = position + RECORD_HEADER_SIZE;
+    let length = super::entry::encoded_length(region.get(start..)?)?;
+    Some(start + length)
+}
+
 /// Which sequences intact records can have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
@@ -156,10 +168,13 @@ fn find(region: &[u8], start: usize, last: u64, order: Order, budget: &mut usize
         let end = look_at(region, header, position, last, budget);
         match end {
             Some((claim, end)) => {
-                if order == Order::Ascending {
-                    last = claim.sequence;
+                // What stands inside an intact record is content, whatever its sequence.
+                if claim.sequence > last {
+                    if order == Order::Ascending {
+                        last = claim.sequence;
+                    }
+                    found.push(Found { position, claim });
                 }
-                found.push(Found { position, claim });
                 position = end;
             }
             None => position += 1,
@@ -177,13 +192,15 @@ fn look_at(
     budget: &mut usize,
 ) -> Option<(Claim, usize)> {
     let sequence = u64::from_le_bytes(*header.first_chunk()?);
-    if sequence <= last || sequence - last > FARTHEST {
+    if sequence == 0 || sequence.saturating_sub(last) > FARTHEST {
         return None;
     }
     let claim = Claim::read(header).ok()?;
     let start = position + RECORD_HEADER_SIZE;
     let end = start.checked_add(claim.length as usize)?;
-    if claim.length == 0 || end > region.len() || claim.is_refuted() {
+    // Among lower sequences, which nearly every place could have, only ours are told for sure.
+    let is_possible = sequence > last || claim.is_checked();
+    if claim.length == 0 || end > region.len() || claim.is_refuted() || !is_possible {
         return None;
     }
     let payload = region.get(start..end)?;

@@ -1,7 +1,5 @@
 //! What stands in the log behind the newest record: rests of killed batches, and records of the reference.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use engine::{Document, Memory, OpenMode, PutOptions};
@@ -12,19 +10,12 @@ use simulation::recording::{Event, Fault, FaultKind};
 use simulation::run::{NAME, open};
 
 use crate::support::{
-    Place, assert_survives, assert_survives_within, disk_after, has_frames, is_text, large, put,
-    record_header_at, small, write_files,
+    Place, assert_survives, assert_survives_within, batch, disk_after, has_frames, header, is_text,
+    large, put, record_header_at, small, up_to_last_sync, write_at, write_files,
 };
 
 /// Bytes that reach the disk together.
 const SECTOR: usize = 512;
-
-/// Documents that go into the log as one batch.
-fn batch(count: usize, text: &str) -> Vec<Document> {
-    (0..count)
-        .map(|number| Document::text(format!("{text} {number}"), 1))
-        .collect()
-}
 
 /// A record as the reference writes it.
 fn of_the_reference(sequence: u64, text: &[u8]) -> Vec<u8> {
@@ -44,15 +35,6 @@ fn of_the_reference_in(length: usize, sequence: u64, letter: u8) -> Vec<u8> {
     of_the_reference(sequence, &vec![letter; room])
 }
 
-fn header(place: &Place) -> Header {
-    Header::decode(&std::fs::read(&place.path).unwrap()).unwrap()
-}
-
-fn write_at(place: &Place, offset: u64, bytes: &[u8]) {
-    let file = File::options().write(true).open(&place.path).unwrap();
-    file.write_all_at(bytes, offset).unwrap();
-}
-
 fn frames(place: &Place) -> Result<u64, String> {
     let memory = open(&place.path, OpenMode::Open, true).map_err(|error| error.to_string())?;
     Ok(memory.stats().unwrap()["frame_count"].as_u64().unwrap())
@@ -62,10 +44,7 @@ fn frames(place: &Place) -> Result<u64, String> {
 fn events_of_put(place: &Place, documents: Vec<Document>) -> Vec<Event> {
     let watched = place.watch();
     put(&place.open(), documents).unwrap();
-    let mut events = watched.events();
-    let is_sync = |event: &Event| matches!(event, Event::Synced { .. });
-    events.truncate(events.iter().rposition(is_sync).unwrap());
-    events
+    up_to_last_sync(watched.events())
 }
 
 /// Puts into an empty log and is killed when only the first header is missing.

@@ -5,4 +5,5 @@
 
 mod commits;
 mod log;
+mod others;
 mod support;

@@ -1,10 +1,13 @@
 //! Memories in folders that are watched, killed processes, and losses of power.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use engine::{Document, Error, Memory, OpenMode, PutOptions};
 use fastrand::Rng;
+use mv2::header::Header;
 use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::image::{Crash, DiskState, Folder};
 use simulation::recording::{Event, Watch, watch};
@@ -173,4 +176,29 @@ pub fn record_header_at(events: &[Event], at: u64) -> usize {
             if *offset == at && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
     };
     events.iter().position(is_it).unwrap()
+}
+
+/// Documents that go into the log as one batch.
+pub fn batch(count: usize, text: &str) -> Vec<Document> {
+    (0..count)
+        .map(|number| Document::text(format!("{text} {number}"), 1))
+        .collect()
+}
+
+/// The header in force.
+pub fn header(place: &Place) -> Header {
+    Header::decode(&std::fs::read(&place.path).unwrap()).unwrap()
+}
+
+/// Writes as a process that is not watched.
+pub fn write_at(place: &Place, offset: u64, bytes: &[u8]) {
+    let file = File::options().write(true).open(&place.path).unwrap();
+    file.write_all_at(bytes, offset).unwrap();
+}
+
+/// What came before the last sync, which has not come.
+pub fn up_to_last_sync(mut events: Vec<Event>) -> Vec<Event> {
+    let is_sync = |event: &Event| matches!(event, Event::Synced { .. });
+    events.truncate(events.iter().rposition(is_sync).unwrap());
+    events
 }
