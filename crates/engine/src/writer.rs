@@ -471,7 +471,8 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         });
     if let Err(error) = written {
         // What was not acknowledged must not appear later. The rest stays as of a killed process: everybody sees it, and wipes.
-        let _ = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE]);
+        let _ = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
+            .and_then(|()| output::sync(storage));
         settle::distrust_log(&snapshot.committed, at + bytes.len() as u64);
         return Err(error);
     }
