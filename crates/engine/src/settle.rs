@@ -1,8 +1,8 @@
 //! What the system shows is not what the disk has: a process was killed before its last sync, or a commit could not be undone.
 //! A loss of power may then take back what everybody sees, in either direction.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
 use mv2::footer::{FOOTER_SIZE, Footer};
 use mv2::header::Header;
@@ -70,6 +70,12 @@ impl Committed {
         Ok(true)
     }
 
+    fn known_of_log(&self) -> MutexGuard<'_, LogBehind> {
+        self.log_behind
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes footer and header again: what was written before a sync that failed may never arrive, whatever syncs follow.
     fn write_again(&self) -> Result<()> {
         let end = self.toc_offset + self.toc_length;
@@ -106,10 +112,7 @@ impl Committed {
 pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
     let (committed, pending) = (&snapshot.committed, &snapshot.pending);
     let is_synced = committed.settle()?;
-    let mut behind = committed
-        .log_behind
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut behind = committed.known_of_log();
     let from = committed.header.wal_offset + pending.head;
     let first = TOUCHED_FIRST.min(committed.header.wal_end().saturating_sub(from));
     if behind.is_clean && is_zero(committed.payload(from, first)?) {
@@ -135,10 +138,7 @@ pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
 
 /// Notes that something was written behind the newest record and could not be taken back for sure.
 pub fn distrust_log(committed: &Committed, to: u64) {
-    let mut behind = committed
-        .log_behind
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut behind = committed.known_of_log();
     *behind = LogBehind::written_to(behind.to_wipe.max(to));
 }
 

@@ -195,14 +195,15 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
     let front = region
         .get(..LOOKED_AT.min(region.len()))
         .unwrap_or_default();
-    // A long document may contain anything.
-    let is_one_record = || rest::behind_entry(region, 0).is_some_and(|end| end > LOOKED_AT);
-    front.starts_with(&[0; RECORD_HEADER_SIZE])
-        && !is_one_record()
-        && matches!(
-            rest::judge(front, 0, applied_sequence),
-            rest::Judgement::Damaged { .. }
-        )
+    if !front.starts_with(&[0; RECORD_HEADER_SIZE]) {
+        return false;
+    }
+    // The first record may be longer than what is looked at.
+    let start = rest::behind(region, 0);
+    matches!(
+        rest::judge_from(front, 0, start, applied_sequence),
+        rest::Judgement::Damaged { .. }
+    )
 }
 
 /// A place of a log where records are missing.

@@ -81,8 +81,12 @@ fn budget(region: &[u8]) -> usize {
 
 /// Judges the record at `position`, which is not intact. `last` is the sequence before it.
 pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
+    judge_from(region, position, behind(region, position), last)
+}
+
+/// [`judge`] by the records from `start` on.
+pub fn judge_from(region: &[u8], position: usize, start: usize, last: u64) -> Judgement {
     let mut budget = budget(region);
-    let start = behind_entry(region, position).unwrap_or(position + 1);
     let found = find(region, start, last, Order::Ascending, &mut budget);
     judge_by(region, position, last, &found)
 }
@@ -139,15 +143,16 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
     }
 }
 
-/// Where the payload ends whose header at `position` is gone: what it contains may look like records.
-pub fn behind_entry(region: &[u8], position: usize) -> Option<usize> {
-    let header = region.get(position..position + RECORD_HEADER_SIZE)?;
-    if header.iter().any(|&byte| byte != 0) {
-        return None;
-    }
+/// Where the records behind the one at `position` can begin: behind its payload, if its header is gone and the payload is not,
+/// because what it contains may look like records.
+pub fn behind(region: &[u8], position: usize) -> usize {
     let start = position + RECORD_HEADER_SIZE;
-    let length = super::entry::encoded_length(region.get(start..)?)?;
-    Some(start + length)
+    let is_gone = |header: &[u8]| header.iter().all(|&byte| byte == 0);
+    region
+        .get(position..start)
+        .filter(|header| is_gone(header))
+        .and_then(|_| super::entry::encoded_length(region.get(start..)?))
+        .map_or(position + 1, |length| start + length)
 }
 
 /// Which sequences intact records can have.

@@ -7,17 +7,17 @@ use simulation::image::DiskState;
 use simulation::recording::{Event, Watch};
 
 use crate::support::{
-    Place, assert_survives, batch, disk_after, header, is_text, put, record_header_at, small,
-    up_to_last_sync, write_at, write_files,
+    Place, assert_survives, batch, disk_after, events_apart, header, is_text, put, small,
+    up_to_last_sync, write_at,
 };
 
-/// What a process writes of a put up to its last sync, found out apart.
-fn events_apart(place: &Place, documents: Vec<Document>) -> Vec<Event> {
-    let other = Place::new();
-    write_files(other.folder.path(), &place.files());
-    let watched = other.watch();
-    put(&other.open(), documents).unwrap();
-    up_to_last_sync(watched.events())
+/// A watched memory with a handle that has put, and would not look through its log again.
+fn after_a_put() -> (Place, Watch, Memory) {
+    let place = Place::with(&["first"]);
+    let watched = place.watch();
+    let memory = place.open();
+    put(&memory, small("acknowledged")).unwrap();
+    (place, watched, memory)
 }
 
 /// Another process puts a batch and is killed when only the first header is missing.
@@ -51,26 +51,41 @@ fn assert_batch_survives(mut disk: DiskState, watched: &Watch, memory: &Memory) 
 }
 
 #[test]
+fn a_batch_that_was_killed() {
+    let (place, watched, memory) = after_a_put();
+    drop(watched);
+    let before = place.files();
+    another_is_killed(&place);
+    assert!(place.files() != before);
+    put(&memory, small("acknowledged as well")).unwrap();
+    drop(memory);
+    let initial = place.files();
+    let events = events_apart(&place, batch(3, "y"));
+    assert_survives(&disk_after(&initial, &events), |memory| {
+        is_text(memory, 1, "acknowledged")?;
+        is_text(memory, 2, "acknowledged as well")
+    });
+}
+
+#[test]
 fn a_wipe_that_was_killed() {
     for is_whole in [false, true] {
-        let place = Place::with(&["first"]);
-        let watched = place.watch();
-        let memory = place.open();
-        put(&memory, small("acknowledged")).unwrap();
+        let (place, watched, memory) = after_a_put();
         another_is_killed(&place);
         let wipe = wipe_of_the_next(&place);
         let Event::Wrote { offset, bytes, .. } = &wipe else {
             panic!("{wipe:?}");
         };
-        let mut disk = DiskState::new(&place.files());
-        if is_whole {
+        let disk = if is_whole {
             // In front of its sync.
+            let mut disk = DiskState::new(&place.files());
             write_at(&place, *offset, bytes);
             disk.apply(&wipe);
+            disk
         } else {
             write_at(&place, *offset, &bytes[..4096]);
-            disk = DiskState::new(&place.files());
-        }
+            DiskState::new(&place.files())
+        };
         assert_batch_survives(disk, &watched, &memory);
     }
 }
@@ -79,10 +94,7 @@ fn a_wipe_that_was_killed() {
 #[test]
 fn a_put_of_another_whose_second_sync_failed() {
     for is_to_wipe in [false, true] {
-        let place = Place::with(&["first"]);
-        let watched = place.watch();
-        let memory = place.open();
-        put(&memory, small("acknowledged")).unwrap();
+        let (place, watched, memory) = after_a_put();
         if is_to_wipe {
             another_is_killed(&place);
         }
@@ -172,14 +184,11 @@ fn a_document_of_records_whose_put_was_killed() {
         put(&place.open(), vec![document_of_records(8192)]).unwrap();
         let events = watched.events();
         drop(watched);
-        let is_header = |event: &&Event| {
+        let is_header = |event: &Event| {
             matches!(event, Event::Wrote { offset, bytes, .. }
                 if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
         };
-        let Some(Event::Wrote { offset, .. }) = events.iter().find(is_header) else {
-            panic!("no header was written");
-        };
-        let first = record_header_at(&events, *offset);
+        let first = events.iter().position(is_header).unwrap();
         place.after(&disk_after(&initial, &events[..first]));
         put(&place.open(), small("next")).unwrap();
     }

@@ -121,13 +121,16 @@ pub fn assert_survives(disk: &DiskState, check: impl Fn(&Memory) -> Result<(), S
     survives(disk, None, DRAWN, check);
 }
 
-/// [`assert_survives`] losses of power within an event.
+/// [`assert_survives`] losses of power so many bytes into an event.
 pub fn assert_survives_within(
     disk: &DiskState,
-    event: (&Event, usize),
+    event: &Event,
+    cuts: impl IntoIterator<Item = usize>,
     check: impl Fn(&Memory) -> Result<(), String>,
 ) {
-    survives(disk, Some(event), DRAWN_WITHIN, check);
+    for cut in cuts {
+        survives(disk, Some((event, cut)), DRAWN_WITHIN, &check);
+    }
 }
 
 fn survives(
@@ -201,4 +204,13 @@ pub fn up_to_last_sync(mut events: Vec<Event>) -> Vec<Event> {
     let is_sync = |event: &Event| matches!(event, Event::Synced { .. });
     events.truncate(events.iter().rposition(is_sync).unwrap());
     events
+}
+
+/// What a process writes of a put up to its last sync, found out apart.
+pub fn events_apart(place: &Place, documents: Vec<Document>) -> Vec<Event> {
+    let other = Place::new();
+    write_files(other.folder.path(), &place.files());
+    let watched = other.watch();
+    put(&other.open(), documents).unwrap();
+    up_to_last_sync(watched.events())
 }
