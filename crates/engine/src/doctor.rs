@@ -135,7 +135,7 @@ fn examined(
     let begun = Instant::now();
     let mut checked = None;
     if survey.findings.0.is_empty() {
-        match verified(storage, path) {
+        match verified(storage, path, options) {
             Ok((verification, false)) => checked = Some(verification),
             // Its generation, which nothing checks, is not that of the directory.
             Ok(_) => survey.findings.add(
@@ -197,11 +197,19 @@ fn folder_of(real: &Path) -> &Path {
     real.parent().unwrap_or(Path::new("."))
 }
 
-/// Checks the file as it is. Gives whether its footer is damaged, too.
-fn verified(storage: &FileStorage, path: &Path) -> Result<(VerifyReport, bool)> {
-    let storage = FileStorage::open_existing(storage.path(), false)?;
+/// Checks the file as it is. Gives whether its footer is damaged, too. Unless this is a dry run, what was found is durable then,
+/// as a repair would be: a loss of power brings no damaged file back that somebody had replaced a moment ago.
+fn verified(
+    storage: &FileStorage,
+    path: &Path,
+    options: &DoctorOptions,
+) -> Result<(VerifyReport, bool)> {
+    let storage = FileStorage::open_existing(storage.path(), !options.dry_run)?;
     let committed = Committed::load(Arc::new(storage), Care::Thorough)?;
     let report = verify::report(path, &committed, true);
+    if !options.dry_run {
+        committed.settle()?;
+    }
     Ok((report, committed.footer_is_damaged))
 }
 

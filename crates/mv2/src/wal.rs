@@ -359,12 +359,12 @@ fn read_record(
     believes_check: bool,
 ) -> Result<Option<WalRecord>, String> {
     let claim = Claim::read(header).map_err(|error| error.to_string())?;
+    if claim.is_end() {
+        return Ok(None);
+    }
     let Claim {
         sequence, length, ..
     } = claim;
-    if sequence == 0 && length == 0 {
-        return Ok(None);
-    }
     let start = position + RECORD_HEADER_SIZE;
     let batch_remaining = remaining(region, &claim, start.saturating_add(length as usize));
     let payload = usize::try_from(length)

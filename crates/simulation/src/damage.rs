@@ -119,7 +119,7 @@ impl Damage {
     }
 }
 
-/// The first bytes of a batch, the header of its first record included.
+/// The first bytes of a batch, the header of its first record included. Whoever wrote it had wiped what stood behind.
 fn torn_record(
     file: &[u8],
     header: &mv2::header::Header,
@@ -136,5 +136,12 @@ fn torn_record(
     }
     let arrives = random.usize(wal::RECORD_HEADER_SIZE..wal::RECORD_HEADER_SIZE + 30);
     batch.get_mut(arrives..)?.fill(0);
+    let used = region.iter().rposition(|byte| *byte != 0);
+    batch.resize(
+        batch
+            .len()
+            .max(used.map_or(0, |last| (last + 1).saturating_sub(head))),
+        0,
+    );
     Some((header.wal_offset as usize + head, batch))
 }

@@ -143,12 +143,14 @@ fn for_every_call(fault: impl Fn(u64) -> Fault) {
 /// Failures of long runs, each mended: what `npm run simulate -- --replay` takes.
 #[test]
 fn what_was_found_once_is_not_found_again() {
-    const FOUND: [(u64, &str); 5] = [
+    const FOUND: [(u64, &str); 7] = [
         (2011, "change,54,ShortWrite,once"),
         (2042, "change,29,ShortWrite,lasting"),
         (7112, "change,42,ShortWrite,lasting"),
         (11_038, "change,34,Broken,lasting"),
         (16_072, "change,56,ShortWrite,once"),
+        (18_010, "change,103,ShortWrite,once"),
+        (18_018, "change,51,ShortWrite,once"),
     ];
     for (seed, fault) in FOUND {
         let share = Share {

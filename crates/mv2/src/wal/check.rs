@@ -34,6 +34,11 @@ impl Claim {
         })
     }
 
+    /// Whether the log ends in front of it.
+    pub fn is_end(&self) -> bool {
+        self.sequence == 0 && self.length == 0
+    }
+
     /// Whether the writer gave a check.
     pub fn is_checked(&self) -> bool {
         self.check != 0

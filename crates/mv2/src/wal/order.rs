@@ -98,9 +98,11 @@ impl Before {
             record.sequence = sequence;
             record.pending = sequence > self.applied.sequence;
         }
-        // Older rounds of the log leave records behind; their sequences are lower.
+        // Older rounds of the log leave records behind; their sequences are lower. Behind applied ones they end nothing: the
+        // reference reads on, and writes behind them.
+        let is_applied = |last| record.is_checked && !record.pending && last <= applied;
         match previous.map(|previous| previous.sequence).or(self.last) {
-            Some(last) if record.sequence <= last && !is_in_place => {
+            Some(last) if record.sequence <= last && !is_in_place && !is_applied(last) => {
                 Err(format!("sequence {} follows {last}", record.sequence))
             }
             _ => Ok(Some(record)),

@@ -113,8 +113,10 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
             .is_some_and(|(claim, payload)| crate::hash(payload) == claim.checksum)
     };
     // Whatever was put behind it later: taking back a batch that failed may have been interrupted in this header, and what
-    // is written afterwards goes behind the records that are found then.
-    if plausible.is_none() && first.claim.sequence == last.saturating_add(2) && is_whole() {
+    // is written afterwards goes behind the records that are found then. Where that got so far that the log ends here, it is
+    // taken back.
+    let may_be_mended = plausible.is_none() && !claim.is_some_and(|claim| claim.is_end());
+    if may_be_mended && first.claim.sequence == last.saturating_add(2) && is_whole() {
         return Judgement::Mended(WalRecord {
             position: position as u64,
             sequence: last + 1,
@@ -147,7 +149,7 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
 /// because what it contains may look like records.
 pub fn behind(region: &[u8], position: usize) -> usize {
     let start = position + RECORD_HEADER_SIZE;
-    let is_gone = |header: &[u8]| header.iter().all(|&byte| byte == 0);
+    let is_gone = |header| Claim::read(header).is_ok_and(|claim| claim.is_end());
     region
         .get(position..start)
         .filter(|header| is_gone(header))

@@ -2,7 +2,8 @@
 
 use mv2::header::Header;
 use mv2::wal::{
-    Applied, encode_batch, encode_record, encode_unchecked_record, refutes_applied, scan, scan_from,
+    Applied, encode_batch, encode_record, encode_unchecked_record, hides_acknowledged,
+    refutes_applied, salvage, scan, scan_from,
 };
 
 const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
@@ -367,6 +368,27 @@ fn what_another_program_has_applied_hides_nothing_behind_it() {
 }
 
 #[test]
+fn an_old_record_behind_applied_ones_hides_nothing_behind_it() {
+    // Of a batch of ours that was killed; the records of the reference in front of it end where it begins. It has written the
+    // fourth record behind it, as it reads all of them.
+    let mut bytes = Vec::new();
+    for sequence in 1..=3 {
+        encode_unchecked_record(sequence, b"by the reference", &mut bytes);
+    }
+    encode_record(3, 0, b"of a batch of ours", &mut bytes);
+    let place = bytes.len() as u64;
+    encode_unchecked_record(4, b"acknowledged", &mut bytes);
+    let result = scan(&region(&[&bytes]), 3);
+    let pending: Vec<u64> = result.pending().map(|record| record.position).collect();
+    assert_eq!((pending, result.torn), (vec![place], None));
+    // Behind one that is not applied it is where the log ends.
+    let result = scan(&region(&[&bytes]), 2);
+    let sequences: Vec<u64> = result.pending().map(|record| record.sequence).collect();
+    assert_eq!(sequences, [3]);
+    assert!(result.torn.is_some());
+}
+
+#[test]
 fn an_old_record_that_ends_at_the_noted_place_does_not_make_ours_applied() {
     let mut bytes = Vec::new();
     encode_record(4, 0, b"four", &mut bytes);
@@ -539,4 +561,31 @@ fn look_alikes_cost_no_more_than_a_few_passes() {
     let started = std::time::Instant::now();
     assert!(scan(&bytes, 0).torn.is_some());
     assert!(started.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn a_batch_that_was_being_taken_back_is_gone_for_every_reader() {
+    let batch = batches(&[(4, &["first", "second", "third"])]);
+    // Its first header was being wiped: so many bytes of that have arrived.
+    for wiped in 1..=48 {
+        let mut log = region(&[&batch]);
+        log[..wiped].fill(0);
+        let (salvaged, _) = salvage(&log, 3);
+        let read: Vec<u64> = scan(&log, 3)
+            .records
+            .iter()
+            .map(|record| record.sequence)
+            .collect();
+        // As long as sequence or length are told, what is known from the records behind it counts.
+        if log[..12].iter().any(|byte| *byte != 0) {
+            assert_eq!((read, salvaged.len()), (vec![4, 5, 6], 3), "{wiped}");
+        } else {
+            assert_eq!((read, salvaged.len()), (vec![], 0), "{wiped}");
+            assert!(!hides_acknowledged(&log, 0, 3), "{wiped}");
+        }
+    }
+    // What others have put behind it is not.
+    let mut log = batches(&[(4, &["first", "second"]), (6, &["acknowledged"])]);
+    log[..12].fill(0);
+    assert!(hides_acknowledged(&region(&[&log]), 0, 3));
 }

@@ -137,29 +137,36 @@ impl File {
 
     /// As the reference reads it; `None`: it does not open the file.
     fn read_by_reference(&self) -> Option<Read> {
-        let (mut pending, mut at, mut last) = (Vec::new(), 0, self.header.wal_sequence);
-        while let Some(header) = self.region.get(at..at + RECORD_HEADER_SIZE) {
+        let (read, ends) = self.begun_by_reference();
+        ends.then_some(read)
+    }
+
+    /// What the reference has read where the log ends, or where it finds no record and gives up. Gives which of the two.
+    fn begun_by_reference(&self) -> (Read, bool) {
+        let mut read = Read {
+            pending: Vec::new(),
+            head: 0,
+            last: self.header.wal_sequence,
+        };
+        while let Some(header) = self.region.get(read.head..read.head + RECORD_HEADER_SIZE) {
             let sequence = u64::from_le_bytes(header[..8].try_into().unwrap());
             let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
             if sequence == 0 && length == 0 {
                 break;
             }
-            let start = at + RECORD_HEADER_SIZE;
-            let payload = self.region.get(start..start + length)?;
-            if length == 0 || header[16..] != *blake3::hash(payload).as_bytes() {
-                return None;
-            }
-            last = sequence;
+            let start = read.head + RECORD_HEADER_SIZE;
+            let is_whole =
+                |payload: &&[u8]| length > 0 && header[16..] == *blake3::hash(payload).as_bytes();
+            let Some(payload) = self.region.get(start..start + length).filter(is_whole) else {
+                return (read, false);
+            };
+            read.last = sequence;
             if sequence > self.header.wal_sequence {
-                pending.push((sequence, document(payload)));
+                read.pending.push((sequence, document(payload)));
             }
-            at = start + length;
+            read.head = start + length;
         }
-        Some(Read {
-            pending,
-            head: at,
-            last,
-        })
+        (read, true)
     }
 
     /// It counts on from the last record, whatever that one is of: where another has a higher sequence, it passes over what it
@@ -342,8 +349,8 @@ impl File {
         // Where a program of the reference goes down behind a record, what stands there may by chance go on with an old one.
         // It takes that for pending itself.
         let is_taken_by_it = |number: &u32| {
-            self.read_by_reference()
-                .is_some_and(|read| read.pending.iter().any(|(_, other)| other == number))
+            let (read, _) = self.begun_by_reference();
+            read.pending.iter().any(|(_, other)| other == number)
         };
         let is_new =
             |number: &u32| self.interrupted.contains(number) && !self.committed.contains(number);
@@ -357,10 +364,12 @@ impl File {
     }
 }
 
+/// Another hundred thousand each time, or as many as MEMVID_HISTORIES says.
 #[test]
 fn no_history_of_two_programs_loses_a_record_or_applies_one_twice() {
+    let cases = std::env::var("MEMVID_HISTORIES").map_or(100_000, |text| text.parse().unwrap());
     let mut runner = TestRunner::new(Config {
-        cases: 100_000,
+        cases,
         failure_persistence: None,
         ..Config::default()
     });
