@@ -37,6 +37,7 @@ use crate::naming::identify;
 use crate::options::PutOptions;
 use crate::output::{self, Output};
 use crate::pictures::{self, FreshPictures};
+use crate::settle;
 use crate::snapshot::Snapshot;
 use crate::vec_sections::{self, status_after};
 use crate::write_behind::WriteBehind;
@@ -77,7 +78,7 @@ pub fn commit(
     options: &CommitOptions,
 ) -> Result<Stored> {
     let storage = &snapshot.committed.storage;
-    snapshot.committed.settle()?;
+    settle::settle_end(snapshot)?;
     let before = output::length(storage)?;
     let mut feed = Feed::new(snapshot, find_duplicate)?;
     let (room, wal_size) = room_for_vectors(snapshot, &first, put, options)?;

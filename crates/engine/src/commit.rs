@@ -78,7 +78,7 @@ pub fn commit(
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
     let storage = &base.storage;
-    base.settle()?;
+    settle::settle_end(snapshot)?;
     let before = output::length(storage)?;
     let written = match write(snapshot, documents, options) {
         Ok(written) => written,
@@ -369,7 +369,7 @@ pub fn commit_change(
     write: impl FnOnce(&Committed, &mut Output) -> Result<Change>,
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
-    base.settle()?;
+    settle::settle_end(snapshot)?;
     let before = output::length(&base.storage)?;
     let write = || {
         let mut out = Output::new(Arc::clone(&base.storage), base.end);

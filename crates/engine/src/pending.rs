@@ -8,7 +8,7 @@ use std::time::Duration;
 use imbl::{HashMap, OrdSet, Vector};
 use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
 use mv2::view::FrameView;
-use mv2::wal::{EntryOperation, FrameEntry};
+use mv2::wal::{EntryOperation, FrameEntry, RECORD_HEADER_SIZE};
 
 use crate::committed::Committed;
 use crate::directory::{Flags, uri_hash};
@@ -88,18 +88,91 @@ pub struct Pending {
     pub last_sequence: u64,
     /// Where the next record goes, from the start of the log region.
     pub head: u64,
-    /// Where the last record begins, from the start of the log region, and its sequence.
-    pub last_record: Option<(u64, u64)>,
+    /// The newest write into the log.
+    pub newest: Option<NewestWrite>,
     /// Whether a write that was interrupted left something there.
     pub has_remains: bool,
     /// Whether one of its records, applied or not, has a sequence that nothing checks: the reference wrote it.
     pub has_unchecked: bool,
-    /// Where the newest write into the log begins, if another process made it: its sync may have failed.
-    pub unsettled: Option<u64>,
     /// Difference that the changes make to the committed count of active frames.
     pub active_delta: i64,
     /// How long the disk takes.
     pub pace: Pace,
+}
+
+/// The newest write into the log as it was seen: one record, or a batch. A put that fails takes back what others may have seen
+/// of it, and what is put then stands in the same place.
+#[derive(Debug, Clone, Copy)]
+pub struct NewestWrite {
+    /// Where its first record begins, from the start of the log region.
+    pub position: u64,
+    /// Where its last record begins.
+    last: u64,
+    /// Header of the first record.
+    first_header: [u8; RECORD_HEADER_SIZE],
+    /// Header of the last record.
+    last_header: [u8; RECORD_HEADER_SIZE],
+    /// Of all headers, the first one aside.
+    digest: [u8; 32],
+    /// Whether this process made it, and synced it. The sync of another may have failed.
+    pub is_synced: bool,
+}
+
+impl NewestWrite {
+    /// A write that begins with this record.
+    #[must_use]
+    pub fn new(position: u64, header: [u8; RECORD_HEADER_SIZE]) -> Self {
+        Self {
+            position,
+            last: position,
+            first_header: header,
+            last_header: header,
+            digest: [0; 32],
+            is_synced: false,
+        }
+    }
+
+    /// Takes the next record of the write.
+    pub fn add(&mut self, position: u64, header: [u8; RECORD_HEADER_SIZE]) {
+        self.digest = chained(&self.digest, &header);
+        (self.last, self.last_header) = (position, header);
+    }
+
+    /// Whether it is where it was, as far as the first and the last record tell.
+    #[must_use]
+    pub fn stands(&self, log: &[u8]) -> bool {
+        header_at(log, self.position) == Some(&self.first_header)
+            && header_at(log, self.last) == Some(&self.last_header)
+    }
+
+    /// [`NewestWrite::stands`], with all records between them.
+    #[must_use]
+    pub fn stands_whole(&self, log: &[u8]) -> bool {
+        if !self.stands(log) {
+            return false;
+        }
+        let (mut at, mut digest) = (self.position, [0; 32]);
+        while at < self.last {
+            let length = header_at(log, at).and_then(|header| header[8..12].first_chunk());
+            let length = length.map_or(0, |bytes| u32::from_le_bytes(*bytes));
+            at += RECORD_HEADER_SIZE as u64 + u64::from(length);
+            let Some(header) = header_at(log, at) else {
+                return false;
+            };
+            digest = chained(&digest, header);
+        }
+        digest == self.digest
+    }
+}
+
+fn header_at(log: &[u8], position: u64) -> Option<&[u8; RECORD_HEADER_SIZE]> {
+    log.get(usize::try_from(position).ok()?..)?.first_chunk()
+}
+
+fn chained(digest: &[u8; 32], header: &[u8; RECORD_HEADER_SIZE]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(digest).update(header);
+    *hasher.finalize().as_bytes()
 }
 
 /// How long this handle's syncs of the log took of late; of no sync nothing is known.

@@ -21,23 +21,17 @@ const TOUCHED_FIRST: u64 = 2 * RECORD_HEADER_SIZE as u64;
 /// The log is looked through in pieces of so many bytes.
 const PIECE: u64 = 1 << 16;
 
-/// What this process knows of the log behind its newest record.
+/// What this process knows of the log behind its newest record. Nothing, by default.
 #[derive(Debug, Default)]
 pub struct LogBehind {
-    /// The disk has nothing but zeros there, should nobody else have written since.
-    is_clean: bool,
-    /// Up to where there is more, or may be: zeros whose sync failed may never arrive, whatever syncs follow.
+    /// Up to where there is more than zeros, or may be: zeros whose sync failed may never arrive, whatever syncs follow.
     to_wipe: u64,
-}
-
-impl LogBehind {
-    /// Of a log with more than zeros in it, up to `end` at least.
-    fn written_to(end: u64) -> Self {
-        Self {
-            is_clean: false,
-            to_wipe: end,
-        }
-    }
+    /// Whether the disk has nothing but zeros behind that, should nobody else have written since.
+    is_zero: bool,
+    /// What a commit of this process left at the front of the log.
+    left: Option<[u8; TOUCHED_FIRST as usize]>,
+    /// A put that failed was taken back there, and the disk may not know.
+    may_come_back: bool,
 }
 
 impl Committed {
@@ -101,7 +95,8 @@ impl Committed {
     }
 }
 
-/// [`Committed::settle`] for whoever appends to the log of `snapshot`: behind its newest record the disk has zeros then.
+/// [`Committed::settle`] for whoever appends to the log of `snapshot`: its newest record is one of the disk then, and behind that
+/// the disk has zeros.
 ///
 /// What else may stand there looks, in front of the record that is being written or half under its header, like a record of
 /// this round: the rest of a batch whose process was killed, whose sequences are about to be given out, or a record of the
@@ -112,34 +107,66 @@ impl Committed {
 pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
     let (committed, pending) = (&snapshot.committed, &snapshot.pending);
     let is_synced = committed.settle()?;
+    let is_written_again = write_newest_again(snapshot)?;
     let mut behind = committed.known_of_log();
     let from = committed.header.wal_offset + pending.head;
-    let first = TOUCHED_FIRST.min(committed.header.wal_end().saturating_sub(from));
-    if behind.is_clean && is_zero(committed.payload(from, first)?) {
-        return Ok(());
+    let first = touched_first(committed, from)?;
+    if behind.is_zero && behind.to_wipe <= from && is_zero(first) {
+        return if is_written_again {
+            output::sync(&committed.storage)
+        } else {
+            Ok(())
+        };
     }
-    let last = last_written(committed, from)?;
+    let last = if behind.is_zero && behind.has_left(pending, first) {
+        behind.to_wipe
+    } else {
+        last_written(committed, from)?
+    };
     if last > from {
         refuse_acknowledged(committed, pending, last)?;
     }
     let to = last.max(behind.to_wipe);
-    *behind = LogBehind::written_to(to);
+    behind.to_wipe = to;
+    (behind.is_zero, behind.left) = (false, None);
     if to > from {
         wipe_durably(committed, from, to)?;
-    } else if !is_synced {
+    } else if is_written_again || !is_synced {
         output::sync(&committed.storage)?;
     }
     *behind = LogBehind {
-        is_clean: true,
-        to_wipe: 0,
+        is_zero: true,
+        ..LogBehind::default()
     };
     Ok(())
 }
 
-/// Notes that something was written behind the newest record and could not be taken back for sure.
-pub fn distrust_log(committed: &Committed, to: u64) {
+/// [`Committed::settle`] for whoever makes a commit of `snapshot`: a put that failed behind its newest record, and that a loss of
+/// power may bring back, does not come back on top of the commit.
+pub fn settle_end(snapshot: &Snapshot) -> Result<()> {
+    let (committed, pending) = (&snapshot.committed, &snapshot.pending);
+    committed.settle()?;
     let mut behind = committed.known_of_log();
-    *behind = LogBehind::written_to(behind.to_wipe.max(to));
+    let from = committed.header.wal_offset + pending.head;
+    let first = touched_first(committed, from)?;
+    let is_untouched = is_zero(first) || behind.has_left(pending, first);
+    if is_untouched && !behind.may_come_back {
+        return Ok(());
+    }
+    let to = (from + RECORD_HEADER_SIZE as u64).min(committed.header.wal_end());
+    behind.to_wipe = behind.to_wipe.max(to + RECORD_HEADER_SIZE as u64);
+    behind.left = None;
+    wipe_durably(committed, from, to)?;
+    behind.may_come_back = false;
+    Ok(())
+}
+
+/// Notes that something was written behind the newest record, up to `to`, and that a loss of power may bring it back, unless it
+/// `is_undone` on the disk.
+pub fn distrust_log(committed: &Committed, to: u64, is_undone: bool) {
+    let mut behind = committed.known_of_log();
+    behind.to_wipe = behind.to_wipe.max(to);
+    behind.may_come_back |= !is_undone;
 }
 
 /// Empties the log after a commit that contains `pending`, which was the log of `base`. Gives what is known of it then.
@@ -156,7 +183,45 @@ pub fn empty_log(base: &Committed, pending: &Pending) -> LogBehind {
     } else {
         let _ = wipe(base, from, from + RECORD_HEADER_SIZE as u64);
     }
-    LogBehind::written_to(end)
+    let known = base.known_of_log();
+    let first = touched_first(base, from).ok();
+    LogBehind {
+        to_wipe: known.to_wipe.max(end),
+        is_zero: known.is_zero,
+        left: first.and_then(|first| first.first_chunk().copied()),
+        may_come_back: false,
+    }
+}
+
+impl LogBehind {
+    /// Whether the log is empty, and nobody has written to it since this process has emptied it.
+    fn has_left(&self, pending: &Pending, first: &[u8]) -> bool {
+        pending.head == 0 && self.left.is_some_and(|left| left == first)
+    }
+}
+
+/// What stands where a process that was killed would have begun to write.
+fn touched_first(committed: &Committed, from: u64) -> Result<&[u8]> {
+    let length = TOUCHED_FIRST.min(committed.header.wal_end().saturating_sub(from));
+    committed.payload(from, length)
+}
+
+/// Writes the newest write of another process again: if its sync failed, and could not be undone, it may never arrive,
+/// whatever syncs follow, and would take along what stands behind it. All writes before it were synced, because whoever wrote
+/// behind them did this. Whether there was anything to be written.
+fn write_newest_again(snapshot: &Snapshot) -> Result<bool> {
+    let newest = snapshot.pending.newest.as_ref();
+    let Some(newest) = newest.filter(|newest| !newest.is_synced) else {
+        return Ok(false);
+    };
+    let committed = &snapshot.committed;
+    let length = snapshot.pending.head.saturating_sub(newest.position);
+    let at = committed.header.wal_offset + newest.position;
+    let records = committed.payload(at, length)?;
+    // What could not be read is zeros in a map.
+    committed.check()?;
+    output::write_at(&committed.storage, at, records)?;
+    Ok(true)
 }
 
 /// Behind the last byte of the log that is not zero; `from` where all of them are. Read, because a map would make a process as
@@ -182,7 +247,10 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Re
     // The newest record ends with zeros.
     let end = (end + PIECE).min(header.wal_end());
     let region = committed.payload(header.wal_offset, end - header.wal_offset)?;
-    if !wal::hides_acknowledged(region, pending.head, pending.last_sequence) {
+    let hides = wal::hides_acknowledged(region, pending.head, pending.last_sequence);
+    // What could not be read is zeros in a map.
+    committed.check()?;
+    if !hides {
         return Ok(());
     }
     Err(Error::corrupt(
@@ -193,21 +261,26 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Re
 }
 
 /// Wipes what others may have to see as long as it is not durable, and leaves the bytes in which they would: whoever appends
-/// writes over them. Where that fails, something is left there, and at the end for those who look through all of it: the
+/// writes over them. Until it is durable something stands there, and at the end for those who look through all of it: the
 /// system may show zeros that never arrive.
 fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     let storage = &committed.storage;
-    let header_end = from + RECORD_HEADER_SIZE as u64;
-    wipe(committed, from, header_end.min(to))
-        .and_then(|()| wipe(committed, from + TOUCHED_FIRST, to))
-        .and_then(|()| output::sync(storage))
-        .inspect_err(|_| {
-            for at in [header_end, to - 1] {
-                if (header_end..committed.header.wal_end()).contains(&at) {
-                    let _ = output::write_at(storage, at, &[u8::MAX]);
-                }
-            }
-        })
+    let (header_end, rest) = (from + RECORD_HEADER_SIZE as u64, from + TOUCHED_FIRST);
+    let last = to.saturating_sub(1);
+    // First, because the reference opens no file in which a record has another payload than it says.
+    wipe(committed, from, header_end.min(to))?;
+    for at in [header_end, last] {
+        if (header_end..committed.header.wal_end()).contains(&at) {
+            output::write_at(storage, at, &[u8::MAX])?;
+        }
+    }
+    wipe(committed, rest, last)?;
+    output::sync(storage)?;
+    if last >= rest {
+        // Whether this arrives does not matter.
+        let _ = wipe(committed, last, to);
+    }
+    Ok(())
 }
 
 fn wipe(committed: &Committed, from: u64, to: u64) -> Result<()> {

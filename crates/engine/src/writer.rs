@@ -13,7 +13,7 @@ use crate::document::{PreparedDocument, PreparedFrame};
 use crate::error::{Code, Error, Result};
 use crate::log_index::LogIndex;
 use crate::output;
-use crate::pending::{Pending, Written};
+use crate::pending::{NewestWrite, Pending, Written};
 use crate::settle;
 use crate::snapshot::Snapshot;
 
@@ -61,8 +61,7 @@ pub fn load_pending_onto(
         let begins_anew = pending.has_remains && applied <= committed.header.wal_sequence;
         if committed.directory_is_stored || begins_anew {
             pending.head = 0;
-            pending.last_record = None;
-            pending.unsettled = None;
+            pending.newest = None;
         }
     }
     Ok(pending)
@@ -119,8 +118,9 @@ pub fn extend_pending(
     let mut is_followed = false;
     for record in &scan.records {
         pending.has_unchecked |= !record.is_checked;
-        if !is_followed {
-            pending.unsettled = Some(record.position);
+        match &mut pending.newest {
+            Some(newest) if is_followed => newest.add(record.position, record.header),
+            newest => *newest = Some(NewestWrite::new(record.position, record.header)),
         }
         is_followed = record.batch_remaining > 0;
         if record.sequence <= pending.last_sequence && record.pending {
@@ -153,7 +153,6 @@ pub fn extend_pending(
             }
         }
         pending.last_sequence = pending.last_sequence.max(record.sequence);
-        pending.last_record = Some((record.position, record.stored_sequence));
     }
     pending.head = scan.head;
     if changed {
@@ -178,19 +177,21 @@ pub fn has_new_records(committed: &Committed, pending: &Pending) -> bool {
         })
 }
 
-/// Whether the last record that is known is not where it was: somebody put back an earlier state of the file in place, or
-/// took back what was never acknowledged. What follows would be written where nobody looks for it.
+/// Whether the newest write that is known is not where it was: somebody put back an earlier state of the file in place, or
+/// took back what was never acknowledged. What follows would be written where nobody looks for it. Whoever `writes` looks at
+/// all of it.
 #[must_use]
-pub fn has_lost_records(committed: &Committed, pending: &Pending) -> bool {
-    let Some((position, sequence)) = pending.last_record else {
+pub fn has_lost_records(committed: &Committed, pending: &Pending, writes: bool) -> bool {
+    let Some(newest) = &pending.newest else {
         return false;
     };
-    let found = log_region(committed).ok().and_then(|region| {
-        let at = usize::try_from(position).ok()?;
-        let bytes = region.get(at..)?.first_chunk::<8>()?;
-        Some(u64::from_le_bytes(*bytes))
-    });
-    found != Some(sequence)
+    !log_region(committed).is_ok_and(|log| {
+        if writes {
+            newest.stands_whole(log)
+        } else {
+            newest.stands(log)
+        }
+    })
 }
 
 fn log_region(committed: &Committed) -> Result<&[u8]> {
@@ -434,10 +435,15 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     let mut next = snapshot.clone();
     let storage = &snapshot.committed.storage;
     let mut bytes = Vec::new();
-    let last = records
-        .last()
-        .map(|record| (record.encoded.len() as u64, record.sequence));
+    let mut newest: Option<NewestWrite> = None;
     for record in records {
+        let position = snapshot.pending.head + bytes.len() as u64;
+        if let Some(header) = record.encoded.first_chunk() {
+            match &mut newest {
+                Some(newest) => newest.add(position, *header),
+                None => newest = Some(NewestWrite::new(position, *header)),
+            }
+        }
         bytes.extend_from_slice(&record.encoded);
         // Before anything is written: a record that cannot be applied must not get into the file.
         next.pending.apply(
@@ -453,15 +459,16 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     }
     settle::settle_log(snapshot)?;
     next.pending.head = snapshot.pending.head + bytes.len() as u64;
-    next.pending.last_record =
-        last.map(|(length, sequence)| (next.pending.head - length, sequence));
+    if let Some(newest) = &mut newest {
+        newest.is_synced = true;
+    }
+    next.pending.newest = newest;
     bytes.resize(bytes.len() + wal::RECORD_HEADER_SIZE, 0);
     let at = snapshot.committed.header.wal_offset + snapshot.pending.head;
     // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which
     // every reader understands, also the reference, which refuses a file with a torn record.
     let (header, rest) = bytes.split_at(wal::RECORD_HEADER_SIZE);
-    let written = write_again(snapshot)
-        .and_then(|()| output::write_at(storage, at + header.len() as u64, rest))
+    let written = output::write_at(storage, at + header.len() as u64, rest)
         .and_then(|()| output::write_at(storage, at, header))
         .and_then(|()| {
             let started = Instant::now();
@@ -471,28 +478,14 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         });
     if let Err(error) = written {
         // What was not acknowledged must not appear later. The rest stays as of a killed process: everybody sees it, and wipes.
-        let _ = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
-            .and_then(|()| output::sync(storage));
-        settle::distrust_log(&snapshot.committed, at + bytes.len() as u64);
+        let is_undone = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
+            .and_then(|()| output::sync(storage))
+            .is_ok();
+        settle::distrust_log(&snapshot.committed, at + bytes.len() as u64, is_undone);
         return Err(error);
     }
     next.pending.has_remains = false;
-    next.pending.unsettled = None;
     Ok(next)
-}
-
-/// Writes the newest write of another process again: if its sync failed, and could not be undone, it may never arrive,
-/// whatever syncs follow, and would take along what stands behind it. All writes before it were synced.
-fn write_again(snapshot: &Snapshot) -> Result<()> {
-    let Some(from) = snapshot.pending.unsettled else {
-        return Ok(());
-    };
-    let committed = &snapshot.committed;
-    let length = snapshot.pending.head.saturating_sub(from);
-    let at = committed.header.wal_offset + from;
-    let records = committed.payload(at, length)?;
-    output::write_at(&committed.storage, at, records)?;
-    committed.check()
 }
 
 fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {

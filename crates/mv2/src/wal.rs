@@ -51,6 +51,8 @@ pub struct WalRecord {
     pub is_checked: bool,
     /// False: the table of contents already contains it.
     pub pending: bool,
+    /// Its header as it stands there.
+    pub header: [u8; RECORD_HEADER_SIZE],
     /// Position of the payload in the region.
     pub payload: Range<usize>,
 }
@@ -199,7 +201,7 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
         return false;
     }
     // The first record may be longer than what is looked at.
-    let start = rest::behind(region, 0);
+    let start = rest::behind(region, 0, applied_sequence);
     matches!(
         rest::judge_from(front, 0, start, applied_sequence),
         rest::Judgement::Damaged { .. }
@@ -396,6 +398,7 @@ fn read_record(
         batch_remaining,
         is_checked: claim.is_checked() && !claim.is_refuted(),
         pending: sequence > applied_sequence,
+        header: *header.first_chunk().unwrap_or(&[0; RECORD_HEADER_SIZE]),
         payload: start..start + payload.len(),
     }))
 }

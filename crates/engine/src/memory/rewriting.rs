@@ -151,7 +151,8 @@ impl Memory {
             },
         };
         let is_locked = |lock: &FileLock| known.committed.storage.identity() == lock.identity();
-        let is_current = lock.as_ref().is_none_or(is_locked) && !self.is_stale(&known)?;
+        let is_current =
+            lock.as_ref().is_none_or(is_locked) && !self.is_stale(&known, Locked::Yes)?;
         Ok(is_current.then_some((lock, known)))
     }
 }

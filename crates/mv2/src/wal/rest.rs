@@ -46,11 +46,13 @@ pub struct Search {
 impl Search {
     /// [`judge`] for records from front to end.
     pub fn judge(&mut self, region: &[u8], position: usize, last: u64) -> Judgement {
+        let start = behind(region, position, last);
+        let from = start.position;
         let all = match &mut self.found {
             Some(found) => found,
             slot => {
                 let mut budget = budget(region);
-                let found = find(region, position + 1, last, Order::Any, &mut budget);
+                let found = find(region, start, last, Order::Any, &mut budget);
                 #[cfg(test)]
                 {
                     self.hashed += self::budget(region) - budget;
@@ -62,7 +64,7 @@ impl Search {
         let mut last_found = last;
         let behind = all
             .iter()
-            .skip(all.partition_point(|found| found.position <= position))
+            .skip(all.partition_point(|found| found.position < from))
             .filter(|found| {
                 let is_next = found.claim.sequence > last_found;
                 if is_next {
@@ -81,11 +83,11 @@ fn budget(region: &[u8]) -> usize {
 
 /// Judges the record at `position`, which is not intact. `last` is the sequence before it.
 pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
-    judge_from(region, position, behind(region, position), last)
+    judge_from(region, position, behind(region, position, last), last)
 }
 
 /// [`judge`] by the records from `start` on.
-pub fn judge_from(region: &[u8], position: usize, start: usize, last: u64) -> Judgement {
+pub fn judge_from(region: &[u8], position: usize, start: Start, last: u64) -> Judgement {
     let mut budget = budget(region);
     let found = find(region, start, last, Order::Ascending, &mut budget);
     judge_by(region, position, last, &found)
@@ -125,6 +127,7 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
             batch_remaining: first.claim.batch_remaining.saturating_add(1),
             is_checked: false,
             pending: true,
+            header: *header.first_chunk().unwrap_or(&[0; RECORD_HEADER_SIZE]),
             payload,
         });
     }
@@ -145,16 +148,46 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
     }
 }
 
-/// Where the records behind the one at `position` can begin: behind its payload, if its header is gone and the payload is not,
-/// because what it contains may look like records.
-pub fn behind(region: &[u8], position: usize) -> usize {
-    let start = position + RECORD_HEADER_SIZE;
-    let is_gone = |header| Claim::read(header).is_ok_and(|claim| claim.is_end());
-    region
-        .get(position..start)
-        .filter(|header| is_gone(header))
-        .and_then(|_| super::entry::encoded_length(region.get(start..)?))
-        .map_or(position + 1, |length| start + length)
+/// Where the records behind another one can begin.
+#[derive(Clone, Copy)]
+pub struct Start {
+    position: usize,
+    /// The sequence of a record that stands right there, if that is where the other one ends.
+    sequence: Option<u64>,
+}
+
+/// Where the records behind the one at `position` can begin, which comes behind `last`: behind its payload, as far as anything
+/// tells where that ends, because what it contains may look like records.
+pub fn behind(region: &[u8], position: usize, last: u64) -> Start {
+    let sequence = last.saturating_add(1);
+    match end_of(region, position, sequence) {
+        Some(end) => Start {
+            position: end,
+            sequence: sequence.checked_add(1),
+        },
+        None => Start {
+            position: position + 1,
+            sequence: None,
+        },
+    }
+}
+
+/// Where the record with this sequence ends, of which something is not intact: its header tells it, or what it was put for.
+fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
+    let start = position.checked_add(RECORD_HEADER_SIZE)?;
+    let claim = Claim::read(region.get(position..start)?).ok()?;
+    let is_sure = claim.is_checked() && !claim.is_refuted() && claim.sequence == sequence;
+    if is_sure && claim.length > 0 {
+        return start
+            .checked_add(claim.length as usize)
+            .filter(|end| *end <= region.len());
+    }
+    let content = region.get(start..)?;
+    let length = super::entry::encoded_length(content)?;
+    // Zeros are an entry, too.
+    let is_written = |content: &&[u8]| content.iter().any(|byte| *byte != 0);
+    content.get(..length).filter(is_written)?;
+    Some(start + length)
 }
 
 /// Which sequences intact records can have.
@@ -167,10 +200,13 @@ enum Order {
 }
 
 /// The intact records from `start` on.
-fn find(region: &[u8], start: usize, last: u64, order: Order, budget: &mut usize) -> Vec<Found> {
+fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize) -> Vec<Found> {
     let mut found = Vec::new();
     let mut last = last;
-    let mut position = start;
+    let Start {
+        mut position,
+        mut sequence,
+    } = start;
     while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
         let end = look_at(region, header, position, last, budget);
         match end {
@@ -183,8 +219,19 @@ fn find(region: &[u8], start: usize, last: u64, order: Order, budget: &mut usize
                     found.push(Found { position, claim });
                 }
                 position = end;
+                sequence = claim.sequence.checked_add(1);
             }
-            None => position += 1,
+            // So is what stands inside one that did not arrive whole, as long as each tells where the next one stands.
+            None => match sequence.and_then(|own| Some((end_of(region, position, own)?, own))) {
+                Some((end, own)) => {
+                    position = end;
+                    sequence = own.checked_add(1);
+                }
+                None => {
+                    position += 1;
+                    sequence = None;
+                }
+            },
         }
     }
     found

@@ -10,8 +10,9 @@ use simulation::recording::{Event, Fault, FaultKind};
 use simulation::run::{NAME, open};
 
 use crate::support::{
-    Place, assert_survives, assert_survives_within, batch, disk_after, events_apart, has_frames,
-    header, is_text, large, put, record_header_at, small, up_to_last_sync, write_at, write_files,
+    Place, assert_survives, assert_survives_within, batch, disk_after, events_apart, events_of_put,
+    has_frames, header, is_text, killed_in_front_of_its_header, large, put, record_header_at,
+    small, write_at, write_files,
 };
 
 /// Bytes that reach the disk together.
@@ -38,21 +39,6 @@ fn of_the_reference_in(length: usize, sequence: u64, letter: u8) -> Vec<u8> {
 fn frames(place: &Place) -> Result<u64, String> {
     let memory = open(&place.path, OpenMode::Open, true).map_err(|error| error.to_string())?;
     Ok(memory.stats().unwrap()["frame_count"].as_u64().unwrap())
-}
-
-/// What it writes up to its last sync, which has not come.
-fn events_of_put(place: &Place, documents: Vec<Document>) -> Vec<Event> {
-    let watched = place.watch();
-    put(&place.open(), documents).unwrap();
-    up_to_last_sync(watched.events())
-}
-
-/// Puts into an empty log and is killed when only the first header is missing.
-fn killed_in_front_of_its_header(place: &Place, documents: Vec<Document>) {
-    let initial = place.files();
-    let events = events_of_put(place, documents);
-    let header = record_header_at(&events, header(place).wal_offset);
-    place.after(&disk_after(&initial, &events[..header]));
 }
 
 /// A text whose record ends in a log, the only one of `place` then, so many bytes in front of the border of a sector.

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod commits;
+mod contents;
 mod log;
 mod others;
 mod support;
+mod taken_back;

@@ -214,3 +214,22 @@ pub fn events_apart(place: &Place, documents: Vec<Document>) -> Vec<Event> {
     put(&other.open(), documents).unwrap();
     up_to_last_sync(watched.events())
 }
+
+/// What a process writes of a put up to its last sync, which has not come.
+pub fn events_of_put(place: &Place, documents: Vec<Document>) -> Vec<Event> {
+    let watched = place.watch();
+    put(&place.open(), documents).unwrap();
+    up_to_last_sync(watched.events())
+}
+
+/// Puts into the log and is killed when only the first header is missing, which is written last.
+pub fn killed_in_front_of_its_header(place: &Place, documents: Vec<Document>) {
+    let initial = place.files();
+    let events = events_of_put(place, documents);
+    let is_header = |event: &Event| {
+        matches!(event, Event::Wrote { offset, bytes, .. }
+            if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+    };
+    let header = events.iter().rposition(is_header).unwrap();
+    place.after(&disk_after(&initial, &events[..header]));
+}

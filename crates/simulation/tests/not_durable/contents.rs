@@ -1,0 +1,169 @@
+//! Documents that contain the records of another log: they are content, however little of the record around them has arrived.
+
+use engine::{Content, DoctorOptions, Document};
+use mv2::wal::RECORD_HEADER_SIZE;
+use simulation::recording::Event;
+
+use crate::support::{
+    Place, assert_survives, assert_survives_within, disk_after, events_apart, has_frames, header,
+    is_text, killed_in_front_of_its_header, put, small, up_to_last_sync, write_at,
+};
+
+/// The beginning of another memory, with higher sequences in its log.
+fn of_records() -> Document {
+    let other = Place::with(&["first"]);
+    let memory = other.open();
+    for number in 0..12 {
+        put(&memory, small(&format!("of another memory {number}"))).unwrap();
+    }
+    let mut bytes = std::fs::read(&other.path).unwrap();
+    bytes.truncate(header(&other).wal_offset as usize + 8192);
+    Document {
+        content: Content::Bytes(bytes),
+        ..Document::text("", 1)
+    }
+}
+
+/// Begins to put these, and writes no more than so many bytes of each header and of the rest.
+fn begun(place: &Place, documents: Vec<Document>, of_header: usize, of_rest: usize) {
+    for event in events_apart(place, documents) {
+        if let Event::Wrote { offset, bytes, .. } = &event
+            && *offset >= 4096
+        {
+            let is_header = bytes.len() == RECORD_HEADER_SIZE;
+            let most = if is_header { of_header } else { of_rest };
+            write_at(place, *offset, &bytes[..most.min(bytes.len())]);
+        }
+    }
+}
+
+#[test]
+fn whose_header_arrives_in_part() {
+    let place = Place::with(&["first"]);
+    let initial = place.files();
+    let watched = place.watch();
+    let memory = place.open();
+    put(&memory, small("acknowledged")).unwrap();
+    let from = watched.events().len();
+    put(&memory, vec![of_records()]).unwrap();
+    let events = watched.events();
+    let is_header = |event: &Event| {
+        matches!(event, Event::Wrote { offset, bytes, .. }
+            if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+    };
+    let first = from + events[from..].iter().position(is_header).unwrap();
+    let disk = disk_after(&initial, &events[..first]);
+    assert_survives_within(&disk, &events[first], 1..RECORD_HEADER_SIZE, |memory| {
+        is_text(memory, 1, "acknowledged")
+    });
+}
+
+#[test]
+fn whose_sync_did_not_come() {
+    let place = Place::with(&["first"]);
+    let initial = place.files();
+    let watched = place.watch();
+    let memory = place.open();
+    put(&memory, small("acknowledged")).unwrap();
+    put(&memory, vec![of_records()]).unwrap();
+    let events = up_to_last_sync(watched.events());
+    assert_survives(&disk_after(&initial, &events), |memory| {
+        is_text(memory, 1, "acknowledged")
+    });
+}
+
+#[test]
+fn whose_writer_was_killed_within_a_write() {
+    for in_batch in [false, true] {
+        for is_first in [false, true] {
+            for written in (500..8500).step_by(500) {
+                let place = Place::with(&["first"]);
+                if !is_first {
+                    put(&place.open(), small("acknowledged")).unwrap();
+                }
+                let mut documents = if in_batch { small("x") } else { Vec::new() };
+                documents.push(of_records());
+                begun(&place, documents, 0, written);
+                let memory = place.open();
+                let next = put(&memory, small("next")).unwrap();
+                assert_eq!(next, if is_first { 1 } else { 2 }, "{written}");
+            }
+        }
+    }
+}
+
+fn doctored(place: &Place) -> serde_json::Value {
+    let options = DoctorOptions::default();
+    engine::doctor_file(&place.path, &options, std::time::Duration::ZERO).unwrap()
+}
+
+/// Flips a bit so that doctor has work; none with 0. Negative places are from the end.
+fn flip(place: &Place, at: i64) {
+    let mut bytes = std::fs::read(&place.path).unwrap();
+    let from_end = bytes.len() as i64 + at;
+    if at != 0 {
+        bytes[if at > 0 { at } else { from_end } as usize] ^= 1;
+        std::fs::write(&place.path, bytes).unwrap();
+    }
+}
+
+/// Of nothing, the header, the footer and the table of contents.
+const FLIPS: [i64; 4] = [0, 20, -30, -200];
+
+#[test]
+fn that_are_committed_are_not_repaired_into_the_memory() {
+    for at in FLIPS {
+        let place = Place::with(&["first"]);
+        {
+            let memory = place.open();
+            put(&memory, vec![of_records()]).unwrap();
+            memory.seal().unwrap();
+        }
+        flip(&place, at);
+        let report = doctored(&place);
+        assert!(has_frames(&place.open(), &[2]).is_ok(), "{at}: {report}");
+    }
+}
+
+#[test]
+fn whose_writer_was_killed_are_not_repaired_into_the_memory() {
+    for at in FLIPS {
+        let place = Place::with(&["first"]);
+        killed_in_front_of_its_header(&place, vec![of_records()]);
+        flip(&place, at);
+        let report = doctored(&place);
+        assert!(has_frames(&place.open(), &[1]).is_ok(), "{at}: {report}");
+    }
+}
+
+#[test]
+fn that_are_committed_are_verified() {
+    let place = Place::with(&["first"]);
+    let memory = place.open();
+    put(&memory, vec![of_records()]).unwrap();
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    memory.seal().unwrap();
+    assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
+    drop(memory);
+    let report = place.open().verify(true).unwrap();
+    assert_eq!(report.overall_status, "passed");
+}
+
+#[test]
+fn whose_header_arrived_in_part_are_repaired() {
+    for is_first in [false, true] {
+        for of_header in [8, 20, 40] {
+            let place = Place::with(&["first"]);
+            if !is_first {
+                put(&place.open(), small("acknowledged")).unwrap();
+            }
+            begun(&place, vec![of_records()], of_header, usize::MAX);
+            let report = doctored(&place);
+            let frames = if is_first { 1 } else { 2 };
+            assert!(
+                has_frames(&place.open(), &[frames, frames + 1]).is_ok(),
+                "{of_header}: {report}"
+            );
+        }
+    }
+}
