@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { open, unlock, type Memvid } from '@memvid/sdk';
+import { HashEmbeddings, open, unlock, type Memvid } from '@memvid/sdk';
 import { containerFixtures, indexFixtures, type ManifestFrame } from './support/manifests.ts';
 import { reference, referenceFinds } from './support/reference.ts';
 import { paper, referenceProgram } from './support/places.ts';
@@ -169,6 +169,20 @@ describe.skipIf(absent)('files of the reference', () => {
         await memory.close();
       },
     );
+  });
+
+  it.each(readable)('$name keeps its texts when vectors are made for it', async ({ file }) => {
+    await using memory = await open(copyOf(file));
+    const { frame_count: count } = await memory.stats();
+    const texts = (): Promise<string[]> =>
+      Promise.all(
+        Array.from({ length: count }, (_, id) => memory.view(id).catch((error: unknown) => String(error))),
+      );
+    const before = await texts();
+    const { embedded } = await memory.reembed({ embedder: new HashEmbeddings({ dimension: 24 }) });
+    expect(await texts()).toEqual(before);
+    // What made a vector is among the fields that the reference tells in the text which it searches.
+    expect((await memory.stats()).vector_count).toBe(embedded);
   });
 
   it.each(containers.filter(({ name }) => UNREADABLE.has(name) || name === DAMAGED_LOG))(

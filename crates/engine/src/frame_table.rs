@@ -39,7 +39,9 @@ pub struct Edit {
 impl Edit {
     fn apply(&self, frame: &mut Frame) {
         if let Some((identity, dimension)) = &self.embedding {
-            identity.write(*dimension, &mut frame.extra_metadata);
+            mv2::search_text::change_fields(frame, |frame| {
+                identity.write(*dimension, &mut frame.extra_metadata);
+            });
         }
         if let Some(offset) = self.payload_offset {
             frame.payload_offset = offset;

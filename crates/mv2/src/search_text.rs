@@ -10,30 +10,51 @@ use crate::frame::{Frame, FrameRole};
 /// The lines that the reference appends, joined by newlines; empty when it would append none.
 #[must_use]
 pub fn suffix(frame: &Frame, with_title: bool) -> String {
-    let mut lines = Vec::new();
-    let mut line = |key: &str, value: &str| {
-        let value = value.trim();
-        if !value.is_empty() {
-            lines.push(format!("{key}: {value}"));
+    let with_uri = true;
+    Lines {
+        with_title,
+        with_uri,
+    }
+    .of(frame)
+}
+
+/// Which lines the reference appended. A title that was taken from the address is not among them; an address that was made up is
+/// not either.
+#[derive(Clone, Copy)]
+struct Lines {
+    with_title: bool,
+    with_uri: bool,
+}
+
+impl Lines {
+    fn of(self, frame: &Frame) -> String {
+        let mut lines = Vec::new();
+        let mut line = |key: &str, value: &str| {
+            let value = value.trim();
+            if !value.is_empty() {
+                lines.push(format!("{key}: {value}"));
+            }
+        };
+        if self.with_title {
+            line("title", frame.title.as_deref().unwrap_or_default());
         }
-    };
-    if with_title {
-        line("title", frame.title.as_deref().unwrap_or_default());
+        if self.with_uri {
+            line("uri", frame.uri.as_deref().unwrap_or_default());
+        }
+        line("track", frame.track.as_deref().unwrap_or_default());
+        line("tags", &frame.tags.join(" "));
+        line("labels", &frame.labels.join(" "));
+        for (key, value) in &frame.extra_metadata {
+            line(key, value);
+        }
+        line("dates", &frame.content_dates.join(" "));
+        if let Some(metadata) = &frame.metadata
+            && let Ok(json) = serde_json::to_string(metadata)
+        {
+            line("metadata", &json);
+        }
+        lines.join("\n")
     }
-    line("uri", frame.uri.as_deref().unwrap_or_default());
-    line("track", frame.track.as_deref().unwrap_or_default());
-    line("tags", &frame.tags.join(" "));
-    line("labels", &frame.labels.join(" "));
-    for (key, value) in &frame.extra_metadata {
-        line(key, value);
-    }
-    line("dates", &frame.content_dates.join(" "));
-    if let Some(metadata) = &frame.metadata
-        && let Ok(json) = serde_json::to_string(metadata)
-    {
-        line("metadata", &json);
-    }
-    lines.join("\n")
 }
 
 /// The clean text of a frame: its search text without the lines that the reference appended.
@@ -74,26 +95,36 @@ pub fn body_through_versions<'a>(
     Some(body)
 }
 
+/// Changes fields of a frame. Where its search text ends with lines that tell them, these are made anew: [`body_of`] would take
+/// the old ones for text.
+pub fn change_fields(frame: &mut Frame, change: impl FnOnce(&mut Frame)) {
+    let text = frame.search_text.take();
+    let is_alone = frame.role != FrameRole::DocumentChunk && frame.chunk_manifest.is_none();
+    let with_lines = text
+        .as_deref()
+        .filter(|_| is_alone)
+        .and_then(|text| strip_lines(text, frame))
+        .map(|(body, lines)| (body.to_owned(), lines));
+    change(frame);
+    frame.search_text = match with_lines {
+        Some((body, lines)) => Some(joined(&body, &lines.of(frame))),
+        None => text,
+    };
+}
+
 /// `text` without the lines of `frame`; `None` when it does not end with them.
 fn strip<'t>(text: &'t str, frame: &Frame) -> Option<&'t str> {
-    // A title that was taken from the address is not among the lines; an address that was made up is not either.
-    let mut without_uri = None;
-    for (with_title, with_uri) in [(true, true), (false, true), (true, false), (false, false)] {
-        let suffix = if with_uri {
-            suffix(frame, with_title)
-        } else {
-            let frame = without_uri.get_or_insert_with(|| Frame {
-                uri: None,
-                search_text: None,
-                ..frame.clone()
-            });
-            suffix(frame, with_title)
-        };
-        if let Some(body) = cut(text, &suffix) {
-            return Some(body);
-        }
-    }
-    None
+    strip_lines(text, frame).map(|(body, _)| body)
+}
+
+fn strip_lines<'t>(text: &'t str, frame: &Frame) -> Option<(&'t str, Lines)> {
+    [(true, true), (false, true), (true, false), (false, false)]
+        .map(|(with_title, with_uri)| Lines {
+            with_title,
+            with_uri,
+        })
+        .into_iter()
+        .find_map(|lines| Some((cut(text, &lines.of(frame))?, lines)))
 }
 
 /// `text` without `suffix` and the newline before it.
@@ -111,11 +142,14 @@ fn cut<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
 /// A search text as the reference would store it: the text followed by the lines.
 #[must_use]
 pub fn augment(frame: &Frame, body: &str) -> String {
-    let suffix = suffix(frame, true);
-    match (body.is_empty(), suffix.is_empty()) {
-        (true, _) => suffix,
+    joined(body, &suffix(frame, true))
+}
+
+fn joined(body: &str, lines: &str) -> String {
+    match (body.is_empty(), lines.is_empty()) {
+        (true, _) => lines.to_owned(),
         (_, true) => body.to_owned(),
-        _ => format!("{body}\n{suffix}"),
+        _ => format!("{body}\n{lines}"),
     }
 }
 
@@ -160,6 +194,48 @@ mod tests {
         );
         assert_eq!(normalize("ﬁne Ⅳ"), "fine IV");
         assert_eq!(normalize(" \n"), "");
+    }
+
+    #[test]
+    fn lines_follow_the_fields_they_tell() {
+        let frame = |with_title, with_uri| {
+            let mut frame = Frame {
+                title: Some("T".into()),
+                uri: Some("mv2://x".into()),
+                tags: vec!["a".into()],
+                ..Frame::default()
+            };
+            let lines = Lines {
+                with_title,
+                with_uri,
+            };
+            frame.search_text = Some(joined("Text.", &lines.of(&frame)));
+            frame
+        };
+        for (with_title, with_uri) in [(true, true), (false, true), (true, false), (false, false)] {
+            let mut frame = frame(with_title, with_uri);
+            let before = frame.search_text.clone().unwrap_or_default();
+            change_fields(&mut frame, |frame| {
+                frame.extra_metadata.insert("k".into(), "v".into());
+            });
+            assert_eq!(frame.search_text, Some(format!("{before}\nk: v")));
+            assert_eq!(body_of(&frame).as_deref(), Some("Text."));
+            change_fields(&mut frame, |frame| {
+                frame.extra_metadata.clear();
+            });
+            assert_eq!(frame.search_text, Some(before));
+        }
+        // Text that has none stays as it is, and none is put to it.
+        for text in [None, Some(String::new()), Some("Text.".to_owned())] {
+            let mut frame = Frame {
+                search_text: text.clone(),
+                ..frame(true, true)
+            };
+            change_fields(&mut frame, |frame| {
+                frame.extra_metadata.insert("k".into(), "v".into());
+            });
+            assert_eq!(frame.search_text, text);
+        }
     }
 
     #[test]

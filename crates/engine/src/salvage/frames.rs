@@ -150,7 +150,9 @@ impl Survey {
                 None => {
                     if frame.role == FrameRole::Document {
                         let mark = (RESCUED_KEY.to_owned(), "\"status\"".to_owned());
-                        frame.extra_metadata.extend([mark]);
+                        mv2::search_text::change_fields(&mut frame, |frame| {
+                            frame.extra_metadata.extend([mark]);
+                        });
                     }
                     taken.uncertain.push(id);
                 }
