@@ -172,7 +172,8 @@ pub fn behind(region: &[u8], position: usize, last: u64) -> Start {
     }
 }
 
-/// Where the record with this sequence ends, of which something is not intact: its header tells it, or what it was put for.
+/// Where the record with this sequence ends, of which something is not intact: its header tells it, or what it was put for. A
+/// flipped bit in what nothing checks may tell anything, and would hide the records behind it.
 fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
     let start = position.checked_add(RECORD_HEADER_SIZE)?;
     let claim = Claim::read(region.get(position..start)?).ok()?;
@@ -183,11 +184,17 @@ fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
             .filter(|end| *end <= region.len());
     }
     let content = region.get(start..)?;
-    let length = super::entry::encoded_length(content)?;
-    // Zeros are an entry, too.
-    let is_written = |content: &&[u8]| content.iter().any(|byte| *byte != 0);
-    content.get(..length).filter(is_written)?;
-    Some(start + length)
+    let content = content.get(..super::entry::encoded_length(content)?)?;
+    // A header is written from front to end, and so it is wiped: without a checksum it was never there, or is gone.
+    let is_told = match claim.checksum.iter().position(|byte| *byte != 0) {
+        // Zeros are an entry, too.
+        None => content.iter().any(|byte| *byte != 0),
+        Some(left) if claim.is_end() => {
+            crate::hash(content).get(left..) == claim.checksum.get(left..)
+        }
+        Some(_) => crate::hash(content) == claim.checksum,
+    };
+    is_told.then_some(start + content.len())
 }
 
 /// Which sequences intact records can have.

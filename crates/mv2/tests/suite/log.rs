@@ -2,8 +2,8 @@
 
 use mv2::header::Header;
 use mv2::wal::{
-    Applied, encode_batch, encode_record, encode_unchecked_record, hides_acknowledged,
-    refutes_applied, salvage, scan, scan_from,
+    Applied, FrameEntry, WalEntry, encode_batch, encode_record, encode_unchecked_record,
+    hides_acknowledged, refutes_applied, salvage, scan, scan_from,
 };
 
 const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
@@ -531,6 +531,36 @@ fn damage_between_records_of_another_writer_is_told() {
             result.torn.is_some_and(|torn| torn.is_damage) || result.records.len() == 4,
             "byte {position}"
         );
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_the_payload_of_another_writer_swallows_nothing_behind_it() {
+    let entry = WalEntry::Frame(Box::new(FrameEntry {
+        payload: b"a text".to_vec(),
+        title: Some("A title".to_owned()),
+        search_text: Some("a text".to_owned()),
+        ..FrameEntry::default()
+    }))
+    .encode();
+    let mut bytes = Vec::new();
+    for sequence in 1..=3 {
+        encode_unchecked_record(sequence, &entry, &mut bytes);
+    }
+    let length = bytes.len() / 3;
+    // Zeros behind it, which are an entry as well.
+    let mut log = region(&[&bytes]);
+    log.resize(1 << 17, 0);
+    for position in 48..2 * length {
+        for bit in 0..8 {
+            let mut damaged = log.clone();
+            damaged[position] ^= 1 << bit;
+            let result = scan(&damaged, 0);
+            assert!(
+                result.torn.is_some_and(|torn| torn.is_damage) || result.records.len() == 3,
+                "byte {position}, bit {bit}"
+            );
+        }
     }
 }
 

@@ -92,6 +92,33 @@ fn whose_writer_was_killed_within_a_write() {
     }
 }
 
+#[test]
+fn whose_put_was_being_taken_back() {
+    for is_first in [false, true] {
+        for wiped in [1, 8, 11, 12, 15, 16, 17, 30, 47, 48] {
+            let place = Place::with(&["first"]);
+            if !is_first {
+                put(&place.open(), small("acknowledged")).unwrap();
+            }
+            let events = events_apart(&place, vec![of_records()]);
+            for event in &events {
+                if let Event::Wrote { offset, bytes, .. } = event
+                    && *offset >= 4096
+                {
+                    let mut bytes = bytes.to_vec();
+                    if bytes.len() == RECORD_HEADER_SIZE {
+                        bytes[..wiped].fill(0);
+                    }
+                    write_at(&place, *offset, &bytes);
+                }
+            }
+            let memory = place.open();
+            put(&memory, small("next")).unwrap();
+            has_frames(&memory, &[if is_first { 2 } else { 3 }]).unwrap();
+        }
+    }
+}
+
 fn doctored(place: &Place) -> serde_json::Value {
     let options = DoctorOptions::default();
     engine::doctor_file(&place.path, &options, std::time::Duration::ZERO).unwrap()
