@@ -251,7 +251,7 @@ impl Memory {
 
     /// Whether an error that `snapshot` gave says nothing about the file as it is by now. Damage alone stays what it is.
     pub(crate) fn is_unsettled(&self, error: &Error, snapshot: &Snapshot) -> Result<bool> {
-        Ok(error.code == Code::Corrupt && self.is_overtaken(snapshot, Locked::No)?)
+        Ok(error.code == Code::Corrupt && self.is_overtaken(snapshot)?)
     }
 
     fn current(&self, operation: &str, locked: Locked) -> Result<Arc<Snapshot>> {
@@ -268,7 +268,7 @@ impl Memory {
             .state
             .load_full()
             .ok_or_else(|| Error::closed(operation))?;
-        if !self.is_stale(&current, locked)? {
+        if !self.is_stale(&current)? {
             return Ok(current);
         }
         let started = Instant::now();
@@ -285,7 +285,7 @@ impl Memory {
             .state
             .load_full()
             .ok_or_else(|| Error::closed(operation))?;
-        if !self.is_stale(&current, locked)? {
+        if !self.is_stale(&current)? {
             return Ok(current);
         }
         let patience = patience.saturating_sub(started.elapsed());
@@ -296,16 +296,16 @@ impl Memory {
         Ok(next)
     }
 
-    fn is_stale(&self, current: &Snapshot, locked: Locked) -> Result<bool> {
+    fn is_stale(&self, current: &Snapshot) -> Result<bool> {
         let committed = &current.committed;
-        Ok(self.is_overtaken(current, locked)?
+        Ok(self.is_overtaken(current)?
             || self.salvaged.is_none()
                 && (committed.check().is_err()
                     || writer::has_new_records(committed, &current.pending)))
     }
 
     /// Whether the file is another one, or another commit is in force or on its way over this one.
-    fn is_overtaken(&self, current: &Snapshot, locked: Locked) -> Result<bool> {
+    fn is_overtaken(&self, current: &Snapshot) -> Result<bool> {
         if self.salvaged.is_some() {
             return Ok(false);
         }
@@ -316,11 +316,7 @@ impl Memory {
                 || length < committed.end
                 || committed.header_changed()
                 || committed.is_written_over()
-                || writer::has_lost_records(
-                    committed,
-                    &current.pending,
-                    matches!(locked, Locked::Yes),
-                )),
+                || writer::has_lost_records(committed, &current.pending)),
         }
     }
 
@@ -339,7 +335,7 @@ impl Memory {
         if !replaced
             && care == Care::Quick
             && !current.committed.header_changed()
-            && !writer::has_lost_records(&current.committed, &current.pending, true)
+            && !writer::has_lost_records(&current.committed, &current.pending)
         {
             let mut next = current.clone();
             writer::extend_pending(&next.committed, &mut next.pending, lex)?;
@@ -486,7 +482,7 @@ impl Memory {
         let cannot_be_read = || self.current("close", Locked::No).is_err();
         if stays
             || current.pending.is_empty()
-                && (!self.is_stale(&current, Locked::No).unwrap_or(false) || cannot_be_read())
+                && (!self.is_stale(&current).unwrap_or(false) || cannot_be_read())
         {
             self.state.store(None);
             return Ok(());
@@ -745,7 +741,7 @@ impl Memory {
             .load_full()
             .ok_or_else(|| Error::closed(operation))?;
         // Mostly one look at the path is enough: what is locked is what is known, and what the path names.
-        if is_locked(&known) && !self.is_stale(&known, Locked::Yes)? {
+        if is_locked(&known) && !self.is_stale(&known)? {
             return Ok(Some(known));
         }
         let named = FileIdentity::of_path(&self.real)?;

@@ -102,77 +102,36 @@ pub struct Pending {
 
 /// The newest write into the log as it was seen: one record, or a batch. A put that fails takes back what others may have seen
 /// of it, and what is put then stands in the same place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct NewestWrite {
-    /// Where its first record begins, from the start of the log region.
-    pub position: u64,
-    /// Where its last record begins.
-    last: u64,
-    /// Header of the first record.
-    first_header: [u8; RECORD_HEADER_SIZE],
-    /// Header of the last record.
-    last_header: [u8; RECORD_HEADER_SIZE],
-    /// Of all headers, the first one aside.
-    digest: [u8; 32],
+    /// Where each of its records begins, from the start of the log region, and its header.
+    headers: Arc<Vec<(u64, [u8; RECORD_HEADER_SIZE])>>,
     /// Whether this process made it, and synced it. The sync of another may have failed.
     pub is_synced: bool,
 }
 
 impl NewestWrite {
-    /// A write that begins with this record.
-    #[must_use]
-    pub fn new(position: u64, header: [u8; RECORD_HEADER_SIZE]) -> Self {
-        Self {
-            position,
-            last: position,
-            first_header: header,
-            last_header: header,
-            digest: [0; 32],
-            is_synced: false,
-        }
-    }
-
     /// Takes the next record of the write.
     pub fn add(&mut self, position: u64, header: [u8; RECORD_HEADER_SIZE]) {
-        self.digest = chained(&self.digest, &header);
-        (self.last, self.last_header) = (position, header);
+        Arc::make_mut(&mut self.headers).push((position, header));
     }
 
-    /// Whether it is where it was, as far as the first and the last record tell.
+    /// Where its first record begins, from the start of the log region.
+    #[must_use]
+    pub fn position(&self) -> Option<u64> {
+        self.headers.first().map(|(position, _)| *position)
+    }
+
+    /// Whether it is where it was.
     #[must_use]
     pub fn stands(&self, log: &[u8]) -> bool {
-        header_at(log, self.position) == Some(&self.first_header)
-            && header_at(log, self.last) == Some(&self.last_header)
+        self.headers.iter().all(|(position, header)| {
+            usize::try_from(*position)
+                .ok()
+                .and_then(|at| log.get(at..))
+                .is_some_and(|found| found.starts_with(header))
+        })
     }
-
-    /// [`NewestWrite::stands`], with all records between them.
-    #[must_use]
-    pub fn stands_whole(&self, log: &[u8]) -> bool {
-        if !self.stands(log) {
-            return false;
-        }
-        let (mut at, mut digest) = (self.position, [0; 32]);
-        while at < self.last {
-            let length = header_at(log, at).and_then(|header| header[8..12].first_chunk());
-            let length = length.map_or(0, |bytes| u32::from_le_bytes(*bytes));
-            at += RECORD_HEADER_SIZE as u64 + u64::from(length);
-            let Some(header) = header_at(log, at) else {
-                return false;
-            };
-            digest = chained(&digest, header);
-        }
-        digest == self.digest
-    }
-}
-
-fn header_at(log: &[u8], position: u64) -> Option<&[u8; RECORD_HEADER_SIZE]> {
-    log.get(usize::try_from(position).ok()?..)?.first_chunk()
-}
-
-fn chained(digest: &[u8; 32], header: &[u8; RECORD_HEADER_SIZE]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(digest).update(header);
-    *hasher.finalize().as_bytes()
 }
 
 /// How long this handle's syncs of the log took of late; of no sync nothing is known.

@@ -12,7 +12,7 @@ use crate::commit::write_header;
 use crate::committed::Committed;
 use crate::error::{Error, Result};
 use crate::output;
-use crate::pending::Pending;
+use crate::pending::{NewestWrite, Pending};
 use crate::snapshot::Snapshot;
 
 /// How many bytes behind the newest record tell whether somebody has begun to write there: the header of a record, and as much
@@ -26,10 +26,8 @@ const PIECE: u64 = 1 << 16;
 pub struct LogBehind {
     /// Up to where there is more than zeros, or may be: zeros whose sync failed may never arrive, whatever syncs follow.
     to_wipe: u64,
-    /// Whether the disk has nothing but zeros behind that, should nobody else have written since.
+    /// The disk has nothing but zeros behind that, should nobody else have written since.
     is_zero: bool,
-    /// What a commit of this process left at the front of the log.
-    left: Option<[u8; TOUCHED_FIRST as usize]>,
     /// A put that failed was taken back there, and the disk may not know.
     may_come_back: bool,
 }
@@ -105,33 +103,18 @@ impl Committed {
 ///
 /// Fails with MV012 where acknowledged records stand there.
 pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
-    let (committed, pending) = (&snapshot.committed, &snapshot.pending);
+    let committed = &snapshot.committed;
     let is_synced = committed.settle()?;
     let is_written_again = write_newest_again(snapshot)?;
     let mut behind = committed.known_of_log();
-    let from = committed.header.wal_offset + pending.head;
-    let first = touched_first(committed, from)?;
-    if behind.is_zero && behind.to_wipe <= from && is_zero(first) {
-        return if is_written_again {
-            output::sync(&committed.storage)
-        } else {
-            Ok(())
-        };
-    }
-    let last = if behind.is_zero && behind.has_left(pending, first) {
-        behind.to_wipe
+    let from = committed.header.wal_offset + snapshot.pending.head;
+    let is_known = behind.is_zero && behind.to_wipe <= from;
+    let needs_sync = if is_known && is_untouched(committed, from)? {
+        is_written_again
     } else {
-        last_written(committed, from)?
+        !wipe_behind(snapshot, &mut behind)? && (is_written_again || !is_synced)
     };
-    if last > from {
-        refuse_acknowledged(committed, pending, last)?;
-    }
-    let to = last.max(behind.to_wipe);
-    behind.to_wipe = to;
-    (behind.is_zero, behind.left) = (false, None);
-    if to > from {
-        wipe_durably(committed, from, to)?;
-    } else if is_written_again || !is_synced {
+    if needs_sync {
         output::sync(&committed.storage)?;
     }
     *behind = LogBehind {
@@ -142,23 +125,39 @@ pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
 }
 
 /// [`Committed::settle`] for whoever makes a commit of `snapshot`: a put that failed behind its newest record, and that a loss of
-/// power may bring back, does not come back on top of the commit.
+/// power may bring back, does not come back on top of the commit. Fails as [`settle_log`] does.
 pub fn settle_end(snapshot: &Snapshot) -> Result<()> {
-    let (committed, pending) = (&snapshot.committed, &snapshot.pending);
+    let committed = &snapshot.committed;
     committed.settle()?;
     let mut behind = committed.known_of_log();
-    let from = committed.header.wal_offset + pending.head;
-    let first = touched_first(committed, from)?;
-    let is_untouched = is_zero(first) || behind.has_left(pending, first);
-    if is_untouched && !behind.may_come_back {
+    let from = committed.header.wal_offset + snapshot.pending.head;
+    if !behind.may_come_back && is_untouched(committed, from)? {
         return Ok(());
     }
-    let to = (from + RECORD_HEADER_SIZE as u64).min(committed.header.wal_end());
-    behind.to_wipe = behind.to_wipe.max(to + RECORD_HEADER_SIZE as u64);
-    behind.left = None;
-    wipe_durably(committed, from, to)?;
-    behind.may_come_back = false;
+    if !wipe_behind(snapshot, &mut behind)? {
+        output::sync(&committed.storage)?;
+    }
+    *behind = LogBehind {
+        is_zero: true,
+        ..LogBehind::default()
+    };
     Ok(())
+}
+
+/// Wipes what stands behind the newest record, durably. Whether there was anything.
+fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind) -> Result<bool> {
+    let (committed, pending) = (&snapshot.committed, &snapshot.pending);
+    let from = committed.header.wal_offset + pending.head;
+    let last = last_written(committed, from)?;
+    if last > from {
+        refuse_acknowledged(committed, pending, last)?;
+    }
+    let to = last.max(behind.to_wipe).min(committed.header.wal_end());
+    (behind.to_wipe, behind.is_zero) = (to, false);
+    if to > from {
+        wipe_durably(committed, from, to)?;
+    }
+    Ok(to > from)
 }
 
 /// Notes that something was written behind the newest record, up to `to`, and that a loss of power may bring it back, unless it
@@ -183,27 +182,21 @@ pub fn empty_log(base: &Committed, pending: &Pending) -> LogBehind {
     } else {
         let _ = wipe(base, from, from + RECORD_HEADER_SIZE as u64);
     }
-    let known = base.known_of_log();
-    let first = touched_first(base, from).ok();
     LogBehind {
-        to_wipe: known.to_wipe.max(end),
-        is_zero: known.is_zero,
-        left: first.and_then(|first| first.first_chunk().copied()),
+        to_wipe: base.known_of_log().to_wipe.max(end),
+        is_zero: false,
         may_come_back: false,
     }
 }
 
-impl LogBehind {
-    /// Whether the log is empty, and nobody has written to it since this process has emptied it.
-    fn has_left(&self, pending: &Pending, first: &[u8]) -> bool {
-        pending.head == 0 && self.left.is_some_and(|left| left == first)
-    }
-}
-
-/// What stands where a process that was killed would have begun to write.
-fn touched_first(committed: &Committed, from: u64) -> Result<&[u8]> {
+/// Whether nobody has begun to write at `from`, where a killed process would have.
+fn is_untouched(committed: &Committed, from: u64) -> Result<bool> {
     let length = TOUCHED_FIRST.min(committed.header.wal_end().saturating_sub(from));
-    committed.payload(from, length)
+    let first = committed.payload(from, length)?;
+    let is_zero = first.iter().all(|byte| *byte == 0);
+    // What could not be read is zeros in a map.
+    committed.check()?;
+    Ok(is_zero)
 }
 
 /// Writes the newest write of another process again: if its sync failed, and could not be undone, it may never arrive,
@@ -211,12 +204,15 @@ fn touched_first(committed: &Committed, from: u64) -> Result<&[u8]> {
 /// behind them did this. Whether there was anything to be written.
 fn write_newest_again(snapshot: &Snapshot) -> Result<bool> {
     let newest = snapshot.pending.newest.as_ref();
-    let Some(newest) = newest.filter(|newest| !newest.is_synced) else {
+    let Some(position) = newest
+        .filter(|newest| !newest.is_synced)
+        .and_then(NewestWrite::position)
+    else {
         return Ok(false);
     };
     let committed = &snapshot.committed;
-    let length = snapshot.pending.head.saturating_sub(newest.position);
-    let at = committed.header.wal_offset + newest.position;
+    let length = snapshot.pending.head.saturating_sub(position);
+    let at = committed.header.wal_offset + position;
     let records = committed.payload(at, length)?;
     // What could not be read is zeros in a map.
     committed.check()?;
@@ -260,11 +256,11 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Re
     ))
 }
 
-/// Wipes what others may have to see as long as it is not durable, and leaves the bytes in which they would: whoever appends
-/// writes over them. Until it is durable something stands there, and at the end for those who look through all of it: the
-/// system may show zeros that never arrive.
+/// Wipes what others may have to see as long as it is not durable: so long something stands where they look first, and at the
+/// end for those who look through all of it. The system may show zeros that never arrive.
 fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     let storage = &committed.storage;
+    let to = to.min(committed.header.wal_end());
     let (header_end, rest) = (from + RECORD_HEADER_SIZE as u64, from + TOUCHED_FIRST);
     let last = to.saturating_sub(1);
     // First, because the reference opens no file in which a record has another payload than it says.
@@ -276,8 +272,9 @@ fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     }
     wipe(committed, rest, last)?;
     output::sync(storage)?;
+    // Whether this arrives does not matter.
+    let _ = wipe(committed, header_end, rest.min(committed.header.wal_end()));
     if last >= rest {
-        // Whether this arrives does not matter.
         let _ = wipe(committed, last, to);
     }
     Ok(())
@@ -294,8 +291,4 @@ fn wipe(committed: &Committed, from: u64, to: u64) -> Result<()> {
         at += PIECE;
     }
     Ok(())
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == 0)
 }

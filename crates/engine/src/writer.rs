@@ -118,10 +118,11 @@ pub fn extend_pending(
     let mut is_followed = false;
     for record in &scan.records {
         pending.has_unchecked |= !record.is_checked;
-        match &mut pending.newest {
-            Some(newest) if is_followed => newest.add(record.position, record.header),
-            newest => *newest = Some(NewestWrite::new(record.position, record.header)),
+        if !is_followed {
+            pending.newest = None;
         }
+        let newest = pending.newest.get_or_insert_default();
+        newest.add(record.position, record.header);
         is_followed = record.batch_remaining > 0;
         if record.sequence <= pending.last_sequence && record.pending {
             continue;
@@ -178,20 +179,13 @@ pub fn has_new_records(committed: &Committed, pending: &Pending) -> bool {
 }
 
 /// Whether the newest write that is known is not where it was: somebody put back an earlier state of the file in place, or
-/// took back what was never acknowledged. What follows would be written where nobody looks for it. Whoever `writes` looks at
-/// all of it.
+/// took back what was never acknowledged. What follows would be written where nobody looks for it.
 #[must_use]
-pub fn has_lost_records(committed: &Committed, pending: &Pending, writes: bool) -> bool {
+pub fn has_lost_records(committed: &Committed, pending: &Pending) -> bool {
     let Some(newest) = &pending.newest else {
         return false;
     };
-    !log_region(committed).is_ok_and(|log| {
-        if writes {
-            newest.stands_whole(log)
-        } else {
-            newest.stands(log)
-        }
-    })
+    !log_region(committed).is_ok_and(|log| newest.stands(log))
 }
 
 fn log_region(committed: &Committed) -> Result<&[u8]> {
@@ -435,14 +429,11 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     let mut next = snapshot.clone();
     let storage = &snapshot.committed.storage;
     let mut bytes = Vec::new();
-    let mut newest: Option<NewestWrite> = None;
+    let mut newest = NewestWrite::default();
     for record in records {
         let position = snapshot.pending.head + bytes.len() as u64;
         if let Some(header) = record.encoded.first_chunk() {
-            match &mut newest {
-                Some(newest) => newest.add(position, *header),
-                None => newest = Some(NewestWrite::new(position, *header)),
-            }
+            newest.add(position, *header);
         }
         bytes.extend_from_slice(&record.encoded);
         // Before anything is written: a record that cannot be applied must not get into the file.
@@ -459,10 +450,8 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
     }
     settle::settle_log(snapshot)?;
     next.pending.head = snapshot.pending.head + bytes.len() as u64;
-    if let Some(newest) = &mut newest {
-        newest.is_synced = true;
-    }
-    next.pending.newest = newest;
+    newest.is_synced = true;
+    next.pending.newest = Some(newest);
     bytes.resize(bytes.len() + wal::RECORD_HEADER_SIZE, 0);
     let at = snapshot.committed.header.wal_offset + snapshot.pending.head;
     // The first record's header comes last: a process that dies in between leaves an empty log behind the head, which

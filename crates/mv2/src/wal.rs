@@ -360,7 +360,9 @@ fn read_record(
     applied_sequence: u64,
     believes_check: bool,
 ) -> Result<Option<WalRecord>, String> {
-    let claim = Claim::read(header).map_err(|error| error.to_string())?;
+    // Once, because others may write there meanwhile.
+    let header = *header.first_chunk().ok_or("its header is cut off")?;
+    let claim = Claim::read(&header).map_err(|error| error.to_string())?;
     if claim.is_end() {
         return Ok(None);
     }
@@ -398,7 +400,7 @@ fn read_record(
         batch_remaining,
         is_checked: claim.is_checked() && !claim.is_refuted(),
         pending: sequence > applied_sequence,
-        header: *header.first_chunk().unwrap_or(&[0; RECORD_HEADER_SIZE]),
+        header,
         payload: start..start + payload.len(),
     }))
 }

@@ -151,8 +151,7 @@ impl Memory {
             },
         };
         let is_locked = |lock: &FileLock| known.committed.storage.identity() == lock.identity();
-        let is_current =
-            lock.as_ref().is_none_or(is_locked) && !self.is_stale(&known, Locked::Yes)?;
+        let is_current = lock.as_ref().is_none_or(is_locked) && !self.is_stale(&known)?;
         Ok(is_current.then_some((lock, known)))
     }
 }

@@ -135,6 +135,10 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
         next: first.position,
         sequence: first.claim.sequence,
     };
+    // The next record itself stands behind: what is not intact was applied, and is no write that was on its way.
+    if first.claim.sequence == last.saturating_add(1) {
+        return damaged;
+    }
     // Only one batch can be on its way: what was acknowledged before it is complete.
     let end = newest.claim.batch_end();
     if found.iter().any(|found| found.claim.batch_end() != end) {

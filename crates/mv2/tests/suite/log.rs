@@ -565,6 +565,43 @@ fn a_flipped_bit_in_the_payload_of_another_writer_swallows_nothing_behind_it() {
 }
 
 #[test]
+fn damage_to_applied_records_does_not_hide_the_one_behind_them() {
+    for is_ours in [true, false] {
+        let mut bytes = Vec::new();
+        for sequence in 1..=2 {
+            if is_ours {
+                encode_record(sequence, 0, b"applied", &mut bytes);
+            } else {
+                encode_unchecked_record(sequence, b"applied", &mut bytes);
+            }
+        }
+        let place = bytes.len();
+        encode_record(3, 0, b"acknowledged", &mut bytes);
+        let header_of_file = Header {
+            wal_sequence: 2,
+            wal_checkpoint_pos: place as u64,
+            ..Header::default()
+        };
+        for position in 0..place {
+            for bit in 0..8 {
+                let mut damaged = region(&[&bytes]);
+                damaged[position] ^= 1 << bit;
+                let applied = Applied::noted(&header_of_file);
+                let result = scan(&damaged, applied);
+                assert!(
+                    refutes_applied(&damaged, &header_of_file)
+                        || result.torn.as_ref().is_some_and(|torn| torn.is_damage)
+                        || result.pending().count() == 1,
+                    "byte {position}, bit {bit}"
+                );
+                let (salvaged, _) = salvage(&damaged, applied);
+                assert_eq!(salvaged.last().unwrap().sequence, 3, "byte {position}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_an_older_round_left_behind_is_no_acknowledged_record() {
     let mut bytes = Vec::new();
     encode_record(9, 0, b"new", &mut bytes);

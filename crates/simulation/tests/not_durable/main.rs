@@ -5,6 +5,7 @@
 
 mod commits;
 mod contents;
+mod left_behind;
 mod log;
 mod others;
 mod support;

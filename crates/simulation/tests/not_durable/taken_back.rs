@@ -124,6 +124,7 @@ fn what_was_seen_is_not_committed_in_place_of_what_was_stored() {
             (2..2 + count).map(|id| memory.text(id).unwrap()).collect()
         };
         let expected = texts(&place.open());
+        assert_eq!(texts(&memory), expected);
         memory.seal().unwrap();
         drop(memory);
         assert_eq!(texts(&place.open()), expected);
@@ -149,8 +150,8 @@ fn two_puts_that_could_not_be_taken_back() {
     fails_from(2);
     assert!(put(&memory, small("neither")).is_err());
     watched.fail(None);
-    // The write before again, the wipe with what stands there meanwhile and its sync, two writes, and then the sync.
-    fails_from(6);
+    // The write before again, the wipe with what stands there meanwhile, its sync and its end, two writes, and then the sync.
+    fails_from(7);
     assert!(put(&memory, small("nor this")).is_err());
     watched.fail(None);
     is_text(&memory, 3, "nor this").unwrap();

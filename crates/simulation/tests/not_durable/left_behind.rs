@@ -1,0 +1,145 @@
+//! What killed processes and failed puts leave behind the newest record, in front of commits of others, and at the end of the log.
+
+use engine::{Document, Memory};
+use mv2::wal::{RECORD_HEADER_SIZE, scan};
+use simulation::recording::{Event, Fault, FaultKind};
+
+use crate::support::{
+    Place, assert_survives, batch, disk_after, events_apart, has_frames, header, is_text, put,
+    small, up_to_last_sync, write_at, write_files,
+};
+
+/// A text that cannot be compressed.
+fn noise(length: usize) -> Vec<Document> {
+    let mut random = fastrand::Rng::with_seed(length as u64);
+    let text: String = (0..length).map(|_| random.alphanumeric()).collect();
+    small(&text)
+}
+
+fn is_first_header(event: &Event) -> bool {
+    matches!(event, Event::Wrote { offset, bytes, .. }
+        if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+}
+
+/// Another process puts while handles are open, and is killed in front of its first header.
+fn another_is_killed(place: &Place, documents: Vec<Document>) {
+    for event in events_apart(place, documents) {
+        if let Event::Wrote { offset, bytes, .. } = &event
+            && *offset >= 4096
+            && !is_first_header(&event)
+        {
+            write_at(place, *offset, bytes);
+        }
+    }
+}
+
+fn goes_on(memory: &Memory) -> Result<(), String> {
+    is_text(memory, 2, "acknowledged")?;
+    put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+    has_frames(memory, &[4, 14])
+}
+
+/// A handle that has put, a batch of another process that was killed, and a commit by the handle.
+fn committed_in_front_of_what_was_left() -> (Place, Memory) {
+    let place = Place::with(&["first"]);
+    let memory = place.open();
+    put(&memory, noise(3000)).unwrap();
+    another_is_killed(&place, batch(40, "of a batch"));
+    memory.seal().unwrap();
+    (place, memory)
+}
+
+#[test]
+fn a_commit_and_a_loss_of_power() {
+    let (place, memory) = committed_in_front_of_what_was_left();
+    let initial = place.files();
+    let watched = place.watch();
+    put(&memory, small("acknowledged")).unwrap();
+    put(&memory, batch(10, "y")).unwrap();
+    let events = up_to_last_sync(watched.events());
+    assert_survives(&disk_after(&initial, &events), goes_on);
+}
+
+#[test]
+fn a_commit_and_another_kill() {
+    let (place, memory) = committed_in_front_of_what_was_left();
+    put(&memory, small("acknowledged")).unwrap();
+    let initial = place.files();
+    let watched = place.watch();
+    put(&memory, batch(10, "y")).unwrap();
+    let events = watched.events();
+    drop(memory);
+    let first = events.iter().position(is_first_header).unwrap();
+    place.after(&disk_after(&initial, &events[..first]));
+    goes_on(&place.open()).unwrap();
+}
+
+#[test]
+fn a_batch_that_begins_like_what_was_committed() {
+    let place = Place::with(&["first"]);
+    let memory = place.open();
+    let same = "the beginning of all of these texts is the same";
+    put(&memory, small(same)).unwrap();
+    memory.seal().unwrap();
+    let mut documents = small(same);
+    documents.extend(batch(40, "of a batch"));
+    another_is_killed(&place, documents);
+    let initial = place.files();
+    let watched = place.watch();
+    put(&memory, small("acknowledged")).unwrap();
+    put(&memory, batch(10, "y")).unwrap();
+    let events = up_to_last_sync(watched.events());
+    assert_survives(&disk_after(&initial, &events), goes_on);
+}
+
+fn log_head(place: &Place) -> u64 {
+    let file = std::fs::read(&place.path).unwrap();
+    let header = header(place);
+    scan(
+        mv2::wal::region(&file, &header).unwrap(),
+        header.wal_sequence,
+    )
+    .head
+}
+
+#[test]
+fn at_the_end_of_the_log_nothing_behind_it_is_wiped() {
+    let place = Place::with(&["first"]);
+    let log = header(&place);
+    let memory = place.open();
+    put(&memory, small("in the log")).unwrap();
+    {
+        let watched = place.watch();
+        // Two writes, and then the sync and all that undoes it.
+        watched.fail(Some(Fault {
+            call: watched.calls().0 + 2,
+            reads: false,
+            kind: FaultKind::Broken,
+            lasts: true,
+        }));
+        assert!(put(&memory, small("not stored")).is_err());
+        watched.fail(None);
+    }
+    let other = place.open();
+    while log.wal_size - log_head(&place) > 8000 {
+        put(&other, noise(1000)).unwrap();
+    }
+    // As long as leaves no more room behind it than for the zeros.
+    let size = (500..8000).step_by(15).find(|size| {
+        let apart = Place::new();
+        write_files(apart.folder.path(), &place.files());
+        put(&apart.open(), noise(*size)).unwrap();
+        (48..90).contains(&(log.wal_size - log_head(&apart)))
+    });
+    put(&other, noise(size.unwrap())).unwrap();
+    drop(other);
+    let behind = || {
+        let end = log.wal_end() as usize;
+        std::fs::read(&place.path).unwrap()[end..end + 96].to_vec()
+    };
+    let before = behind();
+    memory.seal().unwrap();
+    put(&memory, small("next")).unwrap();
+    assert_eq!(header(&place).wal_size, log.wal_size);
+    assert_eq!(behind(), before);
+}
