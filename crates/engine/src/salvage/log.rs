@@ -323,6 +323,18 @@ fn report(
             .findings
             .add(FindingCode::LogRecordsLost, message, detail);
     }
+    let in_doubt: Vec<String> = gaps
+        .iter()
+        .filter(|gap| gap.missing == 0)
+        .filter_map(|gap| Some(format!("byte {}", start + gap.end?)))
+        .collect();
+    if !in_doubt.is_empty() {
+        survey.findings.add(
+            FindingCode::FramesUnchecked,
+            "records of the log stand behind damage, and none of them is missing: they are kept, and may be what a document contains that did not arrive as a whole",
+            Some(in_doubt.join(", ")),
+        );
+    }
     if unusable > 0 {
         let message =
             format!("{unusable} records of the log say nothing that this version understands");

@@ -194,3 +194,34 @@ fn whose_header_arrived_in_part_are_repaired() {
         }
     }
 }
+
+#[test]
+fn of_which_nothing_tells_where_they_end_are_told_and_repaired() {
+    let place = Place::with(&["first"]);
+    put(&place.open(), small("acknowledged")).unwrap();
+    let events = events_apart(&place, vec![of_records()]);
+    for event in &events {
+        if let Event::Wrote { offset, bytes, .. } = event
+            && *offset >= 4096
+            && bytes.len() > 4096
+        {
+            // Neither its header nor the first sector behind that.
+            let lost = (512 - *offset % 512) as usize;
+            write_at(&place, *offset + lost as u64, &bytes[lost..]);
+        }
+    }
+    let memory = place.open();
+    is_text(&memory, 1, "acknowledged").unwrap();
+    let error = put(&memory, small("next")).unwrap_err();
+    assert_eq!(error.code, engine::Code::Corrupt);
+    drop(memory);
+    let report = doctored(&place);
+    assert_eq!(report["status"], "partial", "{report}");
+    assert_eq!(
+        report["findings"][0]["code"], "frames_unchecked",
+        "{report}"
+    );
+    let memory = place.open();
+    is_text(&memory, 1, "acknowledged").unwrap();
+    put(&memory, small("next")).unwrap();
+}
