@@ -37,7 +37,6 @@ use crate::naming::identify;
 use crate::options::PutOptions;
 use crate::output::{self, Output};
 use crate::pictures::{self, FreshPictures};
-use crate::settle;
 use crate::snapshot::Snapshot;
 use crate::vec_sections::{self, status_after};
 use crate::write_behind::WriteBehind;
@@ -78,7 +77,7 @@ pub fn commit(
     options: &CommitOptions,
 ) -> Result<Stored> {
     let storage = &snapshot.committed.storage;
-    settle::settle_end(snapshot)?;
+    snapshot.committed.settle()?;
     let before = output::length(storage)?;
     let mut feed = Feed::new(snapshot, find_duplicate)?;
     let (room, wal_size) = room_for_vectors(snapshot, &first, put, options)?;

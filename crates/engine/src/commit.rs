@@ -78,7 +78,7 @@ pub fn commit(
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
     let storage = &base.storage;
-    settle::settle_end(snapshot)?;
+    base.settle()?;
     let before = output::length(storage)?;
     let written = match write(snapshot, documents, options) {
         Ok(written) => written,
@@ -135,7 +135,9 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
         wal_checkpoint_pos: 0,
         ..base.header.clone()
     };
-    if let Err(error) = publish(storage, header, &written.toc, base.next_generation()) {
+    let published = settle::settle_end(snapshot)
+        .and_then(|()| publish(storage, header, &written.toc, base.next_generation()));
+    if let Err(error) = published {
         take_back(base, written);
         return Err(error);
     }
@@ -369,7 +371,7 @@ pub fn commit_change(
     write: impl FnOnce(&Committed, &mut Output) -> Result<Change>,
 ) -> Result<Option<Committed>> {
     let base = &snapshot.committed;
-    settle::settle_end(snapshot)?;
+    base.settle()?;
     let before = output::length(&base.storage)?;
     let write = || {
         let mut out = Output::new(Arc::clone(&base.storage), base.end);

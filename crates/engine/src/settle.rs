@@ -109,43 +109,29 @@ pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
     let mut behind = committed.known_of_log();
     let from = committed.header.wal_offset + snapshot.pending.head;
     let is_known = behind.is_zero && behind.to_wipe <= from;
-    let needs_sync = if is_known && is_untouched(committed, from)? {
-        is_written_again
-    } else {
-        !wipe_behind(snapshot, &mut behind)? && (is_written_again || !is_synced)
-    };
-    if needs_sync {
+    if !is_known || !is_untouched(committed, from)? {
+        return wipe_behind(snapshot, &mut behind, is_written_again || !is_synced);
+    }
+    if is_written_again {
         output::sync(&committed.storage)?;
     }
-    *behind = LogBehind {
-        is_zero: true,
-        ..LogBehind::default()
-    };
     Ok(())
 }
 
-/// [`Committed::settle`] for whoever makes a commit of `snapshot`: a put that failed behind its newest record, and that a loss of
+/// To be called before a commit of `snapshot` comes into force: a put that failed behind its newest record, and that a loss of
 /// power may bring back, does not come back on top of the commit. Fails as [`settle_log`] does.
 pub fn settle_end(snapshot: &Snapshot) -> Result<()> {
     let committed = &snapshot.committed;
-    committed.settle()?;
     let mut behind = committed.known_of_log();
     let from = committed.header.wal_offset + snapshot.pending.head;
-    if !behind.may_come_back && is_untouched(committed, from)? {
-        return Ok(());
+    if behind.may_come_back || !is_untouched(committed, from)? {
+        wipe_behind(snapshot, &mut behind, true)?;
     }
-    if !wipe_behind(snapshot, &mut behind)? {
-        output::sync(&committed.storage)?;
-    }
-    *behind = LogBehind {
-        is_zero: true,
-        ..LogBehind::default()
-    };
     Ok(())
 }
 
-/// Wipes what stands behind the newest record, durably. Whether there was anything.
-fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind) -> Result<bool> {
+/// Wipes what stands behind the newest record, durably. Where there is nothing, it syncs what else `needs_sync`.
+fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind, needs_sync: bool) -> Result<()> {
     let (committed, pending) = (&snapshot.committed, &snapshot.pending);
     let from = committed.header.wal_offset + pending.head;
     let last = last_written(committed, from)?;
@@ -156,8 +142,14 @@ fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind) -> Result<bool> {
     (behind.to_wipe, behind.is_zero) = (to, false);
     if to > from {
         wipe_durably(committed, from, to)?;
+    } else if needs_sync {
+        output::sync(&committed.storage)?;
     }
-    Ok(to > from)
+    *behind = LogBehind {
+        is_zero: true,
+        ..LogBehind::default()
+    };
+    Ok(())
 }
 
 /// Notes that something was written behind the newest record, up to `to`, and that a loss of power may bring it back, unless it

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { open, type PutManyInput, type PutManyOptions } from '../src/index.ts';
 import { letters } from './support/letters.ts';
@@ -96,7 +95,7 @@ describe('putMany of many documents', () => {
     await using memory = await freshMemory();
     await memory.put({ text: 'here before' });
     await memory.seal();
-    const { size } = statSync(memory.file);
+    const before = digest(memory.file);
     const failing = function* (): Generator<PutManyInput> {
       yield* docs(5000);
       throw new Error('the source broke');
@@ -105,9 +104,6 @@ describe('putMany of many documents', () => {
       code: 'MV019',
       details: { argument: 'docs[5000]' },
     });
-    // Applied records that were left in the log are wiped before anything is committed behind them: once.
-    expect(await memory.stats()).toMatchObject({ frame_count: 1, size_bytes: size });
-    const before = digest(memory.file);
     const bad = [...docs(5000), { title: 'T' } as PutManyInput];
     await expect(memory.putMany(bad)).rejects.toMatchObject({
       code: 'MV019',
