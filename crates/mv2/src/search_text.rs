@@ -64,10 +64,13 @@ impl Lines {
 #[must_use]
 pub fn body_of(frame: &Frame) -> Option<String> {
     let text = frame.search_text.as_deref()?;
-    if frame.role == FrameRole::DocumentChunk || frame.chunk_manifest.is_some() {
-        return Some(text.to_owned());
-    }
-    Some(strip(text, frame).unwrap_or(text).to_owned())
+    let body = may_have_lines(frame).then(|| strip(text, frame)).flatten();
+    Some(body.unwrap_or(text).to_owned())
+}
+
+/// To chunks and to chunked documents nothing is ever appended.
+fn may_have_lines(frame: &Frame) -> bool {
+    frame.role != FrameRole::DocumentChunk && frame.chunk_manifest.is_none()
 }
 
 /// Like [`body_of`], for a frame that may replace others: an update without new content carries the lines of the replaced
@@ -99,10 +102,9 @@ pub fn body_through_versions<'a>(
 /// the old ones for text.
 pub fn change_fields(frame: &mut Frame, change: impl FnOnce(&mut Frame)) {
     let text = frame.search_text.take();
-    let is_alone = frame.role != FrameRole::DocumentChunk && frame.chunk_manifest.is_none();
     let with_lines = text
         .as_deref()
-        .filter(|_| is_alone)
+        .filter(|_| may_have_lines(frame))
         .and_then(|text| strip_lines(text, frame))
         .map(|(body, lines)| (body.to_owned(), lines));
     change(frame);

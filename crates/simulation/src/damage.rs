@@ -136,12 +136,8 @@ fn torn_record(
     }
     let arrives = random.usize(wal::RECORD_HEADER_SIZE..wal::RECORD_HEADER_SIZE + 30);
     batch.get_mut(arrives..)?.fill(0);
-    let used = region.iter().rposition(|byte| *byte != 0);
-    batch.resize(
-        batch
-            .len()
-            .max(used.map_or(0, |last| (last + 1).saturating_sub(head))),
-        0,
-    );
+    let written = region.iter().rposition(|byte| *byte != 0);
+    let behind_head = written.map_or(0, |last| (last + 1).saturating_sub(head));
+    batch.resize(batch.len().max(behind_head), 0);
     Some((header.wal_offset as usize + head, batch))
 }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::support::{
-    Place, assert_survives, disk_after, is_new_header, is_text, killed_at_header, large, put,
-    small, write_files,
+    Place, assert_survives, disk_after, fail_from, is_new_header, is_text, killed_at_header, large,
+    put, small, write_files,
 };
 use engine::{DoctorOptions, Memory, PurgeRequest};
 use mv2::header::Header;
 use simulation::image::DiskState;
-use simulation::recording::{Event, Fault, FaultKind};
+use simulation::recording::Event;
 
 /// Another process puts; its first sync fails, the call after that is acknowledged. Gives its id.
 fn put_by_another(place: &Place, disk: &mut DiskState) -> u64 {
@@ -132,12 +132,7 @@ fn a_large_put_that_cannot_even_write_the_old_header_back() {
     };
     let watched = place.watch();
     let memory = place.open();
-    watched.fail(Some(Fault {
-        call: calls,
-        reads: false,
-        kind: FaultKind::Broken,
-        lasts: true,
-    }));
+    fail_from(&watched, calls - watched.calls().0);
     assert!(put(&memory, large(6, 1)).is_err());
     watched.fail(None);
     let id = put(&memory, small("acknowledged")).unwrap();
@@ -154,12 +149,7 @@ fn a_put_that_was_neither_stored_nor_undone() {
     let memory = place.open();
     put(&memory, small("second")).unwrap();
     // Two writes come before its sync.
-    watched.fail(Some(Fault {
-        call: watched.calls().0 + 2,
-        reads: false,
-        kind: FaultKind::Broken,
-        lasts: true,
-    }));
+    fail_from(&watched, 2);
     assert!(put(&memory, small("neither")).is_err());
     watched.fail(None);
     drop(memory);

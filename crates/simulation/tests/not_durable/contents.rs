@@ -5,36 +5,22 @@ use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::recording::Event;
 
 use crate::support::{
-    Place, assert_survives, assert_survives_within, disk_after, events_apart, has_frames, header,
-    is_text, killed_in_front_of_its_header, put, small, up_to_last_sync, write_at,
+    Place, assert_survives, assert_survives_within, disk_after, document_of_records, events_apart,
+    has_frames, is_first_header, is_text, killed_in_front_of_its_header, put, put_in_part, small,
+    up_to_last_sync, write_at,
 };
 
-/// The beginning of another memory, with higher sequences in its log.
 fn of_records() -> Document {
-    let other = Place::with(&["first"]);
-    let memory = other.open();
-    for number in 0..12 {
-        put(&memory, small(&format!("of another memory {number}"))).unwrap();
-    }
-    let mut bytes = std::fs::read(&other.path).unwrap();
-    bytes.truncate(header(&other).wal_offset as usize + 8192);
-    Document {
-        content: Content::Bytes(bytes),
-        ..Document::text("", 1)
-    }
+    document_of_records(8192)
 }
 
 /// Begins to put these, and writes no more than so many bytes of each header and of the rest.
 fn begun(place: &Place, documents: Vec<Document>, of_header: usize, of_rest: usize) {
-    for event in events_apart(place, documents) {
-        if let Event::Wrote { offset, bytes, .. } = &event
-            && *offset >= 4096
-        {
-            let is_header = bytes.len() == RECORD_HEADER_SIZE;
-            let most = if is_header { of_header } else { of_rest };
-            write_at(place, *offset, &bytes[..most.min(bytes.len())]);
-        }
-    }
+    put_in_part(place, documents, |_, mut bytes| {
+        let is_header = bytes.len() == RECORD_HEADER_SIZE;
+        bytes.truncate(if is_header { of_header } else { of_rest });
+        bytes
+    });
 }
 
 #[test]
@@ -47,11 +33,7 @@ fn whose_header_arrives_in_part() {
     let from = watched.events().len();
     put(&memory, vec![of_records()]).unwrap();
     let events = watched.events();
-    let is_header = |event: &Event| {
-        matches!(event, Event::Wrote { offset, bytes, .. }
-            if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
-    };
-    let first = from + events[from..].iter().position(is_header).unwrap();
+    let first = from + events[from..].iter().position(is_first_header).unwrap();
     let disk = disk_after(&initial, &events[..first]);
     assert_survives_within(&disk, &events[first], 1..RECORD_HEADER_SIZE, |memory| {
         is_text(memory, 1, "acknowledged")
@@ -100,18 +82,12 @@ fn whose_put_was_being_taken_back() {
             if !is_first {
                 put(&place.open(), small("acknowledged")).unwrap();
             }
-            let events = events_apart(&place, vec![of_records()]);
-            for event in &events {
-                if let Event::Wrote { offset, bytes, .. } = event
-                    && *offset >= 4096
-                {
-                    let mut bytes = bytes.to_vec();
-                    if bytes.len() == RECORD_HEADER_SIZE {
-                        bytes[..wiped].fill(0);
-                    }
-                    write_at(&place, *offset, &bytes);
+            put_in_part(&place, vec![of_records()], |_, mut bytes| {
+                if bytes.len() == RECORD_HEADER_SIZE {
+                    bytes[..wiped].fill(0);
                 }
-            }
+                bytes
+            });
             let memory = place.open();
             put(&memory, small("next")).unwrap();
             has_frames(&memory, &[if is_first { 2 } else { 3 }]).unwrap();
@@ -224,4 +200,40 @@ fn of_which_nothing_tells_where_they_end_are_told_and_repaired() {
     let memory = place.open();
     is_text(&memory, 1, "acknowledged").unwrap();
     put(&memory, small("next")).unwrap();
+}
+
+#[test]
+fn that_are_committed_do_not_hinder_a_put() {
+    // The second reaches behind what is looked at of the front of a log.
+    for (in_front, behind_front) in [(0, 8192), (0, 50_000), (2, 8192)] {
+        let place = Place::with(&["first"]);
+        {
+            let memory = place.open();
+            for seed in 0..in_front {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let bytes = (0..10_000).map(|_| random.u8(..)).collect();
+                let document = Document {
+                    content: Content::Bytes(bytes),
+                    ..Document::text("", 1)
+                };
+                put(&memory, vec![document]).unwrap();
+            }
+            put(&memory, vec![document_of_records(behind_front)]).unwrap();
+            memory.seal().unwrap();
+            put(&memory, small("same handle")).unwrap();
+        }
+        put(&place.open(), small("next")).unwrap();
+    }
+}
+
+#[test]
+fn whose_writer_was_killed_in_front_of_its_first_header() {
+    for is_behind_another in [false, true] {
+        let place = Place::with(&["first"]);
+        if is_behind_another {
+            put(&place.open(), small("acknowledged")).unwrap();
+        }
+        killed_in_front_of_its_header(&place, vec![of_records()]);
+        put(&place.open(), small("next")).unwrap();
+    }
 }

@@ -1,12 +1,11 @@
 //! What killed processes and failed puts leave behind the newest record, in front of commits of others, and at the end of the log.
 
 use engine::{Document, Memory};
-use mv2::wal::{RECORD_HEADER_SIZE, scan};
-use simulation::recording::{Event, Fault, FaultKind};
+use mv2::wal;
 
 use crate::support::{
-    Place, assert_survives, batch, disk_after, events_apart, has_frames, header, is_text, put,
-    small, up_to_last_sync, write_at, write_files,
+    Place, another_is_killed, assert_survives, batch, disk_after, fail_from, has_frames, header,
+    is_first_header, is_text, put, small, up_to_last_sync, write_files,
 };
 
 /// A text that cannot be compressed.
@@ -16,27 +15,20 @@ fn noise(length: usize) -> Vec<Document> {
     small(&text)
 }
 
-fn is_first_header(event: &Event) -> bool {
-    matches!(event, Event::Wrote { offset, bytes, .. }
-        if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
-}
-
-/// Another process puts while handles are open, and is killed in front of its first header.
-fn another_is_killed(place: &Place, documents: Vec<Document>) {
-    for event in events_apart(place, documents) {
-        if let Event::Wrote { offset, bytes, .. } = &event
-            && *offset >= 4096
-            && !is_first_header(&event)
-        {
-            write_at(place, *offset, bytes);
-        }
-    }
-}
-
 fn goes_on(memory: &Memory) -> Result<(), String> {
     is_text(memory, 2, "acknowledged")?;
     put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
     has_frames(memory, &[4, 14])
+}
+
+/// Two puts of a handle, and a loss of power in front of the sync of the second one.
+fn assert_goes_on(place: &Place, memory: &Memory) {
+    let initial = place.files();
+    let watched = place.watch();
+    put(memory, small("acknowledged")).unwrap();
+    put(memory, batch(10, "y")).unwrap();
+    let events = up_to_last_sync(watched.events());
+    assert_survives(&disk_after(&initial, &events), goes_on);
 }
 
 /// A handle that has put, a batch of another process that was killed, and a commit by the handle.
@@ -52,12 +44,7 @@ fn committed_in_front_of_what_was_left() -> (Place, Memory) {
 #[test]
 fn a_commit_and_a_loss_of_power() {
     let (place, memory) = committed_in_front_of_what_was_left();
-    let initial = place.files();
-    let watched = place.watch();
-    put(&memory, small("acknowledged")).unwrap();
-    put(&memory, batch(10, "y")).unwrap();
-    let events = up_to_last_sync(watched.events());
-    assert_survives(&disk_after(&initial, &events), goes_on);
+    assert_goes_on(&place, &memory);
 }
 
 #[test]
@@ -84,22 +71,14 @@ fn a_batch_that_begins_like_what_was_committed() {
     let mut documents = small(same);
     documents.extend(batch(40, "of a batch"));
     another_is_killed(&place, documents);
-    let initial = place.files();
-    let watched = place.watch();
-    put(&memory, small("acknowledged")).unwrap();
-    put(&memory, batch(10, "y")).unwrap();
-    let events = up_to_last_sync(watched.events());
-    assert_survives(&disk_after(&initial, &events), goes_on);
+    assert_goes_on(&place, &memory);
 }
 
 fn log_head(place: &Place) -> u64 {
     let file = std::fs::read(&place.path).unwrap();
     let header = header(place);
-    scan(
-        mv2::wal::region(&file, &header).unwrap(),
-        header.wal_sequence,
-    )
-    .head
+    let region = wal::region(&file, &header).unwrap();
+    wal::scan(region, header.wal_sequence).head
 }
 
 #[test]
@@ -111,12 +90,7 @@ fn at_the_end_of_the_log_nothing_behind_it_is_wiped() {
     {
         let watched = place.watch();
         // Two writes, and then the sync and all that undoes it.
-        watched.fail(Some(Fault {
-            call: watched.calls().0 + 2,
-            reads: false,
-            kind: FaultKind::Broken,
-            lasts: true,
-        }));
+        fail_from(&watched, 2);
         assert!(put(&memory, small("not stored")).is_err());
         watched.fail(None);
     }

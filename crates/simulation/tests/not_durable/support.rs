@@ -5,12 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use engine::{Document, Error, Memory, OpenMode, PutOptions};
+use engine::{Content, Document, Error, Memory, OpenMode, PutOptions};
 use fastrand::Rng;
 use mv2::header::Header;
 use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::image::{Crash, DiskState, Folder};
-use simulation::recording::{Event, Watch, watch};
+use simulation::recording::{Event, Fault, FaultKind, Watch, watch};
 use simulation::run::{NAME, open, read_folder, scratch};
 use tempfile::TempDir;
 
@@ -172,13 +172,28 @@ pub fn has_frames(memory: &Memory, counts: &[u64]) -> Result<(), String> {
     Err(format!("{found} frames in place of {counts:?}"))
 }
 
+/// Whether the header of the first record of a write into the log is written, which comes last.
+pub fn is_first_header(event: &Event) -> bool {
+    matches!(event, Event::Wrote { offset, bytes, .. }
+        if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+}
+
 /// Which event writes the first header of a record at `at`.
 pub fn record_header_at(events: &[Event], at: u64) -> usize {
     let is_it = |event: &Event| {
-        matches!(event, Event::Wrote { offset, bytes, .. }
-            if *offset == at && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
+        is_first_header(event) && matches!(event, Event::Wrote { offset, .. } if *offset == at)
     };
     events.iter().position(is_it).unwrap()
+}
+
+/// From so many calls that change the disk on, all of them fail.
+pub fn fail_from(watched: &Watch, calls: u64) {
+    watched.fail(Some(Fault {
+        call: watched.calls().0 + calls,
+        reads: false,
+        kind: FaultKind::Broken,
+        lasts: true,
+    }));
 }
 
 /// Documents that go into the log as one batch.
@@ -215,6 +230,48 @@ pub fn events_apart(place: &Place, documents: Vec<Document>) -> Vec<Event> {
     up_to_last_sync(watched.events())
 }
 
+/// A process that is not watched puts into the log while handles are open: of each of its writes so much arrives as
+/// `arriving` leaves of it.
+pub fn put_in_part(
+    place: &Place,
+    documents: Vec<Document>,
+    arriving: impl Fn(&Event, Vec<u8>) -> Vec<u8>,
+) {
+    for event in events_apart(place, documents) {
+        if let Event::Wrote { offset, bytes, .. } = &event
+            && *offset >= 4096
+        {
+            write_at(place, *offset, &arriving(&event, bytes.to_vec()));
+        }
+    }
+}
+
+/// Another process puts while handles are open, and is killed in front of its first header.
+pub fn another_is_killed(place: &Place, documents: Vec<Document>) {
+    put_in_part(place, documents, |event, bytes| {
+        if is_first_header(event) {
+            Vec::new()
+        } else {
+            bytes
+        }
+    });
+}
+
+/// The beginning of another memory, with higher sequences in its log, of which it has so many bytes.
+pub fn document_of_records(of_log: usize) -> Document {
+    let other = Place::with(&["first"]);
+    let memory = other.open();
+    for number in 0..12 {
+        put(&memory, small(&format!("of another memory {number}"))).unwrap();
+    }
+    let mut bytes = std::fs::read(&other.path).unwrap();
+    bytes.truncate(header(&other).wal_offset as usize + of_log);
+    Document {
+        content: Content::Bytes(bytes),
+        ..Document::text("", 1)
+    }
+}
+
 /// What a process writes of a put up to its last sync, which has not come.
 pub fn events_of_put(place: &Place, documents: Vec<Document>) -> Vec<Event> {
     let watched = place.watch();
@@ -226,10 +283,6 @@ pub fn events_of_put(place: &Place, documents: Vec<Document>) -> Vec<Event> {
 pub fn killed_in_front_of_its_header(place: &Place, documents: Vec<Document>) {
     let initial = place.files();
     let events = events_of_put(place, documents);
-    let is_header = |event: &Event| {
-        matches!(event, Event::Wrote { offset, bytes, .. }
-            if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
-    };
-    let header = events.iter().rposition(is_header).unwrap();
+    let header = events.iter().rposition(is_first_header).unwrap();
     place.after(&disk_after(&initial, &events[..header]));
 }

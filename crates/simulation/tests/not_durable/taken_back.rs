@@ -1,31 +1,31 @@
 //! Puts that failed: others have seen them before they were taken back, and a loss of power may bring them back later.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use engine::{Document, Memory};
 use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::image::DiskState;
-use simulation::recording::{Event, Fault, FaultKind};
+use simulation::recording::Event;
 
 use crate::support::{
-    Place, assert_survives, batch, disk_after, events_apart, has_frames, is_text,
-    killed_in_front_of_its_header, large, put, small, up_to_last_sync, write_at,
+    Place, assert_survives, batch, disk_after, events_apart, fail_from, has_frames,
+    is_first_header, is_text, killed_in_front_of_its_header, large, put, put_in_part, small,
+    up_to_last_sync, write_at,
 };
 
 /// A put of another process whose sync is under way, and that the handles of `place` see. Gives where its first header stands.
-fn another_is_in_its_sync(place: &Place, documents: Vec<engine::Document>) -> u64 {
-    let mut first = u64::MAX;
-    for event in events_apart(place, documents) {
-        if let Event::Wrote { offset, bytes, .. } = &event
-            && *offset >= 4096
+fn another_is_in_its_sync(place: &Place, documents: Vec<Document>) -> u64 {
+    let first = Cell::new(u64::MAX);
+    put_in_part(place, documents, |event, bytes| {
+        if let Event::Wrote { offset, .. } = event
+            && is_first_header(event)
         {
-            write_at(place, *offset, bytes);
-            // Its header comes last.
-            if bytes.len() == RECORD_HEADER_SIZE {
-                first = *offset;
-            }
+            first.set(*offset);
         }
-    }
-    first
+        bytes
+    });
+    first.get()
 }
 
 /// Its sync has failed.
@@ -120,7 +120,7 @@ fn what_was_seen_is_not_committed_in_place_of_what_was_stored() {
         has_frames(&memory, &[2 + count]).unwrap();
         is_taken_back(&place, at);
         put(&place.open(), stored).unwrap();
-        let texts = |memory: &engine::Memory| -> Vec<String> {
+        let texts = |memory: &Memory| -> Vec<String> {
             (2..2 + count).map(|id| memory.text(id).unwrap()).collect()
         };
         let expected = texts(&place.open());
@@ -138,20 +138,12 @@ fn two_puts_that_could_not_be_taken_back() {
     let watched = place.watch();
     let memory = place.open();
     put(&memory, small("second")).unwrap();
-    let fails_from = |calls| {
-        watched.fail(Some(Fault {
-            call: watched.calls().0 + calls,
-            reads: false,
-            kind: FaultKind::Broken,
-            lasts: true,
-        }));
-    };
     // Two writes, and then the sync.
-    fails_from(2);
+    fail_from(&watched, 2);
     assert!(put(&memory, small("neither")).is_err());
     watched.fail(None);
     // The write before again, the wipe with what stands there meanwhile, its sync and its end, two writes, and then the sync.
-    fails_from(7);
+    fail_from(&watched, 7);
     assert!(put(&memory, small("nor this")).is_err());
     watched.fail(None);
     is_text(&memory, 3, "nor this").unwrap();
@@ -241,12 +233,7 @@ fn a_commit_behind_a_wipe_that_failed() {
         .position(|event| is_sync(&event));
     let watched = place.watch();
     let memory = place.open();
-    watched.fail(Some(Fault {
-        call: watched.calls().0 + (up_to_first + up_to_second.unwrap()) as u64,
-        reads: false,
-        kind: FaultKind::Broken,
-        lasts: true,
-    }));
+    fail_from(&watched, (up_to_first + up_to_second.unwrap()) as u64);
     assert!(put(&memory, small("not stored")).is_err());
     watched.fail(None);
     memory.seal().unwrap();
