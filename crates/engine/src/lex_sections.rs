@@ -4,7 +4,7 @@
 //! covers its frames only as a whole.
 
 use mv2::frame::{Frame, FrameRole, FrameStatus};
-use mv2::toc::{SegmentCompression, SegmentMeta};
+use mv2::toc::{SegmentCompression, SegmentMeta, TocTail};
 
 use crate::additions::Addition;
 use crate::committed::{Committed, decode_frame};
@@ -16,6 +16,21 @@ use crate::snapshot::Snapshot;
 
 /// What the entries of full-text sections have in the upper half of their id.
 const TAG: u64 = 0x4C45_5853;
+
+/// Whether a commit declares a full-text index.
+#[must_use]
+pub fn lex_enabled(committed: &Committed) -> bool {
+    declares_lex(&committed.tail)
+}
+
+/// Whether a table of contents declares a full-text index.
+#[must_use]
+pub fn declares_lex(tail: &TocTail) -> bool {
+    tail.segment_catalog.lex_enabled
+        || tail.indexes.lex.is_some()
+        || !tail.indexes.lex_segments.is_empty()
+        || !tail.segment_catalog.tantivy_segments.is_empty()
+}
 
 /// The id of an entry: part `part` of `parts` of its group.
 #[must_use]

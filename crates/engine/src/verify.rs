@@ -201,7 +201,7 @@ fn time_index_order(committed: &Committed) -> Check {
 
 fn lex_index(committed: &Committed, deep: bool) -> Check {
     const NAME: &str = "LexIndexDecode";
-    if !crate::memory::lex_enabled(committed) {
+    if !crate::lex_sections::lex_enabled(committed) {
         return Check::skipped(NAME, "the file keeps no lexical index");
     }
     let damaged = committed

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Memory, lex_enabled};
+use super::Memory;
 use crate::doctor::{DoctorOptions, doctor_file};
 use crate::error::{Code, Error, Result};
+use crate::lex_sections::lex_enabled;
 use crate::options::OpenOptions;
 use crate::salvage::{Finding, Image, Purpose, Source, image, survey};
 use crate::undisturbed::undisturbed;

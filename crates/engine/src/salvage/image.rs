@@ -19,7 +19,7 @@ use crate::committed::Committed;
 use crate::compact::each_track;
 use crate::describe::Care;
 use crate::error::{Error, Result};
-use crate::memory::declares_lex;
+use crate::lex_sections::declares_lex;
 use crate::output::Output;
 use crate::pending::Pending;
 use crate::pictures::write_all;
