@@ -229,6 +229,10 @@ pub fn apply(snapshot: &Snapshot, changes: Changes, options: &CommitOptions) -> 
     if !emptied.committed.storage.is_current()? {
         return Err(not_reopened());
     }
+    // A new file has a log for what is in it now, which may be smaller.
+    if !has_room(&emptied, &records) {
+        return Ok((commit_changes(&emptied, changes, options)?, lock));
+    }
     Ok((Some(append(&emptied, records, options.index)?), lock))
 }
 
@@ -424,8 +428,17 @@ struct Record {
     encoded: Vec<u8>,
 }
 
-/// Writes `records` behind the log's head with one sync, as a batch that is applied whole or not at all.
+/// Writes `records` behind the log's head with one sync, as a batch that is applied whole or not at all. The caller has made
+/// sure that there is room.
 fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<Snapshot> {
+    // Documents stand behind the log.
+    if !has_room(snapshot, &records) {
+        return Err(Error::new(
+            Code::Internal,
+            "what is to be stored does not fit into the log; nothing of it was written",
+            json!({ "bytes": length_of(&records), "log": snapshot.committed.header.wal_size }),
+        ));
+    }
     let mut next = snapshot.clone();
     let storage = &snapshot.committed.storage;
     let mut bytes = Vec::new();
