@@ -1,5 +1,9 @@
 //! What the tests of the engine share.
 
+pub mod repair;
+pub mod rescue;
+pub mod vectors;
+
 use std::path::{Path, PathBuf};
 
 use engine::{Document, FindRequest, Memory, OpenMode, OpenOptions, PutOptions};
@@ -30,6 +34,11 @@ pub fn open(path: &Path) -> Memory {
 pub fn put_document(memory: &Memory, document: Document) -> u64 {
     let stored = memory.put(vec![document], PutOptions::default()).unwrap();
     stored.ids[0]
+}
+
+/// The id of a text that is stored alone.
+pub fn put(memory: &Memory, text: &str) -> u64 {
+    put_document(memory, Document::text(text, 1))
 }
 
 /// How many documents are found.
@@ -64,6 +73,20 @@ pub fn vector_of(dimension: usize, seed: u64) -> Vec<f32> {
             state ^= state << 17;
             (state >> 40) as f32 / (1 << 23) as f32 - 1.0
         })
+        .collect()
+}
+
+/// Text that does not compress: a file of it grows as fast as it is written.
+pub fn noise(seed: u64, words: usize) -> String {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..words)
+        .map(|_| format!("{:012x} ", next() >> 16))
         .collect()
 }
 
