@@ -158,7 +158,8 @@ pub fn put_in_force(snapshot: &Snapshot, written: &Written) -> Result<Option<Com
 /// [`Committed::settle`]).
 fn take_back(base: &Committed, written: &Written) {
     let storage = &base.storage;
-    let is_back = write_header(storage, &base.header, base.toc_length)
+    let is_back = base
+        .write_header_again()
         .and_then(|()| output::sync(storage))
         .is_ok();
     if is_back {

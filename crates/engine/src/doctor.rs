@@ -23,6 +23,8 @@ use crate::lex_sections::lex_enabled;
 use crate::memory::{refuse_neighbours, refuse_special};
 use crate::output;
 use crate::salvage::{Finding, FindingCode, Findings, Purpose, Source, Survey, image, survey};
+use crate::settle;
+use crate::snapshot::Snapshot;
 use crate::undisturbed::undisturbed;
 use crate::verify::{self, VerifyReport};
 use crate::writer::load_pending;
@@ -208,10 +210,13 @@ fn verified(
     let storage = FileStorage::open_existing(storage.path(), !options.dry_run)?;
     let committed = Committed::load(Arc::new(storage), Care::Thorough)?;
     let report = verify::report(path, &committed, true);
+    let footer_is_damaged = committed.footer_is_damaged;
     if !options.dry_run {
-        committed.settle()?;
+        let pending = load_pending(&committed, false)?;
+        let committed = Arc::new(committed);
+        settle::settle_shown(&Snapshot { committed, pending })?;
     }
-    Ok((report, committed.footer_is_damaged))
+    Ok((report, footer_is_damaged))
 }
 
 /// What is said of a file that has nothing to be repaired.

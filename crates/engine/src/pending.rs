@@ -88,6 +88,9 @@ pub struct Pending {
     pub last_sequence: u64,
     /// Where the next record goes, from the start of the log region.
     pub head: u64,
+    /// Where the applied records end that stand at the front, should `head` be the front: a program of the reference goes on
+    /// behind them.
+    pub applied_end: u64,
     /// The newest write into the log.
     pub newest: Option<NewestWrite>,
     /// Whether a write that was interrupted left something there.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use mv2::footer::{FOOTER_SIZE, Footer};
-use mv2::header::Header;
+use mv2::header::HEADER_SIZE;
 use mv2::wal::{self, RECORD_HEADER_SIZE};
 
 use crate::commit::write_header;
@@ -46,10 +46,7 @@ impl Committed {
         if length <= self.end && self.is_settled.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        // What another program wrote last is not written again: that is as durable as it made it.
-        if self.directory_is_stored {
-            self.write_again()?;
-        }
+        self.write_again()?;
         output::sync(storage)?;
         // No header can lead behind the end any more, and whoever searches for the last footer must not find one there.
         if length > self.end {
@@ -70,6 +67,14 @@ impl Committed {
 
     /// Writes footer and header again: what was written before a sync that failed may never arrive, whatever syncs follow.
     fn write_again(&self) -> Result<()> {
+        if !self.directory_is_stored {
+            // What another program wrote is as durable as that made it, but the header may be back because a commit of ours
+            // failed.
+            let header = self.payload(0, HEADER_SIZE as u64)?;
+            // What could not be read is zeros in a map.
+            self.check()?;
+            return output::write_at(&self.storage, 0, header);
+        }
         let end = self.toc_offset + self.toc_length;
         let footer = self
             .payload(end, FOOTER_SIZE as u64)
@@ -85,10 +90,15 @@ impl Committed {
             };
             output::write_at(&self.storage, end, &footer.encode())?;
         }
-        let header = Header {
-            wal_sequence: self.applied_sequence,
-            ..self.header.clone()
-        };
+        self.write_header_again()
+    }
+
+    /// Writes the header of this commit again. Of ours the directory tells what is applied.
+    pub fn write_header_again(&self) -> Result<()> {
+        let mut header = self.header.clone();
+        if self.directory_is_stored {
+            header.wal_sequence = self.applied_sequence;
+        }
         write_header(&self.storage, &header, self.toc_length)
     }
 }
@@ -118,6 +128,16 @@ pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
     Ok(())
 }
 
+/// Makes what `snapshot` shows as durable as it looks, for whoever tells of it and writes nothing. To be called under the
+/// writer lock.
+pub fn settle_shown(snapshot: &Snapshot) -> Result<()> {
+    snapshot.committed.settle()?;
+    if write_newest_again(snapshot)? {
+        output::sync(&snapshot.committed.storage)?;
+    }
+    Ok(())
+}
+
 /// To be called before a commit of `snapshot` comes into force: a put that failed behind its newest record, and that a loss of
 /// power may bring back, does not come back on top of the commit. Fails as [`settle_log`] does.
 pub fn settle_end(snapshot: &Snapshot) -> Result<()> {
@@ -136,7 +156,7 @@ fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind, needs_sync: bool) ->
     let from = committed.header.wal_offset + pending.head;
     let last = last_written(committed, from)?;
     if last > from {
-        refuse_acknowledged(committed, pending, last)?;
+        refuse_acknowledged(committed, pending)?;
     }
     let to = last.max(behind.to_wipe).min(committed.header.wal_end());
     (behind.to_wipe, behind.is_zero) = (to, false);
@@ -230,11 +250,9 @@ fn last_written(committed: &Committed, from: u64) -> Result<u64> {
 }
 
 /// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped.
-fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Result<()> {
+fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
     let header = &committed.header;
-    // The newest record ends with zeros.
-    let end = (end + PIECE).min(header.wal_end());
-    let region = committed.payload(header.wal_offset, end - header.wal_offset)?;
+    let region = committed.payload(header.wal_offset, header.wal_size)?;
     let hides = wal::hides_acknowledged(region, pending.head, pending.last_sequence);
     // What could not be read is zeros in a map.
     committed.check()?;
@@ -252,21 +270,25 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Re
 /// end for those who look through all of it. The system may show zeros that never arrive.
 fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     let storage = &committed.storage;
-    let to = to.min(committed.header.wal_end());
-    let (header_end, rest) = (from + RECORD_HEADER_SIZE as u64, from + TOUCHED_FIRST);
-    let last = to.saturating_sub(1);
-    // First, because the reference opens no file in which a record has another payload than it says.
-    wipe(committed, from, header_end.min(to))?;
-    for at in [header_end, last] {
-        if (header_end..committed.header.wal_end()).contains(&at) {
-            output::write_at(storage, at, &[u8::MAX])?;
-        }
+    let wal_end = committed.header.wal_end();
+    let (header_end, to) = (from + RECORD_HEADER_SIZE as u64, to.min(wal_end));
+    if header_end > wal_end {
+        // Nobody looks for a record there.
+        wipe(committed, from, to)?;
+        return output::sync(storage);
     }
-    wipe(committed, rest, last)?;
+    // First, because the reference opens no file in which a record has another payload than it says, and because what is wiped
+    // halfway may look like anything.
+    output::write_at(storage, from, &wal::void_header())?;
+    let last = to.saturating_sub(1);
+    if last >= header_end {
+        output::write_at(storage, last, &[u8::MAX])?;
+        wipe(committed, header_end, last)?;
+    }
     output::sync(storage)?;
     // Whether this arrives does not matter.
-    let _ = wipe(committed, header_end, rest.min(committed.header.wal_end()));
-    if last >= rest {
+    let _ = wipe(committed, from, header_end);
+    if last >= header_end {
         let _ = wipe(committed, last, to);
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use mv2::lock::FileLock;
-use mv2::wal::{self, EntryOperation, FrameEntry, WalEntry};
+use mv2::wal::{self, EntryOperation, FrameEntry, InBatch, WalEntry};
 use serde_json::json;
 
 use crate::commit::{self, CommitOptions};
@@ -60,6 +60,7 @@ pub fn load_pending_onto(
         // applied ones in front of that are damaged. Where only the log itself tells that all is applied, it stays.
         let begins_anew = pending.has_remains && applied <= committed.header.wal_sequence;
         if committed.directory_is_stored || begins_anew {
+            pending.applied_end = pending.head;
             pending.head = 0;
             pending.newest = None;
         }
@@ -166,16 +167,20 @@ pub fn extend_pending(
 /// Whether another process appended to the log behind `pending`.
 #[must_use]
 pub fn has_new_records(committed: &Committed, pending: &Pending) -> bool {
-    let at = usize::try_from(pending.head).unwrap_or(usize::MAX);
-    log_region(committed)
-        .ok()
-        .and_then(|region| region.get(at..at.checked_add(12)?))
-        .is_some_and(|head| {
+    let Ok(region) = log_region(committed) else {
+        return false;
+    };
+    let is_new_at = |at: u64| {
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let head = region.get(at..).and_then(<[u8]>::first_chunk::<12>);
+        head.is_some_and(|head| {
             let sequence = head
                 .first_chunk::<8>()
                 .map_or(0, |bytes| u64::from_le_bytes(*bytes));
             sequence > pending.last_sequence && head[8..12] != [0; 4]
         })
+    };
+    is_new_at(pending.head) || pending.head == 0 && is_new_at(pending.applied_end)
 }
 
 /// Whether the newest write that is known is not where it was: somebody put back an earlier state of the file in place, or
@@ -459,6 +464,11 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         )?;
     }
     if bytes.is_empty() {
+        // All of it is there already, and is acknowledged now.
+        settle::settle_shown(snapshot)?;
+        if let Some(newest) = &mut next.pending.newest {
+            newest.is_synced = true;
+        }
         return Ok(next);
     }
     settle::settle_log(snapshot)?;
@@ -479,8 +489,8 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
             Ok(())
         });
     if let Err(error) = written {
-        // What was not acknowledged must not appear later. The rest stays as of a killed process: everybody sees it, and wipes.
-        let is_undone = output::write_at(storage, at, &[0; wal::RECORD_HEADER_SIZE])
+        // What was not acknowledged must not appear later. The rest stays as of a killed process: everybody sees that, and wipes.
+        let is_undone = output::write_at(storage, at, &wal::void_header())
             .and_then(|()| output::sync(storage))
             .is_ok();
         settle::distrust_log(&snapshot.committed, at + bytes.len() as u64, is_undone);
@@ -514,10 +524,10 @@ fn records(snapshot: &Snapshot, changes: &Changes) -> Vec<Record> {
     let mut records = Vec::with_capacity(count);
     for (index, (entry, written)) in entries.into_iter().enumerate() {
         let sequence = first + index as u64;
-        let remaining = u32::try_from(count - index - 1).unwrap_or(u32::MAX);
         let entry = WalEntry::Frame(Box::new(entry));
         let mut encoded = Vec::new();
-        wal::encode_record(sequence, remaining, &entry.encode(), &mut encoded);
+        let place = InBatch::of(index, count);
+        wal::encode_record(sequence, place, &entry.encode(), &mut encoded);
         if let WalEntry::Frame(entry) = entry {
             records.push(Record {
                 sequence,

@@ -225,12 +225,9 @@ pub fn mend_segment(segment: &mut [u8], end: usize) {
 
 /// Makes the checksums of one log record right.
 pub fn mend_record(record: &mut [u8]) {
-    let (sequence, remaining) = (
-        number(record, 0),
-        (number(record, 8) >> 32) as u32 % wal::MOST_IN_BATCH,
-    );
+    let place = wal::InBatch::read(record).unwrap();
     let mut mended = Vec::new();
-    wal::encode_record(sequence, remaining, &record[48..], &mut mended);
+    wal::encode_record(number(record, 0), place, &record[48..], &mut mended);
     record.copy_from_slice(&mended);
 }
 

@@ -93,7 +93,7 @@ pub fn turn_away(storage: &FileStorage, header: &Header, head: u64, sequence: u6
         return;
     }
     let mut record = Vec::new();
-    wal::encode_record(sequence, 0, &UNREADABLE, &mut record);
+    wal::encode_record(sequence, wal::InBatch::ALONE, &UNREADABLE, &mut record);
     // Zeros behind it would be the end of the log; where there is no room for them the region ends it.
     let room = header.wal_size.saturating_sub(head);
     if (record.len() as u64) > room {

@@ -4,13 +4,13 @@
 //! |-------:|-----:|-------------------|
 //! |  0 |  8 | sequence, ascending |
 //! |  8 |  4 | length of the payload, not zero |
-//! | 12 |  4 | records that follow in the same batch (lower 20 bits) and a check of the fields so far (upper 12 bits, never 0); other writers: 0 |
+//! | 12 |  4 | records that follow in the same batch (lower 19 bits), whether the batch begins in front of it (bit 19), and a check of the fields so far (upper 12 bits, never 0); other writers: 0 |
 //! | 16 | 32 | BLAKE3 of the payload |
 //! | 48 |  … | payload: a [`WalEntry`] |
 //!
 //! Behind the newest record stand 48 zero bytes. All bytes of a batch but the header of its first record are written
 //! before that header, so that a batch that did not reach the disk as a whole reads as the end of the log, or as an
-//! incomplete batch, and is dropped.
+//! incomplete batch, and is dropped. In place of the 48 zeros may stand a header that makes void what stands behind it.
 //!
 //! A record that is not intact ends the log only when it can be such a batch. Where acknowledged records stand behind it, or
 //! it is known to be one, it is damaged: what it held is missing, and must not be missed silently.
@@ -25,9 +25,11 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 
 use check::Claim;
+pub use check::{InBatch, void_header};
 pub use entry::{EntryOperation, FrameEntry, LexBatch, WalEntry};
 use order::Before;
 pub use order::{Applied, refutes_applied};
+use rest::InFront;
 
 /// Length of a record without its payload, and of the zeros behind the newest record.
 pub const RECORD_HEADER_SIZE: usize = 48;
@@ -47,6 +49,8 @@ pub struct WalRecord {
     pub stored_sequence: u64,
     /// How many records of the same batch follow.
     pub batch_remaining: u32,
+    /// Whether its batch begins with a record in front of it.
+    pub continues: bool,
     /// Whether a check covers sequence and batch.
     pub is_checked: bool,
     /// False: the table of contents already contains it.
@@ -118,7 +122,7 @@ pub fn scan_from(
     let start = usize::try_from(start).unwrap_or(usize::MAX);
     let before = match start {
         0 => Before::front(region, applied),
-        _ => Before::rest(applied, last_sequence),
+        _ => Before::complete(applied, last_sequence),
     };
     let mut records: Vec<WalRecord> = Vec::new();
     let mut position = start;
@@ -136,7 +140,11 @@ pub fn scan_from(
                 let last = records.last().map_or(last_sequence, |record| {
                     record.sequence.max(applied.sequence)
                 });
-                match rest::judge(region, position, last) {
+                let front = InFront {
+                    last,
+                    is_open: before.is_open(records.last()),
+                };
+                match rest::judge(region, position, front) {
                     rest::Judgement::Torn { .. } => {
                         is_damage = before.hides_last(region, position, records.last());
                     }
@@ -203,7 +211,7 @@ pub fn has_lost_front(region: &[u8], applied_sequence: u64) -> bool {
     // The first record may be longer than what is looked at.
     let start = rest::behind(region, 0, applied_sequence);
     matches!(
-        rest::judge_from(front, 0, start, applied_sequence),
+        rest::judge_from(front, 0, start, InFront::complete(applied_sequence)),
         rest::Judgement::Damaged { .. }
     )
 }
@@ -270,7 +278,11 @@ fn salvage_by(
                 is_damage,
             });
         };
-        match search.judge(region, position, last) {
+        let front = InFront {
+            last,
+            is_open: before.is_open(previous),
+        };
+        match search.judge(region, position, front) {
             rest::Judgement::Mended(record) if places <= MOST_PLACES => {
                 position = record.payload.end;
                 records.push(record);
@@ -278,7 +290,7 @@ fn salvage_by(
             rest::Judgement::Damaged { next, sequence } if places <= MOST_PLACES => {
                 skip(&mut gaps, next, sequence, true);
                 settled = records.len();
-                before = Before::rest(applied, last);
+                before = Before::gap(applied, last);
                 position = next;
             }
             rest::Judgement::Torn {
@@ -288,7 +300,7 @@ fn salvage_by(
             {
                 skip(&mut gaps, next, sequence, false);
                 settled = records.len();
-                before = Before::rest(applied, last);
+                before = Before::gap(applied, last);
                 position = next;
             }
             _ => {
@@ -342,7 +354,7 @@ fn end_batch(region: &[u8], records: &mut Vec<WalRecord>, gaps: &mut Vec<Gap>) {
 pub fn hides_acknowledged(region: &[u8], head: u64, last_sequence: u64) -> bool {
     let head = usize::try_from(head).unwrap_or(usize::MAX);
     !matches!(
-        rest::judge(region, head, last_sequence),
+        rest::judge(region, head, InFront::complete(last_sequence)),
         rest::Judgement::Torn { .. }
     )
 }
@@ -398,7 +410,8 @@ fn read_record(
         sequence,
         stored_sequence: sequence,
         batch_remaining,
-        is_checked: claim.is_checked() && !claim.is_refuted(),
+        continues: claim.continues(),
+        is_checked: claim.is_sure(),
         pending: sequence > applied_sequence,
         header,
         payload: start..start + payload.len(),
@@ -410,8 +423,8 @@ fn read_record(
 fn remaining(region: &[u8], claim: &Claim, end: usize) -> u32 {
     let goes_on = || {
         let next = Claim::read(region.get(end..)?).ok()?;
-        let is_next = next.is_checked() && !next.is_refuted();
-        is_next.then(|| next.batch_remaining.checked_add(1))?
+        next.is_sure()
+            .then(|| next.batch_remaining.checked_add(1))?
     };
     if claim.is_checked() || goes_on() == Some(claim.batch_remaining) {
         claim.batch_remaining
@@ -443,9 +456,9 @@ pub fn region<'a>(file: &'a [u8], header: &crate::header::Header) -> Result<&'a 
 ///
 /// A payload has at most `u32::MAX` bytes, and a batch at most [`MOST_IN_BATCH`] records; a caller never comes near, since a
 /// batch must fit into the log.
-pub fn encode_record(sequence: u64, batch_remaining: u32, payload: &[u8], out: &mut Vec<u8>) {
+pub fn encode_record(sequence: u64, place: InBatch, payload: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    let field = check::field(sequence, length, batch_remaining);
+    let field = check::field(sequence, length, place);
     encode_fields(sequence, length, field, payload, out);
 }
 
@@ -482,10 +495,9 @@ pub fn encode_batch<P: AsRef<[u8]>>(first_sequence: u64, payloads: &[P]) -> Vec<
     let size = batch_size(payloads.iter().map(|payload| payload.as_ref().len()));
     let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     let mut sequence = first_sequence;
-    let mut remaining = u32::try_from(payloads.len()).unwrap_or(u32::MAX);
-    for payload in payloads {
-        remaining = remaining.saturating_sub(1);
-        encode_record(sequence, remaining, payload.as_ref(), &mut out);
+    for (number, payload) in payloads.iter().enumerate() {
+        let place = InBatch::of(number, payloads.len());
+        encode_record(sequence, place, payload.as_ref(), &mut out);
         sequence = sequence.saturating_add(1);
     }
     out.extend_from_slice(&[0; RECORD_HEADER_SIZE]);
@@ -502,9 +514,9 @@ mod tests {
         let mut region = Vec::new();
         for pair in 0..pairs {
             let start = region.len();
-            encode_record(2 * pair + 1, 0, b"refuted", &mut region);
+            encode_record(2 * pair + 1, InBatch::ALONE, b"refuted", &mut region);
             region[start + 12] ^= 1;
-            encode_record(2 * pair + 2, 0, b"intact", &mut region);
+            encode_record(2 * pair + 2, InBatch::ALONE, b"intact", &mut region);
         }
         region.extend_from_slice(&[0; RECORD_HEADER_SIZE]);
         region

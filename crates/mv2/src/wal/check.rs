@@ -1,10 +1,18 @@
 //! What the header of a record says, and the check of it.
 
+use super::RECORD_HEADER_SIZE;
 use crate::codec::Reader;
 use crate::error::Result;
 
-/// Bits of the fourth field that count the records that follow in the batch. The others are the check.
-pub const REMAINING_BITS: u32 = 20;
+/// Bits of the fourth field that count the records that follow in the batch. The one behind them tells whether the batch
+/// begins in front of the record, and the others are the check.
+pub const REMAINING_BITS: u32 = 19;
+/// The bits that the check covers.
+const CHECKED_BITS: u32 = REMAINING_BITS + 1;
+
+/// In place of the checksum in a header that ends the log, so that nothing behind it counts, whatever it looks like: it is being
+/// wiped, or belongs to a write that failed. Other programs see an end of the log there, and no more.
+const VOID: [u8; 32] = *b"what stands behind this is void.";
 
 /// The largest prime number of 12 bits: a remainder by it changes with every change of a single byte, because no power of 256
 /// and no difference of two bytes is a multiple of it.
@@ -16,6 +24,7 @@ pub struct Claim {
     pub sequence: u64,
     pub length: u32,
     pub batch_remaining: u32,
+    continues: bool,
     pub checksum: [u8; 32],
     check: u32,
 }
@@ -29,8 +38,9 @@ impl Claim {
             sequence,
             length,
             batch_remaining: field & ((1 << REMAINING_BITS) - 1),
+            continues: field & 1 << REMAINING_BITS != 0,
             checksum: reader.array()?,
-            check: field >> REMAINING_BITS,
+            check: field >> CHECKED_BITS,
         })
     }
 
@@ -46,7 +56,39 @@ impl Claim {
 
     /// Whether the check is of other fields.
     pub fn is_refuted(&self) -> bool {
-        self.is_checked() && self.check != check(self.sequence, self.length, self.batch_remaining)
+        let place = InBatch {
+            continues: self.continues,
+            remaining: self.batch_remaining,
+        };
+        self.is_checked() && self.check != check(self.sequence, self.length, place.bits())
+    }
+
+    /// Whether there is a check, and it holds.
+    pub fn is_sure(&self) -> bool {
+        self.is_checked() && !self.is_refuted()
+    }
+
+    /// Whether its batch begins with a record in front of it. Other writers know no batches.
+    pub fn continues(&self) -> bool {
+        self.continues && self.is_sure()
+    }
+
+    /// Whether the log ends in front of it, and nothing that stands behind counts. Of what says so the beginning is enough,
+    /// where zeros stood before.
+    pub fn is_void(&self) -> bool {
+        self.is_end() && self.voided() > 0 && self.written_over() == VOID.len()
+    }
+
+    /// How many bytes of the checksum are written over already in a header that ends the log.
+    pub fn written_over(&self) -> usize {
+        let voided = self.voided();
+        let zeros = self.checksum.iter().skip(voided);
+        voided + zeros.take_while(|byte| **byte == 0).count()
+    }
+
+    fn voided(&self) -> usize {
+        let pairs = self.checksum.iter().zip(VOID);
+        pairs.take_while(|(left, right)| **left == *right).count()
     }
 
     /// Sequence of the last record of the batch.
@@ -56,16 +98,63 @@ impl Claim {
     }
 }
 
+/// The place of a record in its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InBatch {
+    /// Whether records of it stand in front.
+    pub continues: bool,
+    /// How many follow.
+    pub remaining: u32,
+}
+
+impl InBatch {
+    /// The place of the only record.
+    pub const ALONE: Self = Self {
+        continues: false,
+        remaining: 0,
+    };
+
+    /// The place of record `number`, from 0, of `count`.
+    #[must_use]
+    pub fn of(number: usize, count: usize) -> Self {
+        let behind = count.saturating_sub(number.saturating_add(1));
+        Self {
+            continues: number > 0,
+            remaining: u32::try_from(behind).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What the header of a record says.
+    pub fn read(header: &[u8]) -> Result<Self> {
+        let claim = Claim::read(header)?;
+        Ok(Self {
+            continues: claim.continues,
+            remaining: claim.batch_remaining,
+        })
+    }
+
+    fn bits(self) -> u32 {
+        let remaining = self.remaining.min((1 << REMAINING_BITS) - 1);
+        u32::from(self.continues) << REMAINING_BITS | remaining
+    }
+}
+
 /// The fourth field of a record.
-pub fn field(sequence: u64, length: u32, batch_remaining: u32) -> u32 {
-    let remaining = batch_remaining.min((1 << REMAINING_BITS) - 1);
-    check(sequence, length, remaining) << REMAINING_BITS | remaining
+pub fn field(sequence: u64, length: u32, place: InBatch) -> u32 {
+    let bits = place.bits();
+    check(sequence, length, bits) << CHECKED_BITS | bits
+}
+
+/// The header that stands where the log ends, and makes void what stands behind it.
+pub fn void_header() -> [u8; RECORD_HEADER_SIZE] {
+    let mut header = [0; RECORD_HEADER_SIZE];
+    header[RECORD_HEADER_SIZE - VOID.len()..].copy_from_slice(&VOID);
+    header
 }
 
 /// 1 to 4093.
-fn check(sequence: u64, length: u32, batch_remaining: u32) -> u32 {
-    let fields =
-        u128::from(sequence) << 64 | u128::from(length) << 32 | u128::from(batch_remaining);
+fn check(sequence: u64, length: u32, in_batch: u32) -> u32 {
+    let fields = u128::from(sequence) << 64 | u128::from(length) << 32 | u128::from(in_batch);
     u32::try_from(fields % PRIME).unwrap_or(0) + 1
 }
 
@@ -74,28 +163,36 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn header(sequence: u64, length: u32, remaining: u32) -> [u8; 48] {
+    fn header(sequence: u64, length: u32, place: InBatch) -> [u8; 48] {
         let mut header = [7; 48];
         header[..8].copy_from_slice(&sequence.to_le_bytes());
         header[8..12].copy_from_slice(&length.to_le_bytes());
-        header[12..16].copy_from_slice(&field(sequence, length, remaining).to_le_bytes());
+        header[12..16].copy_from_slice(&field(sequence, length, place).to_le_bytes());
         header
     }
 
     #[test]
     fn every_change_of_one_byte_is_refuted_or_changes_nothing() {
-        for (sequence, length, remaining) in [(1, 200, 0), (70_000, 5, 3), (9, 1 << 20, 90_000)] {
-            let intact = header(sequence, length, remaining);
+        for (sequence, length, number, count) in [
+            (1, 200, 0, 1),
+            (70_000, 5, 0, 4),
+            (70_001, 5, 1, 4),
+            (9, 1 << 20, 5, 90_000),
+        ] {
+            let place = InBatch::of(number, count);
+            let intact = header(sequence, length, place);
             let claim = Claim::read(&intact).unwrap();
-            assert!(claim.is_checked() && !claim.is_refuted());
-            assert_eq!(claim.batch_end(), sequence + u64::from(remaining));
+            assert!(claim.is_sure());
+            assert_eq!(claim.continues(), number > 0);
+            assert_eq!(InBatch::read(&intact).unwrap(), place);
+            assert_eq!(claim.batch_end(), sequence + (count - number - 1) as u64);
             for at in 0..16 {
                 for change in 1..=255 {
                     let mut damaged = intact;
                     damaged[at] ^= change;
                     let read = Claim::read(&damaged).unwrap();
-                    let same = (read.sequence, read.length, read.batch_remaining)
-                        == (sequence, length, remaining);
+                    let same = (read.sequence, read.length, InBatch::read(&damaged).unwrap())
+                        == (sequence, length, place);
                     assert!(read.is_refuted() || same, "byte {at}, {change}");
                 }
             }

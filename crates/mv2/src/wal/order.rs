@@ -55,6 +55,8 @@ pub struct Before {
     place: Option<usize>,
     /// Sequence of the last record in front of where the reading began; `None` at the front of the log.
     last: Option<u64>,
+    /// Whether the batch of that record is complete.
+    is_complete: bool,
 }
 
 impl Before {
@@ -67,16 +69,31 @@ impl Before {
                 .and_then(|end| place(region, end, applied.sequence))
                 .map(|place| place.end),
             last: None,
+            is_complete: true,
         }
     }
 
-    /// Behind the record with sequence `last`.
-    pub fn rest(applied: Applied, last: u64) -> Self {
+    /// Behind the record with sequence `last`, which ends a batch.
+    pub fn complete(applied: Applied, last: u64) -> Self {
         Self {
             applied,
             place: None,
             last: Some(last),
+            is_complete: true,
         }
+    }
+
+    /// Behind a gap behind the record with sequence `last`.
+    pub fn gap(applied: Applied, last: u64) -> Self {
+        Self {
+            is_complete: false,
+            ..Self::complete(applied, last)
+        }
+    }
+
+    /// Whether more of the batch of the record in front may follow. `previous` is that record, should it have been read.
+    pub fn is_open(self, previous: Option<&WalRecord>) -> bool {
+        previous.map_or(!self.is_complete, |previous| previous.batch_remaining > 0)
     }
 
     /// [`read_record`] with the sequence that it has in truth, which is higher than the one before it.
@@ -97,6 +114,12 @@ impl Before {
         if let Some(sequence) = self.sequence_in_truth(region, &record, previous) {
             record.sequence = sequence;
             record.pending = sequence > self.applied.sequence;
+        }
+        if record.pending && record.continues && !self.is_open(previous) {
+            return Err(format!(
+                "the batch of record {} begins with another one than the one in front",
+                record.sequence
+            ));
         }
         // Older rounds of the log leave records behind; their sequences are lower. Behind applied ones they end nothing: the
         // reference reads on, and writes behind them.

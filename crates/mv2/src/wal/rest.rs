@@ -45,7 +45,8 @@ pub struct Search {
 
 impl Search {
     /// [`judge`] for records from front to end.
-    pub fn judge(&mut self, region: &[u8], position: usize, last: u64) -> Judgement {
+    pub fn judge(&mut self, region: &[u8], position: usize, front: InFront) -> Judgement {
+        let last = front.last;
         let start = behind(region, position, last);
         let from = start.position;
         let all = match &mut self.found {
@@ -72,7 +73,12 @@ impl Search {
                 }
                 is_next
             });
-        judge_by(region, position, last, &behind.copied().collect::<Vec<_>>())
+        judge_by(
+            region,
+            position,
+            front,
+            &behind.copied().collect::<Vec<_>>(),
+        )
     }
 }
 
@@ -81,25 +87,60 @@ fn budget(region: &[u8]) -> usize {
     region.len().saturating_mul(4)
 }
 
-/// Judges the record at `position`, which is not intact. `last` is the sequence before it.
-pub fn judge(region: &[u8], position: usize, last: u64) -> Judgement {
-    judge_from(region, position, behind(region, position, last), last)
+/// What stands in front of a record that is not intact.
+#[derive(Clone, Copy)]
+pub struct InFront {
+    /// The sequence of the last record.
+    pub last: u64,
+    /// Whether more of its batch may follow.
+    pub is_open: bool,
+}
+
+impl InFront {
+    /// Behind the last record of a batch.
+    pub fn complete(last: u64) -> Self {
+        Self {
+            last,
+            is_open: false,
+        }
+    }
+
+    /// Whether the batch of the next record begins with one whose sequence is that of another record. It was being written,
+    /// and never acknowledged, when that one took the place of its front.
+    fn has_taken_front(self, next: &Claim) -> bool {
+        !self.is_open && next.continues() && next.sequence == self.last.saturating_add(1)
+    }
+}
+
+/// Judges the record at `position`, which is not intact.
+pub fn judge(region: &[u8], position: usize, front: InFront) -> Judgement {
+    judge_from(
+        region,
+        position,
+        behind(region, position, front.last),
+        front,
+    )
 }
 
 /// [`judge`] by the records from `start` on.
-pub fn judge_from(region: &[u8], position: usize, start: Start, last: u64) -> Judgement {
+pub fn judge_from(region: &[u8], position: usize, start: Start, front: InFront) -> Judgement {
     let mut budget = budget(region);
-    let found = find(region, start, last, Order::Ascending, &mut budget);
-    judge_by(region, position, last, &found)
+    let found = find(region, start, front.last, Order::Ascending, &mut budget);
+    judge_by(region, position, front, &found)
 }
 
 /// Judges a record by the intact ones behind it, with ascending sequences.
-fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judgement {
-    let Some((first, newest)) = found.first().zip(found.last()) else {
-        return Judgement::Torn { next: None };
-    };
+fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> Judgement {
+    const NOTHING: Judgement = Judgement::Torn { next: None };
+    let last = front.last;
     let header = region.get(position..).unwrap_or_default();
     let claim = Claim::read(header).ok();
+    let Some((first, newest)) = found.first().zip(found.last()) else {
+        return NOTHING;
+    };
+    if claim.is_some_and(|claim| claim.is_void()) {
+        return NOTHING;
+    }
     // A header is written last, from front to end: without a checksum it is not there.
     let plausible = claim.filter(|claim| {
         claim.checksum != [0; 32]
@@ -123,8 +164,12 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
             position: position as u64,
             sequence: last + 1,
             stored_sequence: claim.map_or(0, |claim| claim.sequence),
-            // Whether it belongs to the batch behind it or was one of its own: both are complete if what follows is.
-            batch_remaining: first.claim.batch_remaining.saturating_add(1),
+            batch_remaining: if first.claim.continues() {
+                first.claim.batch_remaining.saturating_add(1)
+            } else {
+                0
+            },
+            continues: front.is_open,
             is_checked: false,
             pending: true,
             header: *header.first_chunk().unwrap_or(&[0; RECORD_HEADER_SIZE]),
@@ -135,13 +180,21 @@ fn judge_by(region: &[u8], position: usize, last: u64, found: &[Found]) -> Judge
         next: first.position,
         sequence: first.claim.sequence,
     };
-    // The next record itself stands behind: what is not intact was applied, and is no write that was on its way.
-    if first.claim.sequence == last.saturating_add(1) {
+    // Only one batch can be on its way: what was acknowledged before it is complete. Its first header is written last, so that
+    // one which stands behind something that is not intact is of an acknowledged batch.
+    let end = newest.claim.batch_end();
+    let is_on_its_way = |found: &Found| {
+        found.claim.batch_end() == end && found.claim.continues() == found.claim.is_checked()
+    };
+    if !found.iter().all(is_on_its_way) {
         return damaged;
     }
-    // Only one batch can be on its way: what was acknowledged before it is complete.
-    let end = newest.claim.batch_end();
-    if found.iter().any(|found| found.claim.batch_end() != end) {
+    let own = claim.filter(|claim| claim.is_sure() && claim.batch_end() == end);
+    if front.has_taken_front(&own.unwrap_or(first.claim)) {
+        return NOTHING;
+    }
+    // The next record itself stands behind: what is not intact was applied, and is no write that was on its way.
+    if first.claim.sequence == last.saturating_add(1) {
         return damaged;
     }
     match plausible {
@@ -181,8 +234,7 @@ pub fn behind(region: &[u8], position: usize, last: u64) -> Start {
 fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
     let start = position.checked_add(RECORD_HEADER_SIZE)?;
     let claim = Claim::read(region.get(position..start)?).ok()?;
-    let is_sure = claim.is_checked() && !claim.is_refuted() && claim.sequence == sequence;
-    if is_sure && claim.length > 0 {
+    if claim.is_sure() && claim.sequence == sequence && claim.length > 0 {
         return start
             .checked_add(claim.length as usize)
             .filter(|end| *end <= region.len());
@@ -190,13 +242,16 @@ fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
     let content = region.get(start..)?;
     let content = content.get(..super::entry::encoded_length(content)?)?;
     // A header is written from front to end, and so it is wiped: without a checksum it was never there, or is gone.
-    let is_told = match claim.checksum.iter().position(|byte| *byte != 0) {
+    let is_told = if claim.checksum == [0; 32] {
         // Zeros are an entry, too.
-        None => content.iter().any(|byte| *byte != 0),
-        Some(left) if claim.is_end() => {
-            crate::hash(content).get(left..) == claim.checksum.get(left..)
-        }
-        Some(_) => crate::hash(content) == claim.checksum,
+        content.iter().any(|byte| *byte != 0)
+    } else {
+        let left = if claim.is_end() {
+            claim.written_over()
+        } else {
+            0
+        };
+        crate::hash(content).get(left..) == claim.checksum.get(left..)
     };
     is_told.then_some(start + content.len())
 }
@@ -239,13 +294,27 @@ fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize
                     sequence = own.checked_add(1);
                 }
                 None => {
-                    position += 1;
+                    position += 1 + zeros_behind(region, position);
                     sequence = None;
                 }
             },
         }
     }
     found
+}
+
+/// How many of the places behind one are in zeros, where no record begins. Most of a log is.
+fn zeros_behind(region: &[u8], position: usize) -> usize {
+    const LOOKED_AT: usize = 4096;
+    let is_zero = region
+        .get(position..position + LOOKED_AT)
+        .is_some_and(|bytes| *bytes == [0; LOOKED_AT]);
+    // The last of them may be the beginning of a sequence.
+    if is_zero {
+        LOOKED_AT - size_of::<u64>()
+    } else {
+        0
+    }
 }
 
 /// The record at `position`, if there is an intact one, and where it ends.

@@ -2,8 +2,9 @@
 
 use mv2::header::Header;
 use mv2::wal::{
-    Applied, FrameEntry, WalEntry, encode_batch, encode_record, encode_unchecked_record,
-    hides_acknowledged, refutes_applied, salvage, scan, scan_from,
+    Applied, FrameEntry, InBatch, RECORD_HEADER_SIZE, WalEntry, encode_batch, encode_record,
+    encode_unchecked_record, hides_acknowledged, refutes_applied, salvage, scan, scan_from,
+    void_header,
 };
 
 const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
@@ -87,7 +88,7 @@ fn what_is_applied_already_is_not_dropped() {
     // Another writer has applied the records of an incomplete batch one by one.
     let batch = encode_batch(1, &PAYLOADS);
     let mut records = batch[..48 + 3 + 48 + 7].to_vec();
-    encode_record(3, 0, b"by another writer", &mut records);
+    encode_record(3, InBatch::ALONE, b"by another writer", &mut records);
     let result = scan(&region(&[&records]), 2);
     assert_eq!(result.records.len(), 3);
     assert_eq!(result.torn, None);
@@ -97,7 +98,7 @@ fn what_is_applied_already_is_not_dropped() {
 #[test]
 fn records_of_an_older_round_end_the_log() {
     let mut records = Vec::new();
-    encode_record(9, 0, b"new", &mut records);
+    encode_record(9, InBatch::ALONE, b"new", &mut records);
     encode_unchecked_record(2, b"old", &mut records);
     let result = scan(&region(&[&records]), 0);
     assert_eq!(result.records.len(), 1);
@@ -107,8 +108,8 @@ fn records_of_an_older_round_end_the_log() {
 #[test]
 fn a_length_beyond_the_region_ends_the_log() {
     let mut records = Vec::new();
-    encode_record(1, 0, b"good", &mut records);
-    encode_record(2, 0, b"bad", &mut records);
+    encode_record(1, InBatch::ALONE, b"good", &mut records);
+    encode_record(2, InBatch::ALONE, b"bad", &mut records);
     records[52 + 8..52 + 12].fill(0xff);
     let result = scan(&region(&[&records]), 0);
     assert_eq!((result.records.len(), result.head), (1, 52));
@@ -123,7 +124,7 @@ fn a_length_beyond_the_region_ends_the_log() {
 #[test]
 fn a_record_may_end_exactly_where_the_region_ends() {
     let mut records = Vec::new();
-    encode_record(1, 0, &[7; 100], &mut records);
+    encode_record(1, InBatch::ALONE, &[7; 100], &mut records);
     let result = scan(&records, 0);
     assert_eq!((result.records.len(), result.torn), (1, None));
     for left in 1..48 {
@@ -197,7 +198,7 @@ impl Case {
             if index + ours < count {
                 encode_unchecked_record(sequence, &payload, &mut bytes);
             } else {
-                encode_record(sequence, 0, &payload, &mut bytes);
+                encode_record(sequence, InBatch::ALONE, &payload, &mut bytes);
             }
         }
         let end = starts.get(applied_count).copied().unwrap_or(bytes.len());
@@ -332,7 +333,7 @@ fn an_older_round_behind_the_newest_record_is_no_damage_and_takes_nothing_along(
     assert_eq!(pending(&one_by_one(&[5, 6, 3, 4]), 4), [5, 6]);
     let mut bytes = Vec::new();
     encode_unchecked_record(4, b"new", &mut bytes);
-    encode_record(3, 0, b"old", &mut bytes);
+    encode_record(3, InBatch::ALONE, b"old", &mut bytes);
     assert_eq!(pending(&region(&[&bytes]), 3), [4]);
     // The same behind a header of another program, which notes where the older round ended.
     let length = 48 + "record 3".len() as u64;
@@ -355,7 +356,7 @@ fn what_another_program_has_applied_hides_nothing_behind_it() {
     let mut bytes = Vec::new();
     encode_unchecked_record(1, b"one", &mut bytes);
     encode_unchecked_record(2, b"two", &mut bytes);
-    encode_record(2, 0, b"of a batch of ours", &mut bytes);
+    encode_record(2, InBatch::ALONE, b"of a batch of ours", &mut bytes);
     let place = bytes.len() as u64;
     encode_unchecked_record(3, b"three", &mut bytes);
     let header = Header {
@@ -375,7 +376,7 @@ fn an_old_record_behind_applied_ones_hides_nothing_behind_it() {
     for sequence in 1..=3 {
         encode_unchecked_record(sequence, b"by the reference", &mut bytes);
     }
-    encode_record(3, 0, b"of a batch of ours", &mut bytes);
+    encode_record(3, InBatch::ALONE, b"of a batch of ours", &mut bytes);
     let place = bytes.len() as u64;
     encode_unchecked_record(4, b"acknowledged", &mut bytes);
     let result = scan(&region(&[&bytes]), 3);
@@ -391,9 +392,9 @@ fn an_old_record_behind_applied_ones_hides_nothing_behind_it() {
 #[test]
 fn an_old_record_that_ends_at_the_noted_place_does_not_make_ours_applied() {
     let mut bytes = Vec::new();
-    encode_record(4, 0, b"four", &mut bytes);
+    encode_record(4, InBatch::ALONE, b"four", &mut bytes);
     let five = bytes.len() as u64;
-    encode_record(5, 0, b"five", &mut bytes);
+    encode_record(5, InBatch::ALONE, b"five", &mut bytes);
     encode_unchecked_record(3, b"of an older round", &mut bytes);
     let header = Header {
         wal_sequence: 3,
@@ -570,13 +571,13 @@ fn damage_to_applied_records_does_not_hide_the_one_behind_them() {
         let mut bytes = Vec::new();
         for sequence in 1..=2 {
             if is_ours {
-                encode_record(sequence, 0, b"applied", &mut bytes);
+                encode_record(sequence, InBatch::ALONE, b"applied", &mut bytes);
             } else {
                 encode_unchecked_record(sequence, b"applied", &mut bytes);
             }
         }
         let place = bytes.len();
-        encode_record(3, 0, b"acknowledged", &mut bytes);
+        encode_record(3, InBatch::ALONE, b"acknowledged", &mut bytes);
         let header_of_file = Header {
             wal_sequence: 2,
             wal_checkpoint_pos: place as u64,
@@ -604,12 +605,12 @@ fn damage_to_applied_records_does_not_hide_the_one_behind_them() {
 #[test]
 fn what_an_older_round_left_behind_is_no_acknowledged_record() {
     let mut bytes = Vec::new();
-    encode_record(9, 0, b"new", &mut bytes);
+    encode_record(9, InBatch::ALONE, b"new", &mut bytes);
     let torn = bytes.len();
-    encode_record(10, 0, b"torn", &mut bytes);
+    encode_record(10, InBatch::ALONE, b"torn", &mut bytes);
     bytes[torn + 50] ^= 1;
-    encode_record(5, 0, b"old", &mut bytes);
-    encode_record(6, 0, b"old, too", &mut bytes);
+    encode_record(5, InBatch::ALONE, b"old", &mut bytes);
+    encode_record(6, InBatch::ALONE, b"old, too", &mut bytes);
     let result = scan(&region(&[&bytes]), 8);
     assert_eq!(result.records.len(), 1);
     assert!(!result.torn.unwrap().is_damage);
@@ -655,4 +656,77 @@ fn a_batch_that_was_being_taken_back_is_gone_for_every_reader() {
     let mut log = batches(&[(4, &["first", "second"]), (6, &["acknowledged"])]);
     log[..12].fill(0);
     assert!(hides_acknowledged(&region(&[&log]), 0, 3));
+}
+
+/// Three records of a batch, of which the first one's place is taken.
+fn without_first(taken_by: &[u8]) -> Vec<u8> {
+    let batch = encode_batch(4, &PAYLOADS);
+    let first = RECORD_HEADER_SIZE + PAYLOADS[0].len();
+    region(&[taken_by, &batch[first..]])
+}
+
+#[test]
+fn the_rest_of_a_batch_whose_first_record_is_another_one_was_never_acknowledged() {
+    let mut alone = Vec::new();
+    encode_record(4, InBatch::ALONE, PAYLOADS[0].as_bytes(), &mut alone);
+    let mut of_others = Vec::new();
+    encode_unchecked_record(4, PAYLOADS[0].as_bytes(), &mut of_others);
+    // With what ends a log behind them they take the place of the second one's header, too.
+    let mut shorter = Vec::new();
+    encode_unchecked_record(4, b"o", &mut shorter);
+    for taken_by in [alone, of_others, shorter] {
+        let region = without_first(&taken_by);
+        let scanned = scan(&region, 3);
+        assert_eq!(scanned.records.len(), 1);
+        assert_eq!(scanned.head as usize, taken_by.len());
+        assert!(!scanned.torn.unwrap().is_damage);
+        assert!(!hides_acknowledged(&region, scanned.head, 4));
+        let (records, _) = salvage(&region, 3);
+        assert_eq!(records.len(), 1);
+        // Whoever knows the first one already reads the same.
+        let behind = scan_from(&region, scanned.head, 3, 4);
+        assert!(behind.records.is_empty());
+    }
+}
+
+#[test]
+fn a_batch_goes_on_where_its_beginning_is_applied() {
+    let batch = encode_batch(4, &PAYLOADS);
+    let scanned = scan(&region(&[&batch]), 4);
+    assert_eq!((scanned.records.len(), scanned.pending().count()), (3, 2));
+}
+
+#[test]
+fn one_newest_record_behind_one_that_is_gone_was_acknowledged() {
+    let mut first = Vec::new();
+    encode_record(4, InBatch::ALONE, &[7; 100], &mut first);
+    let mut second = Vec::new();
+    encode_record(5, InBatch::ALONE, b"newest", &mut second);
+    // Nothing is left of the first one.
+    first.fill(0x55);
+    let region = region(&[&first, &second]);
+    assert!(scan(&region, 3).torn.unwrap().is_damage);
+    assert!(hides_acknowledged(&region, 0, 3));
+    let (records, gaps) = salvage(&region, 3);
+    assert_eq!((records.len(), gaps.len()), (1, 1));
+    assert!(gaps[0].is_damage && gaps[0].missing == 1);
+}
+
+#[test]
+fn nothing_counts_behind_a_void_header_however_much_of_it_is_written() {
+    let acknowledged = encode_batch(6, &["acknowledged", "it seems"]);
+    let mut single = Vec::new();
+    encode_record(9, InBatch::ALONE, b"and another one", &mut single);
+    let (header, zeros) = (void_header(), [0; RECORD_HEADER_SIZE]);
+    for written in 0..=RECORD_HEADER_SIZE {
+        let front = [&header[..written], &zeros[written..]].concat();
+        let is_void = front[16..].iter().any(|byte| *byte != 0);
+        let region = region(&[&front, &acknowledged, &single]);
+        let scanned = scan(&region, 3);
+        assert_eq!((scanned.records.len(), scanned.head), (0, 0));
+        assert!(scanned.torn.is_none());
+        assert_eq!(hides_acknowledged(&region, 0, 3), !is_void);
+        let (records, gaps) = salvage(&region, 3);
+        assert_eq!(records.is_empty() && gaps.is_empty(), is_void, "{written}");
+    }
 }

@@ -3,7 +3,8 @@
 
 use mv2::header::Header;
 use mv2::wal::{
-    Applied, RECORD_HEADER_SIZE, encode_record, encode_unchecked_record, refutes_applied, scan,
+    Applied, InBatch, RECORD_HEADER_SIZE, encode_record, encode_unchecked_record, refutes_applied,
+    scan,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -223,10 +224,9 @@ impl File {
         for (index, length) in lengths.iter().enumerate() {
             let payload = self.payload(*length);
             numbers.push(document(&payload));
-            let remaining = (lengths.len() - index - 1) as u32;
             encode_record(
                 read.last + 1 + index as u64,
-                remaining,
+                InBatch::of(index, lengths.len()),
                 &payload,
                 &mut bytes,
             );

@@ -172,6 +172,31 @@ fn of_the_reference() -> Option<PathBuf> {
 }
 
 #[test]
+fn a_commit_on_a_file_of_the_reference_that_cannot_be_undone() {
+    let Some(file) = of_the_reference() else {
+        return;
+    };
+    for passing in [1, 2, 3] {
+        let place = Place::new();
+        std::fs::copy(&file, &place.path).unwrap();
+        let initial = place.files();
+        let watched = place.watch();
+        let memory = place.open();
+        watched.let_syncs_pass(Some(passing));
+        let stored = put(&memory, large(8, 2));
+        watched.let_syncs_pass(None);
+        let id = put(&memory, small("acknowledged")).unwrap();
+        let disk = disk_after(&initial, &watched.events());
+        assert_survives(&disk, |memory| {
+            if let Ok(id) = stored {
+                memory.text(id).map_err(|error| error.to_string())?;
+            }
+            is_text(memory, id, "acknowledged")
+        });
+    }
+}
+
+#[test]
 fn a_commit_behind_a_header_of_the_reference_that_was_killed_in_front_of_its_own() {
     let Some(file) = of_the_reference() else {
         return;

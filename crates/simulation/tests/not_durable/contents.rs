@@ -1,13 +1,13 @@
 //! Documents that contain the records of another log: they are content, however little of the record around them has arrived.
 
-use engine::{Content, DoctorOptions, Document};
-use mv2::wal::RECORD_HEADER_SIZE;
+use engine::{Content, Document};
+use mv2::wal::{RECORD_HEADER_SIZE, void_header};
 use simulation::recording::Event;
 
 use crate::support::{
-    Place, assert_survives, assert_survives_within, disk_after, document_of_records, events_apart,
-    has_frames, is_first_header, is_text, killed_in_front_of_its_header, put, put_in_part, small,
-    up_to_last_sync, write_at,
+    Place, assert_survives, assert_survives_within, disk_after, doctored, document_of_records,
+    events_apart, has_frames, is_first_header, is_text, killed_in_front_of_its_header, put,
+    put_in_part, small, up_to_last_sync, write_at, write_files,
 };
 
 fn of_records() -> Document {
@@ -93,11 +93,6 @@ fn whose_put_was_being_taken_back() {
             has_frames(&memory, &[if is_first { 2 } else { 3 }]).unwrap();
         }
     }
-}
-
-fn doctored(place: &Place) -> serde_json::Value {
-    let options = DoctorOptions::default();
-    engine::doctor_file(&place.path, &options, std::time::Duration::ZERO).unwrap()
 }
 
 /// Flips a bit so that doctor has work; none with 0. Negative places are from the end.
@@ -235,5 +230,79 @@ fn whose_writer_was_killed_in_front_of_its_first_header() {
         }
         killed_in_front_of_its_header(&place, vec![of_records()]);
         put(&place.open(), small("next")).unwrap();
+    }
+}
+
+/// How long is what is written of it tells nothing of how long it is.
+#[test]
+fn a_long_one_whose_writer_was_killed_within_a_write() {
+    for is_first in [true, false] {
+        for written in [5_000, 20_000, 70_000] {
+            let place = Place::with(&["first"]);
+            if !is_first {
+                put(&place.open(), small("acknowledged")).unwrap();
+            }
+            begun(&place, vec![document_of_records(90_000)], 0, written);
+            let memory = place.open();
+            put(&memory, small("next")).unwrap();
+            has_frames(&memory, &[if is_first { 2 } else { 3 }]).unwrap();
+        }
+    }
+}
+
+/// Calls `check` for each moment at which the process of the next put may be killed while it wipes.
+fn at_each_kill_within_a_wipe(place: &Place, check: impl Fn()) {
+    let initial = place.files();
+    let events = events_apart(place, small("next"));
+    let is_void =
+        |event: &Event| matches!(event, Event::Wrote { bytes, .. } if **bytes == void_header());
+    let first = events.iter().position(is_void).unwrap();
+    let writes: Vec<(u64, &[u8])> = events[first..]
+        .iter()
+        .take_while(|event| !matches!(event, Event::Synced { .. }))
+        .filter_map(|event| match event {
+            Event::Wrote { offset, bytes, .. } => Some((*offset, &**bytes)),
+            _ => None,
+        })
+        .collect();
+    let mut moments = 0;
+    for (number, (offset, bytes)) in writes.iter().enumerate() {
+        let step = bytes.len().div_ceil(RECORD_HEADER_SIZE);
+        for cut in (0..bytes.len()).step_by(step).chain([bytes.len()]) {
+            write_files(place.folder.path(), &initial);
+            for (offset, bytes) in &writes[..number] {
+                write_at(place, *offset, bytes);
+            }
+            write_at(place, *offset, &bytes[..cut]);
+            check();
+            moments += 1;
+        }
+    }
+    assert!(moments > 2 * RECORD_HEADER_SIZE, "{moments}");
+}
+
+#[test]
+fn whose_wipe_is_killed() {
+    for is_committed in [true, false] {
+        let place = Place::with(&["first"]);
+        if is_committed {
+            let memory = place.open();
+            put(&memory, vec![of_records()]).unwrap();
+            memory.seal().unwrap();
+        } else {
+            killed_in_front_of_its_header(&place, vec![of_records()]);
+        }
+        let count = if is_committed { 2 } else { 1 };
+        at_each_kill_within_a_wipe(&place, || {
+            let killed = place.files();
+            let memory = place.open();
+            has_frames(&memory, &[count]).unwrap();
+            put(&memory, small("next")).unwrap();
+            has_frames(&memory, &[count + 1]).unwrap();
+            drop(memory);
+            write_files(place.folder.path(), &killed);
+            doctored(&place);
+            has_frames(&place.open(), &[count]).unwrap();
+        });
     }
 }

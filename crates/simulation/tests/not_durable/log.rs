@@ -4,31 +4,19 @@ use std::sync::Arc;
 
 use engine::{Document, OpenMode, PutOptions};
 use mv2::header::Header;
-use mv2::wal::{FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record};
+use mv2::wal::{RECORD_HEADER_SIZE, void_header};
 use simulation::image::DiskState;
 use simulation::recording::{Event, Fault, FaultKind};
 use simulation::run::{NAME, open};
 
 use crate::support::{
     Place, assert_survives, assert_survives_within, batch, disk_after, events_apart, events_of_put,
-    has_frames, header, is_text, killed_in_front_of_its_header, large, put, record_header_at,
-    small, write_at, write_files,
+    has_frames, header, is_text, killed_in_front_of_its_header, large, of_the_reference, put,
+    record_header_at, small, write_at, write_files,
 };
 
 /// Bytes that reach the disk together.
 const SECTOR: usize = 512;
-
-/// A record as the reference writes it.
-fn of_the_reference(sequence: u64, text: &[u8]) -> Vec<u8> {
-    let entry = WalEntry::Frame(Box::new(FrameEntry {
-        payload: text.to_vec(),
-        search_text: Some(String::new()),
-        ..FrameEntry::default()
-    }));
-    let mut record = Vec::new();
-    encode_unchecked_record(sequence, &entry.encode(), &mut record);
-    record
-}
 
 /// [`of_the_reference`] with `length` bytes in all.
 fn of_the_reference_in(length: usize, sequence: u64, letter: u8) -> Vec<u8> {
@@ -198,25 +186,29 @@ fn a_put_behind_a_record_of_the_reference_that_was_killed() {
     }
 }
 
-/// Puts with a fault at a call, and then without. Losses of power within the second one's header bring nothing back.
-fn put_after_a_wipe_that_failed(by_another: bool, fault: impl Fn(u64) -> Fault) {
+/// Puts with a fault in the wipe, or in its sync, and then without. Losses of power within the second one's header bring
+/// nothing back.
+fn put_after_a_wipe_that_failed(by_another: bool, in_sync: bool, fault: impl Fn(u64) -> Fault) {
     let place = Place::with(&["first"]);
     let log = header(&place).wal_offset;
     write_at(&place, log, &of_the_reference(1, b"of the reference"));
     let initial = place.files();
-    let wipes = {
+    let in_front = {
         let is_change = |event: &&Event| !matches!(event, Event::Begins(_) | Event::Ends(_));
         let events = events_apart(&place, small("x"));
         let is_wipe = |event: &&Event| {
             matches!(event, Event::Wrote { offset, bytes, .. }
-                if *offset == log && bytes.iter().all(|byte| *byte == 0))
+                if *offset == log && **bytes == void_header())
         };
         let changes: Vec<_> = events.iter().filter(is_change).collect();
-        changes.iter().position(is_wipe).unwrap() as u64
+        let wipe = changes.iter().position(is_wipe).unwrap();
+        let is_sync = |event: &&Event| matches!(event, Event::Synced { .. });
+        let sync = changes[wipe..].iter().position(is_sync).unwrap();
+        (wipe + if in_sync { sync } else { 0 }) as u64
     };
     let watched = place.watch();
     let mut memory = place.open();
-    watched.fail(Some(fault(wipes + 1)));
+    watched.fail(Some(fault(watched.calls().0 + in_front)));
     assert!(put(&memory, small("not stored")).is_err());
     watched.fail(None);
     let from = watched.events().len();
@@ -240,12 +232,14 @@ fn a_wipe_whose_sync_failed() {
         kind: FaultKind::Broken,
         lasts: false,
     };
-    put_after_a_wipe_that_failed(false, once);
-    put_after_a_wipe_that_failed(true, once);
-    put_after_a_wipe_that_failed(false, |call| Fault {
-        lasts: true,
-        ..once(call)
-    });
+    for in_sync in [false, true] {
+        put_after_a_wipe_that_failed(false, in_sync, once);
+        put_after_a_wipe_that_failed(true, in_sync, once);
+        put_after_a_wipe_that_failed(false, in_sync, |call| Fault {
+            lasts: true,
+            ..once(call)
+        });
+    }
 }
 
 /// A sequence so much higher has the same check.

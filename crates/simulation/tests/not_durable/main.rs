@@ -5,8 +5,10 @@
 
 mod commits;
 mod contents;
+mod in_front;
 mod left_behind;
 mod log;
 mod others;
+mod shown;
 mod support;
 mod taken_back;

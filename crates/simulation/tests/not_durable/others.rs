@@ -23,14 +23,19 @@ fn a_batch_is_killed(place: &Place) {
     another_is_killed(place, batch(40, "of the one that is killed"));
 }
 
-/// The long part of what the next process would wipe.
-fn wipe_of_the_next(place: &Place) -> Event {
-    let is_wipe = |event: &Event| {
-        matches!(event, Event::Wrote { offset, bytes, .. }
-            if *offset > 0 && bytes.len() > 4096 && bytes.iter().all(|byte| *byte == 0))
+/// What the next process would wipe, up to its sync. The last write is the long one.
+fn wipe_of_the_next(place: &Place) -> Vec<Event> {
+    let log = header(place).wal_offset;
+    let writes = events_apart(place, small("x"))
+        .into_iter()
+        .filter(|event| matches!(event, Event::Wrote { offset, .. } if *offset >= log));
+    let mut writes: Vec<Event> = writes.collect();
+    let is_long = |event: &Event| {
+        matches!(event, Event::Wrote { bytes, .. }
+            if bytes.len() > 4096 && bytes.iter().all(|byte| *byte == 0))
     };
-    let events = events_apart(place, small("x"));
-    events.into_iter().find(is_wipe).unwrap()
+    writes.truncate(1 + writes.iter().position(is_long).unwrap());
+    writes
 }
 
 /// A batch of the handle, before its sync, on top of `disk`: nothing acknowledged is lost with the power.
@@ -65,19 +70,19 @@ fn a_wipe_that_was_killed() {
         let (place, watched, memory) = after_a_put();
         a_batch_is_killed(&place);
         let wipe = wipe_of_the_next(&place);
-        let Event::Wrote { offset, bytes, .. } = &wipe else {
-            panic!("{wipe:?}");
-        };
-        let disk = if is_whole {
-            // In front of its sync.
-            let mut disk = DiskState::new(&place.files());
-            write_at(&place, *offset, bytes);
-            disk.apply(&wipe);
-            disk
-        } else {
-            write_at(&place, *offset, &bytes[..4096]);
-            DiskState::new(&place.files())
-        };
+        // In front of its sync, or within the last write, with all of it on the disk.
+        let mut disk = DiskState::new(&place.files());
+        for (number, event) in wipe.iter().enumerate() {
+            let Event::Wrote { offset, bytes, .. } = event else {
+                panic!("{event:?}");
+            };
+            let is_cut = !is_whole && number + 1 == wipe.len();
+            write_at(&place, *offset, if is_cut { &bytes[..4096] } else { bytes });
+            disk.apply(event);
+        }
+        if !is_whole {
+            disk = DiskState::new(&place.files());
+        }
         assert_batch_survives(disk, &watched, &memory);
     }
 }

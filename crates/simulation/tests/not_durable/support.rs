@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use engine::{Content, Document, Error, Memory, OpenMode, PutOptions};
+use engine::{Content, Dedupe, DoctorOptions, Document, Error, Memory, OpenMode, PutOptions};
 use fastrand::Rng;
 use mv2::header::Header;
-use mv2::wal::RECORD_HEADER_SIZE;
+use mv2::wal::{FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record};
 use simulation::image::{Crash, DiskState, Folder};
 use simulation::recording::{Event, Fault, FaultKind, Watch, watch};
 use simulation::run::{NAME, open, read_folder, scratch};
@@ -285,4 +286,31 @@ pub fn killed_in_front_of_its_header(place: &Place, documents: Vec<Document>) {
     let events = events_of_put(place, documents);
     let header = events.iter().rposition(is_first_header).unwrap();
     place.after(&disk_after(&initial, &events[..header]));
+}
+
+/// A record as the reference writes it.
+pub fn of_the_reference(sequence: u64, text: &[u8]) -> Vec<u8> {
+    let entry = WalEntry::Frame(Box::new(FrameEntry {
+        payload: text.to_vec(),
+        search_text: Some(String::new()),
+        ..FrameEntry::default()
+    }));
+    let mut record = Vec::new();
+    encode_unchecked_record(sequence, &entry.encode(), &mut record);
+    record
+}
+
+/// What `doctor` says of the file that it has repaired.
+pub fn doctored(place: &Place) -> serde_json::Value {
+    let options = DoctorOptions::default();
+    engine::doctor_file(&place.path, &options, Duration::ZERO).unwrap()
+}
+
+/// Puts documents unless they are there already. Gives the first one's id.
+pub fn put_once(memory: &Memory, documents: Vec<Document>) -> Result<u64, Error> {
+    let options = PutOptions {
+        dedupe: Dedupe::Skip,
+        ..PutOptions::default()
+    };
+    Ok(memory.put(documents, options)?.ids[0])
 }

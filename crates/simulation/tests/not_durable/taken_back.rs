@@ -142,8 +142,8 @@ fn two_puts_that_could_not_be_taken_back() {
     fail_from(&watched, 2);
     assert!(put(&memory, small("neither")).is_err());
     watched.fail(None);
-    // The write before again, the wipe with what stands there meanwhile, its sync and its end, two writes, and then the sync.
-    fail_from(&watched, 7);
+    // The write before again, the wipe, its sync and its end, two writes, and then the sync.
+    fail_from(&watched, 6);
     assert!(put(&memory, small("nor this")).is_err());
     watched.fail(None);
     is_text(&memory, 3, "nor this").unwrap();
