@@ -57,6 +57,42 @@ describe('a memory that was closed without moving the log into the file', () => 
   );
 });
 
+/** Where the log ends in which `records` records stand. */
+function endOfLog(bytes: Buffer, records: number): number {
+  let at = Number(bytes.readBigUInt64LE(16));
+  for (let record = 0; record < records; record += 1) at += 48 + bytes.readUInt32LE(at + 8);
+  return at;
+}
+
+describe('a header that makes void what stands behind it in the log', () => {
+  it.skipIf(noProgram).each([
+    ['all of it', 32],
+    ['its beginning', 5],
+  ])('ends the log for the reference, which writes there (%s)', async (_what, length) => {
+    const home = scratch();
+    const file = join(scratch(), 'notes.mv2');
+    await storeBirds(file);
+    const bytes = readFileSync(file);
+    const end = endOfLog(bytes, 1);
+    bytes.write('what stands behind this is void.'.slice(0, length), end + 16);
+    bytes.fill(0x55, end + 48, end + 400);
+    writeFileSync(file, bytes);
+    await using before = await open(file);
+    expect((await before.stats()).frame_count).toBe(2);
+
+    const note = join(home, 'note.txt');
+    writeFileSync(note, 'A gull over the pier.');
+    const put = reference(home, 'put', file, '--input', note, '--uri', 'mv2://birds/gull');
+    expect(put.status).toBe(0);
+    const birds = ['gull', 'heron', 'pelican'];
+    for (const bird of birds) {
+      expect(referenceFinds(home, file, bird)).toEqual([`mv2://birds/${bird}`]);
+      expect((await before.find(bird)).hits.map((hit) => hit.uri)).toEqual([`mv2://birds/${bird}`]);
+    }
+    expect((await verifyMemvid(file, { deep: true })).overall_status).toBe('passed');
+  });
+});
+
 describe('a program of the reference that was killed when it had applied the log', () => {
   it.skipIf(noProgram)(
     'and had not said so in the header leaves no record to be applied a second time',
