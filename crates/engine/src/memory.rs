@@ -648,6 +648,8 @@ impl Memory {
         let mut writer = self.writer.lock();
         let (_lock, snapshot) = self.lock_alone(operation, &mut writer)?;
         let options = self.commit_options(&snapshot);
+        // There may be nothing to change, and that is acknowledged, too.
+        snapshot.committed.settle()?;
         change(&*self.with_empty_log(snapshot, &options)?)
     }
 

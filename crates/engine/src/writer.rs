@@ -282,6 +282,7 @@ fn records_for_log(
     // Near the limit only a commit tells the exact size before it is acknowledged.
     let for_commit = length > most
         || looks_applied(snapshot, &records)
+        || contain_others(snapshot, &records)
         || (!changes.documents.is_empty() && options.capacity.is_some_and(near_limit));
     (!for_commit).then_some(records)
 }
@@ -296,6 +297,16 @@ fn looks_applied(snapshot: &Snapshot, records: &[Record]) -> bool {
             end += record.encoded.len() as u64;
             end == committed.header.wal_checkpoint_pos
         })
+}
+
+/// Whether one of the records contains others, as that of a memory does which is a document: should a loss of power leave
+/// nothing that tells where it ends, they would be taken for acknowledged ones of this log.
+fn contain_others(snapshot: &Snapshot, records: &[Record]) -> bool {
+    let last = snapshot.pending.last_sequence;
+    records.iter().any(|record| {
+        let payload = record.encoded.get(wal::RECORD_HEADER_SIZE..);
+        wal::contains_records(payload.unwrap_or_default(), last)
+    })
 }
 
 /// The head plus one empty record header must stay inside the region (container.md §2.4).

@@ -85,7 +85,7 @@ fn holder(_path: &Path) -> Option<u32> {
 /// error where it would have committed the old state over the new one. `head` is where the log ends, in bytes from its
 /// beginning, and `sequence` is larger than that of any record.
 ///
-/// The caller holds the lock, and the new name is durable. Whoever reads the old file goes on: its records stay as they
+/// The caller holds the lock, and the name leads to the new file. Whoever reads the old file goes on: its records stay as they
 /// are, and the one behind them is passed over. Best effort: a file that has other names still, that has no room for it,
 /// or that cannot be written any more stays as it is.
 pub fn turn_away(storage: &FileStorage, header: &Header, head: u64, sequence: u64) {

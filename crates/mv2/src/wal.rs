@@ -359,6 +359,13 @@ pub fn hides_acknowledged(region: &[u8], head: u64, last_sequence: u64) -> bool 
     )
 }
 
+/// Whether a payload contains what would look like a record behind `last_sequence`, should the record around it not reach the
+/// disk whole: a memory can be a document, and brings a log of its own.
+#[must_use]
+pub fn contains_records(payload: &[u8], last_sequence: u64) -> bool {
+    rest::contains(payload, last_sequence)
+}
+
 fn header_at(region: &[u8], position: usize) -> Option<&[u8]> {
     region.get(position..position.checked_add(RECORD_HEADER_SIZE)?)
 }

@@ -129,6 +129,15 @@ pub fn judge_from(region: &[u8], position: usize, start: Start, front: InFront) 
     judge_by(region, position, front, &found)
 }
 
+/// Whether there is an intact record with a higher sequence than `last` anywhere in it.
+pub fn contains(bytes: &[u8], last: u64) -> bool {
+    let start = Start {
+        position: 0,
+        sequence: None,
+    };
+    !find(bytes, start, last, Order::Ascending, &mut budget(bytes)).is_empty()
+}
+
 /// Judges a record by the intact ones behind it, with ascending sequences.
 fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> Judgement {
     const NOTHING: Judgement = Judgement::Torn { next: None };

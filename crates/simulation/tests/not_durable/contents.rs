@@ -6,34 +6,119 @@ use simulation::recording::Event;
 
 use crate::support::{
     Place, assert_survives, assert_survives_within, disk_after, doctored, document_of_records,
-    events_apart, has_frames, is_first_header, is_text, killed_in_front_of_its_header, put,
-    put_in_part, small, up_to_last_sync, write_at, write_files,
+    events_apart, has_frames, is_first_header, is_text, put, small, write_at, write_files,
+    write_in_part,
 };
 
 fn of_records() -> Document {
     document_of_records(8192)
 }
 
+/// What a process writes that does not look at what it puts, and puts them into the log.
+fn events_into_log(place: &Place, documents: Vec<Document>) -> Vec<Event> {
+    let contents = |document: &Document| match &document.content {
+        Content::Bytes(bytes) => bytes.clone(),
+        _ => Vec::new(),
+    };
+    let wanted: Vec<Vec<u8>> = documents.iter().map(contents).collect();
+    // As long, and as impossible to compress.
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut others = Vec::new();
+    let stand_ins = documents.into_iter().zip(&wanted).map(|(document, bytes)| {
+        others.push(bytes.iter().map(|_| random.u8(..)).collect::<Vec<u8>>());
+        match others.last() {
+            Some(other) if !other.is_empty() => Document {
+                content: Content::Bytes(other.clone()),
+                ..document
+            },
+            _ => document,
+        }
+    });
+    let stand_ins = stand_ins.collect();
+    let mut events = events_apart(place, stand_ins);
+    let header = events.iter().rposition(is_first_header).unwrap();
+    let bytes_of = |event: &Event| match event {
+        Event::Wrote { bytes, .. } => bytes.to_vec(),
+        _ => panic!("{event:?}"),
+    };
+    let mut batch = bytes_of(&events[header]);
+    batch.extend(bytes_of(&events[header - 1]));
+    for (other, wanted) in others
+        .iter()
+        .zip(&wanted)
+        .filter(|(other, _)| !other.is_empty())
+    {
+        let at = batch.windows(other.len()).position(|found| found == other);
+        let at = at.unwrap();
+        batch[at..at + wanted.len()].copy_from_slice(wanted);
+    }
+    let mut at = 0;
+    while batch[at] != 0 {
+        let length = u32::from_le_bytes(batch[at + 8..at + 12].try_into().unwrap()) as usize;
+        let payload = at + RECORD_HEADER_SIZE..at + RECORD_HEADER_SIZE + length;
+        let checksum = mv2::hash(&batch[payload.clone()]);
+        batch[at + 16..payload.start].copy_from_slice(&checksum);
+        at = payload.end;
+    }
+    let rest = batch.split_off(RECORD_HEADER_SIZE);
+    for (number, new) in [(header, batch), (header - 1, rest)] {
+        if let Event::Wrote { bytes, .. } = &mut events[number] {
+            *bytes = new.into();
+        }
+    }
+    events
+}
+
 /// Begins to put these, and writes no more than so many bytes of each header and of the rest.
 fn begun(place: &Place, documents: Vec<Document>, of_header: usize, of_rest: usize) {
-    put_in_part(place, documents, |_, mut bytes| {
+    let events = events_into_log(place, documents);
+    write_in_part(place, &events, |_, mut bytes| {
         let is_header = bytes.len() == RECORD_HEADER_SIZE;
         bytes.truncate(if is_header { of_header } else { of_rest });
         bytes
     });
 }
 
+/// Puts them into the log, whole.
+fn put_into_log(place: &Place, documents: Vec<Document>) {
+    begun(place, documents, usize::MAX, usize::MAX);
+}
+
+/// Everything but the first header is written.
+fn killed_in_front_of_header(place: &Place, documents: Vec<Document>) {
+    begun(place, documents, 0, usize::MAX);
+}
+
+/// The power may be lost within such a put, whatever arrives.
+#[test]
+fn are_put_in_one_commit() {
+    let place = Place::with(&["first"]);
+    put(&place.open(), small("acknowledged")).unwrap();
+    let initial = place.files();
+    let watched = place.watch();
+    put(&place.open(), vec![of_records()]).unwrap();
+    let events = watched.events();
+    assert!(!events.iter().any(is_first_header));
+    let syncs = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| matches!(event, Event::Synced { .. }));
+    for (sync, _) in syncs {
+        assert_survives(&disk_after(&initial, &events[..sync]), |memory| {
+            is_text(memory, 1, "acknowledged")?;
+            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            has_frames(memory, &[3, 4])
+        });
+    }
+}
+
 #[test]
 fn whose_header_arrives_in_part() {
     let place = Place::with(&["first"]);
+    put(&place.open(), small("acknowledged")).unwrap();
     let initial = place.files();
-    let watched = place.watch();
-    let memory = place.open();
-    put(&memory, small("acknowledged")).unwrap();
-    let from = watched.events().len();
-    put(&memory, vec![of_records()]).unwrap();
-    let events = watched.events();
-    let first = from + events[from..].iter().position(is_first_header).unwrap();
+    let events = events_into_log(&place, vec![of_records()]);
+    let first = events.iter().rposition(is_first_header).unwrap();
     let disk = disk_after(&initial, &events[..first]);
     assert_survives_within(&disk, &events[first], 1..RECORD_HEADER_SIZE, |memory| {
         is_text(memory, 1, "acknowledged")
@@ -43,12 +128,9 @@ fn whose_header_arrives_in_part() {
 #[test]
 fn whose_sync_did_not_come() {
     let place = Place::with(&["first"]);
+    put(&place.open(), small("acknowledged")).unwrap();
     let initial = place.files();
-    let watched = place.watch();
-    let memory = place.open();
-    put(&memory, small("acknowledged")).unwrap();
-    put(&memory, vec![of_records()]).unwrap();
-    let events = up_to_last_sync(watched.events());
+    let events = events_into_log(&place, vec![of_records()]);
     assert_survives(&disk_after(&initial, &events), |memory| {
         is_text(memory, 1, "acknowledged")
     });
@@ -82,7 +164,8 @@ fn whose_put_was_being_taken_back() {
             if !is_first {
                 put(&place.open(), small("acknowledged")).unwrap();
             }
-            put_in_part(&place, vec![of_records()], |_, mut bytes| {
+            let events = events_into_log(&place, vec![of_records()]);
+            write_in_part(&place, &events, |_, mut bytes| {
                 if bytes.len() == RECORD_HEADER_SIZE {
                     bytes[..wiped].fill(0);
                 }
@@ -112,11 +195,8 @@ const FLIPS: [i64; 4] = [0, 20, -30, -200];
 fn that_are_committed_are_not_repaired_into_the_memory() {
     for at in FLIPS {
         let place = Place::with(&["first"]);
-        {
-            let memory = place.open();
-            put(&memory, vec![of_records()]).unwrap();
-            memory.seal().unwrap();
-        }
+        put_into_log(&place, vec![of_records()]);
+        place.open().seal().unwrap();
         flip(&place, at);
         let report = doctored(&place);
         assert!(has_frames(&place.open(), &[2]).is_ok(), "{at}: {report}");
@@ -127,7 +207,7 @@ fn that_are_committed_are_not_repaired_into_the_memory() {
 fn whose_writer_was_killed_are_not_repaired_into_the_memory() {
     for at in FLIPS {
         let place = Place::with(&["first"]);
-        killed_in_front_of_its_header(&place, vec![of_records()]);
+        killed_in_front_of_header(&place, vec![of_records()]);
         flip(&place, at);
         let report = doctored(&place);
         assert!(has_frames(&place.open(), &[1]).is_ok(), "{at}: {report}");
@@ -137,8 +217,9 @@ fn whose_writer_was_killed_are_not_repaired_into_the_memory() {
 #[test]
 fn that_are_committed_are_verified() {
     let place = Place::with(&["first"]);
+    put_into_log(&place, vec![of_records()]);
     let memory = place.open();
-    put(&memory, vec![of_records()]).unwrap();
+    has_frames(&memory, &[2]).unwrap();
     assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
     memory.seal().unwrap();
     assert_eq!(memory.verify(true).unwrap().overall_status, "passed");
@@ -170,7 +251,7 @@ fn whose_header_arrived_in_part_are_repaired() {
 fn of_which_nothing_tells_where_they_end_are_told_and_repaired() {
     let place = Place::with(&["first"]);
     put(&place.open(), small("acknowledged")).unwrap();
-    let events = events_apart(&place, vec![of_records()]);
+    let events = events_into_log(&place, vec![of_records()]);
     for event in &events {
         if let Event::Wrote { offset, bytes, .. } = event
             && *offset >= 4096
@@ -213,7 +294,7 @@ fn that_are_committed_do_not_hinder_a_put() {
                 };
                 put(&memory, vec![document]).unwrap();
             }
-            put(&memory, vec![document_of_records(behind_front)]).unwrap();
+            put_into_log(&place, vec![document_of_records(behind_front)]);
             memory.seal().unwrap();
             put(&memory, small("same handle")).unwrap();
         }
@@ -228,7 +309,7 @@ fn whose_writer_was_killed_in_front_of_its_first_header() {
         if is_behind_another {
             put(&place.open(), small("acknowledged")).unwrap();
         }
-        killed_in_front_of_its_header(&place, vec![of_records()]);
+        killed_in_front_of_header(&place, vec![of_records()]);
         put(&place.open(), small("next")).unwrap();
     }
 }
@@ -286,11 +367,10 @@ fn whose_wipe_is_killed() {
     for is_committed in [true, false] {
         let place = Place::with(&["first"]);
         if is_committed {
-            let memory = place.open();
-            put(&memory, vec![of_records()]).unwrap();
-            memory.seal().unwrap();
+            put_into_log(&place, vec![of_records()]);
+            place.open().seal().unwrap();
         } else {
-            killed_in_front_of_its_header(&place, vec![of_records()]);
+            killed_in_front_of_header(&place, vec![of_records()]);
         }
         let count = if is_committed { 2 } else { 1 };
         at_each_kill_within_a_wipe(&place, || {

@@ -238,11 +238,20 @@ pub fn put_in_part(
     documents: Vec<Document>,
     arriving: impl Fn(&Event, Vec<u8>) -> Vec<u8>,
 ) {
-    for event in events_apart(place, documents) {
-        if let Event::Wrote { offset, bytes, .. } = &event
+    write_in_part(place, &events_apart(place, documents), arriving);
+}
+
+/// Of each of these writes so much arrives as `arriving` leaves of it.
+pub fn write_in_part(
+    place: &Place,
+    events: &[Event],
+    arriving: impl Fn(&Event, Vec<u8>) -> Vec<u8>,
+) {
+    for event in events {
+        if let Event::Wrote { offset, bytes, .. } = event
             && *offset >= 4096
         {
-            write_at(place, *offset, &arriving(&event, bytes.to_vec()));
+            write_at(place, *offset, &arriving(event, bytes.to_vec()));
         }
     }
 }
