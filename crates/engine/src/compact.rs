@@ -43,6 +43,7 @@ use crate::lex_sections::{self, write_section};
 use crate::merge::{self, Group, Section, merge_or_rebuild};
 use crate::output::{self, Output};
 use crate::pictures::{self, FreshPictures};
+use crate::settle;
 use crate::snapshot::Snapshot;
 use crate::staged::{self, is_staged};
 use crate::stats::live_bytes;
@@ -216,7 +217,7 @@ impl Prepared {
     pub fn finish(self, current: &Snapshot) -> Result<(Option<Committed>, FileLock)> {
         let base = &current.committed;
         // Should the new name not become durable, the old file is in force again, and its log has been written to.
-        base.settle()?;
+        settle::settle_shown(current)?;
         let path = base.storage.path();
         let length = current.pending.head.saturating_sub(self.log_end);
         if length + RECORD_HEADER_SIZE as u64 > self.wal_size {

@@ -118,7 +118,8 @@ pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
     let is_written_again = write_newest_again(snapshot)?;
     let mut behind = committed.known_of_log();
     let from = committed.header.wal_offset + snapshot.pending.head;
-    let is_known = behind.is_zero && behind.to_wipe <= from;
+    // The reference writes without a look at what stands behind.
+    let is_known = behind.is_zero && behind.to_wipe <= from && !snapshot.pending.has_unchecked;
     if !is_known || !is_untouched(committed, from)? {
         return wipe_behind(snapshot, &mut behind, is_written_again || !is_synced);
     }
@@ -158,7 +159,10 @@ fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind, needs_sync: bool) ->
     if last > from {
         refuse_acknowledged(committed, pending)?;
     }
-    let to = last.max(behind.to_wipe).min(committed.header.wal_end());
+    let to = last
+        .max(behind.to_wipe)
+        .max(void_end(committed, from)?)
+        .min(committed.header.wal_end());
     (behind.to_wipe, behind.is_zero) = (to, false);
     if to > from {
         wipe_durably(committed, from, to)?;
@@ -209,6 +213,17 @@ fn is_untouched(committed: &Committed, from: u64) -> Result<bool> {
     // What could not be read is zeros in a map.
     committed.check()?;
     Ok(is_zero)
+}
+
+/// Up to where somebody noted at `from` that there may be more than zeros; `from` where nobody did.
+fn void_end(committed: &Committed, from: u64) -> Result<u64> {
+    let length = (RECORD_HEADER_SIZE as u64).min(committed.header.wal_end().saturating_sub(from));
+    let header = committed.payload(from, length)?;
+    let end = |length| from + RECORD_HEADER_SIZE as u64 + length;
+    let noted = wal::void_length(header).map_or(from, end);
+    // What could not be read is zeros in a map.
+    committed.check()?;
+    Ok(noted)
 }
 
 /// Writes the newest write of another process again: if its sync failed, and could not be undone, it may never arrive,
@@ -266,8 +281,8 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
     ))
 }
 
-/// Wipes what others may have to see as long as it is not durable: so long something stands where they look first, and at the
-/// end for those who look through all of it. The system may show zeros that never arrive.
+/// Wipes what others may have to see as long as it is not durable: so long a header in front notes how far it goes. The system
+/// may show zeros that never arrive.
 fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     let storage = &committed.storage;
     let wal_end = committed.header.wal_end();
@@ -279,18 +294,12 @@ fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     }
     // First, because the reference opens no file in which a record has another payload than it says, and because what is wiped
     // halfway may look like anything.
-    output::write_at(storage, from, &wal::void_header())?;
-    let last = to.saturating_sub(1);
-    if last >= header_end {
-        output::write_at(storage, last, &[u8::MAX])?;
-        wipe(committed, header_end, last)?;
-    }
+    let noted = wal::void_header(to.saturating_sub(header_end));
+    output::write_at(storage, from, &noted)?;
+    wipe(committed, header_end, to)?;
     output::sync(storage)?;
     // Whether this arrives does not matter.
     let _ = wipe(committed, from, header_end);
-    if last >= header_end {
-        let _ = wipe(committed, last, to);
-    }
     Ok(())
 }
 

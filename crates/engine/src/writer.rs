@@ -501,7 +501,7 @@ fn append(snapshot: &Snapshot, records: Vec<Record>, with_lex: bool) -> Result<S
         });
     if let Err(error) = written {
         // What was not acknowledged must not appear later. The rest stays as of a killed process: everybody sees that, and wipes.
-        let is_undone = output::write_at(storage, at, &wal::void_header())
+        let is_undone = output::write_at(storage, at, &wal::void_header(rest.len() as u64))
             .and_then(|()| output::sync(storage))
             .is_ok();
         settle::distrust_log(&snapshot.committed, at + bytes.len() as u64, is_undone);

@@ -366,6 +366,12 @@ pub fn contains_records(payload: &[u8], last_sequence: u64) -> bool {
     rest::contains(payload, last_sequence)
 }
 
+/// How many bytes a void header makes void; `None` where there is none.
+#[must_use]
+pub fn void_length(header: &[u8]) -> Option<u64> {
+    Claim::read(header).ok()?.void().map(u64::from)
+}
+
 fn header_at(region: &[u8], position: usize) -> Option<&[u8]> {
     region.get(position..position.checked_add(RECORD_HEADER_SIZE)?)
 }

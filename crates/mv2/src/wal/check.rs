@@ -26,7 +26,8 @@ pub struct Claim {
     pub batch_remaining: u32,
     continues: bool,
     pub checksum: [u8; 32],
-    check: u32,
+    /// The fourth field as it stands there.
+    field: u32,
 }
 
 impl Claim {
@@ -40,7 +41,7 @@ impl Claim {
             batch_remaining: field & ((1 << REMAINING_BITS) - 1),
             continues: field & 1 << REMAINING_BITS != 0,
             checksum: reader.array()?,
-            check: field >> CHECKED_BITS,
+            field,
         })
     }
 
@@ -49,9 +50,13 @@ impl Claim {
         self.sequence == 0 && self.length == 0
     }
 
+    fn check(&self) -> u32 {
+        self.field >> CHECKED_BITS
+    }
+
     /// Whether the writer gave a check.
     pub fn is_checked(&self) -> bool {
-        self.check != 0
+        self.check() != 0
     }
 
     /// Whether the check is of other fields.
@@ -60,7 +65,7 @@ impl Claim {
             continues: self.continues,
             remaining: self.batch_remaining,
         };
-        self.is_checked() && self.check != check(self.sequence, self.length, place.bits())
+        self.is_checked() && self.check() != check(self.sequence, self.length, place.bits())
     }
 
     /// Whether there is a check, and it holds.
@@ -73,22 +78,28 @@ impl Claim {
         self.continues && self.is_sure()
     }
 
-    /// Whether the log ends in front of it, and nothing that stands behind counts. Of what says so the beginning is enough,
-    /// where zeros stood before.
-    pub fn is_void(&self) -> bool {
-        self.is_end() && self.voided() > 0 && self.written_over() == VOID.len()
+    /// How much is void behind it; `None` where it does not say so. One may have been written over another header, or over
+    /// zeros, of which a part stayed.
+    pub fn void(&self) -> Option<u32> {
+        let is_part = |(byte, void): (&u8, u8)| *byte == void || *byte == 0;
+        let is_whole = self.checksum == VOID;
+        let is_void = is_whole
+            || self.is_end()
+                && self.checksum != [0; 32]
+                && self.checksum.iter().zip(VOID).all(is_part);
+        is_void.then_some(if self.is_end() { self.field } else { 0 })
     }
 
-    /// How many bytes of the checksum are written over already in a header that ends the log.
-    pub fn written_over(&self) -> usize {
-        let voided = self.voided();
-        let zeros = self.checksum.iter().skip(voided);
-        voided + zeros.take_while(|byte| **byte == 0).count()
-    }
-
-    fn voided(&self) -> usize {
-        let pairs = self.checksum.iter().zip(VOID);
-        pairs.take_while(|(left, right)| **left == *right).count()
+    /// Whether it is the checksum of this hash, as far as the header was not written over by one that ends the log.
+    pub fn is_of(&self, hash: &[u8; 32]) -> bool {
+        if !self.is_end() {
+            return self.checksum == *hash;
+        }
+        let bytes = self.checksum.iter().zip(VOID).zip(hash);
+        bytes.clone().any(|((byte, _), own)| byte == own)
+            && bytes
+                .clone()
+                .all(|((byte, void), own)| byte == own || *byte == void || *byte == 0)
     }
 
     /// Sequence of the last record of the batch.
@@ -145,9 +156,12 @@ pub fn field(sequence: u64, length: u32, place: InBatch) -> u32 {
     check(sequence, length, bits) << CHECKED_BITS | bits
 }
 
-/// The header that stands where the log ends, and makes void what stands behind it.
-pub fn void_header() -> [u8; RECORD_HEADER_SIZE] {
+/// The header that stands where the log ends, and makes void what stands behind it: so many bytes may be more than zeros.
+#[must_use]
+pub fn void_header(length: u64) -> [u8; RECORD_HEADER_SIZE] {
     let mut header = [0; RECORD_HEADER_SIZE];
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    header[12..16].copy_from_slice(&length.to_le_bytes());
     header[RECORD_HEADER_SIZE - VOID.len()..].copy_from_slice(&VOID);
     header
 }

@@ -203,8 +203,9 @@ impl Before {
             return false;
         };
         let last = previous.map(|previous| previous.sequence).or(self.last);
-        let is_last = header_at(region, record.payload.end)
-            .is_none_or(|behind| behind.iter().all(|byte| *byte == 0));
+        let is_last = header_at(region, record.payload.end).is_none_or(|behind| {
+            behind.iter().all(|byte| *byte == 0) || super::void_length(behind).is_some()
+        });
         let front = Claim::read(region).map_or(0, |front| front.sequence);
         let is_older = (1..front).contains(&record.sequence);
         !record.is_checked && is_last && !is_older && last >= Some(record.sequence)

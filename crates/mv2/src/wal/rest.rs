@@ -147,7 +147,7 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     let Some((first, newest)) = found.first().zip(found.last()) else {
         return NOTHING;
     };
-    if claim.is_some_and(|claim| claim.is_void()) {
+    if claim.is_some_and(|claim| claim.void().is_some()) {
         return NOTHING;
     }
     // A header is written last, from front to end: without a checksum it is not there.
@@ -198,8 +198,10 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     if !found.iter().all(is_on_its_way) {
         return damaged;
     }
-    let own = claim.filter(|claim| claim.is_sure() && claim.batch_end() == end);
-    if front.has_taken_front(&own.unwrap_or(first.claim)) {
+    // The record itself may be whole, and stand where another one's batch does not go on.
+    let is_next = |claim: &Claim| claim.is_sure() && claim.sequence > last;
+    let next = claim.filter(|claim| is_next(claim) && claim.batch_end() == end);
+    if front.has_taken_front(&next.unwrap_or(first.claim)) {
         return NOTHING;
     }
     // The next record itself stands behind: what is not intact was applied, and is no write that was on its way.
@@ -255,12 +257,7 @@ fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
         // Zeros are an entry, too.
         content.iter().any(|byte| *byte != 0)
     } else {
-        let left = if claim.is_end() {
-            claim.written_over()
-        } else {
-            0
-        };
-        crate::hash(content).get(left..) == claim.checksum.get(left..)
+        claim.is_of(&crate::hash(content))
     };
     is_told.then_some(start + content.len())
 }
@@ -283,6 +280,11 @@ fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize
         mut sequence,
     } = start;
     while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
+        // Elsewhere it may be content.
+        let is_void = || Claim::read(header).is_ok_and(|claim| claim.void().is_some());
+        if sequence.is_some() && is_void() {
+            break;
+        }
         let end = look_at(region, header, position, last, budget);
         match end {
             Some((claim, end)) => {

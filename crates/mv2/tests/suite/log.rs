@@ -717,7 +717,7 @@ fn nothing_counts_behind_a_void_header_however_much_of_it_is_written() {
     let acknowledged = encode_batch(6, &["acknowledged", "it seems"]);
     let mut single = Vec::new();
     encode_record(9, InBatch::ALONE, b"and another one", &mut single);
-    let (header, zeros) = (void_header(), [0; RECORD_HEADER_SIZE]);
+    let (header, zeros) = (void_header(100), [0; RECORD_HEADER_SIZE]);
     for written in 0..=RECORD_HEADER_SIZE {
         let front = [&header[..written], &zeros[written..]].concat();
         let is_void = front[16..].iter().any(|byte| *byte != 0);

@@ -1,72 +1,17 @@
 //! Documents that contain the records of another log: they are content, however little of the record around them has arrived.
 
 use engine::{Content, Document};
-use mv2::wal::{RECORD_HEADER_SIZE, void_header};
+use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::recording::Event;
 
 use crate::support::{
     Place, assert_survives, assert_survives_within, disk_after, doctored, document_of_records,
-    events_apart, has_frames, is_first_header, is_text, put, small, write_at, write_files,
-    write_in_part,
+    events_apart, events_into_log, has_frames, is_first_header, is_text, is_void_header, put,
+    small, write_at, write_files, write_in_part,
 };
 
 fn of_records() -> Document {
     document_of_records(8192)
-}
-
-/// What a process writes that does not look at what it puts, and puts them into the log.
-fn events_into_log(place: &Place, documents: Vec<Document>) -> Vec<Event> {
-    let contents = |document: &Document| match &document.content {
-        Content::Bytes(bytes) => bytes.clone(),
-        _ => Vec::new(),
-    };
-    let wanted: Vec<Vec<u8>> = documents.iter().map(contents).collect();
-    // As long, and as impossible to compress.
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut others = Vec::new();
-    let stand_ins = documents.into_iter().zip(&wanted).map(|(document, bytes)| {
-        others.push(bytes.iter().map(|_| random.u8(..)).collect::<Vec<u8>>());
-        match others.last() {
-            Some(other) if !other.is_empty() => Document {
-                content: Content::Bytes(other.clone()),
-                ..document
-            },
-            _ => document,
-        }
-    });
-    let stand_ins = stand_ins.collect();
-    let mut events = events_apart(place, stand_ins);
-    let header = events.iter().rposition(is_first_header).unwrap();
-    let bytes_of = |event: &Event| match event {
-        Event::Wrote { bytes, .. } => bytes.to_vec(),
-        _ => panic!("{event:?}"),
-    };
-    let mut batch = bytes_of(&events[header]);
-    batch.extend(bytes_of(&events[header - 1]));
-    for (other, wanted) in others
-        .iter()
-        .zip(&wanted)
-        .filter(|(other, _)| !other.is_empty())
-    {
-        let at = batch.windows(other.len()).position(|found| found == other);
-        let at = at.unwrap();
-        batch[at..at + wanted.len()].copy_from_slice(wanted);
-    }
-    let mut at = 0;
-    while batch[at] != 0 {
-        let length = u32::from_le_bytes(batch[at + 8..at + 12].try_into().unwrap()) as usize;
-        let payload = at + RECORD_HEADER_SIZE..at + RECORD_HEADER_SIZE + length;
-        let checksum = mv2::hash(&batch[payload.clone()]);
-        batch[at + 16..payload.start].copy_from_slice(&checksum);
-        at = payload.end;
-    }
-    let rest = batch.split_off(RECORD_HEADER_SIZE);
-    for (number, new) in [(header, batch), (header - 1, rest)] {
-        if let Event::Wrote { bytes, .. } = &mut events[number] {
-            *bytes = new.into();
-        }
-    }
-    events
 }
 
 /// Begins to put these, and writes no more than so many bytes of each header and of the rest.
@@ -335,9 +280,7 @@ fn a_long_one_whose_writer_was_killed_within_a_write() {
 fn at_each_kill_within_a_wipe(place: &Place, check: impl Fn()) {
     let initial = place.files();
     let events = events_apart(place, small("next"));
-    let is_void =
-        |event: &Event| matches!(event, Event::Wrote { bytes, .. } if **bytes == void_header());
-    let first = events.iter().position(is_void).unwrap();
+    let first = events.iter().position(is_void_header).unwrap();
     let writes: Vec<(u64, &[u8])> = events[first..]
         .iter()
         .take_while(|event| !matches!(event, Event::Synced { .. }))

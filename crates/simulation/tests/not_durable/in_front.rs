@@ -1,12 +1,13 @@
 //! What others write in front of what a killed batch left: its sequences go on from theirs, and it was never acknowledged.
 
-use engine::PurgeRequest;
-use mv2::wal::RECORD_HEADER_SIZE;
+use engine::{Content, Document, PurgeRequest};
+use mv2::wal::{RECORD_HEADER_SIZE, region, scan};
 use simulation::recording::Event;
 
 use crate::support::{
     Place, another_is_killed, assert_survives, batch, disk_after, doctored, has_frames, header,
-    is_text, killed_in_front_of_its_header, of_the_reference, put, small, write_at, write_files,
+    is_text, killed_in_front_of_its_header, of_the_reference, put, small, up_to_last_sync,
+    write_at, write_files,
 };
 
 /// With a record of the reference in front of what a killed batch left. The zeros behind it, which the reference does not
@@ -48,32 +49,71 @@ fn a_record_of_the_reference_and_doctor() {
     }
 }
 
-/// Of the length of the first one of the batch, so that the second one stands right behind it.
+/// As long as the first one of the batch, so that the second one stands right behind; one record, or two together.
 #[test]
-fn a_record_of_the_reference_of_equal_length() {
-    let place = Place::with(&["first"]);
-    let before = header(&place);
-    let first = "the first one of a batch, so long that the reference can be as long";
-    killed_in_front_of_its_header(&place, batch(12, first));
-    let log = usize::try_from(before.wal_offset).unwrap();
-    let length = || {
+fn records_of_the_reference_of_equal_length() {
+    for in_front in [0, 1] {
+        let place = Place::with(&["first"]);
+        let before = header(&place);
+        let long = "the first one of a batch, so long that the reference can be as long ".repeat(8);
+        let documents = batch(12, &long);
+        killed_in_front_of_its_header(&place, documents);
+        let log = usize::try_from(before.wal_offset).unwrap();
         let bytes = std::fs::read(&place.path).unwrap();
-        // Its payload is there, its header is not: the second header follows.
-        let second = (before.wal_sequence + 2).to_le_bytes();
-        let found = bytes[log..].windows(8).position(|found| found == second);
-        found.unwrap()
-    };
-    let second = length();
-    let room = second - of_the_reference(before.wal_sequence + 1, b"").len();
-    let text = "x".repeat(room);
-    let record = of_the_reference(before.wal_sequence + 1, text.as_bytes());
-    write_at(&place, before.wal_offset, &record);
-    assert_eq!(length(), second);
+        let sequence = (before.wal_sequence + 2).to_le_bytes();
+        let behind = log + RECORD_HEADER_SIZE;
+        let second = bytes[behind..]
+            .windows(8)
+            .position(|found| found == sequence);
+        let second = RECORD_HEADER_SIZE + second.unwrap();
+        let mut records = Vec::new();
+        for number in 0..in_front {
+            let sequence = before.wal_sequence + 1 + number;
+            records.extend(of_the_reference(sequence, b"of the reference"));
+        }
+        let last = before.wal_sequence + 1 + in_front;
+        let room = second - records.len() - of_the_reference(last, b"").len();
+        let text = "x".repeat(room);
+        records.extend(of_the_reference(last, text.as_bytes()));
+        assert_eq!(records.len(), second);
+        write_at(&place, before.wal_offset, &records);
+        let memory = place.open();
+        has_frames(&memory, &[2 + in_front]).unwrap();
+        is_text(&memory, 1 + in_front, &text).unwrap();
+        put(&memory, small("next")).unwrap();
+        has_frames(&place.open(), &[3 + in_front]).unwrap();
+    }
+}
+
+/// A handle knows that nothing stands behind the newest record. The reference writes in front of what a killed process left, where
+/// that is zeros for so long that it looks like nothing.
+#[test]
+fn a_record_of_the_reference_with_zeros_behind_it() {
+    let place = Place::with(&["first"]);
+    let watched = place.watch();
     let memory = place.open();
-    has_frames(&memory, &[2]).unwrap();
-    is_text(&memory, 1, &text).unwrap();
-    put(&memory, small("next")).unwrap();
-    has_frames(&place.open(), &[3]).unwrap();
+    put(&memory, small("known")).unwrap();
+    let bytes = std::fs::read(&place.path).unwrap();
+    let before = header(&place);
+    let scan = scan(region(&bytes, &before).unwrap(), before.wal_sequence);
+    let zeros = Document {
+        content: Content::Bytes(vec![0; 3000]),
+        ..Document::text("", 1)
+    };
+    let mut documents = vec![zeros];
+    documents.extend(batch(6, "of the one that is killed"));
+    another_is_killed(&place, documents);
+    let mut record = of_the_reference(scan.last_sequence(0) + 1, &[b'r'; 1000]);
+    record.extend([0; RECORD_HEADER_SIZE]);
+    write_at(&place, before.wal_offset + scan.head, &record);
+    let initial = place.files();
+    let from = watched.events().len();
+    put(&memory, batch(8, "next")).unwrap();
+    let events = up_to_last_sync(watched.events()[from..].to_vec());
+    assert_survives(&disk_after(&initial, &events), |memory| {
+        put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+        has_frames(memory, &[4, 12])
+    });
 }
 
 /// It takes sequences without records.

@@ -2,10 +2,13 @@
 
 use engine::{Document, Memory};
 use mv2::wal;
+use simulation::image::DiskState;
+use simulation::recording::Event;
 
 use crate::support::{
-    Place, another_is_killed, assert_survives, batch, disk_after, fail_from, has_frames, header,
-    is_first_header, is_text, put, small, up_to_last_sync, write_files,
+    Place, another_is_killed, assert_survives, batch, disk_after, events_apart, fail_from,
+    has_frames, header, is_first_header, is_text, put, small, up_to_last_sync, write_at,
+    write_files,
 };
 
 /// A text that cannot be compressed.
@@ -116,4 +119,58 @@ fn at_the_end_of_the_log_nothing_behind_it_is_wiped() {
     put(&memory, small("next")).unwrap();
     assert_eq!(header(&place).wal_size, log.wal_size);
     assert_eq!(behind(), before);
+}
+
+/// The old file comes back, without what a killed process put, and with what turns programs of the reference away.
+#[test]
+fn a_put_that_was_killed_in_front_of_a_rewrite_whose_name_is_lost() {
+    let place = Place::with(&["first"]);
+    let watched = place.watch();
+    let memory = place.open();
+    put(&memory, batch(600, "document")).unwrap();
+    memory.seal().unwrap();
+    // It is rewritten at some seal: in place of a commit, with the log.
+    for _ in 0..60 {
+        let id = put(&memory, small("acknowledged")).unwrap();
+        let mut disk = DiskState::new(&place.files());
+        let from = watched.events().len();
+        for event in events_apart(&place, small("of a killed process")) {
+            if let Event::Wrote { offset, bytes, .. } = &event
+                && *offset >= 4096
+            {
+                write_at(&place, *offset, bytes);
+                disk.apply(&event);
+            }
+        }
+        has_frames(&memory, &[id + 2]).unwrap();
+        if !is_rewritten_by_seal(&place) {
+            memory.seal().unwrap();
+            continue;
+        }
+        watched.fail_folder_syncs();
+        let _ = memory.seal();
+        let events = watched.events();
+        events[from..].iter().for_each(|event| disk.apply(event));
+        assert_survives(&disk, |memory| {
+            is_text(memory, id, "acknowledged")?;
+            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            has_frames(memory, &[id + 2, id + 3])
+        });
+        return;
+    }
+    panic!("it was never rewritten");
+}
+
+/// Whether the next one to seal makes a new file of the log and what is there.
+fn is_rewritten_by_seal(place: &Place) -> bool {
+    let other = Place::new();
+    write_files(other.folder.path(), &place.files());
+    let watched = other.watch();
+    other.open().seal().unwrap();
+    let events = watched.events();
+    let syncs = events
+        .iter()
+        .filter(|event| matches!(event, Event::Synced { .. }));
+    let is_renamed = |event: &Event| matches!(event, Event::Renamed { .. });
+    syncs.count() < 4 && events.iter().any(is_renamed)
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use engine::{Document, OpenMode, PutOptions};
 use mv2::header::Header;
-use mv2::wal::{RECORD_HEADER_SIZE, void_header};
+use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::image::DiskState;
 use simulation::recording::{Event, Fault, FaultKind};
 use simulation::run::{NAME, open};
 
 use crate::support::{
     Place, assert_survives, assert_survives_within, batch, disk_after, events_apart, events_of_put,
-    has_frames, header, is_text, killed_in_front_of_its_header, large, of_the_reference, put,
-    record_header_at, small, write_at, write_files,
+    has_frames, header, is_text, is_void_header, killed_in_front_of_its_header, large,
+    of_the_reference, put, record_header_at, small, write_at, write_files,
 };
 
 /// Bytes that reach the disk together.
@@ -196,12 +196,11 @@ fn put_after_a_wipe_that_failed(by_another: bool, in_sync: bool, fault: impl Fn(
     let in_front = {
         let is_change = |event: &&Event| !matches!(event, Event::Begins(_) | Event::Ends(_));
         let events = events_apart(&place, small("x"));
-        let is_wipe = |event: &&Event| {
-            matches!(event, Event::Wrote { offset, bytes, .. }
-                if *offset == log && **bytes == void_header())
-        };
         let changes: Vec<_> = events.iter().filter(is_change).collect();
-        let wipe = changes.iter().position(is_wipe).unwrap();
+        let wipe = changes
+            .iter()
+            .position(|event| is_void_header(event))
+            .unwrap();
         let is_sync = |event: &&Event| matches!(event, Event::Synced { .. });
         let sync = changes[wipe..].iter().position(is_sync).unwrap();
         (wipe + if in_sync { sync } else { 0 }) as u64

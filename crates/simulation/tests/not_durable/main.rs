@@ -12,3 +12,4 @@ mod others;
 mod shown;
 mod support;
 mod taken_back;
+mod void;

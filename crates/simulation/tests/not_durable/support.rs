@@ -9,7 +9,7 @@ use std::time::Duration;
 use engine::{Content, Dedupe, DoctorOptions, Document, Error, Memory, OpenMode, PutOptions};
 use fastrand::Rng;
 use mv2::header::Header;
-use mv2::wal::{FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record};
+use mv2::wal::{FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record, void_length};
 use simulation::image::{Crash, DiskState, Folder};
 use simulation::recording::{Event, Fault, FaultKind, Watch, watch};
 use simulation::run::{NAME, open, read_folder, scratch};
@@ -179,6 +179,12 @@ pub fn is_first_header(event: &Event) -> bool {
         if *offset >= 4096 && bytes.len() == RECORD_HEADER_SIZE && bytes[0] != 0)
 }
 
+/// Whether what stands behind a place of the log is made void, to be wiped.
+pub fn is_void_header(event: &Event) -> bool {
+    matches!(event, Event::Wrote { bytes, .. }
+        if bytes.len() == RECORD_HEADER_SIZE && void_length(bytes).is_some())
+}
+
 /// Which event writes the first header of a record at `at`.
 pub fn record_header_at(events: &[Event], at: u64) -> usize {
     let is_it = |event: &Event| {
@@ -322,4 +328,59 @@ pub fn put_once(memory: &Memory, documents: Vec<Document>) -> Result<u64, Error>
         ..PutOptions::default()
     };
     Ok(memory.put(documents, options)?.ids[0])
+}
+
+/// What a process writes that does not look at what it puts, and puts them into the log.
+pub fn events_into_log(place: &Place, documents: Vec<Document>) -> Vec<Event> {
+    let contents = |document: &Document| match &document.content {
+        Content::Bytes(bytes) => bytes.clone(),
+        _ => Vec::new(),
+    };
+    let wanted: Vec<Vec<u8>> = documents.iter().map(contents).collect();
+    // As long, and as impossible to compress.
+    let mut random = Rng::with_seed(7);
+    let mut others = Vec::new();
+    let stand_ins = documents.into_iter().zip(&wanted).map(|(document, bytes)| {
+        others.push(bytes.iter().map(|_| random.u8(..)).collect::<Vec<u8>>());
+        match others.last() {
+            Some(other) if !other.is_empty() => Document {
+                content: Content::Bytes(other.clone()),
+                ..document
+            },
+            _ => document,
+        }
+    });
+    let stand_ins = stand_ins.collect();
+    let mut events = events_apart(place, stand_ins);
+    let header = events.iter().rposition(is_first_header).unwrap();
+    let bytes_of = |event: &Event| match event {
+        Event::Wrote { bytes, .. } => bytes.to_vec(),
+        _ => panic!("{event:?}"),
+    };
+    let mut batch = bytes_of(&events[header]);
+    batch.extend(bytes_of(&events[header - 1]));
+    for (other, wanted) in others
+        .iter()
+        .zip(&wanted)
+        .filter(|(other, _)| !other.is_empty())
+    {
+        let at = batch.windows(other.len()).position(|found| found == other);
+        let at = at.unwrap();
+        batch[at..at + wanted.len()].copy_from_slice(wanted);
+    }
+    let mut at = 0;
+    while batch[at] != 0 {
+        let length = u32::from_le_bytes(batch[at + 8..at + 12].try_into().unwrap()) as usize;
+        let payload = at + RECORD_HEADER_SIZE..at + RECORD_HEADER_SIZE + length;
+        let checksum = mv2::hash(&batch[payload.clone()]);
+        batch[at + 16..payload.start].copy_from_slice(&checksum);
+        at = payload.end;
+    }
+    let rest = batch.split_off(RECORD_HEADER_SIZE);
+    for (number, new) in [(header, batch), (header - 1, rest)] {
+        if let Event::Wrote { bytes, .. } = &mut events[number] {
+            *bytes = new.into();
+        }
+    }
+    events
 }
