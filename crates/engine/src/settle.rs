@@ -156,16 +156,14 @@ fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind, needs_sync: bool) ->
     let (committed, pending) = (&snapshot.committed, &snapshot.pending);
     let from = committed.header.wal_offset + pending.head;
     let last = last_written(committed, from)?;
-    if last > from {
-        refuse_acknowledged(committed, pending)?;
-    }
+    let has_look_alikes = last > from && refuse_acknowledged(committed, pending, last)?;
     let to = last
         .max(behind.to_wipe)
         .max(void_end(committed, from)?)
         .min(committed.header.wal_end());
     (behind.to_wipe, behind.is_zero) = (to, false);
     if to > from {
-        wipe_durably(committed, from, to)?;
+        wipe_durably(committed, from, to, has_look_alikes)?;
     } else if needs_sync {
         output::sync(&committed.storage)?;
     }
@@ -194,7 +192,7 @@ pub fn empty_log(base: &Committed, pending: &Pending) -> LogBehind {
     let from = header.wal_offset;
     let end = (from + pending.head + RECORD_HEADER_SIZE as u64).min(header.wal_end());
     if pending.has_unchecked {
-        let _ = wipe_durably(base, from, end);
+        let _ = wipe_durably(base, from, end, true);
     } else {
         let _ = wipe(base, from, from + RECORD_HEADER_SIZE as u64);
     }
@@ -264,15 +262,21 @@ fn last_written(committed: &Committed, from: u64) -> Result<u64> {
     Ok(from)
 }
 
-/// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped.
-fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
+/// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped. Up to
+/// `end` there is more than zeros: whether that contains what looks like such records as soon as a part of it is gone.
+fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Result<bool> {
     let header = &committed.header;
     let region = committed.payload(header.wal_offset, header.wal_size)?;
     let hides = wal::hides_acknowledged(region, pending.head, pending.last_sequence);
     // What could not be read is zeros in a map.
     committed.check()?;
     if !hides {
-        return Ok(());
+        let head = usize::try_from(pending.head).unwrap_or(usize::MAX);
+        let end = usize::try_from(end - header.wal_offset).unwrap_or(usize::MAX);
+        let behind = region.get(head..end).unwrap_or_default();
+        let has_look_alikes = wal::contains_records(behind, pending.last_sequence);
+        committed.check()?;
+        return Ok(has_look_alikes);
     }
     Err(Error::corrupt(
         "log",
@@ -282,8 +286,8 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
 }
 
 /// Wipes what others may have to see as long as it is not durable: so long a header in front notes how far it goes. The system
-/// may show zeros that never arrive.
-fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
+/// may show zeros that never arrive. Where there may be look-alikes of records, that header arrives in front of the zeros.
+fn wipe_durably(committed: &Committed, from: u64, to: u64, has_look_alikes: bool) -> Result<()> {
     let storage = &committed.storage;
     let wal_end = committed.header.wal_end();
     let (header_end, to) = (from + RECORD_HEADER_SIZE as u64, to.min(wal_end));
@@ -296,6 +300,9 @@ fn wipe_durably(committed: &Committed, from: u64, to: u64) -> Result<()> {
     // halfway may look like anything.
     let noted = wal::void_header(to.saturating_sub(header_end));
     output::write_at(storage, from, &noted)?;
+    if has_look_alikes {
+        output::sync(storage)?;
+    }
     wipe(committed, header_end, to)?;
     output::sync(storage)?;
     // Whether this arrives does not matter.

@@ -140,10 +140,7 @@ pub fn scan_from(
                 let last = records.last().map_or(last_sequence, |record| {
                     record.sequence.max(applied.sequence)
                 });
-                let front = InFront {
-                    last,
-                    is_open: before.is_open(records.last()),
-                };
+                let front = before.in_front(last, records.last());
                 match rest::judge(region, position, front) {
                     rest::Judgement::Torn { .. } => {
                         is_damage = before.hides_last(region, position, records.last());
@@ -278,10 +275,7 @@ fn salvage_by(
                 is_damage,
             });
         };
-        let front = InFront {
-            last,
-            is_open: before.is_open(previous),
-        };
+        let front = before.in_front(last, previous);
         match search.judge(region, position, front) {
             rest::Judgement::Mended(record) if places <= MOST_PLACES => {
                 position = record.payload.end;
@@ -359,11 +353,11 @@ pub fn hides_acknowledged(region: &[u8], head: u64, last_sequence: u64) -> bool 
     )
 }
 
-/// Whether a payload contains what would look like a record behind `last_sequence`, should the record around it not reach the
-/// disk whole: a memory can be a document, and brings a log of its own.
+/// Whether there is anywhere in it what would look like a record behind `last_sequence`, should what stands around it be gone: a
+/// memory can be a document, and brings a log of its own.
 #[must_use]
-pub fn contains_records(payload: &[u8], last_sequence: u64) -> bool {
-    rest::contains(payload, last_sequence)
+pub fn contains_records(bytes: &[u8], last_sequence: u64) -> bool {
+    rest::contains(bytes, last_sequence)
 }
 
 /// How many bytes a void header makes void; `None` where there is none.
@@ -437,10 +431,10 @@ fn remaining(region: &[u8], claim: &Claim, end: usize) -> u32 {
     let goes_on = || {
         let next = Claim::read(region.get(end..)?).ok()?;
         next.is_sure()
-            .then(|| next.batch_remaining.checked_add(1))?
+            .then(|| next.in_batch.remaining.checked_add(1))?
     };
-    if claim.is_checked() || goes_on() == Some(claim.batch_remaining) {
-        claim.batch_remaining
+    if claim.is_checked() || goes_on() == Some(claim.in_batch.remaining) {
+        claim.in_batch.remaining
     } else {
         0
     }

@@ -23,8 +23,7 @@ const PRIME: u128 = 4093;
 pub struct Claim {
     pub sequence: u64,
     pub length: u32,
-    pub batch_remaining: u32,
-    continues: bool,
+    pub in_batch: InBatch,
     pub checksum: [u8; 32],
     /// The fourth field as it stands there.
     field: u32,
@@ -38,8 +37,10 @@ impl Claim {
         Ok(Self {
             sequence,
             length,
-            batch_remaining: field & ((1 << REMAINING_BITS) - 1),
-            continues: field & 1 << REMAINING_BITS != 0,
+            in_batch: InBatch {
+                continues: field & 1 << REMAINING_BITS != 0,
+                remaining: field & ((1 << REMAINING_BITS) - 1),
+            },
             checksum: reader.array()?,
             field,
         })
@@ -61,11 +62,7 @@ impl Claim {
 
     /// Whether the check is of other fields.
     pub fn is_refuted(&self) -> bool {
-        let place = InBatch {
-            continues: self.continues,
-            remaining: self.batch_remaining,
-        };
-        self.is_checked() && self.check() != check(self.sequence, self.length, place.bits())
+        self.is_checked() && self.check() != check(self.sequence, self.length, self.in_batch.bits())
     }
 
     /// Whether there is a check, and it holds.
@@ -75,7 +72,7 @@ impl Claim {
 
     /// Whether its batch begins with a record in front of it. Other writers know no batches.
     pub fn continues(&self) -> bool {
-        self.continues && self.is_sure()
+        self.in_batch.continues && self.is_sure()
     }
 
     /// How much is void behind it; `None` where it does not say so. One may have been written over another header, or over
@@ -105,7 +102,7 @@ impl Claim {
     /// Sequence of the last record of the batch.
     pub fn batch_end(&self) -> u64 {
         self.sequence
-            .saturating_add(u64::from(self.batch_remaining))
+            .saturating_add(u64::from(self.in_batch.remaining))
     }
 }
 
@@ -135,13 +132,9 @@ impl InBatch {
         }
     }
 
-    /// What the header of a record says.
+    /// What the header of a record says, whether or not its check holds.
     pub fn read(header: &[u8]) -> Result<Self> {
-        let claim = Claim::read(header)?;
-        Ok(Self {
-            continues: claim.continues,
-            remaining: claim.batch_remaining,
-        })
+        Claim::read(header).map(|claim| claim.in_batch)
     }
 
     fn bits(self) -> u32 {

@@ -4,6 +4,7 @@
 //! contradict.
 
 use super::check::Claim;
+use super::rest::InFront;
 use super::{RECORD_HEADER_SIZE, WalRecord, header_at, read_record};
 use crate::header::Header;
 
@@ -92,8 +93,17 @@ impl Before {
     }
 
     /// Whether more of the batch of the record in front may follow. `previous` is that record, should it have been read.
-    pub fn is_open(self, previous: Option<&WalRecord>) -> bool {
+    fn is_open(self, previous: Option<&WalRecord>) -> bool {
         previous.map_or(!self.is_complete, |previous| previous.batch_remaining > 0)
+    }
+
+    /// What is known in front of a record that is not intact.
+    pub fn in_front(self, last: u64, previous: Option<&WalRecord>) -> InFront {
+        InFront {
+            last,
+            is_open: self.is_open(previous),
+            is_of_others: previous.is_some_and(|previous| !previous.is_checked),
+        }
     }
 
     /// [`read_record`] with the sequence that it has in truth, which is higher than the one before it.

@@ -94,6 +94,8 @@ pub struct InFront {
     pub last: u64,
     /// Whether more of its batch may follow.
     pub is_open: bool,
+    /// Whether another program wrote it, which does not look at what stands behind.
+    pub is_of_others: bool,
 }
 
 impl InFront {
@@ -102,13 +104,15 @@ impl InFront {
         Self {
             last,
             is_open: false,
+            is_of_others: false,
         }
     }
 
-    /// Whether the batch of the next record begins with one whose sequence is that of another record. It was being written,
-    /// and never acknowledged, when that one took the place of its front.
+    /// Whether the batch of the next record began where another one stands. It was being written, and never acknowledged, when
+    /// that one took the place of its front.
     fn has_taken_front(self, next: &Claim) -> bool {
-        !self.is_open && next.continues() && next.sequence == self.last.saturating_add(1)
+        let is_without_room = next.sequence == self.last.saturating_add(1);
+        !self.is_open && next.continues() && (is_without_room || self.is_of_others)
     }
 }
 
@@ -174,7 +178,7 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
             sequence: last + 1,
             stored_sequence: claim.map_or(0, |claim| claim.sequence),
             batch_remaining: if first.claim.continues() {
-                first.claim.batch_remaining.saturating_add(1)
+                first.claim.in_batch.remaining.saturating_add(1)
             } else {
                 0
             },
@@ -201,7 +205,9 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     // The record itself may be whole, and stand where another one's batch does not go on.
     let is_next = |claim: &Claim| claim.is_sure() && claim.sequence > last;
     let next = claim.filter(|claim| is_next(claim) && claim.batch_end() == end);
-    if front.has_taken_front(&next.unwrap_or(first.claim)) {
+    if plausible.is_none_or(|claim| claim.continues())
+        && front.has_taken_front(&next.unwrap_or(first.claim))
+    {
         return NOTHING;
     }
     // The next record itself stands behind: what is not intact was applied, and is no write that was on its way.

@@ -281,13 +281,15 @@ fn at_each_kill_within_a_wipe(place: &Place, check: impl Fn()) {
     let initial = place.files();
     let events = events_apart(place, small("next"));
     let first = events.iter().position(is_void_header).unwrap();
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     let writes: Vec<(u64, &[u8])> = events[first..]
         .iter()
-        .take_while(|event| !matches!(event, Event::Synced { .. }))
         .filter_map(|event| match event {
-            Event::Wrote { offset, bytes, .. } => Some((*offset, &**bytes)),
+            Event::Wrote { offset, bytes, .. } => Some((event, *offset, &**bytes)),
             _ => None,
         })
+        .take_while(|(event, _, bytes)| is_void_header(event) || is_zero(bytes))
+        .map(|(_, offset, bytes)| (offset, bytes))
         .collect();
     let mut moments = 0;
     for (number, (offset, bytes)) in writes.iter().enumerate() {
@@ -327,5 +329,34 @@ fn whose_wipe_is_killed() {
             doctored(&place);
             has_frames(&place.open(), &[count]).unwrap();
         });
+    }
+}
+
+/// Of the wipe and what it notes in front any part may arrive.
+#[test]
+fn whose_wipe_is_lost_with_the_power() {
+    for is_committed in [true, false] {
+        let place = Place::with(&["first"]);
+        if is_committed {
+            put_into_log(&place, vec![of_records()]);
+            place.open().seal().unwrap();
+        } else {
+            killed_in_front_of_header(&place, vec![of_records()]);
+        }
+        let count = if is_committed { 2 } else { 1 };
+        let initial = place.files();
+        let events = events_apart(&place, small("next"));
+        for (sync, _) in events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| matches!(event, Event::Synced { .. }))
+        {
+            let disk = disk_after(&initial, &events[..sync]);
+            assert_survives(&disk, |memory| {
+                has_frames(memory, &[count])?;
+                put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+                has_frames(memory, &[count + 1])
+            });
+        }
     }
 }

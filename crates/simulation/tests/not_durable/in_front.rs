@@ -85,6 +85,21 @@ fn records_of_the_reference_of_equal_length() {
     }
 }
 
+/// It reaches into what the batch left, however far.
+#[test]
+fn a_long_record_of_the_reference_and_doctor() {
+    for length in (300..2000).step_by(170) {
+        let place = Place::with(&["first"]);
+        let before = header(&place);
+        killed_in_front_of_its_header(&place, batch(3, &"x".repeat(600)));
+        let record = of_the_reference(before.wal_sequence + 1, &vec![b'r'; length]);
+        write_at(&place, before.wal_offset, &record);
+        has_frames(&place.open(), &[2]).unwrap();
+        doctored(&place);
+        has_frames(&place.open(), &[2]).unwrap();
+    }
+}
+
 /// A handle knows that nothing stands behind the newest record. The reference writes in front of what a killed process left, where
 /// that is zeros for so long that it looks like nothing.
 #[test]

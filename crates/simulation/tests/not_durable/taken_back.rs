@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::{Document, Memory};
-use mv2::wal::RECORD_HEADER_SIZE;
+use mv2::wal::void_header;
 use simulation::image::DiskState;
 use simulation::recording::Event;
 
@@ -30,7 +30,7 @@ fn another_is_in_its_sync(place: &Place, documents: Vec<Document>) -> u64 {
 
 /// Its sync has failed.
 fn is_taken_back(place: &Place, at: u64) {
-    write_at(place, at, &[0; RECORD_HEADER_SIZE]);
+    write_at(place, at, &void_header(1000));
 }
 
 #[test]
