@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{
     Place, assert_survives, disk_after, fail_from, is_new_header, is_text, killed_at_header, large,
-    put, small, write_files,
+    put, small, with_neither_stored_nor_undone, write_files,
 };
 use engine::{DoctorOptions, Memory, PurgeRequest};
 use mv2::header::Header;
@@ -143,15 +143,7 @@ fn a_large_put_that_cannot_even_write_the_old_header_back() {
 /// A put whose sync failed, as its undoing did, is there for whoever comes next, and goes with the power.
 #[test]
 fn a_put_that_was_neither_stored_nor_undone() {
-    let place = Place::with(&["first"]);
-    let initial = place.files();
-    let watched = place.watch();
-    let memory = place.open();
-    put(&memory, small("second")).unwrap();
-    // Two writes come before its sync.
-    fail_from(&watched, 2);
-    assert!(put(&memory, small("neither")).is_err());
-    watched.fail(None);
+    let (place, initial, watched, memory) = with_neither_stored_nor_undone();
     drop(memory);
     let memory = place.open();
     is_text(&memory, 2, "neither").unwrap();

@@ -307,17 +307,20 @@ fn at_each_kill_within_a_wipe(place: &Place, check: impl Fn()) {
     assert!(moments > 2 * RECORD_HEADER_SIZE, "{moments}");
 }
 
+/// Memories whose log the next put has to wipe of a document of records, and how many frames they have: it is committed, or its
+/// writer was killed.
+fn committed_and_killed() -> [(Place, u64); 2] {
+    let committed = Place::with(&["first"]);
+    put_into_log(&committed, vec![of_records()]);
+    committed.open().seal().unwrap();
+    let killed = Place::with(&["first"]);
+    killed_in_front_of_header(&killed, vec![of_records()]);
+    [(committed, 2), (killed, 1)]
+}
+
 #[test]
 fn whose_wipe_is_killed() {
-    for is_committed in [true, false] {
-        let place = Place::with(&["first"]);
-        if is_committed {
-            put_into_log(&place, vec![of_records()]);
-            place.open().seal().unwrap();
-        } else {
-            killed_in_front_of_header(&place, vec![of_records()]);
-        }
-        let count = if is_committed { 2 } else { 1 };
+    for (place, count) in committed_and_killed() {
         at_each_kill_within_a_wipe(&place, || {
             let killed = place.files();
             let memory = place.open();
@@ -335,15 +338,7 @@ fn whose_wipe_is_killed() {
 /// Of the wipe and what it notes in front any part may arrive.
 #[test]
 fn whose_wipe_is_lost_with_the_power() {
-    for is_committed in [true, false] {
-        let place = Place::with(&["first"]);
-        if is_committed {
-            put_into_log(&place, vec![of_records()]);
-            place.open().seal().unwrap();
-        } else {
-            killed_in_front_of_header(&place, vec![of_records()]);
-        }
-        let count = if is_committed { 2 } else { 1 };
+    for (place, count) in committed_and_killed() {
         let initial = place.files();
         let events = events_apart(&place, small("next"));
         for (sync, _) in events

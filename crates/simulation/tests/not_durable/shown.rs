@@ -1,8 +1,8 @@
 //! What is told of and not written: it is durable then all the same.
 
 use crate::support::{
-    Place, assert_survives, disk_after, doctored, events_of_put, fail_from, is_text,
-    killed_at_header, large, put, put_once, small,
+    Place, assert_survives, disk_after, doctored, events_of_put, is_text, killed_at_header, large,
+    put, put_once, small, with_neither_stored_nor_undone,
 };
 
 #[test]
@@ -43,14 +43,7 @@ fn a_duplicate_of_what_a_killed_commit_holds() {
 
 #[test]
 fn a_put_that_was_neither_stored_nor_undone_and_doctor() {
-    let place = Place::with(&["first"]);
-    let initial = place.files();
-    let watched = place.watch();
-    let memory = place.open();
-    put(&memory, small("second")).unwrap();
-    fail_from(&watched, 2);
-    assert!(put(&memory, small("neither")).is_err());
-    watched.fail(None);
+    let (place, initial, watched, memory) = with_neither_stored_nor_undone();
     drop(memory);
     let report = doctored(&place);
     assert_eq!(report["status"], "clean", "{report}");

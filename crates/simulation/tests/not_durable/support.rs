@@ -384,3 +384,18 @@ pub fn events_into_log(place: &Place, documents: Vec<Document>) -> Vec<Event> {
     }
     events
 }
+
+/// A memory with two documents, and a third, `neither`, whose sync failed as its undoing did: its files at first, and who watches
+/// and who wrote them.
+pub fn with_neither_stored_nor_undone() -> (Place, Folder, Watch, Memory) {
+    let place = Place::with(&["first"]);
+    let initial = place.files();
+    let watched = place.watch();
+    let memory = place.open();
+    put(&memory, small("second")).unwrap();
+    // Two writes come before its sync.
+    fail_from(&watched, 2);
+    assert!(put(&memory, small("neither")).is_err());
+    watched.fail(None);
+    (place, initial, watched, memory)
+}

@@ -11,7 +11,7 @@ use simulation::recording::Event;
 use crate::support::{
     Place, assert_survives, batch, disk_after, events_apart, fail_from, has_frames,
     is_first_header, is_text, killed_in_front_of_its_header, large, put, put_in_part, small,
-    up_to_last_sync, write_at,
+    up_to_last_sync, with_neither_stored_nor_undone, write_at,
 };
 
 /// A put of another process whose sync is under way, and that the handles of `place` see. Gives where its first header stands.
@@ -133,15 +133,7 @@ fn what_was_seen_is_not_committed_in_place_of_what_was_stored() {
 
 #[test]
 fn two_puts_that_could_not_be_taken_back() {
-    let place = Place::with(&["first"]);
-    let initial = place.files();
-    let watched = place.watch();
-    let memory = place.open();
-    put(&memory, small("second")).unwrap();
-    // Two writes, and then the sync.
-    fail_from(&watched, 2);
-    assert!(put(&memory, small("neither")).is_err());
-    watched.fail(None);
+    let (_place, initial, watched, memory) = with_neither_stored_nor_undone();
     // The write before again, the wipe, its sync and its end, two writes, and then the sync.
     fail_from(&watched, 6);
     assert!(put(&memory, small("nor this")).is_err());
