@@ -111,6 +111,8 @@ pub struct NewestWrite {
     headers: Arc<Vec<(u64, [u8; RECORD_HEADER_SIZE])>>,
     /// Whether this process made it, and synced it. The sync of another may have failed.
     pub is_synced: bool,
+    /// Whether the reference made it, which looks at nothing that stands behind.
+    pub is_unchecked: bool,
 }
 
 impl NewestWrite {

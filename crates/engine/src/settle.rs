@@ -118,8 +118,9 @@ pub fn settle_log(snapshot: &Snapshot) -> Result<()> {
     let is_written_again = write_newest_again(snapshot)?;
     let mut behind = committed.known_of_log();
     let from = committed.header.wal_offset + snapshot.pending.head;
-    // The reference writes without a look at what stands behind.
-    let is_known = behind.is_zero && behind.to_wipe <= from && !snapshot.pending.has_unchecked;
+    let newest = snapshot.pending.newest.as_ref();
+    let is_of_reference = newest.is_some_and(|newest| newest.is_unchecked);
+    let is_known = behind.is_zero && behind.to_wipe <= from && !is_of_reference;
     if !is_known || !is_untouched(committed, from)? {
         return wipe_behind(snapshot, &mut behind, is_written_again || !is_synced);
     }

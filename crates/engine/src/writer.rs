@@ -124,6 +124,7 @@ pub fn extend_pending(
         }
         let newest = pending.newest.get_or_insert_default();
         newest.add(record.position, record.header);
+        newest.is_unchecked |= !record.is_checked;
         is_followed = record.batch_remaining > 0;
         if record.sequence <= pending.last_sequence && record.pending {
             continue;
