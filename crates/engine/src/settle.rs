@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use mv2::footer::{FOOTER_SIZE, Footer};
-use mv2::header::HEADER_SIZE;
+use mv2::header::{FIELDS, HEADER_SIZE, Header};
 use mv2::wal::{self, RECORD_HEADER_SIZE};
 
 use crate::commit::write_header;
@@ -65,16 +65,23 @@ impl Committed {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes footer and header again: what was written before a sync that failed may never arrive, whatever syncs follow.
+    /// Writes footer and header again: what was written before a sync that failed may never arrive, whatever syncs follow. Of
+    /// what another program wrote only the header, which may be back because a commit of ours failed.
     fn write_again(&self) -> Result<()> {
-        if !self.directory_is_stored {
-            // What another program wrote is as durable as that made it, but the header may be back because a commit of ours
-            // failed.
-            let header = self.payload(0, HEADER_SIZE as u64)?;
-            // What could not be read is zeros in a map.
-            self.check()?;
-            return output::write_at(&self.storage, 0, header);
+        if self.directory_is_stored {
+            self.write_footer_again()?;
         }
+        let page = self.payload(0, HEADER_SIZE as u64)?;
+        // What could not be read is zeros in a map.
+        self.check()?;
+        let expected = self.header_in_force().encode();
+        if !self.directory_is_stored || page.get(..FIELDS) == expected.get(..FIELDS) {
+            return output::write_at(&self.storage, 0, page);
+        }
+        self.write_header_again()
+    }
+
+    fn write_footer_again(&self) -> Result<()> {
         let end = self.toc_offset + self.toc_length;
         let footer = self
             .payload(end, FOOTER_SIZE as u64)
@@ -82,24 +89,28 @@ impl Committed {
             .and_then(|bytes| Footer::decode(bytes).ok())
             .filter(|footer| footer.toc_len == self.toc_length);
         // One that is missing stays so until the next commit: nobody has hashed a large table for it.
-        if let Some(footer) = footer {
-            let generation = self.generation;
-            let footer = Footer {
-                generation,
-                ..footer
-            };
-            output::write_at(&self.storage, end, &footer.encode())?;
-        }
-        self.write_header_again()
+        let Some(footer) = footer else {
+            return Ok(());
+        };
+        let footer = Footer {
+            generation: self.generation,
+            ..footer
+        };
+        output::write_at(&self.storage, end, &footer.encode())
     }
 
-    /// Writes the header of this commit again. Of ours the directory tells what is applied.
+    /// Makes the header of this commit anew.
     pub fn write_header_again(&self) -> Result<()> {
+        write_header(&self.storage, &self.header_in_force(), self.toc_length)
+    }
+
+    /// The header of this commit. Of ours the directory tells what is applied.
+    fn header_in_force(&self) -> Header {
         let mut header = self.header.clone();
         if self.directory_is_stored {
             header.wal_sequence = self.applied_sequence;
         }
-        write_header(&self.storage, &header, self.toc_length)
+        header
     }
 }
 
@@ -157,7 +168,10 @@ fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind, needs_sync: bool) ->
     let (committed, pending) = (&snapshot.committed, &snapshot.pending);
     let from = committed.header.wal_offset + pending.head;
     let last = last_written(committed, from)?;
-    let has_look_alikes = last > from && refuse_acknowledged(committed, pending, last)?;
+    if last > from {
+        refuse_acknowledged(committed, pending)?;
+    }
+    let has_look_alikes = has_look_alikes(committed, from, last, pending.last_sequence)?;
     let to = last
         .max(behind.to_wipe)
         .max(void_end(committed, from)?)
@@ -263,21 +277,24 @@ fn last_written(committed: &Committed, from: u64) -> Result<u64> {
     Ok(from)
 }
 
-/// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped. Up to
-/// `end` there is more than zeros: whether that contains what looks like such records as soon as a part of it is gone.
-fn refuse_acknowledged(committed: &Committed, pending: &Pending, end: u64) -> Result<bool> {
+/// Whether what stands from `from` to `to` contains what looks like acknowledged records as soon as a part of it is wiped.
+fn has_look_alikes(committed: &Committed, from: u64, to: u64, last_sequence: u64) -> Result<bool> {
+    let bytes = committed.payload(from, to - from)?;
+    let has_look_alikes = wal::contains_records(bytes, last_sequence);
+    // What could not be read is zeros in a map.
+    committed.check()?;
+    Ok(has_look_alikes)
+}
+
+/// MV012 where records stand behind the newest one that no killed process left: they were acknowledged, and would be wiped.
+fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
     let header = &committed.header;
     let region = committed.payload(header.wal_offset, header.wal_size)?;
     let hides = wal::hides_acknowledged(region, pending.head, pending.last_sequence);
     // What could not be read is zeros in a map.
     committed.check()?;
     if !hides {
-        let head = usize::try_from(pending.head).unwrap_or(usize::MAX);
-        let end = usize::try_from(end - header.wal_offset).unwrap_or(usize::MAX);
-        let behind = region.get(head..end).unwrap_or_default();
-        let has_look_alikes = wal::contains_records(behind, pending.last_sequence);
-        committed.check()?;
-        return Ok(has_look_alikes);
+        return Ok(());
     }
     Err(Error::corrupt(
         "log",

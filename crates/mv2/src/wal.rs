@@ -229,7 +229,8 @@ pub struct Gap {
 
 /// Every intact record of a log, also behind damage, and where others are missing. A batch at the end that was being written
 /// was never acknowledged and is left out, as [`scan`] does; of one that was damaged the intact records are given, also where
-/// that may as well have come of a loss of power.
+/// that may as well have come of a loss of power; but not behind a record of another program, which may as well stand where a
+/// batch began that was never acknowledged.
 #[must_use]
 pub fn salvage(region: &[u8], applied: impl Into<Applied>) -> (Vec<WalRecord>, Vec<Gap>) {
     salvage_by(region, applied.into(), &mut rest::Search::default())
@@ -354,7 +355,7 @@ pub fn hides_acknowledged(region: &[u8], head: u64, last_sequence: u64) -> bool 
 }
 
 /// Whether there is anywhere in it what would look like a record behind `last_sequence`, should what stands around it be gone: a
-/// memory can be a document, and brings a log of its own.
+/// memory can be a document, and brings a log of its own. Where too much looks like one to look at all of it, there is.
 #[must_use]
 pub fn contains_records(bytes: &[u8], last_sequence: u64) -> bool {
     rest::contains(bytes, last_sequence)

@@ -21,7 +21,11 @@ impl Memory {
             return Err(vectors_disabled(OPERATION));
         }
         if compression::is_on(&self.snapshot(OPERATION)?.committed) == is_on {
-            return Ok(());
+            // Somebody else may have set it, and been killed before that was durable.
+            return self.with_lock(OPERATION, |snapshot| {
+                snapshot.committed.settle()?;
+                Ok((None, None))
+            });
         }
         self.on_empty_log(OPERATION, |snapshot| {
             self.commit_altered(snapshot, |_, out| {

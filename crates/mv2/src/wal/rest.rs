@@ -109,10 +109,11 @@ impl InFront {
     }
 
     /// Whether the batch of the next record began where another one stands. It was being written, and never acknowledged, when
-    /// that one took the place of its front.
-    fn has_taken_front(self, next: &Claim) -> bool {
+    /// that one took the place of its front. `is_behind_its_first`: what stands in between can be another one of it.
+    fn has_taken_front(self, next: &Claim, is_behind_its_first: bool) -> bool {
         let is_without_room = next.sequence == self.last.saturating_add(1);
-        !self.is_open && next.continues() && (is_without_room || self.is_of_others)
+        let is_cut = self.is_of_others && !is_behind_its_first;
+        !self.is_open && next.continues() && (is_without_room || is_cut)
     }
 }
 
@@ -133,13 +134,33 @@ pub fn judge_from(region: &[u8], position: usize, start: Start, front: InFront) 
     judge_by(region, position, front, &found)
 }
 
-/// Whether there is an intact record with a higher sequence than `last` anywhere in it.
+/// Whether there is an intact record with a higher sequence than `last` anywhere in it, or so much that may be one that nobody
+/// has looked at all of it.
 pub fn contains(bytes: &[u8], last: u64) -> bool {
-    let start = Start {
-        position: 0,
-        sequence: None,
-    };
-    !find(bytes, start, last, Order::Ascending, &mut budget(bytes)).is_empty()
+    let mut budget = budget(bytes);
+    let first = last.saturating_add(1);
+    bytes
+        .windows(RECORD_HEADER_SIZE)
+        .enumerate()
+        .any(|(position, header)| {
+            // Every put is looked at so, and hardly a place of it gets any further.
+            let sequence = header
+                .first_chunk()
+                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            if sequence < first || sequence - first >= FARTHEST {
+                return false;
+            }
+            let before = budget;
+            let found = look_at(bytes, header, position, last, &mut budget);
+            found.is_some() || (budget == before && is_unread(bytes, header, position, budget))
+        })
+}
+
+/// Whether what the header says is the payload of its record is longer than what may still be hashed.
+fn is_unread(bytes: &[u8], header: &[u8], position: usize, budget: usize) -> bool {
+    let length = Claim::read(header).map_or(0, |claim| claim.length as usize);
+    let room = bytes.len().saturating_sub(position + RECORD_HEADER_SIZE);
+    length <= room && length > budget
 }
 
 /// Judges a record by the intact ones behind it, with ascending sequences.
@@ -205,9 +226,12 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     // The record itself may be whole, and stand where another one's batch does not go on.
     let is_next = |claim: &Claim| claim.is_sure() && claim.sequence > last;
     let next = claim.filter(|claim| is_next(claim) && claim.batch_end() == end);
-    if plausible.is_none_or(|claim| claim.continues())
-        && front.has_taken_front(&next.unwrap_or(first.claim))
-    {
+    let is_behind_its_first = plausible.is_some_and(|claim| !claim.continues())
+        || region
+            .get(position + RECORD_HEADER_SIZE..)
+            .and_then(super::entry::encoded_length)
+            .is_some_and(|length| position + RECORD_HEADER_SIZE + length == first.position);
+    if front.has_taken_front(&next.unwrap_or(first.claim), is_behind_its_first) {
         return NOTHING;
     }
     // The next record itself stands behind: what is not intact was applied, and is no write that was on its way.
@@ -285,10 +309,11 @@ fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize
         mut position,
         mut sequence,
     } = start;
+    // Whether a record or the end of the log stands right there. Elsewhere both may be content.
+    let mut is_place_known = sequence.is_some();
     while let Some(header) = region.get(position..position + RECORD_HEADER_SIZE) {
-        // Elsewhere it may be content.
         let is_void = || Claim::read(header).is_ok_and(|claim| claim.void().is_some());
-        if sequence.is_some() && is_void() {
+        if is_place_known && is_void() {
             break;
         }
         let end = look_at(region, header, position, last, budget);
@@ -312,7 +337,7 @@ fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize
                 }
                 None => {
                     position += 1 + zeros_behind(region, position);
-                    sequence = None;
+                    (sequence, is_place_known) = (None, false);
                 }
             },
         }
@@ -323,9 +348,10 @@ fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize
 /// How many of the places behind one are in zeros, where no record begins. Most of a log is.
 fn zeros_behind(region: &[u8], position: usize) -> usize {
     const LOOKED_AT: usize = 4096;
-    let is_zero = region
-        .get(position..position + LOOKED_AT)
-        .is_some_and(|bytes| *bytes == [0; LOOKED_AT]);
+    let is_zero = region.get(position) == Some(&0)
+        && region
+            .get(position..position + LOOKED_AT)
+            .is_some_and(|bytes| *bytes == [0; LOOKED_AT]);
     // The last of them may be the beginning of a sequence.
     if is_zero {
         LOOKED_AT - size_of::<u64>()

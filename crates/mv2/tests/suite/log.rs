@@ -2,9 +2,9 @@
 
 use mv2::header::Header;
 use mv2::wal::{
-    Applied, FrameEntry, InBatch, RECORD_HEADER_SIZE, WalEntry, encode_batch, encode_record,
-    encode_unchecked_record, hides_acknowledged, refutes_applied, salvage, scan, scan_from,
-    void_header,
+    Applied, FrameEntry, InBatch, RECORD_HEADER_SIZE, WalEntry, contains_records, encode_batch,
+    encode_record, encode_unchecked_record, hides_acknowledged, refutes_applied, salvage, scan,
+    scan_from, void_header,
 };
 
 const PAYLOADS: [&str; 3] = ["one", "two two", "three three three"];
@@ -729,4 +729,42 @@ fn nothing_counts_behind_a_void_header_however_much_of_it_is_written() {
         let (records, gaps) = salvage(&region, 3);
         assert_eq!(records.is_empty() && gaps.is_empty(), is_void, "{written}");
     }
+}
+
+/// A void header of another log, between records of that.
+fn log_as_content(first: u64) -> Vec<u8> {
+    let mut content = encode_batch(1, &["of another log"]);
+    content.truncate(content.len() - RECORD_HEADER_SIZE);
+    content.extend(void_header(100));
+    encode_record(first, InBatch::ALONE, b"behind it", &mut content);
+    content
+}
+
+#[test]
+fn records_in_a_payload_are_found_whatever_stands_in_front_of_them() {
+    // Numbers as any index has them, each of which may be a sequence.
+    let mut numbers: Vec<u8> = (0..400_u64)
+        .flat_map(|number| (60 + number * 97 % 2940).to_le_bytes())
+        .collect();
+    assert!(!contains_records(&numbers[..8 * 40], 5));
+    numbers.extend(encode_batch(12, &PAYLOADS));
+    assert!(contains_records(&numbers, 5));
+    assert!(contains_records(&log_as_content(12), 5));
+    assert!(!contains_records(&log_as_content(5), 5));
+    assert!(!contains_records(&[0; 10_000], 5));
+}
+
+#[test]
+fn a_void_header_in_content_hides_nothing_behind_that() {
+    let mut bytes = Vec::new();
+    encode_record(11, InBatch::ALONE, &log_as_content(3), &mut bytes);
+    encode_record(12, InBatch::ALONE, b"acknowledged", &mut bytes);
+    encode_record(13, InBatch::ALONE, b"acknowledged, too", &mut bytes);
+    // Nothing tells where the first one ends.
+    bytes[..60].fill(0x55);
+    let region = region(&[&bytes]);
+    assert!(scan(&region, 10).torn.unwrap().is_damage);
+    assert!(hides_acknowledged(&region, 0, 10));
+    let (records, gaps) = salvage(&region, 10);
+    assert_eq!((records.len(), gaps.len(), gaps[0].missing), (2, 1, 1));
 }

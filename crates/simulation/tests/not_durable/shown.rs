@@ -42,6 +42,32 @@ fn a_duplicate_of_what_a_killed_commit_holds() {
 }
 
 #[test]
+fn a_setting_that_a_killed_process_made() {
+    let place = Place::with(&["first"]);
+    let initial = place.files();
+    let events = {
+        let watched = place.watch();
+        place.open().set_vector_compression(true).unwrap();
+        watched.events()
+    };
+    let mut disk = place.after(&killed_at_header(&initial, &events, 0, true));
+    let watched = place.watch();
+    place.open().set_vector_compression(true).unwrap();
+    watched.events().iter().for_each(|event| disk.apply(event));
+    assert_survives(&disk, |memory| {
+        let generation = || memory.stats().map(|stats| stats["size_bytes"].clone());
+        let before = generation().map_err(|error| error.to_string())?;
+        memory
+            .set_vector_compression(true)
+            .map_err(|error| error.to_string())?;
+        let after = generation().map_err(|error| error.to_string())?;
+        (before == after)
+            .then_some(())
+            .ok_or("it was off".to_owned())
+    });
+}
+
+#[test]
 fn a_put_that_was_neither_stored_nor_undone_and_doctor() {
     let (place, initial, watched, memory) = with_neither_stored_nor_undone();
     drop(memory);
