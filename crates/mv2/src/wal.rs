@@ -33,8 +33,6 @@ use rest::InFront;
 
 /// Length of a record without its payload, and of the zeros behind the newest record.
 pub const RECORD_HEADER_SIZE: usize = 48;
-/// Records that one batch can have.
-pub const MOST_IN_BATCH: u32 = 1 << check::REMAINING_BITS;
 /// Records whose header is put right in one scan.
 const MOST_MENDED: usize = 4;
 
@@ -462,7 +460,7 @@ pub fn region<'a>(file: &'a [u8], header: &crate::header::Header) -> Result<&'a 
 
 /// Appends one record to `out`.
 ///
-/// A payload has at most `u32::MAX` bytes, and a batch at most [`MOST_IN_BATCH`] records; a caller never comes near, since a
+/// A payload has at most `u32::MAX` bytes, and a batch at most 2^19 records; a caller never comes near, since a
 /// batch must fit into the log.
 pub fn encode_record(sequence: u64, place: InBatch, payload: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);

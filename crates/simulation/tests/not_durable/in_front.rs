@@ -1,12 +1,12 @@
 //! What others write in front of what a killed batch left: its sequences go on from theirs, and it was never acknowledged.
 
 use engine::{Content, Document, PurgeRequest};
-use mv2::wal::{RECORD_HEADER_SIZE, region, scan};
+use mv2::wal::RECORD_HEADER_SIZE;
 use simulation::recording::Event;
 
 use crate::support::{
-    Place, another_is_killed, assert_survives, batch, disk_after, doctored, has_frames, header,
-    is_text, killed_in_front_of_its_header, of_the_reference, put, small, up_to_last_sync,
+    Place, another_is_killed, assert_survives, batch, disk_after, doctored, end_of_log, has_frames,
+    header, is_text, killed_in_front_of_its_header, of_the_reference, put, small, up_to_last_sync,
     write_at, write_files,
 };
 
@@ -108,9 +108,7 @@ fn a_record_of_the_reference_with_zeros_behind_it() {
     let watched = place.watch();
     let memory = place.open();
     put(&memory, small("known")).unwrap();
-    let bytes = std::fs::read(&place.path).unwrap();
-    let before = header(&place);
-    let scan = scan(region(&bytes, &before).unwrap(), before.wal_sequence);
+    let (end, last) = end_of_log(&place);
     let zeros = Document {
         content: Content::Bytes(vec![0; 3000]),
         ..Document::text("", 1)
@@ -118,9 +116,9 @@ fn a_record_of_the_reference_with_zeros_behind_it() {
     let mut documents = vec![zeros];
     documents.extend(batch(6, "of the one that is killed"));
     another_is_killed(&place, documents);
-    let mut record = of_the_reference(scan.last_sequence(0) + 1, &[b'r'; 1000]);
+    let mut record = of_the_reference(last + 1, &[b'r'; 1000]);
     record.extend([0; RECORD_HEADER_SIZE]);
-    write_at(&place, before.wal_offset + scan.head, &record);
+    write_at(&place, end, &record);
     let initial = place.files();
     let from = watched.events().len();
     put(&memory, batch(8, "next")).unwrap();

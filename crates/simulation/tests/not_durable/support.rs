@@ -9,7 +9,9 @@ use std::time::Duration;
 use engine::{Content, Dedupe, DoctorOptions, Document, Error, Memory, OpenMode, PutOptions};
 use fastrand::Rng;
 use mv2::header::Header;
-use mv2::wal::{FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record, void_length};
+use mv2::wal::{
+    FrameEntry, RECORD_HEADER_SIZE, WalEntry, encode_unchecked_record, region, scan, void_length,
+};
 use simulation::image::{Crash, DiskState, Folder};
 use simulation::recording::{Event, Fault, FaultKind, Watch, watch};
 use simulation::run::{NAME, open, read_folder, scratch};
@@ -213,6 +215,15 @@ pub fn batch(count: usize, text: &str) -> Vec<Document> {
 /// The header in force.
 pub fn header(place: &Place) -> Header {
     Header::decode(&std::fs::read(&place.path).unwrap()).unwrap()
+}
+
+/// Where the next record goes in the file, and the sequence of the newest one.
+pub fn end_of_log(place: &Place) -> (u64, u64) {
+    let bytes = std::fs::read(&place.path).unwrap();
+    let header = header(place);
+    let scan = scan(region(&bytes, &header).unwrap(), header.wal_sequence);
+    let last = scan.last_sequence(header.wal_sequence);
+    (header.wal_offset + scan.head, last)
 }
 
 /// Writes as a process that is not watched.

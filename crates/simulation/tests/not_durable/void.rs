@@ -2,14 +2,14 @@
 
 use engine::{Content, Document};
 use fastrand::Rng;
-use mv2::wal::{RECORD_HEADER_SIZE, region, scan, void_header, void_length};
+use mv2::wal::{RECORD_HEADER_SIZE, void_header, void_length};
 use simulation::recording::{Fault, FaultKind};
 use simulation::run::open;
 
 use crate::support::{
-    Place, assert_survives, batch, disk_after, doctored, document_of_records, events_apart,
-    events_into_log, has_frames, header, is_first_header, of_the_reference, put, small, write_at,
-    write_files, write_in_part,
+    Place, another_is_killed, assert_survives, batch, disk_after, doctored, document_of_records,
+    end_of_log, events_into_log, has_frames, header, is_first_header, of_the_reference, put, small,
+    write_at, write_files, write_in_part,
 };
 
 /// Bytes that reach the disk together.
@@ -24,10 +24,7 @@ fn with_document(length: u64) -> (Place, u64) {
         ..Document::text("", 1)
     };
     put(&place.open(), vec![document]).unwrap();
-    let bytes = std::fs::read(&place.path).unwrap();
-    let before = header(&place);
-    let log = region(&bytes, &before).unwrap();
-    let at = before.wal_offset + scan(log, before.wal_sequence).head;
+    let (at, _) = end_of_log(&place);
     (place, at)
 }
 
@@ -118,10 +115,7 @@ fn behind_a_damaged_sequence() {
         let watched = place.watch();
         let memory = place.open();
         put(&memory, small("acknowledged")).unwrap();
-        let bytes = std::fs::read(&place.path).unwrap();
-        let before = header(&place);
-        let scan = scan(region(&bytes, &before).unwrap(), before.wal_sequence);
-        let (own, at) = (scan.last_sequence(0), before.wal_offset + scan.head);
+        let (at, own) = end_of_log(&place);
         let mut record = of_the_reference(own + 1, b"of the reference");
         let end = (at + record.len() as u64) as usize;
         record.extend([0; RECORD_HEADER_SIZE]);
@@ -152,13 +146,7 @@ fn behind_a_damaged_sequence() {
 #[test]
 fn of_a_wipe_whose_sync_failed_as_its_process_was_killed() {
     let place = Place::with(&["first"]);
-    let events = events_apart(&place, batch(40, "of the one that is killed"));
-    write_in_part(&place, &events, |event, bytes| {
-        if is_first_header(event) {
-            return Vec::new();
-        }
-        bytes
-    });
+    another_is_killed(&place, batch(40, "of the one that is killed"));
     let initial = place.files();
     let watched = place.watch();
     watched.let_syncs_pass(Some(1));
