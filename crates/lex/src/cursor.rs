@@ -143,7 +143,7 @@ impl<'a> Cursor<'a> {
         document
     }
 
-    /// Moves to the first document at or behind `target`, which must not lie before the current one.
+    /// Moves to the first document at or behind `target`; stays where it is when that one lies behind `target` already.
     #[inline]
     pub(crate) fn seek(&mut self, target: u32) -> u32 {
         match self {

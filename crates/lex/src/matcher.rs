@@ -37,6 +37,8 @@ pub(crate) enum Matcher<'a> {
     Not {
         inside: Box<Matcher<'a>>,
         documents: u32,
+        /// What [`Matcher::seek`] gave last: `inside` stands there or behind, so that nothing before can be asked of it.
+        found: Option<u32>,
     },
 }
 
@@ -99,6 +101,7 @@ impl<'a> Matcher<'a> {
             Node::Not(node) => Self::Not {
                 inside: Box::new(build(node)?),
                 documents: shard.document_count(),
+                found: None,
             },
         })
     }
@@ -185,14 +188,17 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Whether `document` matches. Documents must not decrease, nor lie before a target of [`Matcher::seek`]. Does not
-    /// look any further, which can be far.
+    /// Whether `document` matches. Documents must not decrease, nor lie before a target of [`Matcher::seek`]; they may lie
+    /// before what it gave. Does not look any further, which can be far.
     #[inline]
     pub(crate) fn holds(&mut self, document: u32) -> bool {
         match self {
             Self::Set(set) => set.contains(document),
             Self::Dates { shard, range } => range.contains(&shard.timestamp(document)),
-            Self::Not { inside, .. } => !inside.holds(document),
+            Self::Not { inside, found, .. } => match *found {
+                Some(found) if document <= found => document == found,
+                _ => !inside.holds(document),
+            },
             Self::All(matchers) => matchers.iter_mut().all(|matcher| matcher.holds(document)),
             Self::Any(matchers) => matchers.iter_mut().any(|matcher| matcher.holds(document)),
             Self::Phrase(phrase) => phrase.holds(document),
@@ -235,7 +241,8 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// The first matching document at or behind `target`, or [`END`]. Targets must not decrease.
+    /// The first matching document at or behind `target`, or [`END`]. Targets must not decrease; one may lie before what was
+    /// given for the last.
     pub(crate) fn seek(&mut self, target: u32) -> u32 {
         match self {
             Self::Nothing => END,
@@ -275,9 +282,18 @@ impl<'a> Matcher<'a> {
                 .map(|matcher| matcher.seek(target))
                 .min()
                 .unwrap_or(END),
-            Self::Not { inside, documents } => (target..*documents)
-                .find(|document| !inside.holds(*document))
-                .unwrap_or(END),
+            Self::Not {
+                inside,
+                documents,
+                found,
+            } => match *found {
+                Some(found) if target <= found => found,
+                _ => *found.insert(
+                    (target..*documents)
+                        .find(|document| !inside.holds(*document))
+                        .unwrap_or(END),
+                ),
+            },
         }
     }
 }
