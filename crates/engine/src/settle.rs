@@ -171,7 +171,10 @@ fn wipe_behind(snapshot: &Snapshot, behind: &mut LogBehind, needs_sync: bool) ->
     if last > from {
         refuse_acknowledged(committed, pending)?;
     }
-    let has_look_alikes = has_look_alikes(committed, from, last, pending.last_sequence)?;
+    // What another program's header says of applied records is compared with the log, where none may stand in front of zeros.
+    let has_applied = pending.has_unchecked && pending.head == 0;
+    let has_look_alikes =
+        has_applied || has_look_alikes(committed, from, last, pending.last_sequence)?;
     let to = last
         .max(behind.to_wipe)
         .max(void_end(committed, from)?)

@@ -283,6 +283,8 @@ fn kept_versions_do_not_make_a_file_rewrite_itself_again_and_again() {
     put(&memory, "start");
     let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
     let mut inodes = std::collections::BTreeSet::new();
+    // While a file is open no other one gets its number.
+    let mut files = Vec::new();
     let mut id = 0;
     for i in 0..100 {
         let text = noise(i, 10_000);
@@ -294,7 +296,9 @@ fn kept_versions_do_not_make_a_file_rewrite_itself_again_and_again() {
             })
             .unwrap();
         memory.seal().unwrap();
-        inodes.insert(inode());
+        if inodes.insert(inode()) {
+            files.push(std::fs::File::open(&path).unwrap());
+        }
     }
     // The old versions stay readable: their bytes are not dead.
     // Each commit leaves a table of contents behind, so some rewriting is due; not one for every commit.

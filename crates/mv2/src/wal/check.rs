@@ -99,6 +99,23 @@ impl Claim {
                 .all(|((byte, void), own)| byte == own || *byte == void || *byte == 0)
     }
 
+    /// Whether it is the header of the first record of a batch, of this length, in front of `next`, but for one field at most.
+    pub fn is_nearly_first(&self, length: usize, next: &Self) -> bool {
+        let sequence = next.sequence.saturating_sub(1);
+        let place = InBatch {
+            continues: false,
+            remaining: next.in_batch.remaining.saturating_add(1),
+        };
+        let is_field = |length| self.field == field(sequence, length, place);
+        let length = u32::try_from(length).ok();
+        let fields = [
+            self.sequence == sequence,
+            Some(self.length) == length,
+            length.is_some_and(is_field),
+        ];
+        fields.iter().filter(|is_right| **is_right).count() >= 2
+    }
+
     /// Sequence of the last record of the batch.
     pub fn batch_end(&self) -> u64 {
         self.sequence

@@ -193,7 +193,17 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     // is written afterwards goes behind the records that are found then. Where that got so far that the log ends here, it is
     // taken back.
     let may_be_mended = plausible.is_none() && !claim.is_some_and(|claim| claim.is_end());
-    if may_be_mended && first.claim.sequence == last.saturating_add(2) && is_whole() {
+    let is_front_of_next = || {
+        // Before another batch began this record was acknowledged, and so was a batch of which the first record stands.
+        let is_acknowledged = front.is_open || !first.claim.continues();
+        let length = payload.len();
+        is_acknowledged || claim.is_some_and(|claim| claim.is_nearly_first(length, &first.claim))
+    };
+    if may_be_mended
+        && first.claim.sequence == last.saturating_add(2)
+        && is_whole()
+        && is_front_of_next()
+    {
         return Judgement::Mended(WalRecord {
             position: position as u64,
             sequence: last + 1,
@@ -226,11 +236,13 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     // The record itself may be whole, and stand where another one's batch does not go on.
     let is_next = |claim: &Claim| claim.is_sure() && claim.sequence > last;
     let next = claim.filter(|claim| is_next(claim) && claim.batch_end() == end);
+    let is_within = claim.is_some_and(|claim| is_next(&claim) && claim.continues());
     let is_behind_its_first = plausible.is_some_and(|claim| !claim.continues())
-        || region
-            .get(position + RECORD_HEADER_SIZE..)
-            .and_then(super::entry::encoded_length)
-            .is_some_and(|length| position + RECORD_HEADER_SIZE + length == first.position);
+        || !is_within
+            && region
+                .get(position + RECORD_HEADER_SIZE..)
+                .and_then(super::entry::encoded_length)
+                .is_some_and(|length| position + RECORD_HEADER_SIZE + length == first.position);
     if front.has_taken_front(&next.unwrap_or(first.claim), is_behind_its_first) {
         return NOTHING;
     }
@@ -238,8 +250,10 @@ fn judge_by(region: &[u8], position: usize, front: InFront, found: &[Found]) -> 
     if first.claim.sequence == last.saturating_add(1) {
         return damaged;
     }
+    // One of another program, which knows no batches, has taken the place of the front of this one.
+    let is_of_batch = |claim: &Claim| claim.is_checked() || !first.claim.continues();
     match plausible {
-        Some(claim) if claim.batch_end() != end => damaged,
+        Some(claim) if claim.batch_end() != end && is_of_batch(&claim) => damaged,
         _ => Judgement::Torn {
             next: Some((first.position, first.claim.sequence)),
         },
@@ -264,7 +278,7 @@ pub fn behind(region: &[u8], position: usize, last: u64) -> Start {
             sequence: sequence.checked_add(1),
         },
         None => Start {
-            position: position + 1,
+            position: least_end_of(region, position, sequence),
             sequence: None,
         },
     }
@@ -290,6 +304,22 @@ fn end_of(region: &[u8], position: usize, sequence: u64) -> Option<usize> {
         claim.is_of(&crate::hash(content))
     };
     is_told.then_some(start + content.len())
+}
+
+/// The first place where another record can stand behind the one with this sequence, of which nothing tells the end for sure.
+///
+/// One of another program may contain a memory with a log of its own, and not have arrived whole. Its header says how much
+/// of it is its own, and what it contains is in front of what its entry ends with.
+fn least_end_of(region: &[u8], position: usize, sequence: u64) -> usize {
+    let start = position + RECORD_HEADER_SIZE;
+    let claim = region
+        .get(position..start)
+        .and_then(|header| Claim::read(header).ok());
+    claim
+        .filter(|claim| claim.sequence == sequence && !claim.is_checked())
+        .zip(region.get(start..).and_then(super::entry::encoded_length))
+        .filter(|(claim, length)| *length <= claim.length as usize)
+        .map_or(position + 1, |(_, length)| start + length)
 }
 
 /// Which sequences intact records can have.
@@ -336,7 +366,10 @@ fn find(region: &[u8], start: Start, last: u64, order: Order, budget: &mut usize
                     sequence = own.checked_add(1);
                 }
                 None => {
-                    position += 1 + zeros_behind(region, position);
+                    position = sequence.map_or_else(
+                        || position + 1 + zeros_behind(region, position),
+                        |own| least_end_of(region, position, own),
+                    );
                     (sequence, is_place_known) = (None, false);
                 }
             },

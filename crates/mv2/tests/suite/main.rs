@@ -8,5 +8,6 @@ mod fixtures;
 mod interoperability;
 mod log;
 mod log_histories;
+mod log_of_two;
 mod round_trips;
 mod support;

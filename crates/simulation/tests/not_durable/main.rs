@@ -9,6 +9,7 @@ mod in_front;
 mod left_behind;
 mod log;
 mod others;
+mod reference;
 mod shown;
 mod support;
 mod taken_back;
