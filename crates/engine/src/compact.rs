@@ -163,14 +163,15 @@ fn rewrite(snapshot: &Snapshot, options: &CommitOptions) -> Result<(Option<Commi
     prepare(snapshot, options)?.finish(snapshot)
 }
 
-/// Rewrites the file whatever it would win, leaving nothing of what is removed ([`Extent::Thorough`]). The log is empty.
+/// Rewrites the file whatever it would win. The log is empty.
 pub fn rewrite_thoroughly(
     snapshot: &Snapshot,
     options: &CommitOptions,
+    extent: Extent,
 ) -> Result<(Option<Committed>, FileLock)> {
     // Cards that cannot be read may tell of what is to be erased.
     cards::stored(&snapshot.committed)?;
-    prepare_to(snapshot, options, Extent::Thorough)?.finish(snapshot)
+    prepare_to(snapshot, options, extent)?.finish(snapshot)
 }
 
 /// MV018 when the file has other names: they would keep the old content.
@@ -192,8 +193,10 @@ pub enum Extent {
     /// As much as is worth the work: full-text sections with few removed documents are copied, and what was derived from
     /// removed vectors stays.
     Worthwhile,
-    /// All of it: nothing that removed documents brought is left, in whatever form.
+    /// All that is known to come from removed documents, in whatever form.
     Thorough,
+    /// All of it, and with it what other programs made of documents that nobody can tell.
+    Purge,
 }
 
 /// A new file that has no name yet.
@@ -323,11 +326,14 @@ pub fn prepare_to(
     }
     let memories = match extent {
         Extent::Worthwhile => None,
-        Extent::Thorough => match cards::kept(base, &|id| !is_removed(snapshot, id)) {
-            // Intact, and nothing that this program can read: for one that can.
-            Err(error) if error.code == Code::Corrupt => None,
-            kept => kept?,
-        },
+        Extent::Thorough | Extent::Purge => {
+            let keeps = |id| !is_removed(snapshot, id);
+            match cards::kept(base, extent == Extent::Purge, &keeps) {
+                // Intact, and nothing that this program can read: for one that can.
+                Err(error) if error.code == Code::Corrupt => None,
+                kept => kept?,
+            }
+        }
     };
     if memories.is_some() {
         tail.memories_track = None;
@@ -360,7 +366,7 @@ pub fn prepare_to(
         &|id| status_after(base, changes, id),
         match extent {
             Extent::Worthwhile => Rewrite::Always,
-            Extent::Thorough => Rewrite::Thorough,
+            Extent::Thorough | Extent::Purge => Rewrite::Thorough,
         },
         &mut out,
     )?;
@@ -369,14 +375,14 @@ pub fn prepare_to(
     }
     let moved = sections.len() + vectors.sections.len();
     let mut head = head_with(base, sections, vectors.sections);
-    if extent == Extent::Thorough {
+    if extent != Extent::Worthwhile {
         head.segments.retain(|segment| !is_staged(segment));
     }
     for segment in head.segments.iter_mut().skip(1 + moved) {
         segment.bytes_offset =
             out.write(base.payload(segment.bytes_offset, segment.bytes_length)?)?;
     }
-    if extent == Extent::Thorough {
+    if extent != Extent::Worthwhile {
         let keeps = |id| !is_removed(snapshot, id);
         head.segments.extend(staged::kept(base, &keeps, &mut out)?);
     }
@@ -496,7 +502,7 @@ fn move_lex_group(
     }
     let is_due = match extent {
         Extent::Worthwhile => removed * 5 > to - from,
-        Extent::Thorough => removed > 0,
+        Extent::Thorough | Extent::Purge => removed > 0,
     };
     if !stored.is_empty() && is_due {
         let parts = stored

@@ -30,6 +30,11 @@ export interface PurgeResult {
   versions_removed: number;
   /** Frames (documents, versions and their chunks) whose content was in the file until now. */
   frames_erased: number;
+  /**
+   * Memory cards that were in the file until now: those of what was erased, and all that the rules of another program made,
+   * because nobody can tell of which documents.
+   */
+  cards_erased: number;
   /** Size of the file before. */
   bytes_before: number;
   /** Size of the file now. */

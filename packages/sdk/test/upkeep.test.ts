@@ -48,6 +48,7 @@ describe('purge', () => {
       documents_removed: 1,
       versions_removed: 1,
       frames_erased: 2,
+      cards_erased: 0,
       kept_tracks: [],
     });
     expect(readFileSync(memory.file).includes(secret)).toBe(false);

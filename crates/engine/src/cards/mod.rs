@@ -172,20 +172,34 @@ pub fn stored(committed: &Committed) -> Result<Option<Track>> {
         .map_err(|error| damaged(error.to_string()))
 }
 
-/// The track without what was made of frames that are gone; `None` when there is none.
-pub fn kept(committed: &Committed, keeps: &dyn Fn(u64) -> bool) -> Result<Option<MemoriesTrack>> {
+/// The track without what was made of frames that are gone; `None` when there is none. Nobody can tell which frames another
+/// program's rules mean: what they made stays as a whole, or goes if it has to be `certain` that nothing is left.
+pub fn kept(
+    committed: &Committed,
+    certain: bool,
+    keeps: &dyn Fn(u64) -> bool,
+) -> Result<Option<MemoriesTrack>> {
     let Some(mut track) = stored(committed)? else {
         return Ok(None);
     };
-    // What another program's rules made goes as a whole.
     track.cards.retain(|card| {
-        !is_foreign(&card.engine, &card.engine_version) && card.source().is_none_or(keeps)
+        if is_foreign(&card.engine, &card.engine_version) {
+            !certain
+        } else {
+            card.source().is_none_or(keeps)
+        }
     });
     let frames = &mut track.enrichment_manifest.frames;
     frames.retain(|id, enriched| {
         let stamps = &mut enriched.stamps;
-        stamps.retain(|stamp| !is_foreign(&stamp.engine_kind, &stamp.engine_version));
-        keeps(*id) && !stamps.is_empty()
+        stamps.retain(|stamp| {
+            if is_foreign(&stamp.engine_kind, &stamp.engine_version) {
+                !certain
+            } else {
+                keeps(*id)
+            }
+        });
+        !stamps.is_empty()
     });
     encoded(track).map(Some)
 }

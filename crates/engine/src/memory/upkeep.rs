@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Memory, document_of_any};
 use crate::committed::Committed;
-use crate::compact;
+use crate::compact::{self, Extent};
 use crate::compression;
 use crate::error::{Error, Result};
 use crate::lex_sections::part_of;
@@ -51,6 +51,9 @@ pub struct PurgeReport {
     pub versions_removed: u64,
     /// Frames whose content is gone now, and was in the file before.
     pub frames_erased: u64,
+    /// Memory cards that were in the file before: those of what was erased, and all that another program's rules made, because
+    /// nobody can tell of which documents.
+    pub cards_erased: u64,
     /// Size of the file before.
     pub bytes_before: u64,
     /// Size of the file now.
@@ -71,7 +74,7 @@ impl Memory {
         const OPERATION: &str = "compact";
         let started = Instant::now();
         let mut report = None;
-        self.rewritten(OPERATION, |snapshot| {
+        self.rewritten(OPERATION, Extent::Thorough, |snapshot| {
             let bytes_before = output::length(&snapshot.committed.storage)?;
             report = Some((
                 bytes_before,
@@ -99,12 +102,14 @@ impl Memory {
             documents_removed: 0,
             versions_removed: 0,
             frames_erased: 0,
+            cards_erased: 0,
             bytes_before: 0,
             bytes_after: 0,
             kept_tracks: Vec::new(),
             duration_ms: 0,
         };
-        self.rewritten(OPERATION, |snapshot| {
+        self.rewritten(OPERATION, Extent::Purge, |snapshot| {
+            report.cards_erased = stored_cards(&snapshot.committed)?;
             report.bytes_before = output::length(&snapshot.committed.storage)?;
             report.kept_tracks = kept_tracks(&snapshot.committed)?;
             let targets = doomed(snapshot, request)?;
@@ -131,6 +136,8 @@ impl Memory {
             }
             Ok(targets.into_iter().collect())
         })?;
+        let left = stored_cards(&self.snapshot(OPERATION)?.committed)?;
+        report.cards_erased = report.cards_erased.saturating_sub(left);
         report.bytes_after = self.size(OPERATION)?;
         report.duration_ms = started.elapsed().as_millis() as u64;
         Ok(report)
@@ -145,6 +152,7 @@ impl Memory {
     fn rewritten(
         &self,
         operation: &str,
+        extent: Extent,
         plan: impl FnOnce(&Snapshot) -> Result<Vec<u64>>,
     ) -> Result<()> {
         self.check_writable(operation)?;
@@ -166,7 +174,8 @@ impl Memory {
             self.state.store(Some(std::sync::Arc::clone(&next)));
             next
         };
-        let (committed, _lock_on_rewritten) = compact::rewrite_thoroughly(&snapshot, &options)?;
+        let (committed, _lock_on_rewritten) =
+            compact::rewrite_thoroughly(&snapshot, &options, extent)?;
         let next = writer::committed_state(committed, &options)?;
         if let Some(next) = next {
             self.state.store(Some(std::sync::Arc::new(next)));
@@ -226,6 +235,12 @@ fn newest_versions(snapshot: &Snapshot) -> Vec<u64> {
         }
     }
     newest
+}
+
+/// How many memory cards are in the file.
+fn stored_cards(committed: &Committed) -> Result<u64> {
+    let track = crate::cards::stored(committed)?;
+    Ok(track.map_or(0, |track| track.cards.len() as u64))
 }
 
 /// What the file holds that this program does not read.

@@ -329,6 +329,17 @@ fn replay(survey: &Survey, committed: &Committed, with_lex: bool) -> (Pending, V
     (pending, lost, unapplied)
 }
 
+/// Says of a record that its content is lost.
+pub fn lose_content(entry: &mut FrameEntry) {
+    entry.reuse_payload_from = None;
+    entry.payload = LOST_TEXT.as_bytes().to_vec();
+    entry.canonical_encoding = CanonicalEncoding::Plain;
+    entry.canonical_length = Some(LOST_TEXT.len() as u64);
+    entry
+        .extra_metadata
+        .insert(LOST_KEY.to_owned(), "\"content\"".to_owned());
+}
+
 /// A record in place of one that is lost: a chunk of `parent`, a document with chunks, or nothing at all.
 fn lost_entry(sequence: u64, parent: Option<(u64, u64)>, has_chunks: bool) -> FrameEntry {
     let mut entry = FrameEntry {
@@ -340,11 +351,7 @@ fn lost_entry(sequence: u64, parent: Option<(u64, u64)>, has_chunks: bool) -> Fr
         entry.role = FrameRole::DocumentChunk;
         entry.parent_sequence = Some(parent);
         entry.chunk_index = u32::try_from(sequence - parent - 1).ok();
-        entry.payload = LOST_TEXT.as_bytes().to_vec();
-        entry.canonical_length = Some(LOST_TEXT.len() as u64);
-        entry
-            .extra_metadata
-            .insert(LOST_KEY.to_owned(), "\"content\"".to_owned());
+        lose_content(&mut entry);
     } else if has_chunks {
         entry.chunk_manifest = Some(mv2::frame::TextChunkManifest::default());
         entry

@@ -7,6 +7,7 @@ use mv2::header::{self, HEADER_SIZE, Header};
 use mv2::wal::{self, Applied, EntryOperation, FrameEntry, RECORD_HEADER_SIZE, WalEntry};
 
 use super::finding::FindingCode;
+use super::image::lose_content;
 use super::survey::Survey;
 
 /// What stands in the log.
@@ -115,13 +116,18 @@ pub fn gather(
         }
         let entry = match entry.op {
             EntryOperation::Insert => {
-                let is_uncertain =
-                    uncertain_from.is_some_and(|from| entry.supersedes_frame_id >= Some(from));
-                inserts += 1;
-                FrameEntry {
-                    supersedes_frame_id: entry.supersedes_frame_id.filter(|_| !is_uncertain),
+                let is_certain = |id: &u64| uncertain_from.is_none_or(|from| *id < from);
+                let mut entry = FrameEntry {
+                    supersedes_frame_id: entry.supersedes_frame_id.filter(is_certain),
                     ..entry
+                };
+                // The content of another document would be taken for its own.
+                if !entry.reuse_payload_from.is_none_or(|id| is_certain(&id)) {
+                    lose_content(&mut entry);
+                    survey.lost_content.push(committed + inserts);
                 }
+                inserts += 1;
+                entry
             }
             // Which frame is meant is not known any more, or the other parts of the document would stay: better a document
             // too many than one that is gone.
@@ -315,6 +321,10 @@ fn report(
                 "the log ends in a write of which {} records are missing, so that it may never have been acknowledged; {} records that are intact are kept",
                 gap.missing,
                 survey.log.len()
+            ),
+            // Removals have no number.
+            _ if gaps.iter().any(|gap| gap.missing > 1 && gap.end.is_some()) => format!(
+                "{lost} records of the log are damaged, and which of them stored documents is not known: those behind them may have other ids; all others are intact"
             ),
             _ => format!("{lost} records of the log are damaged; all others are intact"),
         };

@@ -1,7 +1,7 @@
 //! Memory cards: made of documents, given, written, taken away with their documents, and read by other handles.
 
 use crate::support::{create, fresh, open, put_document};
-use engine::{CardQuestion, Document, Memory, NewCard, PurgeRequest, PutOptions};
+use engine::{CardQuestion, DoctorOptions, Document, Memory, NewCard, PurgeRequest, PutOptions};
 use mv2::cards::{CardKind, Polarity, Relation};
 use mv2::payload::PayloadFinder;
 
@@ -142,6 +142,43 @@ fn cards_go_with_their_documents() {
     let again = reopen(&memory);
     assert_eq!(value_of(&again, "alice", "role").unwrap(), "Director");
     assert_eq!(value_of(&again, "user", "employer").unwrap(), "Acme Corp");
+}
+
+/// Which documents they are of is not known.
+#[test]
+fn what_the_rules_of_another_program_made_stays_until_it_is_purged() {
+    let (_folder, path) = fresh();
+    let memory = create(&path);
+    put(&memory, "A text about ships.", 100);
+    put(&memory, "A text about trains.", 100);
+    let of_others = NewCard {
+        engine: Some("rules".to_owned()),
+        engine_version: Some("1.0.0".to_owned()),
+        source_frame_id: Some(0),
+        ..card("Alice", "employer", "Acme Corp")
+    };
+    let own = NewCard {
+        source_frame_id: Some(1),
+        ..card("Zorblax", "planet", "Vulpecula")
+    };
+    memory.add_memory_cards(&[of_others, own]).unwrap();
+    memory.remove(&[1]).unwrap();
+    memory.compact().unwrap();
+    let employer = |memory: &Memory| value_of(memory, "alice", "employer");
+    assert_eq!(employer(&memory).as_deref(), Some("Acme Corp"));
+    let committed = std::fs::read(memory.path()).unwrap();
+    assert!(!decoded_anywhere(&committed, "Vulpecula"));
+    let rebuilt = DoctorOptions {
+        rebuild_time_index: true,
+        ..DoctorOptions::default()
+    };
+    memory.doctor(&rebuilt).unwrap();
+    assert_eq!(employer(&reopen(&memory)).as_deref(), Some("Acme Corp"));
+    let report = memory.purge(&PurgeRequest::default()).unwrap();
+    assert_eq!(report.cards_erased, 1);
+    assert_eq!(employer(&memory), None);
+    let purged = std::fs::read(memory.path()).unwrap();
+    assert!(!decoded_anywhere(&purged, "Acme Corp"));
 }
 
 /// Whether a word is in a file as it is, or in anything compressed in it.
@@ -483,15 +520,15 @@ fn cards_that_cannot_be_read_are_seen_and_left_as_they_are() {
         engine::doctor_file(&path, &options, timeout).unwrap()
     };
     // Nothing is given up that another program may be able to read.
-    let report = doctor(engine::DoctorOptions::default());
+    let report = doctor(DoctorOptions::default());
     assert_eq!(report["status"], "partial");
     let finding = report["findings"].to_string();
     assert!(finding.contains("verification_failed"), "{finding}");
     assert!(finding.contains("memories track"), "{finding}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    let report = doctor(engine::DoctorOptions {
+    let report = doctor(DoctorOptions {
         vacuum: true,
-        ..engine::DoctorOptions::default()
+        ..DoctorOptions::default()
     });
     assert_eq!(report["status"], "partial", "{report}");
     let memory = open(&path);

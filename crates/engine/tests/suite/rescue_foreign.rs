@@ -254,6 +254,35 @@ fn a_record_of_another_program_belongs_to_no_batch() {
     }
 }
 
+/// Several records are lost, and which of them had numbers is not known: what names a document behind them may mean another.
+#[test]
+fn content_is_not_taken_from_a_document_behind_lost_records() {
+    let Some(folder) = support::fixtures("mv2") else {
+        return;
+    };
+    let (_folder, path) = fresh();
+    let mut bytes = std::fs::read(folder.join("hand-wal-all-record-kinds.mv2")).unwrap();
+    bytes[4984..6490].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    let report = doctor(&path);
+    assert_eq!(report["status"], "partial");
+    let finding = |code: &str| {
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().find(|finding| finding["code"] == code);
+        found.unwrap_or_else(|| panic!("{code}: {report}")).clone()
+    };
+    let lost = finding("log_records_lost");
+    assert!(lost["message"].as_str().unwrap().contains("other ids"));
+    let damaged = finding("payload_damaged");
+    let memory = open(&path);
+    let texts = documents(&memory);
+    let (id, ..) = texts.iter().find(|(.., text)| text == "\u{FFFD}").unwrap();
+    assert_eq!(damaged["detail"], format!("frames {id}"));
+    assert!(texts.iter().all(|(.., text)| text != "reuse pecans"));
+    let again = doctor(&path);
+    assert_eq!(again["status"], "clean", "{again}");
+}
+
 /// One checksum is all there is of a segment.
 #[test]
 fn each_vector_of_a_damaged_segment_is_kept_or_named() {
