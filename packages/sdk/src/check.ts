@@ -47,13 +47,18 @@ export function optionsOf(value: unknown, argument: string = 'options'): Options
 }
 
 /**
- * `optionsOf` for a call that removes or judges: other unknown names are ignored, but `dryrun: true` must not do what it
- * was only to try.
+ * `optionsOf` for a call whose answer or effect would silently be another one: unknown names are ignored, but
+ * `dryrun: true` must not do what it was only to try, and `scopes: "…"` must not search everything.
  */
 export function speltOptions(value: unknown, names: readonly string[], argument?: string): Options {
   const options = optionsOf(value, argument);
   refuseMisspelt(options, names);
   return options;
+}
+
+/** The names of the members of `T`; the compiler says where one is missing. */
+export function memberNames<T>(members: Record<keyof T, true>): readonly string[] {
+  return Object.keys(members);
 }
 
 function simplified(name: string): string {

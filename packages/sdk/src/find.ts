@@ -1,7 +1,7 @@
 import { InvalidInputError } from '@memvid/core';
 import { adaptiveCount } from './adaptive.js';
 import { contextOf } from './ask/context.js';
-import { optionalString, optionsOf, queryOf, type Options } from './check.js';
+import { memberNames, optionalString, queryOf, speltOptions, type Options } from './check.js';
 import { queryVector, type QueryVector } from './embedding/query-vector.js';
 import { unusedVectors } from './embedding/unused-vectors.js';
 import type { Explanation } from './explanation.js';
@@ -11,6 +11,7 @@ import { imageEmbedderInput, type PictureInput, type PictureQuery } from './imag
 import { looksForPictures, pictureVector } from './picture.js';
 import {
   explainOf,
+  SEARCH_MEMBERS,
   searchSettings,
   type FindRequest,
   type SearchInput,
@@ -78,6 +79,12 @@ export interface FindResult {
   warnings?: string[];
 }
 
+const OPTION_NAMES = memberNames<FindInput>({
+  ...SEARCH_MEMBERS,
+  imageEmbedder: true,
+  cursor: true,
+  explain: true,
+});
 const DEFAULT_K = 10;
 const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel', 'signal'];
 
@@ -88,7 +95,7 @@ export async function find(
   options?: FindInput,
 ): Promise<FindResult> {
   handle.assertOpen('find');
-  const given = optionsOf(options);
+  const given = speltOptions(options, OPTION_NAMES);
   const { fusion } = handle.settings;
   const among = looksForPictures(query, given);
   const settings = searchSettings(among ? { ...given, mode: undefined } : given, {

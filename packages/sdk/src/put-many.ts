@@ -16,7 +16,7 @@ import {
   takenNow,
 } from './batch-options.js';
 import type { PutManyInput, PutManyProgress, PutManySource } from './batch-options.js';
-import { optionalFunction, optionalOneOf, optionsOf, type Options } from './check.js';
+import { memberNames, optionalFunction, optionalOneOf, type Options, speltOptions } from './check.js';
 import { batchDocument, switchesOf, type Dedupe, type IngestSwitches, type Switches } from './document.js';
 import {
   GivenVectors,
@@ -57,6 +57,27 @@ export interface PutManyOptions
   signal?: AbortSignal | undefined;
 }
 
+const OPTION_NAMES = memberNames<PutManyOptions & PutManyStreamOptions>({
+  onError: true,
+  embeddings: true,
+  embeddingIdentity: true,
+  onEmbedding: true,
+  enableEnrichment: true,
+  vectorCompression: true,
+  compressionLevel: true,
+  dedupe: true,
+  onProgress: true,
+  signal: true,
+  batchSize: true,
+  startAt: true,
+  autoTag: true,
+  extractDates: true,
+  imageEmbedder: true,
+  embedder: true,
+  enableEmbedding: true,
+  embeddingModel: true,
+});
+
 /** Stores documents: all or none, or with `onError: "report"` each on its own, in batches. */
 export async function putMany(
   handle: Handle,
@@ -64,7 +85,7 @@ export async function putMany(
   options?: PutManyOptions | PutManyStreamOptions,
 ): Promise<string[] | PutManyReport> {
   handle.assertWritable('putMany');
-  const given = optionsOf(options);
+  const given = speltOptions(options, OPTION_NAMES);
   const source = sourceOf(docs);
   // Also where nothing comes of them: what is no number was meant to be one.
   batchesOf(given);

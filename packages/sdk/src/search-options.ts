@@ -56,6 +56,32 @@ export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInp
   recall?: Recall | undefined;
 }
 
+/** The members of {@link SearchInput}. */
+export const SEARCH_MEMBERS: Record<keyof SearchInput, true> = {
+  mode: true,
+  k: true,
+  snippetChars: true,
+  scope: true,
+  where: true,
+  since: true,
+  until: true,
+  asOfFrame: true,
+  asOfTs: true,
+  fusion: true,
+  semanticWeight: true,
+  recall: true,
+  adaptive: true,
+  minRelevancy: true,
+  maxK: true,
+  adaptiveStrategy: true,
+  aclContext: true,
+  aclEnforcementMode: true,
+  queryEmbedding: true,
+  embedder: true,
+  queryEmbeddingModel: true,
+  signal: true,
+};
+
 /** The request of the native engine for a search. */
 export interface FindRequest {
   query: string;

@@ -1,4 +1,4 @@
-import { countOption, optionalBoolean, optionalNumber, optionsOf } from './check.js';
+import { countOption, memberNames, optionalBoolean, optionalNumber, speltOptions } from './check.js';
 import type { Handle } from './handle.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 import { whereOf, type Where } from './where.js';
@@ -30,12 +30,21 @@ export interface TimelineEntry {
   damage?: string;
 }
 
+const OPTION_NAMES = memberNames<TimelineInput>({
+  limit: true,
+  since: true,
+  until: true,
+  reverse: true,
+  asOfFrame: true,
+  asOfTs: true,
+  where: true,
+});
 const DEFAULT_LIMIT = 50;
 
 /** Documents by time, then by frame id. */
 export async function timeline(handle: Handle, options?: TimelineInput): Promise<TimelineEntry[]> {
   handle.assertOpen('timeline');
-  const given = optionsOf(options);
+  const given = speltOptions(options, OPTION_NAMES);
   const request = {
     limit: countOption(given['limit'], 'limit', DEFAULT_LIMIT),
     since: optionalSeconds(given['since'], 'since'),

@@ -1,8 +1,8 @@
 import { invalidInput } from '@memvid/core';
-import { optionsOf, queryOf } from './check.js';
+import { queryOf, speltOptions } from './check.js';
 import { cutAdaptively, search, withMode, type FindResult } from './find.js';
 import type { Handle } from './handle.js';
-import { searchSettings, type SearchInput } from './search-options.js';
+import { SEARCH_MEMBERS, searchSettings, type SearchInput } from './search-options.js';
 import { queryVector } from './embedding/query-vector.js';
 import type { EmbeddingVector } from './embedding/given-vector.js';
 
@@ -37,7 +37,7 @@ export async function vecSearch(
   if (queryEmbedding === undefined || queryEmbedding === null) {
     throw invalidInput('queryEmbedding', queryEmbedding, 'an array of numbers or a Float32Array');
   }
-  const given = optionsOf(options);
+  const given = speltOptions(options, Object.keys(SEARCH_MEMBERS));
   const settings = searchSettings(
     { ...given, mode: 'sem' },
     {

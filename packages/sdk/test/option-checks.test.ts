@@ -91,6 +91,36 @@ describe('options that are checked', () => {
     await memory.put({ text: 'x', embeddingIdentity: { provider: 'p', model: 'm', dimension: 2 } });
   });
 
+  it('that are nearly one are told, where the answer would be another one without a word', async () => {
+    await using memory = await freshMemory();
+    await memory.put({ text: 'apple', uri: 'mv2://one/a' });
+    await memory.seal();
+    for (const [given, meant] of [
+      [{ scopes: 'mv2://two/' }, 'scope'],
+      [{ as_of_frame: 0 }, 'asOfFrame'],
+      [{ asOfTS: 5 }, 'asOfTs'],
+      [{ minRelevance: 0.9 }, 'minRelevancy'],
+    ] as const) {
+      const vector = [1, 0];
+      for (const call of [
+        () => memory.find('apple', wrong(given)),
+        () => memory.ask('apple', wrong(given)),
+        () => memory.askStream('apple', wrong(given)),
+        () => memory.vecSearch('apple', vector, wrong(given)),
+      ]) {
+        expect((await expectRefused(call, meant)).details).toMatchObject({ expected: meant });
+      }
+    }
+    await expectRefused(() => memory.timeline(wrong({ untill: 5 })), 'until');
+    await expectRefused(
+      () => memory.putMany([{ title: 'b', text: 'pear' }], wrong({ de_dupe: 'skip' })),
+      'dedupe',
+    );
+    expect((await memory.stats()).frame_count).toBe(1);
+    // Names that mean nothing here are passed over.
+    expect((await memory.find('apple', wrong({ topK: 5, rerank: true }))).total_hits).toBe(1);
+  });
+
   it('llmContextChars bounds the context, headings included', async () => {
     await using memory = await freshMemory();
     await memory.putMany(

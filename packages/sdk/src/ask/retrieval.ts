@@ -7,17 +7,28 @@ import {
   optionalBoolean,
   optionalNumber,
   optionalString,
+  memberNames,
   type Options,
-  optionsOf,
   queryOf,
+  speltOptions,
 } from '../check.js';
 import type { Explanation } from '../explanation.js';
 import { search, usualMode, vectorOfQuestion, withMode, type FindHit, type SearchEngine } from '../find.js';
 import type { Handle } from '../handle.js';
-import { searchSettings, type SearchSettings } from '../search-options.js';
+import { SEARCH_MEMBERS, searchSettings, type SearchSettings } from '../search-options.js';
 import { contextOf, passagesOf } from './context.js';
 import { newestFrames } from './fallback.js';
 
+const OPTION_NAMES = memberNames<AskInput>({
+  ...SEARCH_MEMBERS,
+  contextOnly: true,
+  returnSources: true,
+  showChunks: true,
+  model: true,
+  modelApiKey: true,
+  llmContextChars: true,
+  maskPii: true,
+});
 const DEFAULT_K = 6;
 /** Reciprocal rank fusion, here of one list: the first hit scores 1/61. */
 const RANK_OFFSET = 60;
@@ -42,7 +53,7 @@ export interface Asked {
 export function askedOf(handle: Handle, question: string, options: AskInput | undefined): Asked {
   handle.assertOpen('ask');
   const asked = queryOf(question, 'question');
-  const given = optionsOf(options);
+  const given = speltOptions(options, OPTION_NAMES);
   const { fusion } = handle.settings;
   const settings = searchSettings(given, { mode: usualMode(handle, given), k: DEFAULT_K, fusion });
   const contextOnly = optionalBoolean(given['contextOnly'], 'contextOnly', false);
