@@ -293,7 +293,13 @@ fn has_look_alikes(committed: &Committed, from: u64, to: u64, last_sequence: u64
 fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
     let header = &committed.header;
     let region = committed.payload(header.wal_offset, header.wal_size)?;
-    let hides = wal::hides_acknowledged(region, pending.head, pending.last_sequence);
+    // Where applied records stand at the front, others went on behind them.
+    let end = if pending.head == 0 && are_applied(region, pending) {
+        pending.applied_end
+    } else {
+        pending.head
+    };
+    let hides = wal::hides_acknowledged(region, end, pending.last_sequence);
     // What could not be read is zeros in a map.
     committed.check()?;
     if !hides {
@@ -304,6 +310,12 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
         header.wal_offset + pending.head,
         "a record is gone here, and acknowledged records stand behind it",
     ))
+}
+
+/// Whether the records at the front are still those that are applied, and nothing else.
+fn are_applied(region: &[u8], pending: &Pending) -> bool {
+    let found = wal::scan(region, pending.last_sequence);
+    found.head == pending.applied_end && found.pending().next().is_none()
 }
 
 /// Wipes what others may have to see as long as it is not durable: so long a header in front notes how far it goes. The system

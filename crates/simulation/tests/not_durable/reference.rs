@@ -71,19 +71,26 @@ fn a_memory_of_which_a_sector_did_not_arrive() {
     }
 }
 
+/// A copy of a file of the reference; says so where they are not at hand.
+fn of_fixture(name: &str) -> Option<Place> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/mv2-index");
+    if !folder.is_dir() {
+        println!("skipped: the folder of shared fixtures is not beside the checkout");
+        return None;
+    }
+    let place = Place::new();
+    std::fs::copy(folder.join(name), &place.path).unwrap();
+    Some(place)
+}
+
 /// In a file of the reference records end at borders of sectors. A put of ours begins the log anew, because the rest of a write
 /// that was interrupted stands behind them, and the power is lost while it wipes them.
 #[test]
 fn applied_records_of_the_reference_that_are_wiped() {
-    let fixture = "../../../shared/fixtures/mv2-index/cli_put_one.mv2";
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
-    if !fixture.is_file() {
-        println!("skipped: the folder of shared fixtures is not beside the checkout");
-        return;
-    }
     for first in [&[242, 1747][..], &[512, 1747], &[512, 1024]] {
-        let place = Place::new();
-        std::fs::copy(&fixture, &place.path).unwrap();
+        let Some(place) = of_fixture("cli_put_one.mv2") else {
+            return;
+        };
         let before = header(&place);
         let end = usize::try_from(before.wal_checkpoint_pos).unwrap();
         let mut log: Vec<u8> = Vec::new();
@@ -103,6 +110,26 @@ fn applied_records_of_the_reference_that_are_wiped() {
                 has_frames(memory, &[2])
             });
         }
+    }
+}
+
+/// The records of the reference are applied, and stand where ours would begin anew. The next put begins there, whatever arrived
+/// of the batch behind them.
+#[test]
+fn a_batch_behind_applied_records_of_the_reference() {
+    let Some(place) = of_fixture("cli_correction.mv2") else {
+        return;
+    };
+    let initial = place.files();
+    let watched = place.watch();
+    place.open().remove(&[0, 1, 2, 3, 4]).unwrap();
+    let events = watched.events();
+    for end in 0..=events.len() {
+        assert_survives(&disk_after(&initial, &events[..end]), |memory| {
+            has_frames(memory, &[5])?;
+            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            has_frames(memory, &[6])
+        });
     }
 }
 
