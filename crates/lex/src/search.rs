@@ -232,7 +232,13 @@ impl<'a> Searcher<'a> {
             hits: hits.collect::<Result<_>>()?,
             total,
             total_is_exact,
-            warnings: left_out_warning(lookup.left_out).into_iter().collect(),
+            warnings: {
+                let misread = query.is_misread.then(|| MISREAD_WARNING.to_owned());
+                misread
+                    .into_iter()
+                    .chain(left_out_warning(lookup.left_out))
+                    .collect()
+            },
         })
     }
 
@@ -281,6 +287,9 @@ pub(crate) fn guarded<T>(operation: &'static str, run: impl FnOnce() -> Result<T
 
 /// Said with hits that hold none of the words that tell something.
 const FALLBACK_WARNING: &str = "Nothing holds the telling words of the query: its most common words, such as \"the\" or \"what\", were searched for.";
+
+/// Said where operators, phrases and fields of a query were no conditions.
+const MISREAD_WARNING: &str = "The query does not parse (a quote, parenthesis or bracket is not closed, or an operator lacks a side): it was searched for as plain words, without its conditions.";
 
 fn left_out_warning(left_out: usize) -> Option<String> {
     (left_out > 0).then(|| {

@@ -216,6 +216,10 @@ export function refuseOptions(given: Options, at: string, refused: Readonly<Reco
 }
 
 /** A frame id as `put` returns it (a string of digits) or as hits carry it (a number). */
+export function optionalFrameId(value: unknown, argument: string): number | undefined {
+  return isAbsent(value) ? undefined : frameId(value, argument);
+}
+
 export function frameId(value: unknown, argument: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   if (typeof value === 'string' && /^\d{1,16}$/.test(value)) {

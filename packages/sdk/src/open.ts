@@ -212,7 +212,16 @@ async function openNative(options: NativeOpenOptions): Promise<NativeMemory> {
     return native.openMemoryAtOnce(options) ?? (await native.openMemory(options));
   } catch (error) {
     const failure = failureOn(options.path, error);
-    if (failure.code !== 'MV013' || existsSync(dirname(options.path))) throw failure;
+    if (failure.code !== 'MV013') throw failure;
+    if (existsSync(dirname(options.path))) {
+      if (!options.readOnly) throw failure;
+      throw createError('MV013', failure.message, {
+        details: { ...failure.details },
+        suggestion:
+          'Correct the path, or leave `readOnly` out: with it no memory is made, whatever the `mode`.',
+        cause: failure,
+      });
+    }
     // Making the memory is no help while its folder is missing.
     throw missing(failure, 'parent');
   }

@@ -4,6 +4,7 @@ import { adaptiveRule, type AdaptiveOptions, type AdaptiveRule } from './adaptiv
 import {
   countOption,
   optionalBoolean,
+  optionalFrameId,
   optionalNumber,
   optionalOneOf,
   optionalString,
@@ -13,6 +14,7 @@ import {
 import { notYet } from './failures.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
 import type { QueryVectorInput } from './embedding/query-vector.js';
+import type { FrameRef } from './view.js';
 import { whereOf, type Where } from './where.js';
 
 export type SearchMode = 'lex' | 'sem' | 'auto';
@@ -41,9 +43,9 @@ export interface SearchInput extends AdaptiveOptions, AclOptions, QueryVectorInp
   since?: Timestamp | undefined;
   /** Only documents up to this time. */
   until?: Timestamp | undefined;
-  /** The memory as it was when this frame was the newest. */
-  asOfFrame?: number | undefined;
-  /** Only what carries a timestamp up to this one (epoch seconds). */
+  /** The memory as it was when this frame was the newest, without what is removed by now. */
+  asOfFrame?: FrameRef | undefined;
+  /** Only what carries a timestamp up to this one (epoch seconds), whenever it was stored. */
   asOfTs?: number | undefined;
   /**
    * How `mode: "auto"` makes one ranking of two. `"weighted"` (default): each score is brought to 0…1 over its list and
@@ -124,7 +126,7 @@ const MODES: Readonly<Record<string, SearchMode>> = {
   hybrid: 'auto',
 };
 
-const MODE_NAMES = 'one of "lex" ("lexical"), "sem" ("semantic"), "auto" ("hybrid")';
+const MODE_NAMES = 'one of "lex" ("lexical"), "sem" ("semantic"), "auto" ("hybrid"); in `find` also "clip"';
 
 /** Checks the options of a search and gives the engine's request for it. */
 export function searchSettings(
@@ -139,7 +141,7 @@ export function searchSettings(
   const where = whereOf(options['where'], 'where');
   const since = optionalSeconds(options['since'], 'since');
   const until = optionalSeconds(options['until'], 'until');
-  const asOfFrame = optionalNumber(options['asOfFrame'], 'asOfFrame', { min: 0, integer: true });
+  const asOfFrame = optionalFrameId(options['asOfFrame'], 'asOfFrame');
   const asOfTs = optionalSeconds(options['asOfTs'], 'asOfTs');
   const fusion = optionalOneOf(options['fusion'], 'fusion', FUSIONS) ?? defaults.fusion;
   const semanticWeight = optionalNumber(options['semanticWeight'], 'semanticWeight', { min: 0, max: 1 });

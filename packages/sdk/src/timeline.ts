@@ -1,6 +1,7 @@
-import { countOption, memberNames, optionalBoolean, optionalNumber, speltOptions } from './check.js';
+import { countOption, memberNames, optionalBoolean, optionalFrameId, speltOptions } from './check.js';
 import type { Handle } from './handle.js';
 import { optionalSeconds, type Timestamp } from './timestamps.js';
+import type { FrameRef } from './view.js';
 import { whereOf, type Where } from './where.js';
 
 export interface TimelineInput {
@@ -12,7 +13,7 @@ export interface TimelineInput {
   until?: Timestamp | undefined;
   /** Newest first. Default `false`. */
   reverse?: boolean | undefined;
-  asOfFrame?: number | undefined;
+  asOfFrame?: FrameRef | undefined;
   asOfTs?: number | undefined;
   where?: Where | undefined;
 }
@@ -50,7 +51,7 @@ export async function timeline(handle: Handle, options?: TimelineInput): Promise
     since: optionalSeconds(given['since'], 'since'),
     until: optionalSeconds(given['until'], 'until'),
     reverse: optionalBoolean(given['reverse'], 'reverse', false),
-    asOfFrame: optionalNumber(given['asOfFrame'], 'asOfFrame', { min: 0, integer: true }),
+    asOfFrame: optionalFrameId(given['asOfFrame'], 'asOfFrame'),
     asOfTs: optionalSeconds(given['asOfTs'], 'asOfTs'),
     where: whereOf(given['where'], 'where'),
   };

@@ -28,7 +28,7 @@ export interface UpdateInput extends DocumentFields, IngestSwitches, VectorInput
 
 /**
  * Stores a new version of a document and gives its frame id. The old version is no longer found, but can be seen
- * with `asOfFrame` and `asOfTs`.
+ * with `asOfFrame`, or with an `asOfTs` in front of a later `timestamp` of the new one.
  */
 export async function update(handle: Handle, id: FrameRef, input: UpdateInput): Promise<string> {
   handle.assertWritable('update');

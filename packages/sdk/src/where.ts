@@ -1,5 +1,6 @@
 import { checkArray, checkString, invalidInput, isPlainObject } from '@memvid/core';
 import { reading } from './border.js';
+import { frameId } from './check.js';
 import { toSeconds } from './timestamps.js';
 
 /** A value to compare with: JSON, or a `Date`. What is compared with a field that is a time may be any `Timestamp`. */
@@ -149,6 +150,8 @@ function operandOf(operator: string, part: unknown, at: string, field: string, d
 
 function valueOf(value: unknown, argument: string, field: string, depth: number): WhereValue {
   if (TIMES.has(field) && value !== null) return timeOf(value, argument, field);
+  // An id as `put` gives it would be compared with a number, and match nothing.
+  if (field === 'frame_id' && typeof value === 'string') return frameId(value, argument);
   if (typeof value === 'string') return checkString(argument, value);
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;

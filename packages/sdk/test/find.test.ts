@@ -297,6 +297,8 @@ describe('find', () => {
         .toSorted((a, b) => a - b);
     expect(await ids({ scope: 'mv2://Rare/' })).toEqual([0, 10, 20, 30, 40]);
     expect(await ids({ asOfFrame: 2 })).toEqual([0, 1, 2]);
+    expect(await ids({ asOfFrame: '2' })).toEqual([0, 1, 2]);
+    expect(await ids({ where: { frame_id: { $in: ['1', 2] } } })).toEqual([1, 2]);
     expect(await ids({ asOfTs: 1003 })).toEqual([0, 1, 2, 3]);
     expect(await ids({ since: 1047 })).toEqual([47, 48, 49]);
     expect(await ids({ since: 1010, until: 1012 })).toEqual([10, 11, 12]);

@@ -79,6 +79,13 @@ describe('use, create, open', () => {
     });
   });
 
+  it('what only reads makes no memory, whatever the mode', async () => {
+    await expect(open(freshPath(), { mode: 'auto', readOnly: true })).rejects.toMatchObject({
+      code: 'MV013',
+      suggestion: expect.stringContaining('leave `readOnly` out'),
+    });
+  });
+
   it('a misspelt option is refused with the right spelling', async () => {
     const file = freshPath();
     await (await create(file)).close();

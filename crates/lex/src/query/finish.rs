@@ -46,6 +46,7 @@ impl Planner {
             must_not: without_repeats(self.must_not),
             terms: self.terms,
             left_out,
+            is_misread: false,
         };
         query.drop_unused_terms();
         for term in query.terms.iter_mut().filter(|term| !term.prefix) {

@@ -49,9 +49,36 @@ pub(super) enum Symbol<'a> {
     Word(&'a str),
 }
 
-/// `None` when a quote or bracket is not closed.
-pub(super) fn lex(text: &str) -> Option<Vec<Symbol<'_>>> {
+/// The symbols of a text.
+pub(super) struct Lexed<'a> {
+    /// Up to where a quote or bracket is not closed, if there is one.
+    pub symbols: Vec<Symbol<'a>>,
+    /// Whether that is all of them.
+    pub is_whole: bool,
+    /// Whether any of it is more than words: an operator, a phrase, a field.
+    pub has_conditions: bool,
+}
+
+pub(super) fn lex(text: &str) -> Lexed<'_> {
     let mut symbols = Vec::new();
+    let unclosed = symbols_of(text, &mut symbols);
+    let is_condition =
+        |symbol: &Symbol<'_>| !matches!(symbol, Symbol::Word(_) | Symbol::Open | Symbol::Close);
+    // A quote within a word is one of inches, or of minutes.
+    let is_within_word = |rest: &str| {
+        let before = text[..text.len() - rest.len()].chars().next_back();
+        rest.starts_with('"') && before.is_some_and(char::is_alphanumeric)
+    };
+    Lexed {
+        has_conditions: symbols.iter().any(is_condition)
+            || unclosed.is_some_and(|rest| !is_within_word(rest)),
+        is_whole: unclosed.is_none(),
+        symbols,
+    }
+}
+
+/// Appends them. Gives what begins with a phrase or field that is not closed.
+fn symbols_of<'a>(text: &'a str, symbols: &mut Vec<Symbol<'a>>) -> Option<&'a str> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let after = &rest[first.len_utf8()..];
@@ -65,7 +92,9 @@ pub(super) fn lex(text: &str) -> Option<Vec<Symbol<'_>>> {
                 after
             }
             _ if closing_quote(first).is_some() => {
-                let (phrase, after) = quoted(rest)?;
+                let Some((phrase, after)) = quoted(rest) else {
+                    return Some(rest);
+                };
                 symbols.push(Symbol::Phrase(phrase));
                 after
             }
@@ -77,11 +106,14 @@ pub(super) fn lex(text: &str) -> Option<Vec<Symbol<'_>>> {
                 symbols.push(Symbol::Must);
                 after
             }
-            _ => word(rest, &mut symbols)?,
+            _ => match word(rest, symbols) {
+                Some(after) => after,
+                None => return Some(rest),
+            },
         };
         rest = rest.trim_start();
     }
-    Some(symbols)
+    None
 }
 
 /// Whether a sign before `text` is meant as an operator: a word of letters (not a number or a dash) or a quote follows.
@@ -118,7 +150,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     Some((&inside[..end], &inside[end + after..]))
 }
 
-/// Reads a word, an operator or a field, and returns what follows.
+/// Reads a word, an operator or a field, and returns what follows; `None` for a field that is not closed.
 fn word<'a>(text: &'a str, symbols: &mut Vec<Symbol<'a>>) -> Option<&'a str> {
     let end = text
         .find(|character: char| {

@@ -41,6 +41,8 @@ pub struct Query {
     pub(crate) moments: Vec<Moment>,
     /// Function words that are left out because there are others, with their places in the query.
     pub(crate) left_out: Vec<(u32, String)>,
+    /// Whether it has operators, phrases or fields that count as words, because it does not parse.
+    pub(crate) is_misread: bool,
 }
 
 /// A word (or part, or pair of characters) that is looked up.
@@ -128,7 +130,8 @@ impl Query {
     ///
     /// A question in plain words that ends in `?` may quote names: its quotes do not make them required.
     ///
-    /// A syntax error never fails: the text is then taken as plain words.
+    /// A syntax error never fails: the text is then taken as plain words, and where it has more than those, the result of a
+    /// search says so.
     ///
     /// Fails with [`Error::EmptyQuery`] when nothing in it can be looked up, and with [`Error::QueryTooLong`] when
     /// operators, quotes and fields name more than 1,024 different words and values, a phrase has more than 64 words, or
@@ -139,7 +142,10 @@ impl Query {
     /// assert!(matches!(lex::Query::parse("NOT ()"), Err(lex::Error::EmptyQuery)));
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
-        let tree = lexer::lex(text).and_then(|symbols| parser::parse(&symbols));
+        let lexed = lexer::lex(text);
+        let whole = lexed.is_whole.then_some(&lexed.symbols);
+        let tree = whole.and_then(|symbols| parser::parse(symbols));
+        let is_misread = tree.is_none() && lexed.has_conditions;
         let query = match tree {
             Some(tree) if text.trim_end().ends_with('?') && plan::is_plain_question(&tree) => {
                 Some(plan::of_words(text)?)
@@ -150,7 +156,10 @@ impl Query {
         match query {
             Some(query) if !query.is_empty() => Ok(query.with_moments(text)),
             // Upper-case operators are no words, whatever they were meant to do.
-            _ => Self::words(&without_operators(text)),
+            _ => Ok(Self {
+                is_misread,
+                ..Self::words(&without_operators(text))?
+            }),
         }
     }
 
@@ -194,6 +203,7 @@ impl Query {
             names: Vec::new(),
             moments: Vec::new(),
             left_out: Vec::new(),
+            is_misread: false,
         };
         query.terms.iter_mut().for_each(|term| term.scored = false);
         if query.must.is_empty() {

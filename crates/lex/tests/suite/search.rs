@@ -129,6 +129,46 @@ fn operators_and_phrases() {
 }
 
 #[test]
+fn conditions_that_do_not_parse_are_told() {
+    let texts = ["budget draft", "budget final", "lunch draft"];
+    let bodies: Vec<_> = (0..)
+        .zip(texts)
+        .map(|(id, text)| document(id, text))
+        .collect();
+    let whole = index(&bodies);
+    let warnings = |query: &str| {
+        search(&whole, &PendingIndex::new(), query, 10)
+            .warnings
+            .len()
+    };
+    for query in [
+        "budget AND NOT (draft",
+        "budget AND AND draft",
+        "budget NOT \"draft",
+        "budget AND (draft OR)",
+        "\"budget draft\" AND (",
+        "\"budget draft",
+        "tag:red (budget",
+        "budget tag:\"red",
+        "budget -draft )",
+        "budget date:[2023",
+    ] {
+        assert_eq!(warnings(query), 1, "{query}");
+    }
+    // Words, and signs that people use in sentences.
+    for query in [
+        "budget AND NOT draft",
+        "the budget (draft",
+        "draft :)",
+        "a 5\" budget",
+        "budget - draft",
+        "budget draft?",
+    ] {
+        assert_eq!(warnings(query), 0, "{query}");
+    }
+}
+
+#[test]
 fn more_matching_words_rank_higher_and_neighbours_rank_highest() {
     let texts = [
         "alpha alpha alpha alpha",

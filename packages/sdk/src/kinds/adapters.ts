@@ -59,8 +59,11 @@ export function adapterOf(kind: Kind): Adapter {
     case 'vercel-ai':
     case 'mcp':
       throw new PluginMissingError(
-        `use needs the package @memvid/adapter-${kind}, which is not installed: the adapter for "${kind}" comes with it`,
-        { details: { operation: 'use', package: `@memvid/adapter-${kind}` } },
+        `use has no adapter for "${kind}": it is to come with the package @memvid/adapter-${kind}, which there is not yet`,
+        {
+          details: { operation: 'use', package: `@memvid/adapter-${kind}` },
+          suggestion: 'Open with kind "crewai", whose `functions` any framework can call, or with "basic".',
+        },
       );
   }
 }
