@@ -6,7 +6,8 @@ export type Reason = 'not_a_pdf' | 'encrypted' | 'damaged' | 'too_long' | 'too_l
 const WHY: Readonly<Record<Reason, { what: string; suggestion: string }>> = {
   not_a_pdf: {
     what: 'is not a PDF',
-    suggestion: 'Pass the bytes of a file that starts with `%PDF-`; read text files as they are.',
+    suggestion:
+      'Pass a PDF, which starts with `%PDF-`, by its path or bytes; put a text file with `put({ file })`.',
   },
   encrypted: {
     what: 'is encrypted and needs a password',
