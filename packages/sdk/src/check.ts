@@ -56,9 +56,15 @@ export function speltOptions(value: unknown, names: readonly string[], argument?
   return options;
 }
 
-/** The names of the members of `T`; the compiler says where one is missing. */
-export function memberNames<T>(members: Record<keyof T, true>): readonly string[] {
-  return Object.keys(members);
+/**
+ * The names of the members of `T`, which has those of `B` as well; the compiler says where one is missing. Pure, and without
+ * a spread where it is called, so that bundlers leave it out with the call that needs it.
+ */
+export function memberNames<T, B = never>(
+  members: Record<Exclude<keyof T, keyof B>, true>,
+  base?: Record<keyof B, true>,
+): readonly string[] {
+  return Object.keys({ ...base, ...members });
 }
 
 function simplified(name: string): string {

@@ -79,12 +79,10 @@ export interface FindResult {
   warnings?: string[];
 }
 
-const OPTION_NAMES = memberNames<FindInput>({
-  ...SEARCH_MEMBERS,
-  imageEmbedder: true,
-  cursor: true,
-  explain: true,
-});
+const OPTION_NAMES = /* @__PURE__ */ memberNames<FindInput, SearchInput>(
+  { imageEmbedder: true, cursor: true, explain: true },
+  SEARCH_MEMBERS,
+);
 const DEFAULT_K = 10;
 const VECTOR_OPTIONS = ['queryEmbedding', 'embedder', 'queryEmbeddingModel', 'signal'];
 

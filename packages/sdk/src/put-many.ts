@@ -57,7 +57,7 @@ export interface PutManyOptions
   signal?: AbortSignal | undefined;
 }
 
-const OPTION_NAMES = memberNames<PutManyOptions & PutManyStreamOptions>({
+const OPTION_NAMES = /* @__PURE__ */ memberNames<PutManyOptions & PutManyStreamOptions>({
   onError: true,
   embeddings: true,
   embeddingIdentity: true,

@@ -31,7 +31,7 @@ export interface TimelineEntry {
   damage?: string;
 }
 
-const OPTION_NAMES = memberNames<TimelineInput>({
+const OPTION_NAMES = /* @__PURE__ */ memberNames<TimelineInput>({
   limit: true,
   since: true,
   until: true,

@@ -15,20 +15,22 @@ import {
 import type { Explanation } from '../explanation.js';
 import { search, usualMode, vectorOfQuestion, withMode, type FindHit, type SearchEngine } from '../find.js';
 import type { Handle } from '../handle.js';
-import { SEARCH_MEMBERS, searchSettings, type SearchSettings } from '../search-options.js';
+import { SEARCH_MEMBERS, type SearchInput, searchSettings, type SearchSettings } from '../search-options.js';
 import { contextOf, passagesOf } from './context.js';
 import { newestFrames } from './fallback.js';
 
-const OPTION_NAMES = memberNames<AskInput>({
-  ...SEARCH_MEMBERS,
-  contextOnly: true,
-  returnSources: true,
-  showChunks: true,
-  model: true,
-  modelApiKey: true,
-  llmContextChars: true,
-  maskPii: true,
-});
+const OPTION_NAMES = /* @__PURE__ */ memberNames<AskInput, SearchInput>(
+  {
+    contextOnly: true,
+    returnSources: true,
+    showChunks: true,
+    model: true,
+    modelApiKey: true,
+    llmContextChars: true,
+    maskPii: true,
+  },
+  SEARCH_MEMBERS,
+);
 const DEFAULT_K = 6;
 /** Reciprocal rank fusion, here of one list: the first hit scores 1/61. */
 const RANK_OFFSET = 60;
