@@ -314,6 +314,9 @@ fn refuse_acknowledged(committed: &Committed, pending: &Pending) -> Result<()> {
 
 /// Whether the records at the front are still those that are applied, and nothing else.
 fn are_applied(region: &[u8], pending: &Pending) -> bool {
+    if pending.applied_end == 0 {
+        return false;
+    }
     let found = wal::scan(region, pending.last_sequence);
     found.head == pending.applied_end && found.pending().next().is_none()
 }

@@ -245,7 +245,8 @@ export interface NativeMemory {
   /**
    * Removes these documents (by the frame of any version) and erases what is removed by writing the file anew; with
    * `versions` the earlier versions of all others go too. JSON `{ documents_removed, versions_removed, frames_erased,
-   * cards_erased, bytes_before, bytes_after, kept_tracks, duration_ms }`. MV010 for an id that never was, MV012 when vectors are damaged.
+   * cards_erased, bytes_before, bytes_after, kept_tracks, duration_ms }`. MV010 for an id that never was, MV012 when vectors
+   * are damaged.
    */
   purge(ids: number[], versions: boolean): Promise<string>;
   /**

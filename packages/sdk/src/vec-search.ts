@@ -1,5 +1,5 @@
 import { invalidInput } from '@memvid/core';
-import { queryOf, speltOptions } from './check.js';
+import { memberNames, queryOf, speltOptions } from './check.js';
 import { cutAdaptively, search, withMode, type FindResult } from './find.js';
 import type { Handle } from './handle.js';
 import { SEARCH_MEMBERS, searchSettings, type SearchInput } from './search-options.js';
@@ -25,6 +25,8 @@ export type VecSearchInput = Pick<
   | 'aclEnforcementMode'
 >;
 
+const OPTION_NAMES = /* @__PURE__ */ memberNames<SearchInput>(SEARCH_MEMBERS);
+
 /** Searches by a vector. The words of the query choose the snippets. */
 export async function vecSearch(
   handle: Handle,
@@ -37,7 +39,7 @@ export async function vecSearch(
   if (queryEmbedding === undefined || queryEmbedding === null) {
     throw invalidInput('queryEmbedding', queryEmbedding, 'an array of numbers or a Float32Array');
   }
-  const given = speltOptions(options, Object.keys(SEARCH_MEMBERS));
+  const given = speltOptions(options, OPTION_NAMES);
   const settings = searchSettings(
     { ...given, mode: 'sem' },
     {

@@ -182,23 +182,20 @@ pub fn kept(
     let Some(mut track) = stored(committed)? else {
         return Ok(None);
     };
-    track.cards.retain(|card| {
-        if is_foreign(&card.engine, &card.engine_version) {
+    let stays = |engine: &str, version: &str, source: Option<u64>| {
+        if is_foreign(engine, version) {
             !certain
         } else {
-            card.source().is_none_or(keeps)
+            source.is_none_or(keeps)
         }
-    });
+    };
+    track
+        .cards
+        .retain(|card| stays(&card.engine, &card.engine_version, card.source()));
     let frames = &mut track.enrichment_manifest.frames;
     frames.retain(|id, enriched| {
         let stamps = &mut enriched.stamps;
-        stamps.retain(|stamp| {
-            if is_foreign(&stamp.engine_kind, &stamp.engine_version) {
-                !certain
-            } else {
-                keeps(*id)
-            }
-        });
+        stamps.retain(|stamp| stays(&stamp.engine_kind, &stamp.engine_version, Some(*id)));
         !stamps.is_empty()
     });
     encoded(track).map(Some)

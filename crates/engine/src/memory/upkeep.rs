@@ -109,7 +109,7 @@ impl Memory {
             duration_ms: 0,
         };
         self.rewritten(OPERATION, Extent::Purge, |snapshot| {
-            report.cards_erased = stored_cards(&snapshot.committed)?;
+            report.cards_erased = stored_cards(&snapshot.committed);
             report.bytes_before = output::length(&snapshot.committed.storage)?;
             report.kept_tracks = kept_tracks(&snapshot.committed)?;
             let targets = doomed(snapshot, request)?;
@@ -136,7 +136,7 @@ impl Memory {
             }
             Ok(targets.into_iter().collect())
         })?;
-        let left = stored_cards(&self.snapshot(OPERATION)?.committed)?;
+        let left = stored_cards(&self.snapshot(OPERATION)?.committed);
         report.cards_erased = report.cards_erased.saturating_sub(left);
         report.bytes_after = self.size(OPERATION)?;
         report.duration_ms = started.elapsed().as_millis() as u64;
@@ -238,9 +238,9 @@ fn newest_versions(snapshot: &Snapshot) -> Vec<u64> {
 }
 
 /// How many memory cards are in the file.
-fn stored_cards(committed: &Committed) -> Result<u64> {
-    let track = crate::cards::stored(committed)?;
-    Ok(track.map_or(0, |track| track.cards.len() as u64))
+fn stored_cards(committed: &Committed) -> u64 {
+    let track = committed.tail.memories_track.as_ref();
+    track.map_or(0, |manifest| manifest.card_count)
 }
 
 /// What the file holds that this program does not read.

@@ -7,7 +7,7 @@ use simulation::recording::Event;
 use crate::support::{
     Place, assert_survives, assert_survives_within, disk_after, doctored, document_of_records,
     events_apart, events_into_log, has_frames, is_first_header, is_text, is_void_header, put,
-    small, write_at, write_files, write_in_part,
+    put_next, small, write_at, write_files, write_in_part,
 };
 
 fn of_records() -> Document {
@@ -51,7 +51,7 @@ fn are_put_in_one_commit() {
     for (sync, _) in syncs {
         assert_survives(&disk_after(&initial, &events[..sync]), |memory| {
             is_text(memory, 1, "acknowledged")?;
-            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            put_next(memory)?;
             has_frames(memory, &[3, 4])
         });
     }
@@ -349,7 +349,7 @@ fn whose_wipe_is_lost_with_the_power() {
             let disk = disk_after(&initial, &events[..sync]);
             assert_survives(&disk, |memory| {
                 has_frames(memory, &[count])?;
-                put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+                put_next(memory)?;
                 has_frames(memory, &[count + 1])
             });
         }

@@ -6,8 +6,8 @@ use simulation::recording::Event;
 
 use crate::support::{
     Place, another_is_killed, assert_survives, batch, disk_after, doctored, end_of_log, has_frames,
-    header, is_text, killed_in_front_of_its_header, of_the_reference, put, small, up_to_last_sync,
-    write_at, write_files,
+    header, is_text, killed_in_front_of_its_header, of_the_reference, place_of, put, put_next,
+    small, up_to_last_sync, write_at, write_files,
 };
 
 /// With a record of the reference in front of what a killed batch left. The zeros behind it, which the reference does not
@@ -58,14 +58,7 @@ fn records_of_the_reference_of_equal_length() {
         let long = "the first one of a batch, so long that the reference can be as long ".repeat(8);
         let documents = batch(12, &long);
         killed_in_front_of_its_header(&place, documents);
-        let log = usize::try_from(before.wal_offset).unwrap();
-        let bytes = std::fs::read(&place.path).unwrap();
-        let sequence = (before.wal_sequence + 2).to_le_bytes();
-        let behind = log + RECORD_HEADER_SIZE;
-        let second = bytes[behind..]
-            .windows(8)
-            .position(|found| found == sequence);
-        let second = RECORD_HEADER_SIZE + second.unwrap();
+        let second = place_of(&place, before.wal_sequence + 2);
         let mut records = Vec::new();
         for number in 0..in_front {
             let sequence = before.wal_sequence + 1 + number;
@@ -124,7 +117,7 @@ fn a_record_of_the_reference_with_zeros_behind_it() {
     put(&memory, batch(8, "next")).unwrap();
     let events = up_to_last_sync(watched.events()[from..].to_vec());
     assert_survives(&disk_after(&initial, &events), |memory| {
-        put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+        put_next(memory)?;
         has_frames(memory, &[4, 12])
     });
 }
@@ -160,7 +153,7 @@ fn a_rewrite_whose_name_is_lost() {
     assert_survives(&disk, |memory| {
         is_text(memory, 0, "first")?;
         is_text(memory, 1, "second")?;
-        put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+        put_next(memory)?;
         has_frames(memory, &[3])
     });
 }

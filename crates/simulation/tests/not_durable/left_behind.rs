@@ -7,7 +7,7 @@ use simulation::recording::Event;
 
 use crate::support::{
     Place, another_is_killed, assert_survives, batch, disk_after, events_apart, fail_from,
-    has_frames, header, is_first_header, is_text, put, small, up_to_last_sync, write_at,
+    has_frames, header, is_first_header, is_text, put, put_next, small, up_to_last_sync, write_at,
     write_files,
 };
 
@@ -20,7 +20,7 @@ fn noise(length: usize) -> Vec<Document> {
 
 fn goes_on(memory: &Memory) -> Result<(), String> {
     is_text(memory, 2, "acknowledged")?;
-    put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+    put_next(memory)?;
     has_frames(memory, &[4, 14])
 }
 
@@ -153,7 +153,7 @@ fn a_put_that_was_killed_in_front_of_a_rewrite_whose_name_is_lost() {
         events[from..].iter().for_each(|event| disk.apply(event));
         assert_survives(&disk, |memory| {
             is_text(memory, id, "acknowledged")?;
-            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            put_next(memory)?;
             has_frames(memory, &[id + 2, id + 3])
         });
         return;

@@ -9,25 +9,13 @@ use simulation::recording::Event;
 use crate::support::{
     Place, assert_survives, batch, disk_after, document_of_records, end_of_log, events_apart,
     has_frames, header, is_first_header, is_text, killed_in_front_of_its_header, of_the_reference,
-    put, small, up_to_last_sync, write_at,
+    place_of, put, put_next, small, up_to_last_sync, write_at,
 };
 
 /// A record of the reference of this length.
 fn of_length(sequence: u64, length: usize, byte: u8) -> Vec<u8> {
     let own = of_the_reference(sequence, b"").len();
     of_the_reference(sequence, &vec![byte; length - own])
-}
-
-/// Where the header of this record begins, from the beginning of the log.
-fn place_of(place: &Place, sequence: u64) -> usize {
-    let bytes = std::fs::read(&place.path).unwrap();
-    let log = usize::try_from(header(place).wal_offset).unwrap();
-    let behind_first = log + RECORD_HEADER_SIZE;
-    let number = sequence.to_le_bytes();
-    let at = bytes[behind_first..]
-        .windows(number.len())
-        .position(|found| found == number);
-    RECORD_HEADER_SIZE + at.unwrap()
 }
 
 /// `arriving` is given the end of the log and the record of a document that contains a memory with a log of its own.
@@ -106,7 +94,7 @@ fn applied_records_of_the_reference_that_are_wiped() {
         for sync in syncs {
             assert_survives(&disk_after(&initial, &events[..sync]), |memory| {
                 has_frames(memory, &[1])?;
-                put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+                put_next(memory)?;
                 has_frames(memory, &[2])
             });
         }
@@ -127,7 +115,7 @@ fn a_batch_behind_applied_records_of_the_reference() {
     for end in 0..=events.len() {
         assert_survives(&disk_after(&initial, &events[..end]), |memory| {
             has_frames(memory, &[5])?;
-            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            put_next(memory)?;
             has_frames(memory, &[6])
         });
     }

@@ -332,6 +332,23 @@ pub fn doctored(place: &Place) -> serde_json::Value {
     engine::doctor_file(&place.path, &options, Duration::ZERO).unwrap()
 }
 
+/// What everybody does behind a crash.
+pub fn put_next(memory: &Memory) -> Result<u64, String> {
+    put(memory, small("next")).map_err(|error| format!("next put: {error}"))
+}
+
+/// Where the header of this record of a killed batch begins, from the beginning of the log. It is not the first one.
+pub fn place_of(place: &Place, sequence: u64) -> usize {
+    let bytes = std::fs::read(&place.path).unwrap();
+    let log = usize::try_from(header(place).wal_offset).unwrap();
+    let behind_first = log + RECORD_HEADER_SIZE;
+    let number = sequence.to_le_bytes();
+    let at = bytes[behind_first..]
+        .windows(number.len())
+        .position(|found| found == number);
+    RECORD_HEADER_SIZE + at.unwrap()
+}
+
 /// Puts documents unless they are there already. Gives the first one's id.
 pub fn put_once(memory: &Memory, documents: Vec<Document>) -> Result<u64, Error> {
     let options = PutOptions {

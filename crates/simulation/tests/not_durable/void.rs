@@ -8,8 +8,8 @@ use simulation::run::open;
 
 use crate::support::{
     Place, another_is_killed, assert_survives, batch, disk_after, doctored, document_of_records,
-    end_of_log, events_into_log, has_frames, header, is_first_header, of_the_reference, put, small,
-    write_at, write_files, write_in_part,
+    end_of_log, events_into_log, has_frames, header, is_first_header, of_the_reference, put,
+    put_next, small, write_at, write_files, write_in_part,
 };
 
 /// Bytes that reach the disk together.
@@ -79,7 +79,7 @@ fn of_a_put_at_the_border_of_a_sector() {
         let disk = disk_after(&initial, &watched.events());
         assert_survives(&disk, |memory| {
             has_frames(memory, &[2, 5])?;
-            put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+            put_next(memory)?;
             has_frames(memory, &[3, 6])
         });
     }
@@ -161,7 +161,7 @@ fn of_a_wipe_whose_sync_failed_as_its_process_was_killed() {
     let disk = disk_after(&initial, &watched.events());
     assert_survives(&disk, |memory| {
         has_frames(memory, &[5])?;
-        put(memory, small("next")).map_err(|error| format!("next put: {error}"))?;
+        put_next(memory)?;
         has_frames(memory, &[6])
     });
 }
