@@ -44,6 +44,8 @@ pub(crate) type Floor = Arc<AtomicU32>;
 pub(crate) struct Best {
     heap: BinaryHeap<Candidate>,
     limit: usize,
+    /// What hits must score because so many documents are known to score more, found or not.
+    known: f32,
     floor: Option<Floor>,
 }
 
@@ -55,6 +57,7 @@ impl Best {
         Self {
             heap: BinaryHeap::new(),
             limit,
+            known: f32::NEG_INFINITY,
             floor: None,
         }
     }
@@ -100,6 +103,13 @@ impl Best {
             _ if self.limit == 0 => f32::INFINITY,
             _ => f32::NEG_INFINITY,
         }
+        .max(self.known)
+    }
+
+    /// Notes that as many documents as are kept score `score` at least. They need not have been found yet.
+    pub(crate) fn expect(&mut self, score: f32) {
+        self.known = self.known.max(score * ROUNDING);
+        self.share();
     }
 
     pub(crate) fn push(&mut self, candidate: Candidate) {
@@ -112,6 +122,11 @@ impl Best {
         } else {
             return;
         }
+        self.share();
+    }
+
+    /// Tells the other threads what hits must score.
+    fn share(&self) {
         if let Some(floor) = &self.floor {
             let known = self.own_threshold();
             if known > 0.0 && known.is_finite() {

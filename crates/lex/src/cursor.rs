@@ -107,10 +107,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes the current and all further documents before `end` with their frequencies to `found`. Returns the document
-    /// that it then stands at.
+    /// Passes the current and all further documents before `end` with their frequencies to `found`, as many at a time as are
+    /// unpacked. Returns the document that it then stands at.
     #[inline]
-    pub(crate) fn take_until(&mut self, end: u32, mut found: impl FnMut(u32, u32)) -> u32 {
+    pub(crate) fn take_blocks_until(
+        &mut self,
+        end: u32,
+        mut found: impl FnMut(&[u32], &[u32]),
+    ) -> u32 {
         if let Self::Disk { block, index } = self {
             // Block by block, because this is where most of the time of a search goes.
             loop {
@@ -123,8 +127,9 @@ impl<'a> Cursor<'a> {
                     Some(last) if *last < end => documents.len(),
                     _ => documents.partition_point(|document| *document < end),
                 };
-                for (document, frequency) in documents[..count].iter().zip(frequencies) {
-                    found(*document, *frequency);
+                let count = count.min(frequencies.len());
+                if count > 0 {
+                    found(&documents[..count], &frequencies[..count]);
                 }
                 let is_used_up = count == documents.len();
                 *index += count;
@@ -137,10 +142,21 @@ impl<'a> Cursor<'a> {
         }
         let mut document = self.document();
         while document < end {
-            found(document, self.frequency());
+            found(&[document], &[self.frequency()]);
             document = self.advance();
         }
         document
+    }
+
+    /// Passes the current and all further documents before `end` with their frequencies to `found`. Returns the document
+    /// that it then stands at.
+    #[inline]
+    pub(crate) fn take_until(&mut self, end: u32, mut found: impl FnMut(u32, u32)) -> u32 {
+        self.take_blocks_until(end, |documents, frequencies| {
+            for (document, frequency) in documents.iter().zip(frequencies) {
+                found(*document, *frequency);
+            }
+        })
     }
 
     /// Moves to the first document at or behind `target`; stays where it is when that one lies behind `target` already.

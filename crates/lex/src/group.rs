@@ -6,6 +6,7 @@ use crate::index::TextField;
 use crate::rank::{Norms, Ranking};
 use crate::resolve::{Form, Resolved};
 use crate::shard::Shard;
+use crate::sieve::Sieve;
 use crate::window::Window;
 use std::cell::OnceCell;
 
@@ -122,6 +123,37 @@ impl<'a> Group<'a> {
             evidence += list.weight * peak * scoring.peak_factor(list.field);
         }
         self.idf * scoring.ranking.evidence_bound(evidence)
+    }
+
+    /// As many documents as `limit` score at least this by the word alone, as far as can be told without looking at them.
+    pub(crate) fn floor(
+        &self,
+        limit: usize,
+        resolved: &Resolved,
+        shard_index: usize,
+        scoring: &Scoring<'_, 'a>,
+    ) -> Option<f32> {
+        let last = limit.checked_sub(1)?;
+        let lists = self.lists.iter().filter_map(|list| {
+            let form = &resolved.forms[shard_index][list.form];
+            let strong = scoring
+                .shard
+                .strong_documents(list.field, form.handles[list.field].as_ref()?);
+            let mut evidence: Vec<f32> = strong
+                .iter()
+                .map(|document| {
+                    let factor = scoring.norms.factor(list.field, document.norm);
+                    list.weight * f32::from(document.frequency) * factor
+                })
+                .collect();
+            if last >= evidence.len() {
+                return None;
+            }
+            let (_, evidence, _) =
+                evidence.select_nth_unstable_by(last, |left, right| right.total_cmp(left));
+            Some(self.idf * scoring.ranking.evidence(*evidence))
+        });
+        lists.max_by(f32::total_cmp)
     }
 
     /// The lowest document at which the group stands, [`END`] when it is used up.
@@ -252,6 +284,46 @@ impl<'a> Group<'a> {
         if !alone {
             window.settle(bit, score);
         }
+    }
+
+    /// Notes the postings from the current one to `end`, and moves there.
+    pub(crate) fn note(&mut self, sieve: &mut Sieve, word: usize, end: u32) {
+        if self.document >= end {
+            return;
+        }
+        for (number, list) in self.lists.iter_mut().enumerate() {
+            if list.document < end {
+                let take = |documents: &[u32], frequencies: &[u32]| {
+                    sieve.note(word, number, documents, frequencies);
+                };
+                list.document = list.cursor.take_blocks_until(end, take);
+            }
+        }
+        self.update_document();
+    }
+
+    /// Adds what this word, noted in `sieve` under its number, scores to the documents that pass.
+    pub(crate) fn accumulate_passing(
+        &self,
+        sieve: &mut Sieve,
+        word: usize,
+        bit: u64,
+        scoring: &Scoring<'_, 'a>,
+    ) {
+        let runs: Vec<(usize, usize)> = sieve.lists(word).collect();
+        if runs.is_empty() {
+            return;
+        }
+        for (run, list) in runs {
+            let (field, weight) = (self.lists[list].field, self.lists[list].weight);
+            let factors = scoring.norms.table(field);
+            sieve.add(run, |document, frequency| {
+                let norm = scoring.shard.norm(field, document);
+                weight * frequency as f32 * factors[usize::from(norm)]
+            });
+        }
+        let (idf, ranking) = (self.idf, scoring.ranking);
+        sieve.settle(bit, |evidence| idf * ranking.evidence(evidence));
     }
 
     /// Appends the positions of all forms in one field of `document`, ascending. Does not move the group.

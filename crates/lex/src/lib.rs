@@ -54,6 +54,7 @@ mod search;
 mod segment;
 mod shard;
 mod shard_search;
+mod sieve;
 mod snippet;
 mod split;
 mod terms;

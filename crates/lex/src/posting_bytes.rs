@@ -39,8 +39,8 @@ impl PostingBytes {
         }))
     }
 
-    /// The highest peak of the full blocks of a term; `None` when the bytes make no sense.
-    pub(crate) fn full_blocks_peak(&self, info: &TermInfo, field: &TextField) -> Option<f32> {
+    /// What the table tells of the full blocks of a term; `None` when the bytes make no sense.
+    pub(crate) fn full_blocks(&self, info: &TermInfo, field: &TextField) -> Option<FullBlocks> {
         let range = info.postings_range.clone();
         if range.start > range.end || range.end as u64 > self.0.num_bytes().get_bytes() {
             return None;
@@ -52,15 +52,49 @@ impl PostingBytes {
             return None;
         }
         let rows = rows.get(..length)?.chunks_exact(ROW);
-        let scores = rows.map(|row| {
-            let frequency = match row[ROW - 1] {
+        let mut best: Vec<(f32, BlockPeak)> = Vec::with_capacity(MOST_PEAKS + 1);
+        for row in rows {
+            let peak = BlockPeak {
+                norm: row[ROW - 2],
+                frequency: row[ROW - 1],
+            };
+            let frequency = match peak.frequency {
                 u8::MAX => u32::MAX,
                 frequency => frequency.into(),
             };
-            field.block_weight.score(row[ROW - 2], frequency)
-        });
-        Some(field.peak(scores.fold(0.0, f32::max)))
+            let score = field.block_weight.score(peak.norm, frequency);
+            if best.len() < MOST_PEAKS || best.last().is_some_and(|(last, _)| *last < score) {
+                let at = best.partition_point(|(other, _)| *other >= score);
+                best.insert(at, (score, peak));
+                best.truncate(MOST_PEAKS);
+            }
+        }
+        Some(FullBlocks {
+            highest: field.peak(best.first().map_or(0.0, |(score, _)| *score)),
+            best: best.into_iter().map(|(_, peak)| peak).collect(),
+        })
     }
+}
+
+/// Blocks of which [`FullBlocks`] tells the document that counts most.
+const MOST_PEAKS: usize = 16;
+
+/// What the table tells of the full blocks of a term.
+#[derive(Debug)]
+pub(crate) struct FullBlocks {
+    /// The highest of their peaks: see [`crate::cursor::Cursor::block_peak`].
+    pub highest: f32,
+    /// A document each of those blocks that count most.
+    pub best: Box<[BlockPeak]>,
+}
+
+/// A document that holds a term.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockPeak {
+    /// Its quantised length.
+    pub norm: u8,
+    /// How often it holds the term, 255: that or more.
+    pub frequency: u8,
 }
 
 /// A number of at most four bytes, and what follows it.

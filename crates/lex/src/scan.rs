@@ -3,7 +3,8 @@
 //! Documents are scored window by window, and in each window word by word, so that every posting is read once, in order.
 //! Once there are enough hits, words whose best scores together do not reach the worst of them (MaxScore) no longer bring
 //! up documents: they are only looked up at those that the other words bring up and that can still be hits. Where the
-//! current blocks of those others cannot reach it, the blocks are skipped.
+//! current blocks of those others cannot reach it, the blocks are skipped. Where it takes several words to be a hit, a longer
+//! stretch is sifted in place of a window: see [`crate::sieve`].
 
 use crate::collect::{Best, ROUNDING};
 use crate::cursor::END;
@@ -12,6 +13,7 @@ use crate::group::Group;
 use crate::groups::Groups;
 use crate::matcher::Matcher;
 use crate::shard_search::{Count, ShardSearch};
+use crate::sieve::{self, Sieve};
 use crate::window::{Scored, WINDOW, Window};
 
 /// Words that a window can tell apart; the last bit stands for all further ones.
@@ -41,14 +43,14 @@ impl<'a> ShardSearch<'_, 'a> {
         // Leaving documents out needs all words at each one: with many words that is the slower way always.
         let is_exact = count || scan.again.is_some();
         let documents = Window::with(|window| {
-            if is_exact {
+            if is_exact && !scan.can_count() {
                 scan.all(best, window)
             } else {
                 self.boosted(best)?;
-                scan.best(best, window)?;
-                Ok(0)
+                scan.best(best, window, is_exact)
             }
         })?;
+        scan.sieve.keep_spare();
         let groups = scan.groups.groups.into_iter();
         self.scoring
             .shard
@@ -68,6 +70,9 @@ struct Scan<'q, 's, 'a> {
     order: Vec<usize>,
     /// What the first groups of `order` can add together, and their bits.
     reach: Vec<(f32, u64)>,
+    /// What each group can add.
+    uppers: Vec<f32>,
+    sieve: Box<Sieve>,
     conditions: Conditions<'a>,
     /// With more words than can be told apart, the words again: to see which of them a document holds.
     again: Option<Groups<'a>>,
@@ -109,6 +114,8 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             search,
             order: (0..count).collect(),
             reach: Vec::new(),
+            uppers: Vec::new(),
+            sieve: Sieve::take_spare(),
             conditions: Conditions {
                 filter,
                 excluded: search.excluded()?,
@@ -140,18 +147,62 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         }
     }
 
+    /// Scores those documents from `base` on that can be hits, going by which of the groups `order[from..]` they hold, and
+    /// leaves them in the sieve; up to about `end`, behind which there may be blocks to skip. Returns how many hold any, if
+    /// `count` asks for it.
+    fn sift(&mut self, base: u32, end: u32, from: usize, count: bool) -> u64 {
+        let end = self.sieve.start(base, end);
+        let groups = self.order[from..].iter().rev().enumerate();
+        for (word, group) in groups.clone() {
+            let group = &mut self.groups.groups[*group];
+            group.seek(base);
+            group.note(&mut self.sieve, word, end);
+        }
+        let documents = if count { self.sieve.count() } else { 0 };
+        if self.sieve.close() {
+            for (word, index) in groups.rev() {
+                let (bit, group) = (bit(*index), &self.groups.groups[*index]);
+                group.accumulate_passing(&mut self.sieve, word, bit, &self.search.scoring);
+            }
+        }
+        documents
+    }
+
+    /// Whether documents that hold any of the groups `order[from..]` are worth sifting before they are scored.
+    fn prepare_sieve(&mut self, from: usize, threshold: f32) -> bool {
+        let Self {
+            order,
+            reach,
+            uppers,
+            groups,
+            sieve,
+            ..
+        } = self;
+        // The others count as held.
+        let first = from.max(order.len().saturating_sub(sieve::MOST_WORDS));
+        let (rest, held) = reach[first];
+        let words = order[first..].iter().rev().map(|group| sieve::Word {
+            upper: uppers[*group],
+            frequency: groups.groups[*group].document_frequency(),
+            bit: bit(*group),
+        });
+        let documents = self.search.scoring.shard.document_count();
+        sieve.prepare(from, threshold, documents, words, |sum, present| {
+            sum + rest + groups.bonus_of(present | held)
+        })
+    }
+
     /// Of the groups that bring up no documents those are added up all the same, `order[result..essential]`, that have so
     /// few postings that looking them up at every document would take longer.
     fn added_up(&self, essential: usize) -> usize {
         let postings = |group: &usize| self.groups.groups[*group].document_frequency();
-        let mut documents: u64 = self.order[essential..].iter().map(postings).sum();
+        let documents: u64 = self.order[essential..].iter().map(postings).sum();
         let mut from = essential;
         while let Some(group) = from.checked_sub(1).and_then(|next| self.order.get(next)) {
             let more = postings(group);
             if more > documents.saturating_mul(LOOK_UP) {
                 break;
             }
-            documents += more;
             from -= 1;
         }
         from
@@ -218,12 +269,13 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
     fn order_by_bounds(&mut self) {
         let search = self.search;
         let groups = self.groups.groups.iter_mut();
-        let uppers: Vec<f32> = groups
+        self.uppers = groups
             .map(|group| {
                 let resolved = &search.resolved[group.term];
                 group.upper_bound(resolved, search.shard_index, &search.scoring)
             })
             .collect();
+        let uppers = &self.uppers;
         self.order
             .sort_by(|left, right| uppers[*left].total_cmp(&uppers[*right]));
         let (mut reach, mut bits) = (0.0, 0);
@@ -235,6 +287,19 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         }
     }
 
+    /// What so many documents score at least, as far as it is known without looking at them. Without conditions.
+    fn floor(&self, limit: usize) -> Option<f32> {
+        let search = self.search;
+        let groups = self.groups.groups.iter();
+        let groups = groups.filter(|group| search.query.any.contains(&group.term));
+        groups
+            .filter_map(|group| {
+                let resolved = &search.resolved[group.term];
+                group.floor(limit, resolved, search.shard_index, &search.scoring)
+            })
+            .max_by(f32::total_cmp)
+    }
+
     /// What a document can score that the words counted so far give `sum`, `present` among them, and that may hold the
     /// groups `order[..others]` besides.
     #[inline]
@@ -243,20 +308,38 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
         sum + reach + self.groups.bonus_of(present | bits)
     }
 
-    /// The best of the documents without a boost.
-    fn best(&mut self, best: &mut Best, window: &mut Window) -> Result<()> {
-        self.order_by_bounds();
-        let search = self.search;
-        let count = self.order.len();
-        let unconditional = self.conditions.filter.is_none()
+    /// Whether documents must fulfil no conditions, and score what their words come to.
+    fn is_unconditional(&self) -> bool {
+        self.conditions.filter.is_none()
             && self.conditions.excluded.is_empty()
-            && !search.has_accept()
-            && search.scoring.shard.boosted().is_empty();
+            && !self.search.has_accept()
+            && self.search.scoring.shard.boosted().is_empty()
+    }
+
+    /// Whether [`Scan::best`] can count: each document that holds a word is a hit, and words are told apart.
+    fn can_count(&self) -> bool {
+        let groups = &self.groups.groups;
+        let any = self.search.query.any.as_slice();
+        self.is_unconditional()
+            && groups.len() <= sieve::MOST_WORDS
+            && groups.iter().all(|group| any.contains(&group.term))
+    }
+
+    /// The best of the documents without a boost. Counts those that hold a word, if `count` asks for it: then no word and no
+    /// block is left out.
+    fn best(&mut self, best: &mut Best, window: &mut Window, count: bool) -> Result<u64> {
+        self.order_by_bounds();
+        let words = self.order.len();
+        let unconditional = self.is_unconditional();
+        if unconditional && let Some(floor) = self.floor(best.limit()) {
+            best.expect(floor);
+        }
+        let mut total = 0;
         let (mut essential, mut from) = (0, 0);
         loop {
             let threshold = best.threshold();
             let before = essential;
-            while essential < count && self.bound(0.0, 0, essential + 1) < threshold {
+            while !count && essential < words && self.bound(0.0, 0, essential + 1) < threshold {
                 essential += 1;
             }
             if essential > before {
@@ -264,26 +347,40 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             }
             let base = self.next_document(essential);
             if base == END {
-                return Ok(());
+                return Ok(total);
             }
-            let mut end = base.saturating_add(WINDOW);
-            if threshold > f32::NEG_INFINITY {
+            let mut blocks = END;
+            if threshold > f32::NEG_INFINITY && !count {
                 match self.skip_blocks(essential, threshold) {
                     None => continue,
-                    Some(last) => end = end.min(last.saturating_add(1).max(base + MIN_WINDOW)),
+                    Some(last) => blocks = last.saturating_add(1),
                 }
             }
-            self.fill(window, base, end, from);
+            let sifts = threshold > 0.0 && self.prepare_sieve(from, threshold);
+            if sifts {
+                total += self.sift(base, blocks, from, count);
+            } else {
+                let end = base.saturating_add(WINDOW);
+                self.fill(window, base, end.min(blocks.max(base + MIN_WINDOW)), from);
+            }
             let (found, sums) = (&mut self.found, &mut self.sums);
             found.clear();
             sums.clear();
             let reach = self.reach[from].0 + self.groups.bonus_bound;
-            window.take(|scored| {
+            let mut take = |scored: Scored| {
                 if scored.sum as f32 + reach >= threshold {
                     sums.push(scored.sum as f32);
                     found.push(scored);
                 }
-            });
+            };
+            if sifts {
+                self.sieve.each(take);
+            } else {
+                window.take(|scored| {
+                    total += u64::from(count);
+                    take(scored);
+                });
+            }
             // Conditions may rule documents out: only without them do sums tell what a hit must reach.
             let threshold = if unconditional {
                 self.threshold(best)

@@ -5,6 +5,7 @@ use crate::document_set::{DocumentSet, MIN_KEPT_DOCUMENTS};
 use crate::error::{Error, Result};
 use crate::index::{Parts, Segment, TextField};
 use crate::pending::Store;
+use crate::posting_bytes::{BlockPeak, FullBlocks};
 use crate::union::Union;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
@@ -45,6 +46,17 @@ pub(crate) struct DiskTerm {
     info: TermInfo,
     /// The peak of all its postings, once it is asked for: see [`Cursor::block_peak`].
     peak: OnceLock<f32>,
+    /// What is known of its full blocks, once it is asked for.
+    blocks: OnceLock<Option<FullBlocks>>,
+}
+
+impl DiskTerm {
+    fn full_blocks(&self, field: &TextField) -> Option<&FullBlocks> {
+        let blocks = self
+            .blocks
+            .get_or_init(|| field.postings.full_blocks(&self.info, field));
+        blocks.as_ref()
+    }
 }
 
 impl Handle {
@@ -161,6 +173,7 @@ impl<'a> Shard<'a> {
                     Handle::Disk(Arc::new(DiskTerm {
                         info,
                         peak: OnceLock::new(),
+                        blocks: OnceLock::new(),
                     }))
                 }))
             }
@@ -199,13 +212,26 @@ impl<'a> Shard<'a> {
             return f32::INFINITY;
         };
         *term.peak.get_or_init(|| {
-            let field = parts.text(number);
-            let full = field.postings.full_blocks_peak(&term.info, field);
+            let full = term.full_blocks(parts.text(number));
+            let full = full.map(|blocks| blocks.highest);
             // What cannot be read here cannot be searched either, and is told then.
             let last = self.last_block_peak(number, handle);
             full.zip(last)
                 .map_or(f32::INFINITY, |(full, last)| full.max(last))
         })
+    }
+
+    /// Documents that hold the term and count much, each another one; those that need no looking for.
+    pub(crate) fn strong_documents<'h>(
+        &self,
+        number: usize,
+        handle: &'h Handle,
+    ) -> &'h [BlockPeak] {
+        let (Self::Disk { parts, .. }, Handle::Disk(term)) = (self, handle) else {
+            return &[];
+        };
+        let blocks = term.full_blocks(parts.text(number));
+        blocks.map_or(&[], |blocks| &blocks.best)
     }
 
     /// The last block says nothing of its peak when it is not full.
