@@ -21,6 +21,8 @@ const LEAST_SPAN: u32 = 1_024;
 const LEAST_SHARE: u32 = 16;
 /// Postings that a stretch should hold.
 const POSTINGS: u64 = 8_192;
+/// Postings that there is room for from search to search.
+const MOST_KEPT: usize = 16_384;
 /// Numbers of 64 bits for a bit a document.
 const WORDS: usize = SPAN as usize / 64;
 /// With more sets of words than this, uniting them takes as long as scoring.
@@ -115,8 +117,14 @@ impl Sieve {
         sieve
     }
 
-    /// Leaves an empty one for the next search on this thread.
-    pub(crate) fn keep_spare(self: Box<Self>) {
+    /// Leaves an empty one for the next search on this thread, without the memory that only few searches need.
+    pub(crate) fn keep_spare(mut self: Box<Self>) {
+        self.documents.clear();
+        self.frequencies.clear();
+        self.slots.clear();
+        self.documents.shrink_to(MOST_KEPT);
+        self.frequencies.shrink_to(MOST_KEPT);
+        self.slots.shrink_to(MOST_KEPT);
         SPARE.set(Some(self));
     }
 
