@@ -125,11 +125,17 @@ impl<'a> Cursor<'a> {
                 };
                 let count = match documents.last() {
                     Some(last) if *last < end => documents.len(),
-                    _ => documents.partition_point(|document| *document < end),
+                    // At least the first, if it lies before: in a block that was written wrongly they may not ascend.
+                    _ => documents
+                        .partition_point(|document| *document < end)
+                        .max(usize::from(
+                            documents.first().is_some_and(|first| *first < end),
+                        )),
                 };
-                let count = count.min(frequencies.len());
-                if count > 0 {
-                    found(&documents[..count], &frequencies[..count]);
+                // Such a block may have fewer frequencies, too.
+                let known = count.min(frequencies.len());
+                if known > 0 {
+                    found(&documents[..known], &frequencies[..known]);
                 }
                 let is_used_up = count == documents.len();
                 *index += count;
