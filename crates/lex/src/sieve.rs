@@ -7,7 +7,7 @@
 //! bounds are those of MaxScore, so that nothing is left out that could be a hit. How many documents hold any of the words
 //! is a sum over the same rows.
 
-use crate::window::Scored;
+use crate::window::{Scored, Slot, each_bit};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -78,15 +78,6 @@ struct Run {
     word: usize,
     list: usize,
     range: Range<usize>,
-}
-
-/// What one document scores so far: see [`crate::window::Window`], which adds up in the same order.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    sum: f64,
-    present: u64,
-    /// What the current word has in it.
-    evidence: f32,
 }
 
 thread_local! {
@@ -191,7 +182,7 @@ impl Sieve {
         let end = self.documents.len();
         if let Some(row) = self.rows.get_mut(word) {
             for document in documents {
-                let index = self.base.abs_diff(*document) as usize % SPAN as usize;
+                let index = place(self.base, *document);
                 row[index / 64] |= 1 << (index % 64);
             }
         }
@@ -249,7 +240,7 @@ impl Sieve {
             }
         }
         self.slots.clear();
-        self.slots.resize(count as usize, Slot::default());
+        self.slots.resize(count as usize, Slot::UNTOUCHED);
         count > 0
     }
 
@@ -281,7 +272,7 @@ impl Sieve {
             return;
         }
         for (document, frequency) in documents.iter().zip(frequencies) {
-            let index = self.base.abs_diff(*document) as usize % SPAN as usize;
+            let index = place(self.base, *document);
             let (bits, bit) = (self.passing[index / 64], index % 64);
             if bits >> bit & 1 == 1 {
                 let below = (bits & ((1 << bit) - 1)).count_ones();
@@ -296,9 +287,7 @@ impl Sieve {
     pub(crate) fn settle(&mut self, bit: u64, score: impl Fn(f32) -> f32) {
         for slot in &mut self.slots {
             if slot.evidence > 0.0 {
-                slot.sum += f64::from(score(slot.evidence));
-                slot.present |= bit;
-                slot.evidence = 0.0;
+                slot.settle(bit, &score);
             }
         }
     }
@@ -309,25 +298,23 @@ impl Sieve {
         let mut slots = self.slots.iter();
         each(self.base, &self.passing, |document| {
             if let Some(slot) = slots.next() {
-                found(Scored {
-                    document,
-                    present: slot.present,
-                    sum: slot.sum,
-                });
+                found(slot.scored(document));
             }
         });
     }
+}
+
+/// Where a document stands in a row that begins with `base`; within it even for one that does not belong there.
+#[inline]
+fn place(base: u32, document: u32) -> usize {
+    base.abs_diff(document) as usize % SPAN as usize
 }
 
 /// Calls `found` with all documents of a row that begins with `base`, ascending.
 #[inline]
 fn each(base: u32, row: &Row, mut found: impl FnMut(u32)) {
     for (at, bits) in (0..).zip(row) {
-        let mut bits = *bits;
-        while bits != 0 {
-            found(base + at * 64 + bits.trailing_zeros());
-            bits &= bits - 1;
-        }
+        each_bit(*bits, |bit| found(base + at * 64 + bit));
     }
 }
 

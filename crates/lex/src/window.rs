@@ -8,21 +8,48 @@ const WORDS: usize = WINDOW as usize / 64;
 
 /// What one document scores so far.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+pub(crate) struct Slot {
     /// What the words so far add. In twice the precision of a score, so that it does not depend on their order.
-    sum: f64,
+    pub sum: f64,
     /// One bit for each word that has been met.
-    present: u64,
+    pub present: u64,
     /// What the current word has in it.
-    evidence: f32,
+    pub evidence: f32,
 }
 
 impl Slot {
-    const UNTOUCHED: Self = Self {
+    pub(crate) const UNTOUCHED: Self = Self {
         sum: 0.0,
         present: 0,
         evidence: 0.0,
     };
+
+    /// Ends a word that has been met: `score` tells what its evidence is worth.
+    #[inline]
+    pub(crate) fn settle(&mut self, bit: u64, score: impl Fn(f32) -> f32) {
+        self.sum += f64::from(score(self.evidence));
+        self.present |= bit;
+        self.evidence = 0.0;
+    }
+
+    /// What it comes to, for a document.
+    #[inline]
+    pub(crate) fn scored(self, document: u32) -> Scored {
+        Scored {
+            document,
+            present: self.present,
+            sum: self.sum,
+        }
+    }
+}
+
+/// Calls `found` with the places of the bits that are set, ascending.
+#[inline]
+pub(crate) fn each_bit(mut word: u64, mut found: impl FnMut(u32)) {
+    while word != 0 {
+        found(word.trailing_zeros());
+        word &= word - 1;
+    }
 }
 
 /// A set of documents of the window.
@@ -51,11 +78,8 @@ impl Bits {
         while self.used != 0 {
             let at = self.used.trailing_zeros() as usize;
             self.used &= self.used - 1;
-            let mut word = std::mem::take(&mut self.words[at]);
-            while word != 0 {
-                found(at * 64 + word.trailing_zeros() as usize);
-                word &= word - 1;
-            }
+            let word = std::mem::take(&mut self.words[at]);
+            each_bit(word, |bit| found(at * 64 + bit as usize));
         }
     }
 }
@@ -138,10 +162,7 @@ impl Window {
             ..
         } = self;
         current.take(|index| {
-            let slot = &mut slots[index];
-            slot.sum += f64::from(score(slot.evidence));
-            slot.evidence = 0.0;
-            slot.present |= bit;
+            slots[index].settle(bit, &score);
             documents.insert(index);
         });
     }
@@ -157,11 +178,7 @@ impl Window {
         } = self;
         documents.take(|index| {
             let slot = std::mem::replace(&mut slots[index], Slot::UNTOUCHED);
-            found(Scored {
-                document: *base + index as u32,
-                present: slot.present,
-                sum: slot.sum,
-            });
+            found(slot.scored(*base + index as u32));
         });
     }
 }
