@@ -88,9 +88,8 @@ impl FileLock {
         let file = file.try_clone().map_err(failed)?;
         let start = Instant::now();
         Self::wait(&file, path, start, Duration::ZERO, Mode::Exclusive)?;
-        let metadata = file.metadata().map_err(failed)?;
         Ok(Self {
-            identity: FileIdentity::of(&metadata),
+            identity: FileIdentity::of(&file).map_err(failed)?,
             file: Arc::new(file),
             path: path.to_path_buf(),
         })
@@ -129,10 +128,8 @@ impl FileLock {
         loop {
             let file = open(path, mode)?;
             Self::wait_for_all(&file, path, start, timeout, mode)?;
-            let metadata = file
-                .metadata()
-                .map_err(|error| Error::io("look up", path, error))?;
-            let identity = FileIdentity::of(&metadata);
+            let identity =
+                FileIdentity::of(&file).map_err(|error| Error::io("look up", path, error))?;
             // The reference replaces the file while it holds the lock on the old one: what was locked may be nameless.
             if FileIdentity::of_path(path)? == Some(identity) {
                 return Ok(Self {

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 
 use crate::bytes::Bytes;
+use crate::storage::FileIdentity;
 
 /// A read-only map of the first bytes of a file.
 pub(crate) struct Map {
@@ -19,7 +20,7 @@ pub(crate) struct Map {
 impl Map {
     /// Maps `0..length`. Fails when the file is shorter: touching pages behind the end would kill the process.
     pub(crate) fn new(file: &File, length: usize) -> io::Result<Self> {
-        let available = file.metadata()?.len();
+        let (_, available) = FileIdentity::and_length_of(file)?;
         if available < u64::try_from(length).unwrap_or(u64::MAX) {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,

@@ -88,7 +88,7 @@ impl OwnerRecord {
 pub fn file_id(path: &Path) -> Result<String> {
     let failed = |error| Error::io("read the header of", path, error);
     let file = File::open(path).map_err(failed)?;
-    let identity = FileIdentity::of(&file.metadata().map_err(failed)?);
+    let identity = FileIdentity::of(&file).map_err(failed)?;
     let mut page = Vec::with_capacity(4096);
     file.take(4096).read_to_end(&mut page).map_err(failed)?;
     Ok(format!(
