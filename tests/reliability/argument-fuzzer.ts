@@ -285,7 +285,7 @@ const SENSIBLE_ADDON: Readonly<Record<string, () => unknown[]>> = {
     [{ text: 'raw words', title: 't', timestamp: 1, vector: pick([undefined, Float32Array.of(1, 0, 0)]) }],
     { compressionLevel: 3, dedupe: pick(['keep', 'skip', 'replace']) },
   ],
-  putAtOnce: () => [{ text: 'raw words at once', timestamp: 1 }, 3],
+  putAtOnce: () => [Object.assign(Array.from({ length: 19 }), { 0: 'raw words at once', 9: 1 }), 3],
   putFeed: () => {
     const feed = new (loadNative().NativeFeed)();
     // A write waits for the end of its feed, whatever happens.

@@ -101,6 +101,32 @@ export interface NativeDocument {
 }
 
 /**
+ * The fields of a document in the order of `NativeDocument`, for the one call that waits for them: the engine reads an
+ * element of an array three times as fast as a field by its name.
+ */
+export type NativeFields = readonly [
+  text: NativeDocument['text'],
+  bytes: NativeDocument['bytes'],
+  searchText: NativeDocument['searchText'],
+  title: NativeDocument['title'],
+  uri: NativeDocument['uri'],
+  kind: NativeDocument['kind'],
+  track: NativeDocument['track'],
+  tags: NativeDocument['tags'],
+  labels: NativeDocument['labels'],
+  timestamp: NativeDocument['timestamp'],
+  metadata: NativeDocument['metadata'],
+  mime: NativeDocument['mime'],
+  filename: NativeDocument['filename'],
+  contentDates: NativeDocument['contentDates'],
+  boost: NativeDocument['boost'],
+  vector: NativeDocument['vector'],
+  vectorIdentity: NativeDocument['vectorIdentity'],
+  picture: NativeDocument['picture'],
+  pictureModel: NativeDocument['pictureModel'],
+];
+
+/**
  * Text documents as columns: element `i` of each array belongs to document `i`. A column that no document needs is
  * absent, and an element that a document does not have is `undefined`.
  */
@@ -198,7 +224,7 @@ export interface NativeMemory {
    * Stores one short document without deduplication, durably, while the caller waits; gives its id. `null`, with
    * nothing done, when it could take longer than `put` on another thread: somebody else writes, or the disk is slow.
    */
-  putAtOnce(document: NativeDocument, compressionLevel: number): number | null;
+  putAtOnce(fields: NativeFields, compressionLevel: number): number | null;
   /** Has what was put at once indexed in the background; otherwise the next search does it. */
   indexLog(): void;
   /** The same as `put` for everything that `feed` gives, taken as it comes. */

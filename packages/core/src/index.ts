@@ -3,6 +3,7 @@ export type {
   NativeBinding,
   NativeColumns,
   NativeDocument,
+  NativeFields,
   NativeFeed,
   NativeHits,
   NativeMemory,

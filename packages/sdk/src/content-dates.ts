@@ -28,18 +28,26 @@ export function contentDates(text: string): string[] {
     if (year < 1000 || year > 2999 || dayToSeconds(year, month, day) === undefined) return;
     found.push({ at, day: `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}` });
   };
-  for (const match of scanned.matchAll(YEAR_FIRST)) {
+  for (const match of matches(YEAR_FIRST, scanned)) {
     add(match.index, Number(match[1]), Number(match[2]), Number(match[3]));
   }
-  for (const match of scanned.matchAll(SLASHES)) {
+  for (const match of matches(SLASHES, scanned)) {
     add(match.index, Number(match[3]), Number(match[1]), Number(match[2]));
   }
-  for (const match of scanned.matchAll(MONTH_FIRST)) {
+  for (const match of matches(MONTH_FIRST, scanned)) {
     add(match.index, Number(match[3]), monthNumber(match[1] ?? ''), Number(match[2]));
   }
-  for (const match of scanned.matchAll(DAY_FIRST)) {
+  for (const match of matches(DAY_FIRST, scanned)) {
     add(match.index, Number(match[3]), monthNumber(match[2] ?? ''), Number(match[1]));
   }
   found.sort((left, right) => left.at - right.at);
   return [...new Set(found.map(({ day }) => day))].slice(0, MOST_DATES);
+}
+
+/** `text.matchAll(pattern)` without making the pattern anew: most texts have no match, and every put asks four times. */
+function matches(pattern: RegExp, text: string): RegExpExecArray[] {
+  const found: RegExpExecArray[] = [];
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) found.push(match);
+  return found;
 }

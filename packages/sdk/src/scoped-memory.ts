@@ -43,8 +43,9 @@ export class ScopedMemory implements NativeMemory {
     );
   }
 
-  putAtOnce(document: NativeDocument, compressionLevel: number): number | null {
-    return this.#native.putAtOnce(this.#scope.stamped(document), compressionLevel);
+  /** The queue of the whole memory stores what `stamped` gives; nothing is stored at once without having passed there. */
+  putAtOnce(): null {
+    return null;
   }
 
   indexLog(): void {

@@ -1,5 +1,6 @@
 import { toMemvidError, type NativeDocument, type NativeMemory, type NativePutOptions } from '@memvid/core';
 import { isEnvironmental } from './failures.js';
+import { fieldsInOrder } from './native-fields.js';
 
 /** What became of one document. */
 export interface StoredDocument {
@@ -98,7 +99,7 @@ export class WriteQueue {
     const start = performance.now();
     let id: number | null;
     try {
-      id = this.#native.putAtOnce(document, options.compressionLevel);
+      id = this.#native.putAtOnce(fieldsInOrder(document), options.compressionLevel);
     } catch (error) {
       throw toMemvidError(error);
     }

@@ -142,11 +142,11 @@ function fastNative(): ReturnType<typeof countingNative> & {
   const handle = counting.handle;
   let next = 100;
   void handle.read('native', (native) => {
-    native.putAtOnce = (given) => {
+    native.putAtOnce = ([text = '']) => {
       if (slow) return null;
-      stored.push(given.text ?? '');
-      if (given.text === 'bad') throw new Error(fault('MV019'));
-      counting.log.push(`at once ${given.text}`);
+      stored.push(text);
+      if (text === 'bad') throw new Error(fault('MV019'));
+      counting.log.push(`at once ${text}`);
       return next++;
     };
     native.indexLog = () => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::{Content, Document, Embedding, Error, Identity, Picture, Result};
-use napi::bindgen_prelude::{Float32Array, Uint8Array};
+use napi::bindgen_prelude::{Array, Float32Array, FromNapiValue, Uint8Array};
 use napi_derive::napi;
 
 /// What made a vector.
@@ -59,6 +59,49 @@ pub struct NativeDocument {
     pub vector_identity: Option<NativeIdentity>,
     pub picture: Option<Float32Array>,
     pub picture_model: Option<String>,
+}
+
+impl NativeDocument {
+    /// From its fields in the order of the declaration: reading one by its name takes V8 three times as long, and a single
+    /// put waits for that.
+    pub fn from_fields(fields: &Array<'_>) -> napi::Result<Self> {
+        let mut fields = Fields { fields, next: 0 };
+        Ok(Self {
+            text: fields.next()?,
+            bytes: fields.next()?,
+            search_text: fields.next()?,
+            title: fields.next()?,
+            uri: fields.next()?,
+            kind: fields.next()?,
+            track: fields.next()?,
+            tags: fields.next()?,
+            labels: fields.next()?,
+            timestamp: fields.next()?,
+            metadata: fields.next()?,
+            mime: fields.next()?,
+            filename: fields.next()?,
+            content_dates: fields.next()?,
+            boost: fields.next()?,
+            vector: fields.next()?,
+            vector_identity: fields.next()?,
+            picture: fields.next()?,
+            picture_model: fields.next()?,
+        })
+    }
+}
+
+/// An array that is read from its first element on.
+struct Fields<'a> {
+    fields: &'a Array<'a>,
+    next: u32,
+}
+
+impl Fields<'_> {
+    fn next<T: FromNapiValue>(&mut self) -> napi::Result<Option<T>> {
+        let field = self.fields.get::<Option<T>>(self.next)?;
+        self.next += 1;
+        Ok(field.flatten())
+    }
 }
 
 /// The same without anything that belongs to the JavaScript heap, so that other threads may have it.

@@ -193,19 +193,21 @@ impl NativeMemory {
         self.writer.run(env, work, self.indexing())
     }
 
-    /// Stores one short document on this thread and gives its id; `null`, with nothing done, when `put` is the better way.
+    /// Stores one short document, of which `fields` are the fields in the order of `NativeDocument`, on this thread and
+    /// gives its id; `null`, with nothing done, when `put` is the better way.
     #[napi]
     pub fn put_at_once(
         &self,
-        document: NativeDocument,
+        fields: Array<'_>,
         compression_level: f64,
     ) -> napi::Result<Option<f64>> {
         // What is queued was called before.
         if !self.writer.is_idle() {
             return Ok(None);
         }
+        let document = Input::from(NativeDocument::from_fields(&fields)?);
         guard(|| {
-            let document = Input::from(document).into_document(0)?;
+            let document = document.into_document(0)?;
             let level = compression_level_of(compression_level)?;
             let id = self.memory.put_at_once(document, level, SHORT_SYNC)?;
             Ok(id.map(|id| id as f64))
