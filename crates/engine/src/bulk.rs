@@ -6,8 +6,8 @@
 //! slices in flight, of a megabyte each or one document if that is larger, one index builder a lane, and the encoded
 //! frames, which are compressed once there are many: some 200 bytes a document.
 //!
-//! The lanes take turns as they are free, so each builds a full-text segment of its own over the same frames: the parts
-//! of one group (see [`crate::lex_sections`]).
+//! The lanes take turns as they are free, so each builds a full-text index of its own over the same frames (see
+//! [`crate::bulk_index`]): the parts of one group (see [`crate::lex_sections`]).
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,8 +22,10 @@ use mv2::toc::{MAX_FRAMES, SegmentMeta};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::bulk_aside::Aside;
 use crate::bulk_feed::{Feed, FindDuplicate, Slice};
 use crate::bulk_held::Held;
+use crate::bulk_index::LaneIndex;
 use crate::bulk_places::{Movable, fill_log, make_room_for_log};
 use crate::bulk_vectors::{BatchVectors, Room};
 use crate::commit::{self, CommitOptions};
@@ -47,13 +49,8 @@ const SLICE: usize = 256;
 const SLICE_BYTES: usize = 1 << 20;
 /// Pieces of work that wait; more would only take memory.
 const WAITING: usize = 8;
-/// Memory of one lane's index before it becomes a segment, bytes.
-const SEGMENT_MEMORY: usize = 96 << 20;
-/// Memory that it may come to while another lane's becomes a segment, bytes.
-const LARGEST_INDEX: usize = SEGMENT_MEMORY / 4 * 5;
-/// Memory of encoded frames, bytes, from which on those that follow are compressed: it takes time that small batches need
-/// not spend.
-const PLAIN_FRAMES: u64 = 24 << 20;
+/// Memory of encoded frames, bytes, from which on those that follow are put aside.
+const MOST_FRAMES: u64 = 24 << 20;
 /// More lanes than this are slowed down by the disk and by the one thread that feeds them.
 pub const MOST_LANES: usize = 4;
 /// A batch that was committed.
@@ -143,6 +140,8 @@ struct Shared<'a> {
     position: AtomicU64,
     /// Pieces that have no place yet.
     held: Held,
+    /// What is not needed before the end.
+    aside: Arc<Aside>,
     /// Bytes of all frames encoded so far.
     frames: AtomicU64,
     vectors: BatchVectors,
@@ -181,6 +180,7 @@ impl<'a> Shared<'a> {
             picture_kind: OnceLock::new(),
             position: AtomicU64::new(behind.unwrap_or(snapshot.committed.end)),
             held,
+            aside: Arc::new(Aside::new(&snapshot.committed.storage)),
             frames: AtomicU64::new(0),
             vectors: BatchVectors::new(snapshot, room)?,
             wal_size: wal_size.map(OnceLock::from).unwrap_or_default(),
@@ -508,8 +508,7 @@ fn run_lane(shared: &Shared<'_>, queue: &Mutex<Receiver<Slice>>) -> Lane {
     let mut worker = Worker {
         shared,
         preparer: Preparer::new(shared.level).enriching(shared.enrich),
-        builder: None,
-        indexes: shared.indexes(),
+        index: shared.indexes().then(|| LaneIndex::new(&shared.aside)),
     };
     loop {
         let next = queue.lock().recv();
@@ -525,9 +524,9 @@ fn run_lane(shared: &Shared<'_>, queue: &Mutex<Receiver<Slice>>) -> Lane {
         }
     }
     if !shared.is_stopped() {
-        let finished = guarded(|| worker.finish(&mut lane));
-        if let Err(error) = finished {
-            shared.fail(error);
+        match guarded(|| worker.finish()) {
+            Ok(sections) => lane.sections = sections,
+            Err(error) => shared.fail(error),
         }
     }
     lane
@@ -541,8 +540,8 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 struct Worker<'s, 'a> {
     shared: &'s Shared<'a>,
     preparer: Preparer,
-    builder: Option<lex::SegmentBuilder>,
-    indexes: bool,
+    /// `None` where words are not indexed.
+    index: Option<LaneIndex<'a>>,
 }
 
 impl Worker<'_, '_> {
@@ -567,7 +566,7 @@ impl Worker<'_, '_> {
                 &mut payloads,
                 &mut search_text_left,
             )?;
-            self.finish_full(lane)?;
+            self.finish_full()?;
         }
         let place = self.shared.write(&payloads)?;
         for (frame, _) in &mut frames {
@@ -586,8 +585,8 @@ impl Worker<'_, '_> {
             .shared
             .frames
             .fetch_add(fresh.length(), Ordering::Relaxed);
-        if before > PLAIN_FRAMES {
-            fresh.pack()?;
+        if before > MOST_FRAMES {
+            fresh.put_aside(&self.shared.aside)?;
         }
         lane.slices.push((slice.first_frame, fresh));
         Ok(())
@@ -609,13 +608,9 @@ impl Worker<'_, '_> {
             frame.payload_offset = payloads.len() as u64;
             payloads.extend_from_slice(&prepared.payload);
             if let Some(body) = prepared.body {
-                if self.indexes {
+                if let Some(index) = &mut self.index {
                     let parent = frames.get(first).map(|(document, _)| document);
-                    let builder = match &mut self.builder {
-                        Some(builder) => builder,
-                        none => none.insert(lex::SegmentBuilder::new(SEGMENT_MEMORY)?),
-                    };
-                    builder.add(&lex_sections::document(&frame, parent, &body))?;
+                    index.add(&lex_sections::document(&frame, parent, &body))?;
                 }
                 let present = frame.search_text.as_ref().map(String::len);
                 let length = present.unwrap_or(body.len()) as u64;
@@ -630,30 +625,28 @@ impl Worker<'_, '_> {
         Ok(())
     }
 
-    /// Finishes an index that is full, one lane at a time; who cannot have the turn now goes on filling its own for a while.
-    fn finish_full(&mut self, lane: &mut Lane) -> Result<()> {
-        let Some(builder) = self.builder.as_ref().filter(|builder| builder.is_full()) else {
+    /// Makes an index that is full a part, one lane at a time; who cannot have the turn now goes on filling its own for a
+    /// while.
+    fn finish_full(&mut self) -> Result<()> {
+        let Some(index) = self.index.as_mut().filter(|index| index.is_full()) else {
             return Ok(());
         };
         let shared = self.shared;
         let _turn = match shared.finishing.try_lock() {
             Some(turn) => turn,
-            None if builder.memory_usage() < LARGEST_INDEX => return Ok(()),
+            None if !index.is_overfull() => return Ok(()),
             None => shared.finishing.lock(),
         };
-        self.finish(lane)
+        index.finish_part(&|bytes| shared.write(bytes))
     }
 
-    /// Writes the segment that was built.
-    fn finish(&mut self, lane: &mut Lane) -> Result<()> {
-        let Some(builder) = self.builder.take() else {
-            return Ok(());
-        };
-        let bytes = builder.finish()?;
-        let offset = self.shared.write(&bytes)?;
-        lane.sections
-            .push(lex_sections::entry(&bytes, 0, 0, offset));
-        Ok(())
+    /// The sections of all documents of this lane.
+    fn finish(self) -> Result<Vec<SegmentMeta>> {
+        let shared = self.shared;
+        let sections = self
+            .index
+            .map(|index| index.finish(&|bytes| shared.write(bytes)));
+        Ok(sections.transpose()?.unwrap_or_default())
     }
 }
 

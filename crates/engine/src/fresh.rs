@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use mv2::codec::Writer;
 use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
 use mv2::payload;
 use mv2::view::PayloadPlace;
 
+use crate::bulk_aside::Aside;
 use crate::directory::{FrameRecord, Parts};
 use crate::error::{Error, Result};
 
@@ -44,7 +46,14 @@ impl Default for FreshFrames {
 pub enum Piece {
     /// As they will stand in the table of contents.
     Plain(Vec<u8>),
-    /// Compressed: two hashes are most of what is left of a frame, a third.
+    /// In a file until they are needed.
+    Aside {
+        /// The file.
+        aside: Arc<Aside>,
+        /// Where they stand in it.
+        place: Range<u64>,
+    },
+    /// Compressed, where there is no such file: two hashes are most of what is left of a frame, a third.
     Packed {
         /// One zstd frame.
         bytes: Vec<u8>,
@@ -62,6 +71,7 @@ impl Piece {
     pub fn length(&self) -> u64 {
         match self {
             Self::Plain(bytes) => bytes.len() as u64,
+            Self::Aside { place, .. } => place.end - place.start,
             Self::Packed { length, .. } => *length,
         }
     }
@@ -70,11 +80,24 @@ impl Piece {
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         match self {
             Self::Plain(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Aside { aside, place } => aside.get(place).map(Cow::Owned),
             Self::Packed { bytes, length } => {
                 let plain = payload::decompress(bytes, CanonicalEncoding::Zstd, Some(*length))?;
                 Ok(Cow::Owned(plain))
             }
         }
+    }
+
+    fn put_aside(&mut self, aside: &Arc<Aside>) -> Result<()> {
+        let Self::Plain(plain) = self else {
+            return Ok(());
+        };
+        let Some(place) = aside.put(plain) else {
+            return self.pack();
+        };
+        let aside = Arc::clone(aside);
+        *self = Self::Aside { aside, place };
+        Ok(())
     }
 
     fn pack(&mut self) -> Result<()> {
@@ -94,6 +117,11 @@ impl Piece {
     fn edit(&mut self, change: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<()> {
         match self {
             Self::Plain(bytes) => change(bytes),
+            Self::Aside { aside, place } => {
+                let mut plain = aside.get(place)?;
+                change(&mut plain)?;
+                aside.change(place, &plain)
+            }
             Self::Packed { .. } => {
                 let mut plain = self.bytes()?.into_owned();
                 change(&mut plain)?;
@@ -146,9 +174,10 @@ impl FreshFrames {
         Ok(fresh)
     }
 
-    /// Compresses the encoded frames, when there are so many that their memory counts.
-    pub fn pack(&mut self) -> Result<()> {
-        self.pieces.iter_mut().try_for_each(Piece::pack)
+    /// Puts the encoded frames aside, when there are so many that their memory counts.
+    pub fn put_aside(&mut self, aside: &Arc<Aside>) -> Result<()> {
+        let mut pieces = self.pieces.iter_mut();
+        pieces.try_for_each(|piece| piece.put_aside(aside))
     }
 
     /// Appends the frames that follow.
@@ -306,6 +335,7 @@ fn no_such_frame() -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use mv2::storage::FileStorage;
     use mv2::view::FrameView;
 
     use super::*;
@@ -328,17 +358,46 @@ mod tests {
         FreshFrames::encode(frames.iter().map(|(frame, sketch)| (frame, sketch))).unwrap()
     }
 
-    /// Three pieces, the last ones packed when `packed` says so.
-    fn several(packed: bool) -> FreshFrames {
+    /// Where the last two of three pieces are.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Kept {
+        Plain,
+        Aside,
+        Packed,
+    }
+
+    /// What takes pieces aside, in a folder that is gone where they are to be packed.
+    fn aside(kept: Kept) -> Arc<Aside> {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = FileStorage::create(&folder.path().join("notes.mv2")).unwrap();
+        let aside = Aside::new(&memory);
+        if kept == Kept::Aside {
+            aside.put(b"what others put there").unwrap();
+        }
+        Arc::new(aside)
+    }
+
+    fn several(kept: Kept) -> FreshFrames {
+        let aside = aside(kept);
         let mut all = FreshFrames::default();
         for (number, (first, count)) in [(0, 4), (4, 5), (9, 3)].into_iter().enumerate() {
             let mut part = fresh(first, count, 1000 * (number as u64 + 1));
-            if packed && number > 0 {
-                part.pack().unwrap();
+            if kept != Kept::Plain && number > 0 {
+                part.put_aside(&aside).unwrap();
             }
             all.append(part);
         }
+        assert!(matches!(all.pieces[0], Piece::Plain(_)));
+        assert!(all.pieces[1..].iter().all(|piece| kind(piece) == kept));
         all
+    }
+
+    fn kind(piece: &Piece) -> Kept {
+        match piece {
+            Piece::Plain(_) => Kept::Plain,
+            Piece::Aside { .. } => Kept::Aside,
+            Piece::Packed { .. } => Kept::Packed,
+        }
     }
 
     fn bytes(frames: &FreshFrames) -> Vec<u8> {
@@ -363,26 +422,27 @@ mod tests {
     }
 
     #[test]
-    fn packed_frames_are_what_they_were() {
-        let (plain, packed) = (several(false), several(true));
-        assert!(matches!(packed.pieces[0], Piece::Plain(_)));
-        assert!(matches!(packed.pieces[2], Piece::Packed { .. }));
-        assert_eq!(bytes(&packed), bytes(&plain));
-        assert_eq!(
-            (packed.count(), packed.length()),
-            (12, bytes(&plain).len() as u64)
-        );
-        assert_eq!(packed.last_payload().unwrap(), Some((10, 3010, 10)));
-        assert_eq!(
-            packed.last_payload().unwrap(),
-            plain.last_payload().unwrap()
-        );
+    fn frames_that_are_put_aside_or_packed_are_what_they_were() {
+        let plain = several(Kept::Plain);
+        for kept in [Kept::Aside, Kept::Packed] {
+            let frames = several(kept);
+            assert_eq!(bytes(&frames), bytes(&plain));
+            assert_eq!(
+                (frames.count(), frames.length()),
+                (12, bytes(&plain).len() as u64)
+            );
+            assert_eq!(frames.last_payload().unwrap(), Some((10, 3010, 10)));
+            assert_eq!(
+                frames.last_payload().unwrap(),
+                plain.last_payload().unwrap()
+            );
+        }
     }
 
     #[test]
-    fn payloads_move_in_plain_and_in_packed_frames() {
-        for packed in [false, true] {
-            let mut frames = several(packed);
+    fn payloads_move_in_frames_wherever_they_are() {
+        for kept in [Kept::Plain, Kept::Aside, Kept::Packed] {
+            let mut frames = several(kept);
             let before = offsets(&frames);
             assert_eq!(frames.payload_end_below(2015).unwrap(), 2010);
             assert_eq!(frames.payload_end_below(1000).unwrap(), 0);
@@ -394,7 +454,7 @@ mod tests {
             expected[10] = 77;
             assert_eq!(offsets(&frames), expected);
             assert!(frames.move_payload(12, 1).is_err());
-            assert_eq!(matches!(frames.pieces[1], Piece::Packed { .. }), packed);
+            assert!(kind(&frames.pieces[1]) == kept);
         }
     }
 }

@@ -160,12 +160,14 @@ pub fn merge_or_rebuild(snapshot: &Snapshot, mut parts: Vec<Part>) -> Result<Vec
     let mut left = parts.len();
     loop {
         let segments: Vec<_> = parts.iter().map(|(bytes, _)| bytes.clone()).collect();
-        let damaged = match lex::merge(&segments, &keep) {
+        let damaged = match lex::merge(&segments, &keep, &|| {}) {
             Err(lex::Error::CorruptSegment { segment, .. }) if left > 0 => Some(segment),
             // It is one that cannot be merged alone either.
-            Err(lex::Error::ImpossibleSegment { .. }) if left > 0 => segments
-                .iter()
-                .position(|segment| lex::merge(std::slice::from_ref(segment), &keep).is_err()),
+            Err(lex::Error::ImpossibleSegment { .. }) if left > 0 => {
+                segments.iter().position(|segment| {
+                    lex::merge(std::slice::from_ref(segment), &keep, &|| {}).is_err()
+                })
+            }
             other => return Ok(other?),
         };
         let range = damaged.and_then(|segment| parts.get(segment));
@@ -174,7 +176,7 @@ pub fn merge_or_rebuild(snapshot: &Snapshot, mut parts: Vec<Part>) -> Result<Vec
             .map(|(_, range)| *range)
             .filter(|(_, to)| *to <= snapshot.committed.frame_count());
         let Some((from, to)) = range else {
-            return Ok(lex::merge(&segments, &keep)?);
+            return Ok(lex::merge(&segments, &keep, &|| {})?);
         };
         left -= 1;
         let start = parts.partition_point(|(_, range)| *range < (from, to));

@@ -122,7 +122,7 @@ fn measure(texts: &[String]) {
         })
         .collect();
     let begin = Instant::now();
-    let merged = lex::merge(&parts, &|_| true).unwrap();
+    let merged = lex::merge(&parts, &|_| true, &|| {}).unwrap();
     println!(
         "merge {:.1} us/document, {} bytes/document",
         begin.elapsed().as_secs_f64() * 1e6 / texts.len() as f64,

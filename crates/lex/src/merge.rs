@@ -17,23 +17,35 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::termdict::TermMerger;
 use tantivy::{DocSet, InvertedIndexReader, TERMINATED};
 
+/// So many terms are merged between two calls of `pass`.
+const TERMS_TO_PASS: u32 = 4096;
+
 /// One blob with the documents of `segments` whose frame `keep` wants, in their order. With none left it is a valid
 /// empty segment. Memory: about twice the size of the result.
 ///
+/// `pass` is called now and then, at the latest when some thousand terms are merged: what was read of the segments until then
+/// is hardly read again, so that mapped pages may be let go.
+///
 /// Fails with [`crate::Error::CorruptSegment`] when a segment is damaged, and with [`crate::Error::ImpossibleSegment`].
-pub fn merge(segments: &[OwnedBytes], keep: &(dyn Fn(u64) -> bool + Sync)) -> Result<Vec<u8>> {
-    guarded("merge", || merge_unguarded(segments, keep))
+pub fn merge(
+    segments: &[OwnedBytes],
+    keep: &(dyn Fn(u64) -> bool + Sync),
+    pass: &(dyn Fn() + Sync),
+) -> Result<Vec<u8>> {
+    guarded("merge", || merge_unguarded(segments, keep, pass))
 }
 
 fn merge_unguarded(
     segments: &[OwnedBytes],
     keep: &(dyn Fn(u64) -> bool + Sync),
+    pass: &(dyn Fn() + Sync),
 ) -> Result<Vec<u8>> {
     let opened = open_segments(segments.to_vec())?;
     let mut columns = Columns::default();
     let mut sources = Vec::new();
     for segment in &opened {
         segment.verify()?;
+        pass();
         let source = Source::new(segment, keep, &mut columns)?;
         if source.kept > 0 {
             sources.push(source);
@@ -62,8 +74,13 @@ fn merge_unguarded(
             let tokens = tokens(&sources, &inverted, &norms[number]);
             if tokens > 0 {
                 let mut output = writer.text(field, tokens, &norms[number])?;
+                let mut terms = 0;
                 merge_field(&sources, &inverted, &mut output, &mut |term| {
                     classes.add(term);
+                    terms += 1;
+                    if terms % TERMS_TO_PASS == 0 {
+                        pass();
+                    }
                 })?;
                 output.close()?;
             }

@@ -155,7 +155,7 @@ pub fn lex_segment(data: &[u8]) {
             }
         }
     }
-    let _ = lex::merge(&[bytes], &|frame| frame % 3 != 0);
+    let _ = lex::merge(&[bytes], &|frame| frame % 3 != 0, &|| {});
 }
 
 /// Blocks of the payload have a CRC-32 each, in front of it.

@@ -105,7 +105,7 @@ fn build(documents: u64) -> Vec<u8> {
         }
     }
     parts.push(OwnedBytes::new(builder.finish().unwrap()));
-    let blob = lex::merge(&parts, &|_| true).unwrap();
+    let blob = lex::merge(&parts, &|_| true, &|| {}).unwrap();
     println!(
         "built {documents} documents in {:.1} s, {} bytes each",
         begin.elapsed().as_secs_f64(),

@@ -85,7 +85,7 @@ proptest! {
         let parts = LexIndex::open(vec![segment(&documents[..first]), segment(&documents[first..second])]).unwrap();
         let rest = pending(&documents[second..]);
         let everything = pending(&documents);
-        let merged = merge(&[segment(&documents[..first]), segment(&documents[first..])], &|_| true).unwrap();
+        let merged = merge(&[segment(&documents[..first]), segment(&documents[first..])], &|_| true, &|| {}).unwrap();
         let merged = LexIndex::open(vec![OwnedBytes::new(merged)]).unwrap();
         for query in QUERIES {
             let expected = search(&whole, &none, query, 10);
@@ -104,10 +104,8 @@ proptest! {
 fn merging_drops_what_is_not_kept() {
     let first = segment(&[document(1, "running alpha"), document(2, "alpha beta")]);
     let second = segment(&[document(3, "alpha gamma"), document(4, "runs")]);
-    let merged = merge(&[first.clone(), second], &|frame_id| {
-        frame_id != 2 && frame_id != 4
-    })
-    .unwrap();
+    let keep = |frame_id| frame_id != 2 && frame_id != 4;
+    let merged = merge(&[first.clone(), second], &keep, &|| {}).unwrap();
     let merged = LexIndex::open(vec![OwnedBytes::new(merged)]).unwrap();
     assert_eq!((merged.document_count(), merged.segment_count()), (2, 1));
     assert_eq!(merged.segment_summaries().collect::<Vec<_>>(), [(2, 1, 3)]);
@@ -117,10 +115,10 @@ fn merging_drops_what_is_not_kept() {
     assert_eq!(frames(&search(&merged, &none, "beta", 10)), [0_u64; 0]);
     merged.verify().unwrap();
 
-    let nothing = merge(&[first], &|_| false).unwrap();
+    let nothing = merge(&[first], &|_| false, &|| {}).unwrap();
     let nothing = LexIndex::open(vec![OwnedBytes::new(nothing)]).unwrap();
     assert_eq!((nothing.document_count(), nothing.segment_count()), (0, 1));
-    assert!(merge(&[], &|_| true).is_ok());
+    assert!(merge(&[], &|_| true, &|| {}).is_ok());
 }
 
 #[test]
@@ -156,14 +154,14 @@ fn merging_gives_the_bytes_of_building_at_once() {
         .collect();
     let parts: Vec<_> = documents.chunks(150).map(segment).collect();
     let whole = segment(&documents);
-    assert!(merge(&parts, &|_| true).unwrap() == whole.as_slice());
+    assert!(merge(&parts, &|_| true, &|| {}).unwrap() == whole.as_slice());
     // Dropping documents gives what building without them gives, but for the average lengths that weigh blocks.
     let kept: Vec<_> = documents
         .iter()
         .filter(|document| document.frame_id % 3 > 0)
         .copied()
         .collect();
-    let dropped = merge(&parts, &|frame_id| frame_id % 3 > 0).unwrap();
+    let dropped = merge(&parts, &|frame_id| frame_id % 3 > 0, &|| {}).unwrap();
     assert_eq!(dropped.len(), segment(&kept).len());
 }
 
@@ -285,7 +283,7 @@ fn damage_names_the_segment_and_never_panics() {
     let last = damaged.len() - 9;
     damaged[last] ^= 0xff;
     assert!(matches!(
-        merge(&[OwnedBytes::new(damaged)], &|_| true),
+        merge(&[OwnedBytes::new(damaged)], &|_| true, &|| {}),
         Err(Error::CorruptSegment { segment: 0, .. })
     ));
 }
