@@ -5,6 +5,8 @@ const MOST_DATES = 64;
 /** Dates are looked for in the beginning of a text; a book is not scanned to its end on every put. */
 const SCANNED_CHARACTERS = 100_000;
 
+/** A year from 1000 to 2999. */
+const YEAR = /(?<!\d)[12]\d{3}(?!\d)/;
 const YEAR_FIRST = /(?<![\d/-])(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?![\d/-])/g;
 const SLASHES = /(?<![\d/])(\d{1,2})\/(\d{1,2})\/(\d{4})(?![\d/])/g;
 const MONTH =
@@ -21,18 +23,23 @@ const DAY_FIRST = new RegExp(
  */
 export function contentDates(text: string): string[] {
   const scanned = text.length > SCANNED_CHARACTERS ? text.slice(0, SCANNED_CHARACTERS) : text;
-  // Every form has a year of four digits: one cheap look spares most texts the four searches.
-  if (!/\d{4}/.test(scanned)) return [];
+  // Every form has a year of four digits, and two have strokes: cheap looks spare most texts the searches.
+  if (!YEAR.test(scanned)) return [];
+  const hasSlash = scanned.includes('/');
   const found: { at: number; day: string }[] = [];
   const add = (at: number, year: number, month: number, day: number): void => {
     if (year < 1000 || year > 2999 || dayToSeconds(year, month, day) === undefined) return;
     found.push({ at, day: `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}` });
   };
-  for (const match of matches(YEAR_FIRST, scanned)) {
-    add(match.index, Number(match[1]), Number(match[2]), Number(match[3]));
+  if (hasSlash || scanned.includes('-')) {
+    for (const match of matches(YEAR_FIRST, scanned)) {
+      add(match.index, Number(match[1]), Number(match[2]), Number(match[3]));
+    }
   }
-  for (const match of matches(SLASHES, scanned)) {
-    add(match.index, Number(match[3]), Number(match[1]), Number(match[2]));
+  if (hasSlash) {
+    for (const match of matches(SLASHES, scanned)) {
+      add(match.index, Number(match[3]), Number(match[1]), Number(match[2]));
+    }
   }
   for (const match of matches(MONTH_FIRST, scanned)) {
     add(match.index, Number(match[3]), monthNumber(match[1] ?? ''), Number(match[2]));
