@@ -75,7 +75,7 @@ impl Best {
         other
             .heap
             .into_iter()
-            .for_each(|candidate| self.push(candidate));
+            .for_each(|candidate| _ = self.push(candidate));
     }
 
     /// How many candidates are kept.
@@ -112,7 +112,8 @@ impl Best {
         self.share();
     }
 
-    pub(crate) fn push(&mut self, candidate: Candidate) {
+    /// Whether it is one of the best. What is not will never be: they only become better.
+    pub(crate) fn push(&mut self, candidate: Candidate) -> bool {
         if self.heap.len() < self.limit {
             self.heap.push(candidate);
         } else if let Some(mut worst) = self.heap.peek_mut()
@@ -120,9 +121,10 @@ impl Best {
         {
             *worst = candidate;
         } else {
-            return;
+            return false;
         }
         self.share();
+        true
     }
 
     /// Tells the other threads what hits must score.

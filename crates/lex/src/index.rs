@@ -13,6 +13,7 @@ use crate::search::guarded;
 use crate::segment::compose;
 use crate::shard::TITLE;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tantivy::columnar::{ColumnIndex, ColumnValues};
 use tantivy::directory::{FileHandle, OwnedBytes};
@@ -124,12 +125,33 @@ pub(crate) struct Parts {
     pub keywords: Arc<InvertedIndexReader>,
     /// The frame id of each document.
     pub frames: Arc<dyn ColumnValues<u64>>,
+    frames_ascend: OnceLock<bool>,
+    /// How often it was asked whether they do.
+    frames_asked: AtomicU32,
     pub timestamps: Arc<dyn ColumnValues<i64>>,
     /// Documents whose boost is not 1, ascending.
     pub boosted: Vec<(u32, f32)>,
     pub classes: Classes,
     pub spare: SpareBlocks,
     pub kept_sets: KeptSets,
+}
+
+impl Parts {
+    /// Whether the frame ids of the `documents` are known to ascend. Looking at all of them takes as long as some thousand single
+    /// looks: so many have to be for nothing first.
+    pub(crate) fn frames_ascend(&self, documents: u32) -> bool {
+        const LOOKS: u32 = if cfg!(test) { 4 } else { 4096 };
+        if let Some(known) = self.frames_ascend.get() {
+            return *known;
+        }
+        let asked = self.frames_asked.fetch_add(1, Ordering::Relaxed);
+        asked >= LOOKS
+            && *self.frames_ascend.get_or_init(|| {
+                let mut frames = (0..documents).map(|document| self.frames.get_val(document));
+                let mut last = frames.next();
+                frames.all(|frame| last.replace(frame) < Some(frame))
+            })
+    }
 }
 
 /// Decoders of postings that searches of this segment have finished with. Each is more than a kilobyte that is written
@@ -333,6 +355,8 @@ impl Segment {
             body: self.text_field(body)?,
             keywords: self.reader.inverted_index(keyword)?,
             frames,
+            frames_ascend: OnceLock::new(),
+            frames_asked: AtomicU32::new(0),
             timestamps,
             boosted,
             classes: Classes::new(classes.read_bytes(0..classes.len())?),

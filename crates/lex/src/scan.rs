@@ -79,6 +79,7 @@ struct Scan<'q, 's, 'a> {
     scores: Vec<f32>,
     found: Vec<Scored>,
     sums: Vec<f32>,
+    refused: Refused,
 }
 
 /// What documents must fulfil besides holding a word.
@@ -125,6 +126,7 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             groups,
             found: Vec::new(),
             sums: Vec::new(),
+            refused: Refused::NONE,
         })
     }
 
@@ -495,14 +497,41 @@ impl<'q, 's, 'a> Scan<'q, 's, 'a> {
             search.resolved,
             &search.scoring,
         )?;
-        let frame_id = search.scoring.shard.frame(scored.document);
-        search.push(
-            best,
-            scored.document,
-            frame_id,
-            (sum + bonus.sum()) * boost,
-            matches,
-        );
+        let score = (sum + bonus.sum()) * boost;
+        if self.refused.includes(scored.document, score) {
+            return Ok(());
+        }
+        let shard = search.scoring.shard;
+        let frame_id = shard.frame(scored.document);
+        if !search.push(best, scored.document, frame_id, score, matches)
+            && shard.has_ascending_frames()
+        {
+            self.refused.note(scored.document, score);
+        }
         Ok(())
+    }
+}
+
+/// The best document that was looked at and is no hit, in a shard whose frames ascend. One behind it that scores no more is
+/// none either, and its frame need not be looked up: of a rare word's documents hundreds may score alike.
+struct Refused {
+    document: u32,
+    score: f32,
+}
+
+impl Refused {
+    const NONE: Self = Self {
+        document: END,
+        score: f32::NEG_INFINITY,
+    };
+
+    fn includes(&self, document: u32, score: f32) -> bool {
+        document > self.document && score <= self.score
+    }
+
+    fn note(&mut self, document: u32, score: f32) {
+        if score > self.score {
+            *self = Self { document, score };
+        }
     }
 }

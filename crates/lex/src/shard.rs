@@ -106,6 +106,15 @@ impl<'a> Shard<'a> {
         }
     }
 
+    /// Whether frame ids are known to ascend with the numbers of the documents. Asked once for every look at a frame that was for
+    /// nothing.
+    pub(crate) fn has_ascending_frames(&self) -> bool {
+        match self {
+            Self::Disk { segment, parts } => parts.frames_ascend(segment.document_count()),
+            Self::Memory { .. } => false,
+        }
+    }
+
     #[inline]
     pub(crate) fn timestamp(&self, document: u32) -> i64 {
         match self {

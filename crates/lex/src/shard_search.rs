@@ -151,6 +151,7 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         }
     }
 
+    /// Whether the document is one of the best.
     pub(crate) fn push(
         &self,
         best: &mut Best,
@@ -158,14 +159,14 @@ impl<'s, 'a> ShardSearch<'s, 'a> {
         frame_id: u64,
         score: f32,
         matches: u32,
-    ) {
+    ) -> bool {
         best.push(Candidate {
             score,
             frame_id,
             shard: self.shard_index,
             document,
             matches,
-        });
+        })
     }
 
     /// Finds the best documents that hold any of the words and fulfil the conditions. Counts them all if `count` asks

@@ -141,3 +141,57 @@ fn the_best_are_those_of_a_search_that_leaves_nothing_out() {
     // Both ways were tried.
     assert!(counted > 100 && estimated > 100, "{counted} {estimated}");
 }
+
+#[test]
+fn of_documents_that_score_alike_the_first_frames_are_the_best() {
+    // Two segments whose frames ascend, one among the other as two lanes make them; one whose frames descend, in front of
+    // them and between; and one whose frames do neither.
+    let slices = |lane: u64| {
+        (0..12_000)
+            .filter(move |number| number / 256 % 2 == lane)
+            .map(|number| 3 * number + 5)
+    };
+    let descending = (0..12_000_u64).rev().map(|number| 3 * number + 1);
+    let neither = (0..12_000_u64).map(|number| 3 * (number * 5_003 % 12_000) + 6);
+    let segments: [Vec<u64>; 4] = [
+        slices(0).collect(),
+        slices(1).collect(),
+        descending.collect(),
+        neither.collect(),
+    ];
+    let text = |frame: u64| match frame % 1_000 {
+        0 => "alike alike",
+        number if number % 3 == 0 => "alike and longer",
+        _ => "alike",
+    };
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2]] {
+        let blobs = order.map(|segment: usize| {
+            let mut builder = SegmentBuilder::new(256_000_000).unwrap();
+            for frame_id in &segments[segment] {
+                let document = Document {
+                    frame_id: *frame_id,
+                    body: text(*frame_id),
+                    ..Document::default()
+                };
+                builder.add(&document).unwrap();
+            }
+            OwnedBytes::new(builder.finish().unwrap())
+        });
+        let index = LexIndex::open(blobs.to_vec()).unwrap();
+        let pending = PendingIndex::new();
+        let mut expected: Vec<u64> = segments.concat();
+        // Of the best documents each has a copy of the word more; then come the short ones.
+        expected.sort_unstable_by_key(|frame| match text(*frame) {
+            "alike alike" => (0, *frame),
+            "alike" => (1, *frame),
+            _ => (2, *frame),
+        });
+        let query = Query::parse("alike").unwrap();
+        // Again and again: what is known of the frames of a segment changes how they are found.
+        for limit in [1, 10, 40, 70, 10, 33, 200] {
+            let found = search(&index, &pending, &query, limit, 0);
+            let frames: Vec<u64> = found.hits.iter().map(|hit| hit.frame_id).collect();
+            assert_eq!(frames, expected[..limit], "{limit} of {order:?}");
+        }
+    }
+}
