@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { loadNative } from '@memvid/core';
 import * as sdk from '@memvid/sdk';
 import { randomNumbers } from '../support/random.ts';
+import { fieldsInOrder } from '../../packages/sdk/src/native-fields.ts';
 
 export interface FuzzTask {
   readonly seed: number;
@@ -285,7 +286,7 @@ const SENSIBLE_ADDON: Readonly<Record<string, () => unknown[]>> = {
     [{ text: 'raw words', title: 't', timestamp: 1, vector: pick([undefined, Float32Array.of(1, 0, 0)]) }],
     { compressionLevel: 3, dedupe: pick(['keep', 'skip', 'replace']) },
   ],
-  putAtOnce: () => [Object.assign(Array.from({ length: 19 }), { 0: 'raw words at once', 9: 1 }), 3],
+  putAtOnce: () => [fieldsInOrder({ text: 'raw words at once', timestamp: 1 }), 3],
   putFeed: () => {
     const feed = new (loadNative().NativeFeed)();
     // A write waits for the end of its feed, whatever happens.
@@ -325,6 +326,8 @@ function argumentsOf(name: string, known: typeof SENSIBLE): unknown[] {
   if (given !== null && typeof given === 'object' && !Array.isArray(given) && below(4) > 0) {
     const field = pick(NAMES);
     values[place] = { ...given, [field]: below(2) === 0 ? plausible(field) : value(2) };
+  } else if (Array.isArray(given) && given.length > 0 && below(4) > 0) {
+    values[place] = given.with(below(given.length), value(2));
   } else {
     values[place] = value(2);
   }

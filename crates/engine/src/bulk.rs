@@ -3,8 +3,8 @@
 //! The caller's thread hands out slices of documents with their frame ids; lanes, one a processor, compress, hash, sketch
 //! and index them, and write payloads behind the footer in force as they go. Nothing refers to those bytes before the
 //! table of contents is published, so a batch that fails or is abandoned leaves the memory as it was. Memory holds the
-//! slices in flight, of a megabyte each or one document if that is larger, one index builder a lane, and the encoded
-//! frames, which are compressed once there are many: some 200 bytes a document.
+//! slices in flight, of a megabyte each or one document if that is larger, one index builder a lane, and some 100 bytes a
+//! document; encoded frames are put aside once there are many (see [`crate::bulk_aside`]).
 //!
 //! The lanes take turns as they are free, so each builds a full-text index of its own over the same frames (see
 //! [`crate::bulk_index`]): the parts of one group (see [`crate::lex_sections`]).
@@ -50,7 +50,7 @@ const SLICE_BYTES: usize = 1 << 20;
 /// Pieces of work that wait; more would only take memory.
 const WAITING: usize = 8;
 /// Memory of encoded frames, bytes, from which on those that follow are put aside.
-const MOST_FRAMES: u64 = 24 << 20;
+const MOST_FRAMES: u64 = if cfg!(test) { 1 << 20 } else { 24 << 20 };
 /// More lanes than this are slowed down by the disk and by the one thread that feeds them.
 pub const MOST_LANES: usize = 4;
 /// A batch that was committed.
@@ -149,6 +149,8 @@ struct Shared<'a> {
     wal_size: OnceLock<u64>,
     /// The turn to finish a full index: while that lasts it takes most of its memory again.
     finishing: Mutex<()>,
+    /// The turns to end a lane: so many do it at once.
+    ending: [Mutex<()>; 2],
     stop: AtomicBool,
     error: Mutex<Option<Error>>,
 }
@@ -185,6 +187,7 @@ impl<'a> Shared<'a> {
             vectors: BatchVectors::new(snapshot, room)?,
             wal_size: wal_size.map(OnceLock::from).unwrap_or_default(),
             finishing: Mutex::new(()),
+            ending: [(); 2].map(Mutex::new),
             stop: AtomicBool::new(false),
             error: Mutex::new(None),
         })
@@ -340,7 +343,10 @@ fn run(
     let receiver = Mutex::new(receiver);
     let results = std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..lanes.clamp(1, MOST_LANES))
-            .map(|_| scope.spawn(|| run_lane(&shared, &receiver)))
+            .map(|number| {
+                let (shared, receiver) = (&shared, &receiver);
+                scope.spawn(move || run_lane(shared, number, receiver))
+            })
             .collect();
         let handed_out = guarded(|| hand_out(&shared, feed, slices, &sender));
         if let Err(error) = handed_out {
@@ -503,11 +509,12 @@ struct Lane {
     pictures: FreshPictures,
 }
 
-fn run_lane(shared: &Shared<'_>, queue: &Mutex<Receiver<Slice>>) -> Lane {
+fn run_lane(shared: &Shared<'_>, number: usize, queue: &Mutex<Receiver<Slice>>) -> Lane {
     let mut lane = Lane::default();
     let mut worker = Worker {
         shared,
         preparer: Preparer::new(shared.level).enriching(shared.enrich),
+        number,
         index: shared.indexes().then(|| LaneIndex::new(&shared.aside)),
     };
     loop {
@@ -540,6 +547,8 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 struct Worker<'s, 'a> {
     shared: &'s Shared<'a>,
     preparer: Preparer,
+    /// Of the lane, from 0.
+    number: usize,
     /// `None` where words are not indexed.
     index: Option<LaneIndex<'a>>,
 }
@@ -586,7 +595,7 @@ impl Worker<'_, '_> {
             .frames
             .fetch_add(fresh.length(), Ordering::Relaxed);
         if before > MOST_FRAMES {
-            fresh.put_aside(&self.shared.aside)?;
+            fresh.put_aside(&self.shared.aside);
         }
         lane.slices.push((slice.first_frame, fresh));
         Ok(())
@@ -637,12 +646,16 @@ impl Worker<'_, '_> {
             None if !index.is_overfull() => return Ok(()),
             None => shared.finishing.lock(),
         };
-        index.finish_part(&|bytes| shared.write(bytes))
+        // What waits for the end of the vectors is counted, and takes memory: parts have to be among it.
+        index.finish_part(shared.held.is_waiting(), &|bytes| shared.write(bytes))
     }
 
     /// The sections of all documents of this lane.
     fn finish(self) -> Result<Vec<SegmentMeta>> {
         let shared = self.shared;
+        // What is merged is in memory twice.
+        let turns = &shared.ending;
+        let _turn = turns.get(self.number % turns.len()).map(Mutex::lock);
         let sections = self
             .index
             .map(|index| index.finish(&|bytes| shared.write(bytes)));
@@ -655,6 +668,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::path::Path;
     use std::sync::Arc;
+
+    use serde_json::json;
 
     use super::{LOG_DECIDED_FROM, MOST_HELD};
     use crate::{Document, Embedding, Identity, Memory, OpenMode, OpenOptions, PutOptions};
@@ -729,6 +744,56 @@ mod tests {
             let stats = memory.stats().unwrap();
             assert!(stats["dead_bytes"].as_u64().unwrap() < 8192, "{stats}");
         }
+    }
+
+    #[test]
+    fn what_is_put_aside_meanwhile_is_all_there_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.mv2");
+        let memory = open(&path, OpenMode::Create);
+        let count = 12_000;
+        let text = |number: usize| {
+            let words =
+                (0..30).map(|word| format!("w{:x}", (number * 30 + word) * 0x9E37 % 50_000));
+            words
+                .chain([format!("own{number}x")])
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let numbers: Vec<usize> = (0..count).collect();
+        let mut slices = numbers.chunks(500).map(|part| {
+            let documents = part
+                .iter()
+                .map(|number| Document::text(text(*number), *number as i64));
+            Ok(documents.collect())
+        });
+        memory
+            .put_slices(&mut slices, PutOptions::default())
+            .unwrap();
+        for memory in [&memory, &open(&path, OpenMode::Open)] {
+            let snapshot = memory.snapshot("test").unwrap();
+            let sections = snapshot.committed.lex_sections();
+            // Each lane makes one, or two where one lane had most of the work.
+            assert!(
+                sections.len() <= 2 * super::MOST_LANES,
+                "{}",
+                sections.len()
+            );
+            let words: u64 = sections.iter().map(|section| section.bytes_length).sum();
+            assert!(words > 2 << 20, "{words}");
+            for number in (0..count).step_by(97).chain([count - 1]) {
+                let request = json!({ "query": format!("own{number}x"), "k": 5 });
+                let found = memory
+                    .find(serde_json::from_value(request).unwrap())
+                    .unwrap();
+                let ids: Vec<u64> = found.hits.iter().map(|hit| hit.frame_id).collect();
+                assert_eq!(ids, [number as u64]);
+                assert_eq!(memory.text(number as u64).unwrap(), text(number));
+            }
+            let report = memory.verify(true).unwrap();
+            assert_eq!(report.overall_status, "passed", "{report:?}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

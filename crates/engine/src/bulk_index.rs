@@ -4,27 +4,26 @@
 //! ones. So parts that are done wait in a file without a name beside the memory, and are merged when the lane has no more
 //! documents, or when they come to what a merge may take of memory. Where they cannot wait each is a section of its own.
 
-use std::ops::Range;
-
+use mv2::bytes::Bytes;
 use mv2::toc::SegmentMeta;
 
-use crate::bulk_aside::Aside;
-use crate::error::Result;
+use crate::bulk_aside::{Aside, Place};
+use crate::error::{Code, Error, Result};
 use crate::lex_sections;
 
 /// Memory of one lane's index before it becomes a part, bytes.
-const PART_MEMORY: usize = if cfg!(test) { 4 << 20 } else { 96 << 20 };
+const PART_MEMORY: usize = if cfg!(test) { 2 << 20 } else { 96 << 20 };
 /// Memory that it may come to while another lane's becomes a part, bytes.
 const LARGEST_INDEX: usize = PART_MEMORY / 4 * 5;
-/// Parts that come to so many bytes are merged: that takes twice as much memory, and as much again of mapped parts.
-const MOST_MERGED: u64 = if cfg!(test) { 6 << 20 } else { 160 << 20 };
+/// Parts that come to so many bytes are merged: that takes twice as much memory.
+const MOST_MERGED: u64 = if cfg!(test) { 3 << 20 } else { 160 << 20 };
 
 /// The index of one lane.
 pub struct LaneIndex<'a> {
     aside: &'a Aside,
     builder: Option<lex::SegmentBuilder>,
     /// The parts that were put aside.
-    parts: Vec<Range<u64>>,
+    parts: Vec<Place>,
     sections: Vec<SegmentMeta>,
 }
 
@@ -66,16 +65,16 @@ impl<'a> LaneIndex<'a> {
         builder.is_some_and(|builder| builder.memory_usage() >= LARGEST_INDEX)
     }
 
-    /// Makes what is in memory a part.
-    pub fn finish_part(&mut self, write: Write<'_>) -> Result<()> {
+    /// Makes what is in memory a part; a section of its own where it is `alone`.
+    pub fn finish_part(&mut self, alone: bool, write: Write<'_>) -> Result<()> {
         let Some(builder) = self.builder.take() else {
             return Ok(());
         };
         let part = builder.finish()?;
-        let waiting: u64 = self.parts.iter().map(|part| part.end - part.start).sum();
-        if waiting + part.len() as u64 > MOST_MERGED {
-            return self.merge(part, write);
+        if alone {
+            return self.write(&part, write);
         }
+        self.make_room(&part, write)?;
         match self.aside.put(&part) {
             Some(place) => self.parts.push(place),
             None => self.merge(part, write)?,
@@ -87,32 +86,48 @@ impl<'a> LaneIndex<'a> {
     pub fn finish(mut self, write: Write<'_>) -> Result<Vec<SegmentMeta>> {
         let last = self.builder.take().map(lex::SegmentBuilder::finish);
         let last = last.transpose()?.unwrap_or_default();
+        self.make_room(&last, write)?;
         self.merge(last, write)?;
         Ok(self.sections)
+    }
+
+    /// Merges what was put aside when `next` would make it too much.
+    fn make_room(&mut self, next: &[u8], write: Write<'_>) -> Result<()> {
+        let aside: u64 = self.parts.iter().map(Place::length).sum();
+        if aside + next.len() as u64 > MOST_MERGED {
+            self.merge(Vec::new(), write)?;
+        }
+        Ok(())
     }
 
     /// Writes one section of the parts that were put aside and `last`, which may be empty.
     fn merge(&mut self, last: Vec<u8>, write: Write<'_>) -> Result<()> {
         let places = std::mem::take(&mut self.parts);
-        let Some(end) = places.last().map(|place| place.end) else {
+        if places.is_empty() {
             return if last.is_empty() {
                 Ok(())
             } else {
                 self.write(&last, write)
             };
-        };
-        let map = self.aside.map(end)?;
-        let all = lex::OwnedBytes::new(map.clone());
-        let mut parts: Vec<_> = places
-            .iter()
-            .map(|place| all.slice(place.start as usize..place.end as usize))
-            .collect();
+        }
+        let (mut parts, map) = self.aside.show(&places)?;
         if !last.is_empty() {
             parts.push(lex::OwnedBytes::new(last));
         }
-        let merged = lex::merge(&parts, &|_| true, &|| map.release_pages())?;
-        drop((parts, all, map));
-        self.write(&merged, write)
+        let let_go = || {
+            if let Some(map) = &map {
+                map.release_pages();
+            }
+        };
+        let merged = lex::merge(&parts, &|_| true, &let_go).map_err(Error::from);
+        // What the disk could not give reads as zeros, and what was made of it must not go out.
+        let has_failed = map.as_ref().is_some_and(Bytes::has_failed);
+        drop((parts, map));
+        match merged {
+            Ok(merged) if !has_failed => self.write(&merged, write),
+            Err(error) if !has_failed && error.code != Code::Corrupt => Err(error),
+            _ => Err(self.aside.lost()),
+        }
     }
 
     fn write(&mut self, section: &[u8], write: Write<'_>) -> Result<()> {
@@ -125,7 +140,7 @@ impl<'a> LaneIndex<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::panic, clippy::unwrap_used)]
     use std::cell::RefCell;
 
     use mv2::storage::FileStorage;
@@ -159,12 +174,11 @@ mod tests {
         }
     }
 
-    /// The sections of so many documents; in a folder that is there or not.
-    fn sections(count: u64, with_folder: bool) -> Vec<Vec<u8>> {
+    /// The sections of so many documents, of whose parts so many bytes can be put aside.
+    fn sections(count: u64, most: u64) -> Vec<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let memory = FileStorage::create(&folder.path().join("notes.mv2")).unwrap();
-        let aside = Aside::new(&memory);
-        let folder = with_folder.then_some(folder);
+        let aside = Aside::limited(&memory, most);
         let written = RefCell::new(Vec::new());
         let write = |bytes: &[u8]| {
             written.borrow_mut().push(bytes.to_vec());
@@ -174,11 +188,10 @@ mod tests {
         for id in 0..count {
             index.add(&document(id, &text(id))).unwrap();
             if index.is_full() {
-                index.finish_part(&write).unwrap();
+                index.finish_part(false, &write).unwrap();
             }
         }
         let entries = index.finish(&write).unwrap();
-        drop(folder);
         let written = written.into_inner();
         assert_eq!(entries.len(), written.len());
         for (number, (entry, bytes)) in entries.iter().zip(&written).enumerate() {
@@ -206,10 +219,10 @@ mod tests {
 
     #[test]
     fn parts_become_the_section_that_all_documents_at_once_would_have_been() {
-        assert!(sections(0, true).is_empty());
+        assert!(sections(0, u64::MAX).is_empty());
         // One that was never full, and several parts.
-        for count in [40, 5000] {
-            let sections = sections(count, true);
+        for count in [40, 2500] {
+            let sections = sections(count, u64::MAX);
             assert_eq!(sections.len(), 1, "{count}");
             assert!(sections[0] == whole(count), "{count}");
         }
@@ -217,15 +230,48 @@ mod tests {
 
     #[test]
     fn more_than_a_merge_may_take_becomes_several_sections() {
-        let (count, documents) = counted(sections(20_000, true));
-        assert_eq!(documents, 20_000);
+        let sections = sections(10_000, u64::MAX);
+        let longest = sections.iter().map(Vec::len).max().unwrap();
+        assert!(longest as u64 <= MOST_MERGED, "{longest}");
+        let (count, documents) = counted(sections);
+        assert_eq!(documents, 10_000);
         assert!((2..=5).contains(&count), "{count}");
     }
 
     #[test]
     fn where_nothing_can_be_put_aside_each_part_is_a_section() {
-        let (count, documents) = counted(sections(5000, false));
-        assert_eq!(documents, 5000);
-        assert!(count > 1);
+        let (all, documents) = counted(sections(4000, 0));
+        assert_eq!(documents, 4000);
+        assert!(all > 3, "{all}");
+        // What was put aside before the disk was full is merged with the part that was too much.
+        let (some, documents) = counted(sections(4000, 3 << 19));
+        assert_eq!(documents, 4000);
+        assert!((2..all).contains(&some), "{some}");
+    }
+
+    #[test]
+    fn parts_that_are_lost_are_an_error_that_blames_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = FileStorage::create(&folder.path().join("notes.mv2")).unwrap();
+        for damage in [
+            |aside: &Aside| aside.cut(100),
+            |aside: &Aside| {
+                aside.overwrite(250_000, &[7; 100]);
+            },
+        ] {
+            let aside = Aside::new(&memory);
+            let mut index = LaneIndex::new(&aside);
+            for id in 0..2500 {
+                index.add(&document(id, &text(id))).unwrap();
+                if index.is_full() {
+                    index
+                        .finish_part(false, &|_| panic!("there is room"))
+                        .unwrap();
+                }
+            }
+            damage(&aside);
+            let error = index.finish(&|_| panic!("nothing is whole")).unwrap_err();
+            assert!(error.to_string().contains("temporary file"), "{error}");
+        }
     }
 }

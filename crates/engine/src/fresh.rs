@@ -5,11 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use mv2::codec::Writer;
-use mv2::frame::{CanonicalEncoding, Frame, FrameRole, FrameStatus};
-use mv2::payload;
+use mv2::frame::{Frame, FrameRole, FrameStatus};
 use mv2::view::PayloadPlace;
 
-use crate::bulk_aside::Aside;
+use crate::bulk_aside::{Aside, Place};
 use crate::directory::{FrameRecord, Parts};
 use crate::error::{Error, Result};
 
@@ -51,19 +50,9 @@ pub enum Piece {
         /// The file.
         aside: Arc<Aside>,
         /// Where they stand in it.
-        place: Range<u64>,
-    },
-    /// Compressed, where there is no such file: two hashes are most of what is left of a frame, a third.
-    Packed {
-        /// One zstd frame.
-        bytes: Vec<u8>,
-        /// Bytes that it becomes.
-        length: u64,
+        place: Place,
     },
 }
-
-/// Level of zstd for packed frames: the higher ones give no more.
-const PACKING_LEVEL: i32 = 1;
 
 impl Piece {
     /// Bytes of the encoded frames.
@@ -71,8 +60,7 @@ impl Piece {
     pub fn length(&self) -> u64 {
         match self {
             Self::Plain(bytes) => bytes.len() as u64,
-            Self::Aside { place, .. } => place.end - place.start,
-            Self::Packed { length, .. } => *length,
+            Self::Aside { place, .. } => place.length(),
         }
     }
 
@@ -81,36 +69,16 @@ impl Piece {
         match self {
             Self::Plain(bytes) => Ok(Cow::Borrowed(bytes)),
             Self::Aside { aside, place } => aside.get(place).map(Cow::Owned),
-            Self::Packed { bytes, length } => {
-                let plain = payload::decompress(bytes, CanonicalEncoding::Zstd, Some(*length))?;
-                Ok(Cow::Owned(plain))
-            }
         }
     }
 
-    fn put_aside(&mut self, aside: &Arc<Aside>) -> Result<()> {
-        let Self::Plain(plain) = self else {
-            return Ok(());
-        };
-        let Some(place) = aside.put(plain) else {
-            return self.pack();
-        };
-        let aside = Arc::clone(aside);
-        *self = Self::Aside { aside, place };
-        Ok(())
-    }
-
-    fn pack(&mut self) -> Result<()> {
-        // More than can be unpacked stays as it is.
+    fn put_aside(&mut self, aside: &Arc<Aside>) {
         if let Self::Plain(plain) = self
-            && plain.len() as u64 <= payload::MAX_PAYLOAD
+            && let Some(place) = aside.put(plain)
         {
-            let mut bytes = payload::compress(plain, PACKING_LEVEL)?;
-            bytes.shrink_to_fit();
-            let length = plain.len() as u64;
-            *self = Self::Packed { bytes, length };
+            let aside = Arc::clone(aside);
+            *self = Self::Aside { aside, place };
         }
-        Ok(())
     }
 
     /// Changes the encoded frames, whose length stays.
@@ -121,12 +89,6 @@ impl Piece {
                 let mut plain = aside.get(place)?;
                 change(&mut plain)?;
                 aside.change(place, &plain)
-            }
-            Self::Packed { .. } => {
-                let mut plain = self.bytes()?.into_owned();
-                change(&mut plain)?;
-                *self = Self::Plain(plain);
-                self.pack()
             }
         }
     }
@@ -174,10 +136,12 @@ impl FreshFrames {
         Ok(fresh)
     }
 
-    /// Puts the encoded frames aside, when there are so many that their memory counts.
-    pub fn put_aside(&mut self, aside: &Arc<Aside>) -> Result<()> {
-        let mut pieces = self.pieces.iter_mut();
-        pieces.try_for_each(|piece| piece.put_aside(aside))
+    /// Puts the encoded frames aside, when there are so many that their memory counts. They stay in memory where that is not
+    /// possible.
+    pub fn put_aside(&mut self, aside: &Arc<Aside>) {
+        for piece in &mut self.pieces {
+            piece.put_aside(aside);
+        }
     }
 
     /// Appends the frames that follow.
@@ -358,46 +322,23 @@ mod tests {
         FreshFrames::encode(frames.iter().map(|(frame, sketch)| (frame, sketch))).unwrap()
     }
 
-    /// Where the last two of three pieces are.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Kept {
-        Plain,
-        Aside,
-        Packed,
-    }
-
-    /// What takes pieces aside, in a folder that is gone where they are to be packed.
-    fn aside(kept: Kept) -> Arc<Aside> {
-        let folder = tempfile::tempdir().unwrap();
-        let memory = FileStorage::create(&folder.path().join("notes.mv2")).unwrap();
-        let aside = Aside::new(&memory);
-        if kept == Kept::Aside {
-            aside.put(b"what others put there").unwrap();
-        }
-        Arc::new(aside)
-    }
-
-    fn several(kept: Kept) -> FreshFrames {
-        let aside = aside(kept);
+    /// Three pieces, the last ones put aside when there is a place for them.
+    fn several(aside: Option<&Arc<Aside>>) -> FreshFrames {
         let mut all = FreshFrames::default();
         for (number, (first, count)) in [(0, 4), (4, 5), (9, 3)].into_iter().enumerate() {
             let mut part = fresh(first, count, 1000 * (number as u64 + 1));
-            if kept != Kept::Plain && number > 0 {
-                part.put_aside(&aside).unwrap();
+            if let Some(aside) = aside.filter(|_| number > 0) {
+                part.put_aside(aside);
             }
             all.append(part);
         }
-        assert!(matches!(all.pieces[0], Piece::Plain(_)));
-        assert!(all.pieces[1..].iter().all(|piece| kind(piece) == kept));
         all
     }
 
-    fn kind(piece: &Piece) -> Kept {
-        match piece {
-            Piece::Plain(_) => Kept::Plain,
-            Piece::Aside { .. } => Kept::Aside,
-            Piece::Packed { .. } => Kept::Packed,
-        }
+    fn memory() -> (tempfile::TempDir, FileStorage) {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = FileStorage::create(&folder.path().join("notes.mv2")).unwrap();
+        (folder, memory)
     }
 
     fn bytes(frames: &FreshFrames) -> Vec<u8> {
@@ -422,27 +363,28 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_are_put_aside_or_packed_are_what_they_were() {
-        let plain = several(Kept::Plain);
-        for kept in [Kept::Aside, Kept::Packed] {
-            let frames = several(kept);
+    fn frames_that_are_put_aside_are_what_they_were() {
+        let (_folder, memory) = memory();
+        let plain = several(None);
+        // One that has room for the first alone: the other one stays.
+        for aside in [Aside::new(&memory), Aside::limited(&memory, 2_000)] {
+            let aside = Arc::new(aside);
+            let frames = several(Some(&aside));
+            assert!(matches!(frames.pieces[1], Piece::Aside { .. }));
             assert_eq!(bytes(&frames), bytes(&plain));
-            assert_eq!(
-                (frames.count(), frames.length()),
-                (12, bytes(&plain).len() as u64)
-            );
-            assert_eq!(frames.last_payload().unwrap(), Some((10, 3010, 10)));
-            assert_eq!(
-                frames.last_payload().unwrap(),
-                plain.last_payload().unwrap()
-            );
+            let counted = (frames.count(), frames.length());
+            assert_eq!(counted, (12, bytes(&plain).len() as u64));
+            let last = frames.last_payload().unwrap();
+            assert_eq!(last, Some((10, 3010, 10)));
+            assert_eq!(last, plain.last_payload().unwrap());
         }
     }
 
     #[test]
     fn payloads_move_in_frames_wherever_they_are() {
-        for kept in [Kept::Plain, Kept::Aside, Kept::Packed] {
-            let mut frames = several(kept);
+        let (_folder, memory) = memory();
+        for aside in [None, Some(Arc::new(Aside::new(&memory)))] {
+            let mut frames = several(aside.as_ref());
             let before = offsets(&frames);
             assert_eq!(frames.payload_end_below(2015).unwrap(), 2010);
             assert_eq!(frames.payload_end_below(1000).unwrap(), 0);
@@ -454,7 +396,8 @@ mod tests {
             expected[10] = 77;
             assert_eq!(offsets(&frames), expected);
             assert!(frames.move_payload(12, 1).is_err());
-            assert!(kind(&frames.pieces[1]) == kept);
+            let is_aside = matches!(frames.pieces[1], Piece::Aside { .. });
+            assert_eq!(is_aside, aside.is_some());
         }
     }
 }

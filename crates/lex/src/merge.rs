@@ -74,13 +74,8 @@ fn merge_unguarded(
             let tokens = tokens(&sources, &inverted, &norms[number]);
             if tokens > 0 {
                 let mut output = writer.text(field, tokens, &norms[number])?;
-                let mut terms = 0;
-                merge_field(&sources, &inverted, &mut output, &mut |term| {
+                merge_field(&sources, &inverted, &mut output, pass, &mut |term| {
                     classes.add(term);
-                    terms += 1;
-                    if terms % TERMS_TO_PASS == 0 {
-                        pass();
-                    }
                 })?;
                 output.close()?;
             }
@@ -95,7 +90,7 @@ fn merge_unguarded(
             .sum();
         if tokens > 0 {
             let mut output = writer.keywords(keyword, tokens)?;
-            merge_keywords(&sources, &inverted, &mut output)?;
+            merge_keywords(&sources, &inverted, &mut output, pass)?;
             output.close()?;
         }
         writer.close()
@@ -196,15 +191,21 @@ fn tokens(
         .sum()
 }
 
-/// Calls `found` at every term of any of `inverted`.
+/// Calls `found` at every term of any of `inverted`, and `pass` now and then.
 fn each_term(
     inverted: &[&Arc<InvertedIndexReader>],
+    pass: &dyn Fn(),
     mut found: impl FnMut(&TermMerger<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let streams = inverted.iter().map(|inverted| inverted.terms().stream());
     let mut merger = TermMerger::new(streams.collect::<io::Result<_>>()?);
+    let mut terms = 0;
     while merger.advance() {
         found(&merger)?;
+        terms += 1;
+        if terms % TERMS_TO_PASS == 0 {
+            pass();
+        }
     }
     Ok(())
 }
@@ -213,10 +214,11 @@ fn merge_field(
     sources: &[Source<'_>],
     inverted: &[&Arc<InvertedIndexReader>],
     output: &mut FieldWriter<'_, '_>,
+    pass: &dyn Fn(),
     found: &mut dyn FnMut(&str),
 ) -> io::Result<()> {
     let mut positions = Vec::new();
-    each_term(inverted, |at| {
+    each_term(inverted, pass, |at| {
         let mut open = false;
         for (index, info) in at.current_segment_ords_and_term_infos() {
             let mut postings = inverted[index]
@@ -254,8 +256,9 @@ fn merge_keywords(
     sources: &[Source<'_>],
     inverted: &[&Arc<InvertedIndexReader>],
     output: &mut FieldWriter<'_, '_>,
+    pass: &dyn Fn(),
 ) -> io::Result<()> {
-    each_term(inverted, |at| {
+    each_term(inverted, pass, |at| {
         let mut open = false;
         for (index, info) in at.current_segment_ords_and_term_infos() {
             let mut postings = inverted[index]

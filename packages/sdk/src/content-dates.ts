@@ -51,7 +51,10 @@ export function contentDates(text: string): string[] {
   return [...new Set(found.map(({ day }) => day))].slice(0, MOST_DATES);
 }
 
-/** `text.matchAll(pattern)` without making the pattern anew: most texts have no match, and every put asks four times. */
+/**
+ * `text.matchAll(pattern)` without making the pattern, which must be a global one, anew: most texts have no match, and every
+ * put asks four times.
+ */
 function matches(pattern: RegExp, text: string): RegExpExecArray[] {
   const found: RegExpExecArray[] = [];
   pattern.lastIndex = 0;

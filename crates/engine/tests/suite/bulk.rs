@@ -322,7 +322,7 @@ fn a_large_first_batch_makes_room_for_its_log() {
 }
 
 #[test]
-fn so_many_frames_that_they_are_compressed_meanwhile_are_stored_as_they_are() {
+fn so_many_frames_that_they_are_put_aside_meanwhile_are_stored_as_they_are() {
     let (_folder, path) = fresh();
     let memory = create(&path);
     // 40 MB of frames: what a hundred thousand documents have.

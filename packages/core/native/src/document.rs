@@ -6,6 +6,8 @@ use engine::{Content, Document, Embedding, Error, Identity, Picture, Result};
 use napi::bindgen_prelude::{Array, Float32Array, FromNapiValue, Uint8Array};
 use napi_derive::napi;
 
+use crate::failure::to_napi;
+
 /// What made a vector.
 #[napi(object)]
 #[derive(Clone)]
@@ -65,6 +67,10 @@ impl NativeDocument {
     /// From its fields in the order of the declaration: reading one by its name takes V8 three times as long, and a single
     /// put waits for that.
     pub fn from_fields(fields: &Array<'_>) -> napi::Result<Self> {
+        /// As many as there are fields.
+        const COUNT: usize = 19;
+        // Who hands over fewer, or others, would lose what this build does not know of.
+        refuse_length("fields", fields.len() as usize, COUNT).map_err(to_napi)?;
         let mut fields = Fields { fields, next: 0 };
         Ok(Self {
             text: fields.next()?,

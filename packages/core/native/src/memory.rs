@@ -205,9 +205,9 @@ impl NativeMemory {
         if !self.writer.is_idle() {
             return Ok(None);
         }
-        let document = Input::from(NativeDocument::from_fields(&fields)?);
+        let document = NativeDocument::from_fields(&fields)?;
         guard(|| {
-            let document = document.into_document(0)?;
+            let document = Input::from(document).into_document(0)?;
             let level = compression_level_of(compression_level)?;
             let id = self.memory.put_at_once(document, level, SHORT_SYNC)?;
             Ok(id.map(|id| id as f64))
