@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mv2::bytes::Bytes;
 use mv2::storage::{FileStorage, Storage};
+use serde_json::json;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Bytes that were put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,13 +138,25 @@ impl Aside {
         Ok((shown.collect(), Some(map)))
     }
 
-    /// Something that was put aside is not there any more.
+    /// Gives the disk back what is at `places`, for what is made of it.
+    pub fn give_back(&self, places: Vec<Place>) {
+        if let Ok(file) = self.file() {
+            for place in places {
+                mv2::disk::give_back(file.file(), place.range);
+            }
+        }
+    }
+
+    /// MV018: the disk does not give back what was put aside.
     pub fn lost(&self) -> Error {
-        let error = std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            "it gave back something else than was written",
-        );
-        self.failure("read", &error)
+        let folder = self.folder.to_string_lossy();
+        Error::new(
+            Code::Unsupported,
+            format!(
+                "read a temporary file in: {folder}: it gave back something else than was written"
+            ),
+            json!({ "path": folder, "operation": "read a temporary file in", "reason": "device" }),
+        )
     }
 
     fn file(&self) -> Result<&FileStorage> {
@@ -152,6 +165,10 @@ impl Aside {
     }
 
     fn failure(&self, operation: &str, error: &std::io::Error) -> Error {
+        // Nobody but this process can make it shorter.
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            return self.lost();
+        }
         Error::io(
             &format!("{operation} a temporary file in"),
             &self.folder,
@@ -184,7 +201,17 @@ mod tests {
         assert_eq!(read, [b"other".as_slice(), b"second"]);
         let (shown, map) = aside.show(&places).unwrap();
         assert_eq!(shown.iter().map(|bytes| &**bytes).collect::<Vec<_>>(), read);
-        drop((shown, map, aside));
+        drop((shown, map));
+        let large = aside.put(&[7; 1 << 20]).unwrap();
+        aside.give_back(vec![large]);
+        assert_eq!(aside.get(&places[1]).unwrap(), b"second");
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let metadata = aside.file().unwrap().file().metadata().unwrap();
+            assert!(metadata.len() > 1 << 20 && metadata.blocks() * 512 < 1 << 17);
+        }
+        drop(aside);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -197,7 +224,10 @@ mod tests {
         let other = place.clone();
         aside.change(&mut place, b"other").unwrap();
         let error = aside.get(&other).unwrap_err();
-        assert!(error.to_string().contains("temporary file"), "{error}");
+        assert_eq!(
+            (error.code, &error.details["reason"]),
+            (Code::Unsupported, &json!("device"))
+        );
         aside.cut(3);
         assert!(aside.get(&place).is_err());
         assert!(aside.show(&[place]).is_err());

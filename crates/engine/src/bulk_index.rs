@@ -123,6 +123,8 @@ impl<'a> LaneIndex<'a> {
         // What the disk could not give reads as zeros, and what was made of it must not go out.
         let has_failed = map.as_ref().is_some_and(Bytes::has_failed);
         drop((parts, map));
+        // The section may need that space.
+        self.aside.give_back(places);
         match merged {
             Ok(merged) if !has_failed => self.write(&merged, write),
             Err(error) if !has_failed && error.code != Code::Corrupt => Err(error),
@@ -271,6 +273,7 @@ mod tests {
             }
             damage(&aside);
             let error = index.finish(&|_| panic!("nothing is whole")).unwrap_err();
+            assert_eq!(error.code, Code::Unsupported, "{error}");
             assert!(error.to_string().contains("temporary file"), "{error}");
         }
     }

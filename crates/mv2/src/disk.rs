@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 #[cfg(feature = "simulation")]
@@ -175,6 +176,19 @@ pub fn temporary_file(folder: &Path) -> io::Result<File> {
     {
         make()
     }
+}
+
+/// Gives the disk back what a part of a temporary file takes; it reads as zeros then. Where that is not possible nothing
+/// happens.
+pub fn give_back(file: &File, range: Range<u64>) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let _ = fallocate(file, hole, range.start, range.end - range.start);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, range);
 }
 
 /// Gives a file one more name with `link`, which fails when the name is taken.
