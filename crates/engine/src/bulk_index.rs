@@ -164,15 +164,8 @@ mod tests {
     fn document(id: u64, body: &str) -> lex::Document<'_> {
         lex::Document {
             frame_id: id,
-            title: "",
             body,
-            uri: "",
-            kind: None,
-            track: None,
-            tags: &[],
-            labels: &[],
-            timestamp: 0,
-            boost: 1.0,
+            ..lex::Document::default()
         }
     }
 
