@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use mv2::atomic::folder_of;
 use mv2::bytes::Bytes;
 use mv2::storage::{FileStorage, Storage};
 use serde_json::json;
@@ -45,9 +46,8 @@ impl Aside {
     /// For a batch into the memory that `storage` holds.
     #[must_use]
     pub fn new(storage: &FileStorage) -> Self {
-        let folder = storage.path().parent().unwrap_or(Path::new("."));
         Self {
-            folder: folder.to_path_buf(),
+            folder: folder_of(storage.path()).to_path_buf(),
             storage: OnceLock::new(),
             end: AtomicU64::new(0),
             failed: AtomicBool::new(false),

@@ -104,11 +104,7 @@ impl<'a> LaneIndex<'a> {
     fn merge(&mut self, last: Vec<u8>, write: Write<'_>) -> Result<()> {
         let places = std::mem::take(&mut self.parts);
         if places.is_empty() {
-            return if last.is_empty() {
-                Ok(())
-            } else {
-                self.write(&last, write)
-            };
+            return self.write(&last, write);
         }
         let (mut parts, map) = self.aside.show(&places)?;
         if !last.is_empty() {
@@ -132,7 +128,11 @@ impl<'a> LaneIndex<'a> {
         }
     }
 
+    /// Writes a section, unless it is empty.
     fn write(&mut self, section: &[u8], write: Write<'_>) -> Result<()> {
+        if section.is_empty() {
+            return Ok(());
+        }
         let offset = write(section)?;
         self.sections
             .push(lex_sections::entry(section, 0, 0, offset));

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mv2::atomic::folder_of;
 use mv2::lock::FileLock;
 use mv2::storage::FileStorage;
 use serde::Deserialize;
@@ -194,10 +195,6 @@ fn damaged(path: &Path, finding: &Finding) -> Error {
         ),
         json!({ "path": path.to_string_lossy(), "section": finding.code.as_str(), "offset": null }),
     )
-}
-
-fn folder_of(real: &Path) -> &Path {
-    real.parent().unwrap_or(Path::new("."))
 }
 
 /// Checks the file as it is. Gives whether its footer is damaged, too. Unless this is a dry run, what was found is durable then,

@@ -94,7 +94,9 @@ impl AtomicFile {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a path names something in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -67,12 +67,9 @@ impl NativeDocument {
     /// From its fields in the order of the declaration: reading one by its name takes V8 three times as long, and a single
     /// put waits for that.
     pub fn from_fields(fields: &Array<'_>) -> napi::Result<Self> {
-        /// As many as there are fields.
-        const COUNT: usize = 19;
-        // Who hands over fewer, or others, would lose what this build does not know of.
-        refuse_length("fields", fields.len() as usize, COUNT).map_err(to_napi)?;
+        let given = fields.len() as usize;
         let mut fields = Fields { fields, next: 0 };
-        Ok(Self {
+        let document = Self {
             text: fields.next()?,
             bytes: fields.next()?,
             search_text: fields.next()?,
@@ -92,7 +89,10 @@ impl NativeDocument {
             vector_identity: fields.next()?,
             picture: fields.next()?,
             picture_model: fields.next()?,
-        })
+        };
+        // Who hands over fewer, or more, would lose what this build does not know of.
+        refuse_length("fields", given, fields.next as usize).map_err(to_napi)?;
+        Ok(document)
     }
 }
 
